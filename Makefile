@@ -1,0 +1,95 @@
+# Everything a developer runs. Needs python3 (3.11 or newer), pip and make; the rest is pinned.
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+JOBS ?= 2
+TAU_ACCEPTANCE_DATA ?= ../shared/data
+
+# Warnings of pip are about the machine, not about this project; errors still show.
+PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+
+.PHONY: help
+help:  ## List these commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# --- set-up: stamps make a second run instant -----------------------------------------------------
+
+$(VENV)/.created:
+	@bash tools/create-venv "$(PYTHON)" "$(VENV)"
+	@touch $@
+
+$(VENV)/.runtime: requirements/build.txt requirements/runtime.txt | $(VENV)/.created
+	@echo "Installing the pinned packages into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@touch $@
+
+$(VENV)/.dev: requirements/dev.txt | $(VENV)/.runtime
+	@echo "Installing the pinned development tools into $(VENV)"
+	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@touch $@
+
+# The backend is in the pins, so nothing is fetched here; entry points are read from pyproject.toml.
+$(VENV)/.editable: pyproject.toml src/tau/__init__.py $(VENV)/.runtime
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.PHONY: setup test-setup
+setup: $(VENV)/.editable  ## Create .venv with the pinned runtime packages and tau itself
+test-setup: $(VENV)/.editable $(VENV)/.dev  ## The same with the development tools
+
+# --- use -----------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: setup  ## Run the example, offline and without any key
+	@$(BIN)/tau run examples/demo/prompt-optimization.json
+
+# --- tests and checks ----------------------------------------------------------------------------
+
+.PHONY: test check format acceptance coverage bench
+test: test-setup  ## Run the tests
+	@$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
+
+check: test-setup  ## Format, lint, types and layers
+	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: test-setup  ## Format the code and apply safe fixes
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format --quiet .
+
+acceptance: test-setup  ## Run the slow tests and those on real data (TAU_ACCEPTANCE_DATA)
+	@TAU_ACCEPTANCE_DATA="$(abspath $(TAU_ACCEPTANCE_DATA))" \
+		$(BIN)/python -m pytest -q -m acceptance $(ARGS)
+
+coverage: test-setup  ## Run the tests and show which lines they leave out
+	@$(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report=term-missing:skip-covered $(ARGS)
+
+bench: test-setup  ## Run the benchmarks; never part of the tests
+	@for file in benchmarks/bench_*.py; do \
+		[ -e "$$file" ] || { echo "no benchmarks yet"; break; }; \
+		echo "== $$file"; $(BIN)/python "$$file" || exit 1; \
+	done
+
+# --- upkeep --------------------------------------------------------------------------------------
+
+.PHONY: lock clean
+UV_COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --no-header --upgrade pyproject.toml
+
+lock: $(VENV)/.created  ## Choose new versions and write requirements/*.txt
+	@[ -x $(VENV)/lock/bin/uv ] || { $(BIN)/python -m venv $(VENV)/lock && \
+		$(VENV)/lock/bin/python -m pip --disable-pip-version-check -qq install uv; }
+	@$(UV_COMPILE) --output-file requirements/runtime.txt
+	@$(UV_COMPILE) --output-file requirements/build.txt
+	@$(UV_COMPILE) --output-file requirements/dev.txt
+
+clean:  ## Remove .venv, caches and build results
+	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
+		.coverage .coverage.* htmlcov build dist
+	@find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
