@@ -1,0 +1,59 @@
+"""Examples: the rows of a dataset, known by split, content and occurrence."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tau.domain.ids import ExampleId
+from tau.domain.json import Json, content_hash
+
+
+class Split(StrEnum):
+    """What a row is for: making proposals, selecting, or certifying the winner."""
+
+    OPTIMIZE = "optimize"
+    VALIDATE = "validate"
+    TEST = "test"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One row. `value` is what the dataset holds: a string, or an object with a string `prompt`.
+
+    Anything else is kept as it is; executing it fails as an invalid example.
+    """
+
+    id: ExampleId
+    split: Split
+    value: Json
+
+    @property
+    def prompt(self) -> str | None:
+        """The user's text, or None where the row has none."""
+        if isinstance(self.value, str):
+            return self.value
+        prompt = self.value.get("prompt") if isinstance(self.value, Mapping) else None
+        return prompt if isinstance(prompt, str) else None
+
+    @property
+    def expected(self) -> Json:
+        """The reference answer of any JSON type, or None."""
+        return self.value.get("expected") if isinstance(self.value, Mapping) else None
+
+    @property
+    def fields(self) -> Mapping[str, Json]:
+        """Every named value of the row; a plain string is its `prompt`."""
+        return self.value if isinstance(self.value, Mapping) else {"prompt": self.value}
+
+
+def examples(split: Split, rows: Iterable[Json]) -> tuple[Example, ...]:
+    """Give the rows of one split their identities, in order; equal rows are different examples."""
+    seen: Counter[str] = Counter()
+    made = []
+    for value in rows:
+        digest = content_hash(value)
+        seen[digest] += 1
+        identity = ExampleId(f"{split}:{digest[:32]}:{seen[digest]}")
+        made.append(Example(id=identity, split=split, value=value))
+    return tuple(made)

@@ -1,0 +1,61 @@
+"""Runs: one invocation of the prompt-optimization mode each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from tau.domain.ids import RunId, WorkerId
+from tau.domain.json import Json
+from tau.domain.spend import Budget, Spend
+
+
+class RunStatus(StrEnum):
+    """See domain/transitions; only completed and cancelled are final."""
+
+    RUNNING = "running"
+    PAUSED = "paused"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+
+class StopReason(StrEnum):
+    """Why a run is not running."""
+
+    FINISHED = "finished"
+    BUDGET = "budget"
+    TIME_LIMIT = "time_limit"
+    NO_PROGRESS = "no_progress"
+    SIGNAL = "signal"
+    OPERATOR = "operator"
+    ERROR = "error"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One run. `config_hash` covers the semantic fields, dataset bytes, model and seed.
+
+    `config` is the snapshot a later start or reader needs; it never holds a key. `max_attempts`
+    bounds the counted attempts of each rollout (failures and lost workers while the run was live;
+    not attempts revoked because the whole process was gone). `active_s` is the time spent running.
+    `spent` and `reserved` are maintained by the store.
+    """
+
+    id: RunId
+    config_hash: str
+    model_ref: str
+    seed: int
+    algorithm: str
+    config: Mapping[str, Json]
+    budget: Budget = field(default_factory=Budget)
+    max_attempts: int = 5
+    status: RunStatus = RunStatus.RUNNING
+    stop_reason: StopReason | None = None
+    stop_detail: str | None = None
+    created_unix_ms: int = 0
+    updated_unix_ms: int = 0
+    active_s: float = 0.0
+    trainer: WorkerId | None = None
+    spent: Spend = field(default_factory=Spend)
+    reserved: Spend = field(default_factory=Spend)

@@ -1,0 +1,73 @@
+"""What work costs, and the limits on it."""
+
+from dataclasses import dataclass, fields
+
+NANO = 1_000_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """Tokens of model calls. Cached tokens are part of input, reasoning tokens of output."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cached_tokens: int = 0
+    reasoning_tokens: int = 0
+
+    @property
+    def total_tokens(self) -> int:
+        """Input and output together."""
+        return self.input_tokens + self.output_tokens
+
+    def __add__(self, other: "Usage") -> "Usage":
+        """Field by field."""
+        return Usage(
+            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spend:
+    """An amount of budget. Money is whole nano-dollars, so that sums do not depend on order."""
+
+    rollouts: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost_nano_usd: int = 0
+
+    @property
+    def cost_usd(self) -> float:
+        """The money in dollars."""
+        return self.cost_nano_usd / NANO
+
+    def __add__(self, other: "Spend") -> "Spend":
+        """Field by field."""
+        return Spend(
+            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+        )
+
+    def __sub__(self, other: "Spend") -> "Spend":
+        """Field by field."""
+        return Spend(
+            **{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(self)}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """Hard limits of a run; None means no limit. `seconds` counts time spent running."""
+
+    rollouts: int | None = None
+    calls: int | None = None
+    tokens: int | None = None
+    cost_nano_usd: int | None = None
+    seconds: float | None = None
+
+    def refuses(self, spent: Spend) -> tuple[str, ...]:
+        """The names of the limits that `spent` (settled and reserved together) would exceed."""
+        over = []
+        for name in ("rollouts", "calls", "tokens", "cost_nano_usd"):
+            limit = getattr(self, name)
+            if limit is not None and getattr(spent, name) > limit:
+                over.append("usd" if name == "cost_nano_usd" else name)
+        return tuple(over)

@@ -1,0 +1,338 @@
+"""Every error Tau raises on purpose, as one tree.
+
+::
+
+    TauError
+    ├── InputError                 what a person gave cannot be used
+    │   ├── UsageError             wrong flags or arguments
+    │   ├── ConfigError            a config or dataset with one or more problems
+    │   ├── MissingKey             a provider's key is not set
+    │   └── PluginError            a name that stands for no usable class
+    ├── StoreError
+    │   ├── NotFound               an id nobody knows
+    │   ├── Conflict               an id or key that is already taken
+    │   ├── LeaseLost              a write by an attempt or worker that no longer owns its work
+    │   ├── IllegalTransition      a status change the state machine forbids
+    │   ├── RunActive              the run is being driven by another live process
+    │   ├── StoreUnavailable       cannot be opened, locked for too long, or gone
+    │   ├── StoreDamaged           not a database, or failing its own checks
+    │   ├── StoreVersion           written by a newer Tau, or not migrated
+    │   └── StoreFull              no space, or an I/O error while writing
+    ├── RunError                   a run could not go on
+    │   └── TrainerTimeout         no progress, or not finished, within its limit
+    ├── FileError                  a file beside the store cannot be read or written
+    └── AttemptError               work inside an attempt failed; `code` names the failure class
+        ├── ExampleInvalid         the example cannot be executed
+        ├── ExecutorFailed         the code under test failed
+        ├── TimeLimitExceeded      the rollout's own time limit
+        ├── BudgetRefused          a call beyond what the attempt had reserved
+        ├── SafetyRejected         a hard gate in reject mode
+        ├── GraderFailed           a grader failed; the row stays unscored
+        └── ModelError
+            ├── RateLimited
+            ├── QuotaExhausted
+            ├── Overloaded
+            ├── ServerFailed
+            ├── ModelTimeout
+            ├── ConnectionFailed
+            ├── AuthenticationFailed
+            ├── ModelNotFound
+            ├── RequestRejected
+            ├── ContextTooLong
+            ├── ContentFiltered
+            └── MalformedResponse
+
+`boundary()` turns what plug-in code raises into the type of the boundary it crossed.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class TauError(Exception):
+    """Base of every error Tau raises on purpose.
+
+    `what` is one line. `where` names a file, pointer or address, `why` the cause, `fix` the next
+    step for a person; each is optional and never holds a key or a prompt.
+    """
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+    ) -> None:
+        """Keep the parts apart, so that every surface can lay them out its own way."""
+        super().__init__(what)
+        self.what = what
+        self.where = where
+        self.why = why
+        self.fix = fix
+
+    def __str__(self) -> str:
+        """`what (where): why`, without the fix."""
+        text = self.what
+        if self.where:
+            text += f" ({self.where})"
+        if self.why:
+            text += f": {self.why}"
+        return text
+
+
+class InputError(TauError):
+    """What a person gave cannot be used; nothing was changed."""
+
+
+class UsageError(InputError):
+    """Flags or arguments do not fit together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in a config or dataset: `file`, JSON `pointer` ("" = root), 1-based `line`."""
+
+    message: str
+    file: str
+    pointer: str = ""
+    line: int | None = None
+    fix: str | None = None
+    warning: bool = False
+
+    def __str__(self) -> str:
+        """`file:line pointer: message (fix)` with the known parts."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        if self.pointer:
+            place += f" {self.pointer}"
+        return f"{place}: {self.message}" + (f" ({self.fix})" if self.fix else "")
+
+
+class ConfigError(InputError):
+    """A config or dataset cannot be used; `problems` lists every mistake found, in file order."""
+
+    def __init__(
+        self, what: str, *, problems: Sequence[Problem] = (), fix: str | None = None
+    ) -> None:
+        """`what` is the essence; with one problem it may be that problem's own text."""
+        super().__init__(what, fix=fix)
+        self.problems = tuple(problems)
+
+
+class MissingKey(InputError):
+    """A provider's key is not set; names the variable, never a value."""
+
+
+class PluginError(InputError):
+    """A name stands for no plug-in, or for one that cannot be loaded."""
+
+
+class StoreError(TauError):
+    """The store refused or could not do something."""
+
+
+class NotFound(StoreError):
+    """An id nobody knows."""
+
+
+class Conflict(StoreError):
+    """An id or key is already taken by something else."""
+
+
+class LeaseLost(StoreError):
+    """The attempt or worker no longer owns what it tried to write; nothing of it was accepted."""
+
+
+class IllegalTransition(StoreError):
+    """The state machine of domain/transitions forbids this change."""
+
+
+class RunActive(StoreError):
+    """The run is being driven by another live process."""
+
+
+class StoreUnavailable(StoreError):
+    """The store cannot be opened, stayed locked for too long, or is gone."""
+
+
+class StoreDamaged(StoreError):
+    """The file is not a Tau store, or fails its own checks."""
+
+
+class StoreVersion(StoreError):
+    """The store was written by a newer Tau, or needs a migration first."""
+
+
+class StoreFull(StoreError):
+    """A write failed for lack of space or by an I/O error; acknowledged work is safe."""
+
+
+class RunError(TauError):
+    """A run could not go on."""
+
+
+class TrainerTimeout(RunError):
+    """No progress, or not finished, within its limit."""
+
+
+class FileError(TauError):
+    """A file beside the store cannot be read or written."""
+
+
+class AttemptError(TauError):
+    """Work inside an attempt failed; the failure is recorded as data and the worker goes on.
+
+    `code` is a value of `domain.failure.FailureClass`. `retry_after_s` is what the other side asked
+    for, in seconds from now. `detail` is a bounded, secret-free excerpt for people.
+    """
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(
+        self,
+        what: str,
+        *,
+        where: str | None = None,
+        why: str | None = None,
+        fix: str | None = None,
+        retry_after_s: float | None = None,
+        status: int | None = None,
+    ) -> None:
+        """`status` is an HTTP status or a process exit code where there was one."""
+        super().__init__(what, where=where, why=why, fix=fix)
+        self.retry_after_s = retry_after_s
+        self.status = status
+
+
+class ExampleInvalid(AttemptError):
+    """The example cannot be executed (no prompt, a placeholder it cannot fill)."""
+
+    code = "example"
+
+
+class ExecutorFailed(AttemptError):
+    """The code under test raised, exited badly or answered with the wrong shape."""
+
+    code = "executor"
+
+
+class TimeLimitExceeded(AttemptError):
+    """The rollout's own time limit passed and its work was stopped."""
+
+    code = "time_limit"
+
+
+class BudgetRefused(AttemptError):
+    """A call beyond what the attempt had reserved; it was not made."""
+
+    code = "budget"
+
+
+class SafetyRejected(AttemptError):
+    """A safety hard gate in reject mode."""
+
+    code = "safety"
+
+
+class GraderFailed(AttemptError):
+    """A grader failed; its row stays unscored."""
+
+    code = "grader"
+
+
+class ModelError(AttemptError):
+    """A model call failed."""
+
+    code = "server"
+
+
+class RateLimited(ModelError):
+    """Too many requests or tokens for now."""
+
+    code = "rate_limit"
+
+
+class QuotaExhausted(ModelError):
+    """The account has no credit left; waiting does not help."""
+
+    code = "quota"
+
+
+class Overloaded(ModelError):
+    """The provider has no capacity for now (503, 529)."""
+
+    code = "overloaded"
+
+
+class ServerFailed(ModelError):
+    """The provider failed (5xx) or reported an error inside a 200."""
+
+    code = "server"
+
+
+class ModelTimeout(ModelError):
+    """No complete answer within the call's time limit."""
+
+    code = "timeout"
+
+
+class ConnectionFailed(ModelError):
+    """No connection, or it broke before the answer was complete."""
+
+    code = "connection"
+
+
+class AuthenticationFailed(ModelError):
+    """The key was refused or may not use this model."""
+
+    code = "auth"
+
+
+class ModelNotFound(ModelError):
+    """The provider does not know this model."""
+
+    code = "model_not_found"
+
+
+class RequestRejected(ModelError):
+    """The provider refused the request as malformed."""
+
+    code = "request"
+
+
+class ContextTooLong(RequestRejected):
+    """The prompt does not fit into the model's context."""
+
+    code = "context_length"
+
+
+class ContentFiltered(ModelError):
+    """The provider's filter refused the prompt or withheld the answer."""
+
+    code = "content_filter"
+
+
+class MalformedResponse(ModelError):
+    """The answer was truncated, not JSON, or not what the protocol promises."""
+
+    code = "malformed"
+
+
+@contextmanager
+def boundary(kind: type[AttemptError], who: str) -> Iterator[None]:
+    """Let attempt errors pass and turn anything else that `who` raises into `kind`.
+
+    Cancellation, KeyboardInterrupt and SystemExit pass untouched. Plug-in code is trusted to run
+    here, not to raise well.
+    """
+    try:
+        yield
+    except AttemptError:
+        raise
+    except Exception as error:
+        reason = str(error).strip().splitlines()
+        text = reason[0][:500] if reason else ""
+        why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        raise kind(f"{who} failed", why=why) from error

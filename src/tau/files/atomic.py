@@ -1,0 +1,98 @@
+"""Replace and append to files so that a crash at any instant leaves a whole file."""
+
+import contextlib
+import os
+import secrets
+from pathlib import Path
+
+from tau.errors import FileError
+
+_MARK = ".tau-tmp-"
+
+
+def atomic_write(path: Path, data: bytes) -> None:
+    """Replace `path` by `data`, durable when this returns; mode 0600, the folder is created 0700.
+
+    Temp file in the same folder (O_EXCL), fsync, rename, fsync of the folder.
+
+    Raises:
+        FileError: with the cause; `path` holds its old content then.
+    """
+    temp = path.with_name(f".{path.name}{_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            _write_all(descriptor, data)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        os.rename(temp, path)
+        sync_folder(path.parent)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            temp.unlink()
+        raise FileError(f"cannot write '{path}'", why=error.strerror or str(error)) from error
+
+
+def append_line(path: Path, line: bytes) -> None:
+    """Append `line` and a newline in one O_APPEND write and fsync it; mode 0600.
+
+    Raises:
+        FileError: with the cause; a reader may then find a torn last line.
+    """
+    if b"\n" in line:
+        raise ValueError("a line must not contain a newline")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        created = not path.exists()
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
+        descriptor = os.open(path, flags, 0o600)
+        try:
+            written = os.write(descriptor, line + b"\n")
+            if written != len(line) + 1:
+                raise FileError(f"cannot append to '{path}'", why="the disk took half a line")
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        if created:
+            sync_folder(path.parent)
+    except OSError as error:
+        raise FileError(f"cannot append to '{path}'", why=error.strerror or str(error)) from error
+
+
+def clean_orphans(folder: Path) -> int:
+    """Remove temp files that processes no longer alive left in `folder`; how many."""
+    removed = 0
+    for temp in folder.glob(f".*{_MARK}*"):
+        owner = temp.name.rpartition(_MARK)[2].partition("-")[0]
+        if owner.isdigit() and not _alive(int(owner)):
+            with contextlib.suppress(OSError):
+                temp.unlink()
+                removed += 1
+    return removed
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames and new names in `folder` durable."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        view = view[os.write(descriptor, view) :]
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

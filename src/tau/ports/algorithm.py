@@ -1,0 +1,85 @@
+"""Algorithms: what chooses what to try next."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Protocol
+
+from tau.domain.dataset import Example, Split
+from tau.domain.json import Json
+from tau.domain.resources import Resources
+from tau.domain.rollout import RolloutRequest, RolloutResult
+from tau.domain.spend import Budget
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Everything an algorithm may know, complete at construction.
+
+    `examples` are in dataset order per split. `graders` and `model` are hashes of how outputs are
+    made and graded.
+    """
+
+    seed_resources: Resources
+    examples: Mapping[Split, Sequence[Example]]
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    graders: str = ""
+    model: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recommendation:
+    """What the algorithm would use now. `evidence` is JSON for reports, `caveats` for people."""
+
+    resources: Resources
+    evidence: Mapping[str, Json] = field(default_factory=dict)
+    caveats: tuple[str, ...] = ()
+
+
+class Algorithm(Protocol):
+    """Chooses what to try next. Deterministic given settings, seed and what it was told."""
+
+    def ask(self) -> Sequence[RolloutRequest]:
+        """The next wave; empty when finished. The same state asks for the same wave."""
+        ...
+
+    def tell(self, results: Sequence[RolloutResult]) -> None:
+        """Take the results of the wave last asked for, in its order.
+
+        Telling the same wave twice changes nothing. Failures are results.
+
+        Raises:
+            ValueError: results that are not those of the wave, with the fix.
+        """
+        ...
+
+    def best(self) -> Recommendation:
+        """Valid at any time; the baseline where nothing was proved better."""
+        ...
+
+    def state_dict(self) -> Mapping[str, Json]:
+        """The whole state as JSON; a copy."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Json]) -> None:
+        """Continue from `state`; it asks for the same next wave as the one that saved it.
+
+        Raises:
+            ValueError: a state of another version, algorithm or problem; nothing was changed.
+        """
+        ...
+
+
+class AlgorithmPlugin(Protocol):
+    """What the entry-point group `tau.algorithms` holds; `Settings` is a frozen dataclass."""
+
+    Settings: ClassVar[type[Any]]
+
+    @classmethod
+    def build(cls, settings: Any, problem: Problem) -> Algorithm:  # noqa: ANN401
+        """Make the algorithm, complete.
+
+        Raises:
+            InputError: the problem cannot be worked on with these settings.
+        """
+        ...

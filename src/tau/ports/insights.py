@@ -1,0 +1,158 @@
+"""Reading what is in a store; nothing here changes anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from tau.domain.dataset import Split
+from tau.domain.failure import Failure
+from tau.domain.ids import AttemptId, RolloutId, RunId, WorkerId
+from tau.domain.resources import Resources, ResourcesVersion
+from tau.domain.rollout import (
+    AttemptStatus,
+    RolloutCounts,
+    RolloutKind,
+    RolloutResult,
+    RolloutStatus,
+)
+from tau.domain.run import Run, RunStatus
+from tau.domain.span import Span
+from tau.domain.spend import Spend
+from tau.domain.worker import Worker
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutFilter:
+    """None means any. `ids` that do not exist are simply absent from the answer."""
+
+    run: RunId | None = None
+    statuses: frozenset[RolloutStatus] | None = None
+    kinds: frozenset[RolloutKind] | None = None
+    splits: frozenset[Split] | None = None
+    ids: tuple[RolloutId, ...] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutRow:
+    """One line of a rollout listing, without contents."""
+
+    id: RolloutId
+    run_id: RunId
+    kind: RolloutKind
+    status: RolloutStatus
+    split: Split | None
+    attempts: int
+    score: float | None
+    failure: Failure | None
+    spent: Spend
+    duration_ms: int
+    updated_unix_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptView:
+    """One try with what happened inside. `late_spent` was booked after the lease was lost."""
+
+    id: AttemptId
+    n: int
+    status: AttemptStatus
+    worker: WorkerId | None
+    worker_name: str
+    started_unix_ms: int
+    ended_unix_ms: int | None
+    failure: Failure | None
+    spent: Spend
+    late_spent: Spend
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutView:
+    """Everything about one rollout."""
+
+    result: RolloutResult
+    run_id: RunId
+    created_unix_ms: int
+    updated_unix_ms: int
+    attempts: tuple[AttemptView, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreSummary:
+    """Scores of one (resources, split) in a run: enough for a mean and its interval.
+
+    `scores` are those of scored rollouts in submission order; `unscored` succeeded without a
+    score, `failed` and `cancelled` never produced one.
+    """
+
+    split: Split
+    resources: str
+    scores: tuple[float, ...] = ()
+    unscored: int = 0
+    failed: int = 0
+    cancelled: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreFacts:
+    """What `tau doctor` and backups tell about a store."""
+
+    backend: str
+    location: str
+    schema_version: int
+    runs: int
+    rollouts: int
+    size_bytes: int | None = None
+    details: Mapping[str, str] = field(default_factory=dict)
+
+
+class Insights(Protocol):
+    """Read-only queries; every one is short, and paged where it can be long."""
+
+    async def facts(self) -> StoreFacts:
+        """Size and version."""
+        ...
+
+    async def runs(
+        self, *, status: RunStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[Run]:
+        """Newest first."""
+        ...
+
+    async def run(self, run_id: RunId) -> Run:
+        """One run; NotFound."""
+        ...
+
+    async def counts(self, run_id: RunId | None = None) -> RolloutCounts:
+        """From counters, not by scanning; of one run or of all."""
+        ...
+
+    async def rollouts(
+        self, where: RolloutFilter, *, limit: int = 50, offset: int = 0, newest_first: bool = False
+    ) -> Sequence[RolloutRow]:
+        """In submission order, or newest first."""
+        ...
+
+    async def rollout(self, rollout_id: RolloutId) -> RolloutView:
+        """One rollout with its attempts and spans; NotFound."""
+        ...
+
+    async def scores(self, run_id: RunId) -> Sequence[ScoreSummary]:
+        """Per split and resources, in order of first submission."""
+        ...
+
+    async def failures(self, run_id: RunId) -> Mapping[str, int]:
+        """Final failures of a run's rollouts by failure class."""
+        ...
+
+    async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:
+        """In order of registration."""
+        ...
+
+    async def versions(self, *, limit: int = 50, offset: int = 0) -> Sequence[ResourcesVersion]:
+        """Newest first."""
+        ...
+
+    async def resources(self, hash_prefix: str) -> Resources:
+        """By hash or a unique prefix of at least 6 digits of it; NotFound, Conflict."""
+        ...
