@@ -49,15 +49,25 @@ demo: setup  ## Run the example, offline and without any key
 
 # --- tests and checks ----------------------------------------------------------------------------
 
-.PHONY: test check format acceptance coverage bench
+.PHONY: test check check-format check-lint check-types check-layers
+.PHONY: format acceptance coverage bench
 test: test-setup  ## Run the tests
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
 
-check: test-setup  ## Format, lint, types and layers
-	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }
+# `make -k check` goes on after the first kind of failure.
+check: check-format check-lint check-types check-layers  ## Format, lint, types and layers
+
+check-format: test-setup
+	@$(BIN)/ruff format --check --quiet . || { echo "put right by: make format"; exit 1; }
+
+check-lint: test-setup
 	@$(BIN)/ruff check --quiet .
+
+check-types: test-setup
 	@$(BIN)/mypy
-	@$(BIN)/lint-imports
+
+check-layers: test-setup
+	@found=$$($(BIN)/lint-imports --no-logo 2>&1) || { echo "$$found"; exit 1; }
 
 format: test-setup  ## Format the code and apply safe fixes
 	@$(BIN)/ruff check --fix-only --quiet .
@@ -79,15 +89,18 @@ bench: test-setup  ## Run the benchmarks; never part of the tests
 # --- upkeep --------------------------------------------------------------------------------------
 
 .PHONY: lock clean
-UV_COMPILE = $(VENV)/lock/bin/uv pip compile --quiet --no-config --universal --python-version 3.11 \
-	--generate-hashes --no-header --upgrade pyproject.toml
+UV := $(VENV)/lock/bin/uv
+UV_COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 \
+	--generate-hashes --custom-compile-command "make lock" pyproject.toml
 
+# Each file starts from the one before it, so that a package has the same version in all of them.
 lock: $(VENV)/.created  ## Choose new versions and write requirements/*.txt
-	@[ -x $(VENV)/lock/bin/uv ] || { $(BIN)/python -m venv $(VENV)/lock && \
-		$(VENV)/lock/bin/python -m pip --disable-pip-version-check -qq install uv; }
+	@[ -x $(UV) ] || $(PIP) install --target $(VENV)/lock uv
+	@$(UV_COMPILE) --upgrade --group build --group dev --output-file requirements/dev.txt
+	@cp requirements/dev.txt requirements/runtime.txt
 	@$(UV_COMPILE) --output-file requirements/runtime.txt
-	@$(UV_COMPILE) --output-file requirements/build.txt
-	@$(UV_COMPILE) --output-file requirements/dev.txt
+	@cp requirements/dev.txt requirements/build.txt
+	@$(UV_COMPILE:pyproject.toml=) --group build --output-file requirements/build.txt
 
 clean:  ## Remove .venv, caches and build results
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
