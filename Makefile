@@ -35,11 +35,14 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/.runtime
 # The backend is in the pins, so nothing is fetched here; entry points are read from pyproject.toml.
 $(VENV)/.editable: pyproject.toml src/tau/__init__.py $(VENV)/.runtime
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@echo "Tau is ready: $(BIN)/tau"
 	@touch $@
 
 .PHONY: setup test-setup
 setup: $(VENV)/.editable  ## Create .venv with the pinned runtime packages and tau itself
+	@:
 test-setup: $(VENV)/.editable $(VENV)/.dev  ## The same with the development tools
+	@:
 
 # --- use -----------------------------------------------------------------------------------------
 
