@@ -1,0 +1,1 @@
+"""Configuration: files, datasets and the environment become one validated value."""

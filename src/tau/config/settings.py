@@ -1,0 +1,157 @@
+"""What a configuration comes to once it has been read and found right."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tau.domain.dataset import Example, Split
+from tau.domain.failure import TRANSIENT, FailureClass
+from tau.domain.json import Json
+from tau.domain.resources import Resources
+from tau.domain.spend import Budget
+from tau.errors import Problem
+from tau.ports.model import ModelContext
+
+if TYPE_CHECKING:
+    from tau.scoring.safety import SafetyPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PluginChoice:
+    """A plug-in by its entry-point name, with its own `Settings` object.
+
+    `options` is the JSON the settings were made from, without `type`.
+    """
+
+    type: str
+    settings: Any
+    options: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraderChoice:
+    """A grader; `name` is its reward's name, unique among the run's graders.
+
+    `children` are what a combinator combines, in the order of its settings.
+    """
+
+    name: str
+    type: str
+    settings: Any
+    options: Mapping[str, Json] = field(default_factory=dict)
+    children: tuple["GraderChoice", ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelChoice:
+    """The model: `ref` is `provider/name` as written; the provider is the plug-in's name."""
+
+    ref: str
+    provider: str
+    name: str
+    settings: Any
+    options: Mapping[str, Json] = field(default_factory=dict)
+    base_url: str | None = None
+    timeout_s: float = 120.0
+
+    def context(self, environ: Mapping[str, str], *, max_connections: int) -> ModelContext:
+        """What the plug-in is checked with and built from."""
+        return ModelContext(
+            provider=self.provider,
+            name=self.name,
+            environ=environ,
+            base_url=self.base_url,
+            timeout_s=self.timeout_s,
+            max_connections=max_connections,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retry:
+    """How one class of failures is retried.
+
+    `max_attempts` counts the first one; before attempt n + 1 the wait is around
+    `backoff_ms * 2 ** (n - 1)`, at most `max_backoff_ms`.
+    """
+
+    max_attempts: int
+    backoff_ms: int
+    max_backoff_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """Retries by class of failure: transient ones by the default, others not unless listed."""
+
+    max_attempts: int = 5
+    backoff_ms: int = 500
+    max_backoff_ms: int = 60_000
+    classes: Mapping[FailureClass, Retry] = field(default_factory=dict)
+
+    def of(self, kind: FailureClass) -> Retry:
+        """How failures of `kind` are retried."""
+        listed = self.classes.get(kind)
+        if listed is not None:
+            return listed
+        return Retry(
+            max_attempts=self.max_attempts if kind in TRANSIENT else 1,
+            backoff_ms=self.backoff_ms,
+            max_backoff_ms=self.max_backoff_ms,
+        )
+
+    @property
+    def most_attempts(self) -> int:
+        """The most counted attempts any rollout may have."""
+        return max(self.max_attempts, *(retry.max_attempts for retry in self.classes.values()), 1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """Everything a run needs to know, validated; making it touched nothing but the files read.
+
+    `base_dir` is what relative paths in the file are relative to. `examples` has all three splits.
+    `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
+    means the default of 30 s *without progress*; a number is literal, for the whole run.
+    `environ` is what plug-ins of models read their keys from, `child_environ` what child processes
+    may inherit. `semantic` is what decides whether two configurations mean the same run, and
+    `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
+    """
+
+    path: Path
+    base_dir: Path
+    examples: Mapping[Split, tuple[Example, ...]]
+    resources: Resources
+    model: ModelChoice | None
+    params: Mapping[str, Json]
+    executor: PluginChoice
+    graders: tuple[GraderChoice, ...]
+    safety: "SafetyPolicy"
+    algorithm: PluginChoice
+    worker_count: int = 2
+    worker_concurrency: int = 1
+    poll_interval_ms: int = 50
+    heartbeat_interval_ms: int = 1000
+    completion_poll_interval_ms: int = 60
+    completion_timeout_s: int | None = None
+    rollout_time_limit_s: float | None = None
+    retries: Retries = field(default_factory=Retries)
+    budget: Budget = field(default_factory=Budget)
+    seed: int = 0
+    replicates: int = 1
+    fail_fast: bool = False
+    semantic: Mapping[str, Json]
+    config_hash: str
+    warnings: tuple[Problem, ...] = ()
+    environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    child_environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def model_ref(self) -> str | None:
+        """`provider/model` as written, if there is a model."""
+        return self.model.ref if self.model else None
+
+    @property
+    def concurrency(self) -> int:
+        """The most rollouts in flight in one process."""
+        return self.worker_count * self.worker_concurrency
