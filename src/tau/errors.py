@@ -19,6 +19,7 @@
     │   ├── StoreVersion           written by a newer Tau, or not migrated
     │   └── StoreFull              no space, or an I/O error while writing
     ├── RunError                   a run could not go on
+    │   ├── RunStopped             stopped before its end on purpose; can go on
     │   └── TrainerTimeout         no progress, or not finished, within its limit
     ├── FileError                  a file beside the store cannot be read or written
     └── AttemptError               work inside an attempt failed; `code` names the failure class
@@ -171,6 +172,10 @@ class StoreFull(StoreError):
 
 class RunError(TauError):
     """A run could not go on."""
+
+
+class RunStopped(RunError):
+    """The run stopped before its end on purpose (signal, operator, budget); it can go on."""
 
 
 class TrainerTimeout(RunError):

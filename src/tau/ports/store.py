@@ -100,6 +100,14 @@ class Queue(Protocol):
         """Put failed rollouts back with a fresh count of attempts; how many."""
         ...
 
+    async def refused(self, run_id: RunId) -> Sequence[str]:
+        """The budget limits that keep the next ready rollout from being claimed; empty if none.
+
+        Names as in `Budget.refuses`. Reservations of attempts in flight count, so an answer is
+        final only while nothing is in flight.
+        """
+        ...
+
     async def next_ready_ms(self, run_id: RunId) -> int | None:
         """Milliseconds until the next scheduled retry (0 = something is ready), None if none."""
         ...
