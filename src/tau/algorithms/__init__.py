@@ -1,0 +1,1 @@
+"""Algorithms: one file each; none of them calls a model or sees the store."""

@@ -1,0 +1,1 @@
+"""The trainer: drives an algorithm over the queue, and shows how far it is."""

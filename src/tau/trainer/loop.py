@@ -1,0 +1,223 @@
+"""The loop: ask, submit, wait, tell, checkpoint."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from tau.domain.checkpoint import Checkpoint
+from tau.domain.ids import RolloutId, WorkerId
+from tau.domain.resources import Resources
+from tau.domain.rollout import RolloutRequest, RolloutResult, RolloutStatus, Submission
+from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.spend import Spend
+from tau.errors import RunError, RunStopped, StoreFull, TauError
+from tau.ports.algorithm import Algorithm, Recommendation
+from tau.ports.clock import Clock
+from tau.ports.store import Store
+from tau.trainer.patience import Patience, TimeLimits
+from tau.trainer.stop import StopRequest
+
+_COLLECT_CHUNK = 2_000
+_STATUS_EVERY_MS = 250
+_FULL_RETRY_S = 1.0
+
+Value = TypeVar("Value")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainerSettings:
+    """`poll_interval_s` is the fallback where no event tells of a settled rollout."""
+
+    poll_interval_s: float = 0.06
+    limits: TimeLimits = field(default_factory=TimeLimits)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fit:
+    """How a fit ended. `stop_reason` is finished, or budget where a hard limit ended it."""
+
+    recommendation: Recommendation
+    stop_reason: StopReason
+    detail: str | None = None
+
+
+class Trainer:
+    """Drives one run. `worker` is the registered trainer that has adopted it.
+
+    `estimate` says what one attempt at a request may spend at most. `on_trouble` is told what the
+    trainer waits for when the store cannot take a write, and None when it can again.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        clock: Clock,
+        worker: WorkerId,
+        settings: TrainerSettings,
+        estimate: Callable[[RolloutRequest], Spend],
+        stop: StopRequest,
+        on_trouble: Callable[[str | None], None] = lambda _: None,
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._worker = worker
+        self._settings = settings
+        self._estimate = estimate
+        self._stop = stop
+        self._on_trouble = on_trouble
+        self._patience = Patience(settings.limits, clock)
+        self._status_seen_ms = 0
+
+    async def fit(self, run: Run, algorithm: Algorithm) -> Fit:
+        """Drive `algorithm` until it asks for nothing more. Safe to call again after a crash.
+
+        When a hard budget limit ends a wave, its unfinished tail is told as missing to get the
+        recommendation, but not checkpointed: with a larger budget the run goes on where it was.
+
+        Raises:
+            RunStopped: on request; nothing of the current wave was told.
+            TrainerTimeout: too slow, or stuck.
+            LeaseLost: another trainer has taken the run over.
+        """
+        waves, rollouts = await self._restore(run, algorithm)
+        while wave := algorithm.ask():
+            ids = await self._submit(run, wave)
+            refused = await self._settle(run)
+            results = await self._results(run, wave, ids)
+            algorithm.tell(results)
+            if refused:
+                detail = f"the budget of {', '.join(refused)} is used up"
+                best = algorithm.best()
+                return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
+            waves, rollouts = waves + 1, rollouts + len(wave)
+            await self._checkpoint(run, algorithm, waves, rollouts)
+        return Fit(recommendation=algorithm.best(), stop_reason=StopReason.FINISHED)
+
+    async def _restore(self, run: Run, algorithm: Algorithm) -> tuple[int, int]:
+        """Load the last checkpoint, or make the first one, which publishes the resources."""
+        last = await self._store.checkpoints.latest(run.id)
+        if last is None:
+            seed = algorithm.best().resources
+            await self._checkpoint(run, algorithm, 0, 0, publish=seed if seed.values else None)
+            return 0, 0
+        if last.algorithm != run.algorithm:
+            raise RunError(f"the checkpoint of {run.id} is one of algorithm '{last.algorithm}'")
+        try:
+            algorithm.load_state_dict(last.state)
+        except ValueError as error:
+            raise RunError(f"the checkpoint of {run.id} does not fit", why=str(error)) from error
+        return last.waves, last.rollouts
+
+    async def _submit(self, run: Run, wave: Sequence[RolloutRequest]) -> Sequence[RolloutId]:
+        submissions = [Submission(request=one, reserve=self._estimate(one)) for one in wave]
+        return await self._written(lambda: self._store.queue.submit(run.id, submissions))
+
+    async def _settle(self, run: Run) -> Sequence[str]:
+        """Wait until nothing of the run is left, or return the budget limits that prevent it."""
+        queue = self._store.queue
+        while True:
+            self._check_stop()
+            await self._check_status(run)
+            counts = await queue.counts(run.id)
+            if counts.waiting == 0 and counts.in_flight == 0:
+                return ()
+            next_ready_ms: int | None = None
+            if counts.in_flight == 0:
+                if refused := await queue.refused(run.id):
+                    return refused
+                next_ready_ms = await queue.next_ready_ms(run.id)
+            self._patience.watch(counts, next_ready_ms)
+            await self._wait(queue.wait_settled(run.id, timeout_s=self._settings.poll_interval_s))
+
+    async def _results(
+        self, run: Run, wave: Sequence[RolloutRequest], ids: Sequence[RolloutId]
+    ) -> Sequence[RolloutResult]:
+        """Results in wave order; what is not settled is missing, as cancelled."""
+        results: list[RolloutResult] = []
+        for start in range(0, len(ids), _COLLECT_CHUNK):
+            some = ids[start : start + _COLLECT_CHUNK]
+            found = await self._store.queue.collect(run.id, some)
+            for offset, result in enumerate(found):
+                request = wave[start + offset]
+                results.append(
+                    result
+                    or RolloutResult(
+                        request=request,
+                        rollout_id=some[offset],
+                        status=RolloutStatus.CANCELLED,
+                    )
+                )
+        return results
+
+    async def _checkpoint(
+        self,
+        run: Run,
+        algorithm: Algorithm,
+        waves: int,
+        rollouts: int,
+        *,
+        publish: Resources | None = None,
+    ) -> None:
+        checkpoint = Checkpoint(
+            run_id=run.id,
+            algorithm=run.algorithm,
+            waves=waves,
+            rollouts=rollouts,
+            state=algorithm.state_dict(),
+            best=algorithm.best().resources,
+        )
+        await self._written(
+            lambda: self._store.checkpoints.save(checkpoint, trainer=self._worker, publish=publish)
+        )
+
+    async def _written(self, write: Callable[[], Awaitable[Value]]) -> Value:
+        """Make a write, waiting for space where there is none."""
+        while True:
+            try:
+                value = await write()
+            except StoreFull as error:
+                self._on_trouble(str(error))
+                await self._wait(asyncio.sleep(_FULL_RETRY_S))
+                self._check_stop()
+            else:
+                self._on_trouble(None)
+                return value
+
+    def _check_stop(self) -> None:
+        if self._stop.reason is not None:
+            raise RunStopped(f"stopped: {self._stop.reason}", why=self._stop.detail or None)
+
+    async def _check_status(self, run: Run) -> None:
+        """Notice what an operator did to the run from elsewhere."""
+        now_ms = self._clock.monotonic_ms()
+        if now_ms - self._status_seen_ms < _STATUS_EVERY_MS:
+            return
+        self._status_seen_ms = now_ms
+        current = await self._store.runs.get(run.id)
+        if current.status is not RunStatus.RUNNING:
+            self._stop.set(StopReason.OPERATOR, f"the run was set to {current.status}")
+            self._check_stop()
+        limit = run.budget.seconds
+        if limit is not None and run.active_s + self._patience.elapsed_s >= limit:
+            self._stop.set(StopReason.TIME_LIMIT, f"the budget of {limit:g} seconds is used up")
+            self._check_stop()
+
+    async def _wait(self, something: Awaitable[object]) -> None:
+        """Wait for it or for a request to stop, whichever is first."""
+        waiting = asyncio.ensure_future(something)
+        stopping = asyncio.ensure_future(self._stop.wait())
+        try:
+            await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (waiting, stopping):
+                if not task.done():
+                    task.cancel()
+                    with contextlib.suppress(asyncio.CancelledError):
+                        await task
+        if waiting.done() and not waiting.cancelled() and (error := waiting.exception()):
+            if isinstance(error, TauError):
+                raise error
+            raise RunError("waiting for the store failed", why=str(error)) from error

@@ -1,0 +1,40 @@
+"""What is said of a run when it has ended."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tau.domain.rollout import RolloutCounts
+from tau.domain.run import RunStatus, StopReason
+from tau.domain.spend import Spend
+from tau.trainer.progress import SplitScore
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunReport:
+    """The final report of one start of a run.
+
+    `store_path` is as given by the user. `counts` are this run's rollouts only. `best_version` is
+    None where nothing was published. `decision` is None for an algorithm that decides nothing.
+    `cost_usd` is None where calls were made and no price is known. `duration_s` is of this start,
+    `active_s` of all starts of the run. `resumable` tells whether starting it again goes on.
+    """
+
+    run_id: str
+    model_ref: str
+    store_path: str
+    status: RunStatus
+    stop_reason: StopReason
+    stop_detail: str | None
+    resumable: bool
+    resumed: bool
+    counts: RolloutCounts
+    splits: tuple[SplitScore, ...]
+    best_hash: str
+    best_version: str | None
+    decision: str | None
+    spent: Spend
+    cost_usd: float | None
+    failures: Mapping[str, int] = field(default_factory=dict)
+    duration_s: float = 0.0
+    active_s: float = 0.0
+    caveats: tuple[str, ...] = ()

@@ -1,0 +1,1 @@
+"""Where concrete classes meet: configuration in, running parts out."""
