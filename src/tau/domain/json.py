@@ -2,13 +2,19 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from typing import TypeAlias, Union
+from typing import TYPE_CHECKING, TypeAlias, Union
 
 import orjson
+from typing_extensions import TypeAliasType
 
-Json: TypeAlias = Union[  # noqa: UP007  (a recursive alias of strings cannot use `|`)
-    bool, int, float, str, Sequence["Json"], Mapping[str, "Json"], None
-]
+if TYPE_CHECKING:
+    Json: TypeAlias = Union[  # noqa: UP007  (a recursive alias of strings cannot use `|`)
+        bool, int, float, str, Sequence["Json"], Mapping[str, "Json"], None
+    ]
+else:  # pydantic follows a recursive alias only by its name, and mypy not this spelling of it
+    Json = TypeAliasType(
+        "Json", bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
+    )
 
 
 def canonical(value: Json) -> bytes:
