@@ -54,12 +54,15 @@ class Runs(Protocol):
         trainer: WorkerId | None = None,
         reason: StopReason | None = None,
         detail: str | None = None,
-        active_s: float = 0.0,
     ) -> Run:
-        """Change the status and add `active_s` to the running time. Same status again is fine.
+        """Change the status. The same status again is fine.
 
         With `trainer`, LeaseLost unless it drives the run. IllegalTransition as by the table.
         """
+        ...
+
+    async def book_time(self, run_id: RunId, *, trainer: WorkerId, active_s: float) -> None:
+        """Add to the run's time spent running. LeaseLost unless `trainer` drives the run."""
         ...
 
 

@@ -10,6 +10,7 @@ class StopRequest:
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
+        self._now = asyncio.Event()
         self._reason: StopReason | None = None
         self._detail = ""
 
@@ -30,6 +31,14 @@ class StopRequest:
         """More of why, for people."""
         return self._detail
 
+    def now(self) -> None:
+        """Do not wait for calls in flight any longer; what they did is repeated later."""
+        self._now.set()
+
     async def wait(self) -> None:
         """Return when somebody asks."""
         await self._event.wait()
+
+    async def wait_now(self) -> None:
+        """Return when somebody asks not to wait for calls in flight."""
+        await self._now.wait()

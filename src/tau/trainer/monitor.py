@@ -1,0 +1,126 @@
+"""Looks at a live run about once a second and shows what it sees."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from tau.domain.ids import RunId, WorkerId
+from tau.errors import FileError, StoreError
+from tau.ports.clock import Clock
+from tau.ports.insights import ScoreSummary
+from tau.ports.store import Store
+from tau.scoring.aggregate import summarize
+from tau.trainer.progress import Progress, SplitScore
+from tau.trainer.status import StatusFile
+
+_PERIOD_S = 1.0
+_ACTIVE_EVERY_S = 5.0
+_SCORES_SHARE = 0.05
+"""At most this share of the time goes into reading scores, however many there are."""
+
+
+class Monitor:
+    """Reads one run's state from the store; writes `status.json` and tells the observer.
+
+    It also books the running time, so that a crash loses at most five seconds of it.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        run: RunId,
+        trainer: WorkerId,
+        clock: Clock,
+        status: StatusFile,
+        observe: Callable[[Progress], None],
+        notice: Callable[[str], None],
+        waiting_for: Callable[[], str | None] = lambda: None,
+        limit_now: Callable[[], int | None] = lambda: None,
+        resumed: bool = False,
+    ) -> None:
+        self._store = store
+        self._run = run
+        self._trainer = trainer
+        self._clock = clock
+        self._status = status
+        self._observe = observe
+        self._notice = notice
+        self._waiting_for = waiting_for
+        self._limit_now = limit_now
+        self._resumed = resumed
+        self._started_ms = self._booked_ms = clock.monotonic_ms()
+        self._scores_due_ms = 0
+        self._splits: tuple[SplitScore, ...] = ()
+        self._file_trouble = ""
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        while True:
+            await self.look()
+            if self._unbooked_s() >= _ACTIVE_EVERY_S:
+                await self.book()
+            await asyncio.sleep(_PERIOD_S)
+
+    async def look(self, *, final: bool = False) -> Progress:
+        """Take one look; the final one reads the scores whatever that takes."""
+        now_ms = self._clock.monotonic_ms()
+        if final or now_ms >= self._scores_due_ms:
+            scores = await self._store.insights.scores(self._run)
+            self._splits = split_scores(scores)
+            took_ms = self._clock.monotonic_ms() - now_ms
+            self._scores_due_ms = now_ms + round(took_ms / _SCORES_SHARE)
+        progress = Progress(
+            run=await self._store.runs.get(self._run),
+            counts=await self._store.queue.counts(self._run),
+            elapsed_s=(self._clock.monotonic_ms() - self._started_ms) / 1000,
+            splits=self._splits,
+            failures=await self._store.insights.failures(self._run),
+            resumed=self._resumed,
+            waiting_for=self._waiting_for(),
+            limit_now=self._limit_now(),
+        )
+        await self._project(progress)
+        self._observe(progress)
+        return progress
+
+    def _unbooked_s(self) -> float:
+        return (self._clock.monotonic_ms() - self._booked_ms) / 1000
+
+    async def _project(self, progress: Progress) -> None:
+        """Write the file; a full disk there must not hurt the run, but is said once."""
+        try:
+            await asyncio.to_thread(self._status.write, progress)
+        except FileError as error:
+            if str(error) != self._file_trouble:
+                self._file_trouble = str(error)
+                self._notice(f"warning: {error}")
+
+    async def book(self) -> None:
+        """Add the running time since the last booking to the run."""
+        passed_s = self._unbooked_s()
+        try:
+            await self._store.runs.book_time(self._run, trainer=self._trainer, active_s=passed_s)
+        except StoreError:
+            return  # the trainer meets the same trouble and decides what it means
+        self._booked_ms += round(passed_s * 1000)
+
+
+def split_scores(summaries: Sequence[ScoreSummary]) -> tuple[SplitScore, ...]:
+    """Means with their intervals, in the order given."""
+    made = []
+    for one in summaries:
+        estimate = summarize(one.scores) if one.scores else None
+        made.append(
+            SplitScore(
+                split=one.split,
+                rows=len(one.scores) + one.unscored + one.failed + one.cancelled,
+                scored=len(one.scores),
+                unscored=one.unscored,
+                failed=one.failed,
+                cancelled=one.cancelled,
+                mean=estimate.mean if estimate else None,
+                low=estimate.low if estimate else None,
+                high=estimate.high if estimate else None,
+            )
+        )
+    return tuple(made)

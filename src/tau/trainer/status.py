@@ -1,0 +1,109 @@
+"""`status.json`: the run's state for dashboards and recovery, a projection of the store."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import orjson
+
+from tau.domain.json import Json
+from tau.domain.rollout import RolloutStatus
+from tau.domain.run import RunStatus
+from tau.domain.worker import ProcessIdentity
+from tau.files.atomic import atomic_write
+from tau.ports.clock import Clock
+from tau.trainer.progress import Progress, SplitScore
+
+NAME = "status.json"
+
+
+class StatusFile:
+    """Writes the same status into every folder that shows it.
+
+    `store_path` is as given by the user; `process` is who drives the run.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        *,
+        store_path: str,
+        process: ProcessIdentity,
+        clock: Clock,
+    ) -> None:
+        self._folders = tuple(dict.fromkeys(folder.absolute() for folder in folders))
+        self._store_path = store_path
+        self._process = process
+        self._clock = clock
+        self._last: Mapping[str, Json] | None = None
+
+    def write(self, progress: Progress) -> bool:
+        """Write where something changed since the last time; True if so. Blocks on the disk.
+
+        Raises:
+            FileError: a folder cannot be written; the others may have been.
+        """
+        status = self._status(progress)
+        if status == self._last:
+            return False
+        stamped = {"schema_version": 1, "updated_unix_ms": self._clock.unix_ms(), **status}
+        data = orjson.dumps(stamped, option=orjson.OPT_INDENT_2) + b"\n"
+        for folder in self._folders:
+            atomic_write(folder / NAME, data)
+        self._last = status
+        return True
+
+    def _status(self, progress: Progress) -> dict[str, Json]:
+        run, counts = progress.run, progress.counts
+        return {
+            "run_state": str(run.status),
+            "model_ref": run.model_ref,
+            "store_path": self._store_path,
+            "total_rollouts": counts.total,
+            "succeeded": counts[RolloutStatus.SUCCEEDED],
+            "failed": counts[RolloutStatus.FAILED],
+            "cancelled": counts[RolloutStatus.CANCELLED],
+            "run_id": run.id,
+            "algorithm": run.algorithm,
+            "stop_reason": run.stop_reason and str(run.stop_reason),
+            "stop_detail": run.stop_detail,
+            "waiting_for": progress.waiting_for,
+            "progress": {
+                "queued": counts.waiting,
+                "in_flight": counts.in_flight,
+                "settled": counts.settled,
+                "resumed": progress.resumed,
+            },
+            "failures": dict(progress.failures),
+            "scores": {score.split: split_json(score) for score in progress.splits},
+            "spent": {
+                "rollouts": run.spent.rollouts,
+                "calls": run.spent.calls,
+                "tokens": run.spent.tokens,
+                "cost_usd": run.spent.cost_usd,
+            },
+            "process": self._process_json(run.status),
+        }
+
+    def _process_json(self, status: RunStatus) -> Json:
+        if status is not RunStatus.RUNNING:
+            return None
+        return {
+            "host": self._process.host,
+            "pid": self._process.pid,
+            "boot_id": self._process.boot_id,
+            "started_ticks": self._process.started_ticks,
+        }
+
+
+def split_json(score: SplitScore) -> dict[str, Json]:
+    """A split's score as it stands in `status.json` and in JSON results."""
+    return {
+        "rows": score.rows,
+        "scored": score.scored,
+        "unscored": score.unscored,
+        "failed": score.failed,
+        "cancelled": score.cancelled,
+        "mean": score.mean,
+        "low": score.low,
+        "high": score.high,
+    }
