@@ -1,0 +1,1 @@
+"""The runner: workers that claim rollouts, execute, grade and record them."""

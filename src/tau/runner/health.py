@@ -1,0 +1,36 @@
+"""How the workers of a process are doing, as a value for status and dashboard."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class RunnerState(StrEnum):
+    """What the workers are doing as a whole."""
+
+    WORKING = "working"
+    WAITING_FOR_STORE = "waiting_for_store"
+    HALTED = "halted"
+    DRAINING = "draining"
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunnerHealth:
+    """One look at the runner.
+
+    `reason` says why the state is not plainly working. `unwritten` are finished outcomes held in
+    memory until the store takes them. `lost` are attempts whose lease had gone when they ended.
+    `left_behind` are executions that ignored their cancellation. `claim_failures` and `restarts`
+    count since the start.
+    """
+
+    state: RunnerState
+    reason: str | None = None
+    in_flight: int = 0
+    unwritten: int = 0
+    completed: int = 0
+    failed: int = 0
+    lost: int = 0
+    left_behind: int = 0
+    claim_failures: int = 0
+    restarts: int = 0

@@ -1,0 +1,149 @@
+"""Concurrency that adapts to what a provider bears: additive increase, multiplicative decrease."""
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from tau.errors import Overloaded, RateLimited
+
+_MIN_HOLD_S = 0.05
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PacingSettings:
+    """How fast to give way and to come back.
+
+    `decrease` is what is left of the concurrency after a refusal, `increase` what is won back per
+    round of successes. `hold_s` is the pause after a refusal that names none, doubled by each one
+    in a row up to `max_hold_s`, which also bounds what a provider can ask for.
+    """
+
+    decrease: float = 0.7
+    increase: float = 1.0
+    hold_s: float = 0.5
+    max_hold_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """Where one model stands: calls allowed at once, calls under way, calls waiting."""
+
+    limit: int
+    in_flight: int
+    waiting: int
+    held_s: float
+
+
+class Pacing:
+    """One gate per model reference, shared by all workers of a process; of one event loop."""
+
+    def __init__(self, settings: PacingSettings, *, ceiling: int) -> None:
+        """`ceiling` is the most calls in flight per model, and where each gate starts."""
+        self._settings = settings
+        self._ceiling = max(1, ceiling)
+        self._gates: dict[str, _Gate] = {}
+
+    @asynccontextmanager
+    async def slot(self, model: str) -> AsyncIterator[None]:
+        """Wait for a place among the calls to `model`; how the call ends sets the pace."""
+        gate = self._gates.get(model)
+        if gate is None:
+            gate = self._gates[model] = _Gate(self._settings, self._ceiling)
+        epoch = await gate.enter()
+        try:
+            yield
+        except (RateLimited, Overloaded) as error:
+            gate.refused(epoch, error.retry_after_s)
+            raise
+        else:
+            gate.succeeded()
+        finally:
+            gate.leave()
+
+    def paces(self) -> dict[str, Pace]:
+        """The state of every model called so far."""
+        return {model: gate.pace() for model, gate in self._gates.items()}
+
+
+class _Gate:
+    def __init__(self, settings: PacingSettings, ceiling: int) -> None:
+        self._settings = settings
+        self._ceiling = float(ceiling)
+        self._limit = float(ceiling)
+        self._in_flight = 0
+        self._held_until = 0.0
+        self._streak = 0
+        self._epoch = 0
+        self._waiters: deque[asyncio.Future[None]] = deque()
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def enter(self) -> int:
+        if self._waiters or not self._open():
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            self._admit()
+            try:
+                await waiter  # whoever wakes us has counted us in
+            except asyncio.CancelledError:
+                if waiter.done() and not waiter.cancelled():
+                    self.leave()
+                else:
+                    self._waiters.remove(waiter)
+                raise
+        else:
+            self._in_flight += 1
+        return self._epoch
+
+    def leave(self) -> None:
+        self._in_flight -= 1
+        self._admit()
+
+    def succeeded(self) -> None:
+        self._streak = 0
+        self._limit = min(self._ceiling, self._limit + self._settings.increase / self._limit)
+
+    def refused(self, epoch: int, retry_after_s: float | None) -> None:
+        now = asyncio.get_running_loop().time()
+        # Calls that were under way at the last decrease are refused for the same cause: one
+        # decrease answers for all of them.
+        if epoch == self._epoch:
+            self._epoch += 1
+            self._limit = max(1.0, self._limit * self._settings.decrease)
+            backoff = self._settings.hold_s * 2.0 ** min(self._streak, 30)
+            self._streak += 1
+            self._hold(now + min(backoff, self._settings.max_hold_s))
+        if retry_after_s is not None:
+            self._hold(now + min(retry_after_s, self._settings.max_hold_s))
+
+    def pace(self) -> Pace:
+        now = asyncio.get_running_loop().time()
+        return Pace(
+            limit=int(self._limit),
+            in_flight=self._in_flight,
+            waiting=len(self._waiters),
+            held_s=max(0.0, self._held_until - now),
+        )
+
+    def _open(self) -> bool:
+        now = asyncio.get_running_loop().time()
+        return self._in_flight < int(self._limit) and now >= self._held_until
+
+    def _hold(self, until: float) -> None:
+        self._held_until = max(self._held_until, until)
+
+    def _admit(self) -> None:
+        while self._waiters and self._open():
+            waiter = self._waiters.popleft()
+            if not waiter.done():
+                self._in_flight += 1
+                waiter.set_result(None)
+        loop = asyncio.get_running_loop()
+        if self._waiters and self._timer is None and loop.time() < self._held_until:
+            delay = max(_MIN_HOLD_S, self._held_until - loop.time())
+            self._timer = loop.call_later(delay, self._wake)
+
+    def _wake(self) -> None:
+        self._timer = None
+        self._admit()
