@@ -1,14 +1,22 @@
-"""Names that stand for classes: entry points, for built-ins and third parties alike.
+"""Names that stand for code: entry points, and functions a configuration names.
 
 A module is imported only when its name is used, which also isolates optional dependencies.
 """
 
+import hashlib
+import importlib
+import sys
+from collections.abc import Callable
 from difflib import get_close_matches
-from functools import cache
+from functools import cache, reduce
+from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from tau.errors import PluginError
+from tau.errors import AttemptError, ExecutorFailed, PluginError, boundary
 
 ALGORITHMS = "tau.algorithms"
 EXECUTORS = "tau.executors"
@@ -55,3 +63,81 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401  (the ports' plug-in pro
             why=str(error),
             fix="install the package or extra that provides it",
         ) from error
+
+
+def load_callable(target: str, base_dir: Path) -> Callable[..., Any]:
+    """The function `pkg.mod:fn` or `path/file.py:fn` names; `fn` may be dotted (`Class.method`).
+
+    A file is relative to `base_dir` and imported once per process. For modules, `base_dir` is put
+    at the end of the import path, so that it can add modules but replace none.
+
+    Raises:
+        PluginError: not of that form, not found, failing while imported, or nothing to call.
+    """
+    place, colon, attribute = target.rpartition(":")
+    if not colon or not place.strip() or not attribute.strip():
+        raise PluginError(
+            f"'{target}' names no function",
+            fix="write 'package.module:function' or 'path/file.py:function'",
+        )
+    module = _file(target, base_dir / place) if place.endswith(".py") else _module(target, base_dir)
+    try:
+        found = reduce(getattr, attribute.split("."), module)
+    except AttributeError as error:
+        near = get_close_matches(attribute, [n for n in vars(module) if n[0] != "_"], n=3)
+        raise PluginError(
+            f"'{place}' has no '{attribute}'",
+            where=target,
+            fix=f"did you mean {', '.join(near)}?" if near else "check the name after the colon",
+        ) from error
+    if not callable(found):
+        raise PluginError(
+            f"'{target}' cannot be called: {type(found).__name__} is no function",
+            fix="name a function after the colon",
+        )
+    return found
+
+
+def _module(target: str, base_dir: Path) -> ModuleType:
+    folder = str(base_dir.resolve())
+    if folder not in sys.path:
+        sys.path.append(folder)
+    name = target.rpartition(":")[0]
+    try:
+        with boundary(ExecutorFailed, name):
+            return importlib.import_module(name)
+    except AttemptError as error:
+        raise _not_imported(target, error, f"install it, or put it into {folder}") from error
+
+
+def _file(target: str, path: Path) -> ModuleType:
+    path = path.resolve()
+    if not path.is_file():
+        raise PluginError(f"no file '{path}'", where=target, fix="check the path before the colon")
+    digest = hashlib.sha256(str(path).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    name = f"tau_file_{digest}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = spec_from_file_location(name, path)
+    assert spec is not None, "a .py file always has a loader"
+    try:
+        with boundary(ExecutorFailed, str(path)):
+            return _execute(spec)
+    except AttemptError as error:
+        raise _not_imported(target, error, "put the file right; it must import alone") from error
+
+
+def _execute(spec: ModuleSpec) -> ModuleType:
+    module = module_from_spec(spec)
+    assert spec.loader is not None
+    sys.modules[spec.name] = module  # dataclasses look their module up while it is being executed
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[spec.name]  # or the next look-up would find half a module
+        raise
+    return module
+
+
+def _not_imported(target: str, error: AttemptError, fix: str) -> PluginError:
+    return PluginError(f"'{target}' cannot be imported", why=error.why, fix=fix)

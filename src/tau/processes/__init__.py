@@ -1,0 +1,1 @@
+"""Running other programs: bounded in time and output, nothing left behind."""
