@@ -1,0 +1,1 @@
+"""Contract suites for plug-in authors: subclass one, and your plug-in is held to its port."""

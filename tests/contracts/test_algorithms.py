@@ -1,0 +1,39 @@
+"""Built-in algorithms keep the algorithm contract."""
+
+import pytest
+
+from tau.algorithms.evaluate import Evaluate, EvaluateSettings
+from tau.domain.dataset import Split
+from tau.ports.algorithm import Algorithm, Problem
+from tau.testing.algorithm import AlgorithmContract
+
+
+@pytest.mark.contract
+class TestEvaluate(AlgorithmContract):
+    def build(self, problem: Problem) -> Algorithm:
+        return Evaluate.build(EvaluateSettings(replicates=2), problem)
+
+    def test_every_example_is_run_once_per_replicate_in_dataset_order(self) -> None:
+        problem = self.problem()
+        wave = self.build(problem).ask()
+        rows = [(one.example.id if one.example else None, one.replicate) for one in wave]
+        expected = [
+            (example.id, replicate)
+            for split in (Split.OPTIMIZE, Split.VALIDATE, Split.TEST)
+            for replicate in (0, 1)
+            for example in problem.examples[split]
+        ]
+        assert rows == expected
+
+    def test_means_leave_out_what_is_missing(self) -> None:
+        algorithm = self.build(self.problem())
+        wave = algorithm.ask()
+        scored = self.answer(wave[1]).score
+        algorithm.tell(
+            [self.fail(wave[0]), *(self.answer(one) for one in wave[1:2])]
+            + [self.fail(one) for one in wave[2:]]
+        )
+        splits = algorithm.best().evidence["splits"]
+        assert isinstance(splits, dict)
+        assert splits["optimize"] == {"rows": 12, "scored": 1, "mean": scored}
+        assert splits["test"] == {"rows": 6, "scored": 0, "mean": None}
