@@ -1,0 +1,1 @@
+"""Executors: ways of running one example with one set of resources."""

@@ -1,0 +1,172 @@
+"""One call to a chat model: the resources' prompt and the example's."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from annotated_types import Gt, MinLen
+
+from tau.domain.chat import Completion, Message, ModelRequest
+from tau.domain.dataset import Example
+from tau.domain.json import Json
+from tau.domain.resources import Resources
+from tau.domain.rollout import Output
+from tau.errors import ExampleInvalid, InputError
+from tau.executors import template
+from tau.ports.executor import ExecutorContext
+from tau.ports.model import Model
+from tau.ports.record import Recorder
+
+REFUSED = "model_refusal"
+"""The reason code of an answer that the model itself refused to give."""
+
+_ROLES = ("system", "developer", "user", "assistant")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatSettings:
+    """`resource` names the prompt: a text or a list of chat messages.
+
+    A text is sent as a message of `role`; one that contains `{prompt}` is the whole user message.
+    `timeout_s` bounds a call, within the model's own limit.
+    """
+
+    resource: Annotated[str, MinLen(1)] = "system_prompt"
+    role: Literal["system", "developer"] = "system"
+    timeout_s: Annotated[float, Gt(0)] | None = None
+
+
+class ChatExecutor:
+    """Fills the prompt's `{placeholders}` from the example and asks the model once.
+
+    The messages sent are the resource's, then those the example brings as `messages`, then the
+    example's prompt, unless the resource asks for `{prompt}` somewhere. Texts of the example are
+    data: they are never taken for templates.
+    """
+
+    Settings = ChatSettings
+
+    def __init__(self, settings: ChatSettings, model: Model, params: Mapping[str, Json]) -> None:
+        self._settings = settings
+        self._model = model
+        self._params = params
+
+    @classmethod
+    def check(
+        cls,
+        settings: ChatSettings,
+        context: ExecutorContext,
+        resources: Resources,
+        example: Example | None,
+    ) -> None:
+        if context.model is None:
+            raise InputError(
+                "the chat executor needs a model",
+                fix="give --model provider/model, or 'model' in the config",
+            )
+        name = settings.resource
+        if name not in resources.values and name != ChatSettings().resource:
+            known = ", ".join(sorted(resources.values)) or "none"
+            raise InputError(
+                f"there is no resource '{name}'", where="executor.resource", fix=f"known: {known}"
+            )
+        where = f"resources.{name}"
+        for message in _prompt(settings, resources, where):
+            if example is not None:
+                template.check(message.content, example.fields, where=where)
+
+    @classmethod
+    def build(cls, settings: ChatSettings, context: ExecutorContext) -> "ChatExecutor":
+        if context.model is None:
+            raise InputError("the chat executor needs a model")
+        return cls(settings, context.model, context.params)
+
+    @property
+    def calls_per_attempt(self) -> int:
+        return 1
+
+    async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
+        request = ModelRequest(
+            messages=self._messages(example, resources),
+            params=self._params,
+            timeout_s=self._settings.timeout_s,
+        )
+        return _output(await record.call(self._model, request))
+
+    async def aclose(self) -> None:
+        """The model belongs to whoever built it."""
+
+    def _messages(self, example: Example, resources: Resources) -> Sequence[Message]:
+        prompt = _prompt(self._settings, resources, f"resources.{self._settings.resource}")
+        messages = [
+            Message(role=m.role, content=template.fill(m.content, example.fields), name=m.name)
+            for m in prompt
+        ]
+        brought = _brought(example)
+        messages += brought
+        if any("prompt" in template.names(m.content) for m in prompt):
+            return messages
+        if example.prompt is not None:
+            messages.append(Message(role="user", content=example.prompt))
+        elif not brought:
+            raise ExampleInvalid(
+                "the example has no prompt",
+                fix="give it a string 'prompt', or a list 'messages' of {role, content}",
+            )
+        return messages
+
+
+def _prompt(settings: ChatSettings, resources: Resources, where: str) -> tuple[Message, ...]:
+    """The resource as messages, unfilled. What is neither text nor list is no prompt."""
+    value = resources.values.get(settings.resource)
+    if isinstance(value, str):
+        role = "user" if "prompt" in template.names(value) else settings.role
+        return (Message(role=role, content=value),)
+    if isinstance(value, Sequence):
+        return _parsed(value, InputError, where)
+    return ()
+
+
+def _brought(example: Example) -> tuple[Message, ...]:
+    value = example.fields.get("messages")
+    if value is None or isinstance(example.value, str):
+        return ()
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise ExampleInvalid("the example's 'messages' are not a list")
+    return _parsed(value, ExampleInvalid, "messages")
+
+
+def _parsed(
+    items: Sequence[Json], error: type[InputError] | type[ExampleInvalid], where: str
+) -> tuple[Message, ...]:
+    messages = []
+    for number, item in enumerate(items):
+        role = item.get("role") if isinstance(item, Mapping) else None
+        content = item.get("content") if isinstance(item, Mapping) else None
+        if not isinstance(role, str) or role not in _ROLES or not isinstance(content, str):
+            raise error(
+                "not a chat message",
+                where=f"{where}[{number}]",
+                fix=f"write {{role, content}} with a text and a role of {', '.join(_ROLES)}",
+            )
+        messages.append(Message(role=role, content=content))
+    return tuple(messages)
+
+
+def _output(completion: Completion) -> Output:
+    metadata: dict[str, Json] = {"model": completion.model}
+    if completion.response_id is not None:
+        metadata["response_id"] = completion.response_id
+    if completion.refusal is not None:
+        metadata["refusal"] = completion.refusal
+    calls: list[Json] = [
+        {"id": call.id, "name": call.name, "arguments": call.arguments}
+        for call in completion.tool_calls
+    ]
+    return Output(
+        text=completion.text,
+        value={"tool_calls": calls} if calls else None,
+        finish_reason=completion.finish_reason,
+        reason_codes=(REFUSED,) if completion.refusal is not None else (),
+        metadata=metadata,
+    )

@@ -1,0 +1,224 @@
+"""A Python function as the application under test."""
+
+import asyncio
+import inspect
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, Any
+
+from annotated_types import Ge, MinLen
+
+from tau.domain.chat import Completion, Message, ModelRequest
+from tau.domain.dataset import Example
+from tau.domain.json import Json
+from tau.domain.resources import Resources
+from tau.domain.rollout import Output
+from tau.domain.span import SpanKind
+from tau.errors import ExecutorFailed, InputError, boundary
+from tau.executors.answer import to_output
+from tau.plugins import load_callable
+from tau.ports.executor import ExecutorContext
+from tau.ports.model import Model
+from tau.ports.record import OpenSpan, Recorder
+from tau.processes.threads import CallThreads, TooManyStuck
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PythonSettings:
+    """`function` is `package.module:name` or `path/file.py:name`.
+
+    `calls` is the most calls of the run's model that one rollout makes through its session; they
+    are refused beyond it. `stuck_limit` is how many timed-out calls of a plain (not async) function
+    may still be running before further rollouts fail at once.
+    """
+
+    function: Annotated[str, MinLen(3)]
+    calls: Annotated[int, Ge(0)] = 0
+    stuck_limit: Annotated[int, Ge(1)] = 16
+
+
+class PythonExecutor:
+    """Calls `fn(example, resources)` or `fn(example, resources, session)`.
+
+    `example` is a dict of the row's fields, `resources` a dict of the named texts; both are the
+    function's own copies. `session` is a `Session`, or for a plain function a `BlockingSession`.
+    The answer is a text, a dict (see executors/answer) or an `Output`.
+
+    An async function runs on the event loop and is cancelled at its time limit. A plain one runs on
+    a thread, and Python cannot end a thread: at its time limit the rollout ends and the call is
+    left behind until it returns by itself. It can look at `session.over` to return sooner.
+    """
+
+    Settings = PythonSettings
+
+    def __init__(
+        self, settings: PythonSettings, context: ExecutorContext, function: Callable[..., Any]
+    ) -> None:
+        self._settings = settings
+        self._context = context
+        self._function = function
+        self._with_session = _takes_session(function, settings.function)
+        self._threads = CallThreads(
+            limit=max(1, context.concurrency),
+            stuck_limit=settings.stuck_limit,
+            name=f"tau-{settings.function}",
+        )
+
+    @classmethod
+    def check(
+        cls,
+        settings: PythonSettings,
+        context: ExecutorContext,
+        resources: Resources,
+        example: Example | None,
+    ) -> None:
+        _takes_session(load_callable(settings.function, context.base_dir), settings.function)
+        if settings.calls and context.model is None:
+            raise InputError(
+                "the function may call the model, but there is none",
+                where="executor.calls",
+                fix="give --model provider/model, or 'model' in the config",
+            )
+
+    @classmethod
+    def build(cls, settings: PythonSettings, context: ExecutorContext) -> "PythonExecutor":
+        return cls(settings, context, load_callable(settings.function, context.base_dir))
+
+    @property
+    def calls_per_attempt(self) -> int:
+        return self._settings.calls
+
+    async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
+        who = f"'{self._settings.function}'"
+        over = threading.Event()
+        session = Session(record, self._context.model, self._context.params, over)
+        arguments: list[object] = [dict(example.fields), dict(resources.values)]
+        try:
+            with boundary(ExecutorFailed, who):
+                answer = await self._answer(arguments, session, who)
+        finally:
+            over.set()
+        return to_output(answer, who)
+
+    async def aclose(self) -> None:
+        self._threads.close()
+
+    async def _answer(self, arguments: list[object], session: "Session", who: str) -> object:
+        if _is_async(self._function):
+            return await self._function(*arguments, *([session] if self._with_session else []))
+        blocking = BlockingSession(session, asyncio.get_running_loop())
+        call = partial(self._function, *arguments, *([blocking] if self._with_session else []))
+        try:
+            answer = await self._threads.run(call)
+        except TooManyStuck as error:
+            raise ExecutorFailed(
+                f"{who} was not called: calls past their time limit still run",
+                why=str(error),
+                fix="give the function time limits of its own, or make it async",
+            ) from error
+        # A partial, a decorator or a lambda can hide that the function is async.
+        return await answer if inspect.isawaitable(answer) else answer
+
+
+class Session:
+    """What an async function may use while its rollout runs."""
+
+    def __init__(
+        self,
+        record: Recorder,
+        model: Model | None,
+        params: Mapping[str, Json],
+        over: threading.Event,
+    ) -> None:
+        self._record = record
+        self._model = model
+        self._params = params
+        self._over = over
+
+    @property
+    def over(self) -> bool:
+        """Whether the rollout has ended: nothing the function does counts any more."""
+        return self._over.is_set()
+
+    async def chat(self, messages: Sequence[Mapping[str, str]], **params: Json) -> Completion:
+        """Call the run's model with {role, content} messages; `params` come over the config's.
+
+        Raises:
+            ModelError: as the model does; let it pass, so that the rollout is retried if that
+                can help.
+            BudgetRefused: more calls than the executor's `calls`.
+        """
+        if self._model is None:
+            raise ExecutorFailed("the run has no model to call")
+        request = ModelRequest(
+            messages=[Message(role=m["role"], content=m["content"]) for m in messages],
+            params={**self._params, **params},
+        )
+        return await self._record.call(self._model, request)
+
+    def tool(self, name: str, **attributes: Json) -> AbstractContextManager[OpenSpan]:
+        """Record a tool call as a span: `with session.tool("search"): ...`."""
+        return self._record.span(name, kind=SpanKind.TOOL_CALL, **attributes)
+
+    def step(self, name: str, **attributes: Json) -> AbstractContextManager[OpenSpan]:
+        """Record any other piece of work as a span."""
+        return self._record.span(name, **attributes)
+
+    def reason(self, code: str) -> None:
+        """Report a safety reason code."""
+        self._record.reason(code)
+
+    def blocked(self, event: str) -> None:
+        """Report that something was blocked."""
+        self._record.blocked(event)
+
+
+class BlockingSession:
+    """The same for a plain function, which runs on a thread."""
+
+    def __init__(self, session: Session, loop: asyncio.AbstractEventLoop) -> None:
+        self._session = session
+        self._loop = loop
+        self.tool = session.tool
+        self.step = session.step
+        self.reason = session.reason
+        self.blocked = session.blocked
+
+    @property
+    def over(self) -> bool:
+        """Whether the rollout has ended: nothing the function does counts any more."""
+        return self._session.over
+
+    def chat(self, messages: Sequence[Mapping[str, str]], **params: Json) -> Completion:
+        """As `Session.chat`, waiting for the answer."""
+        call = self._session.chat(messages, **params)
+        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+
+
+def _is_async(function: Callable[..., Any]) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
+        getattr(function, "__call__", None)  # noqa: B004  (not whether, but how it is called)
+    )
+
+
+def _takes_session(function: Callable[..., Any], name: str) -> bool:
+    """Whether it takes a third argument; InputError unless it takes two or three."""
+    try:
+        signature = inspect.signature(function)
+    except (ValueError, TypeError):
+        return False  # written in C, without a signature: called with two
+    for count in (3, 2):
+        try:
+            signature.bind(*range(count))
+        except TypeError:
+            continue
+        return count == 3
+    raise InputError(
+        f"'{name}' cannot be called with an example and resources",
+        where="executor.function",
+        why=f"its signature is {signature}",
+        fix="define it as fn(example, resources) or fn(example, resources, session)",
+    )
