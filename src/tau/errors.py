@@ -22,6 +22,10 @@
     │   ├── RunStopped             stopped before its end on purpose; can go on
     │   └── TrainerTimeout         no progress, or not finished, within its limit
     ├── FileError                  a file beside the store cannot be read or written
+    ├── ControlError               a lifecycle command could not be carried out
+    │   ├── AccessDenied           the policy does not allow the principal to do it
+    │   ├── PolicyInvalid          the RBAC policy is malformed
+    │   └── RecoveryRefused        a crash was found and nothing restorable
     └── AttemptError               work inside an attempt failed; `code` names the failure class
         ├── ExampleInvalid         the example cannot be executed
         ├── ExecutorFailed         the code under test failed
@@ -184,6 +188,27 @@ class TrainerTimeout(RunError):
 
 class FileError(TauError):
     """A file beside the store cannot be read or written."""
+
+
+class ControlError(TauError):
+    """A lifecycle command could not be carried out."""
+
+
+class AccessDenied(ControlError):
+    """The policy does not allow the principal to do this; `reason_code` says why."""
+
+    def __init__(self, what: str, *, reason_code: str, fix: str | None = None) -> None:
+        """`reason_code` is one of the contract's deny codes."""
+        super().__init__(what, fix=fix)
+        self.reason_code = reason_code
+
+
+class PolicyInvalid(ControlError):
+    """The RBAC policy is malformed; it is refused, never ignored."""
+
+
+class RecoveryRefused(ControlError):
+    """A crash was found and no checkpoint could be restored; nothing was changed."""
 
 
 class AttemptError(TauError):

@@ -1,0 +1,93 @@
+"""Locks between processes, released by the kernel whatever happens to the holder."""
+
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tau.errors import FileError
+
+_POLL_S = 0.01
+_MAX_NOTE = 4096
+
+
+class FileLock:
+    """An exclusive flock on a file of its own, which holds a note about the holder.
+
+    The file is never removed: a removed lock file could be locked twice.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self, note: bytes = b"") -> bool:
+        """Take the lock if it is free; True if it is ours now.
+
+        Raises:
+            FileError: the folder or file cannot be used.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise FileError(
+                f"cannot lock '{self._path}'", why=error.strerror or str(error)
+            ) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(descriptor)
+            return False
+        except OSError as error:
+            os.close(descriptor)
+            raise FileError(
+                f"cannot lock '{self._path}'", why=error.strerror or str(error)
+            ) from error
+        self._descriptor = descriptor
+        if note:
+            self._write(note[:_MAX_NOTE])
+        return True
+
+    def release(self) -> None:
+        """Give it back; doing so twice is fine."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def holder(self) -> bytes:
+        """The note of the present or last holder, empty if there is none."""
+        try:
+            return self._path.read_bytes()[:_MAX_NOTE]
+        except OSError:
+            return b""
+
+    @contextmanager
+    def held(self, *, timeout_s: float) -> Iterator[None]:
+        """Hold it for a block, waiting for up to `timeout_s`.
+
+        Raises:
+            FileError: somebody else kept it for too long.
+        """
+        deadline = time.monotonic() + timeout_s
+        while not self.acquire():
+            if time.monotonic() >= deadline:
+                raise FileError(
+                    f"'{self._path}' stayed locked for {timeout_s:g} s",
+                    fix="another command is at work there; try again when it has ended",
+                )
+            time.sleep(_POLL_S)
+        try:
+            yield
+        finally:
+            self.release()
+
+    def _write(self, note: bytes) -> None:
+        assert self._descriptor is not None
+        try:
+            os.ftruncate(self._descriptor, 0)
+            os.pwrite(self._descriptor, note, 0)
+        except OSError:
+            return  # the note is a courtesy: on a full disk the lock holds without it

@@ -1,0 +1,1 @@
+"""Lifecycle control: commands, authorization, audit, recovery."""

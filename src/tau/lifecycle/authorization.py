@@ -1,0 +1,217 @@
+"""Who may do what: the RBAC policy file and its evaluation."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+
+from tau.domain.json import Json
+from tau.errors import AccessDenied, FileError, PolicyInvalid
+from tau.files.documents import read_document
+
+_NOT_IN_NAMES = re.compile(r"[^a-z0-9\-_]")
+
+
+class ReasonCode(StrEnum):
+    """Why an action is allowed or denied."""
+
+    ALLOW_TEAM_MODE_DISABLED = "allow_team_mode_disabled"
+    ALLOW_ROLE_POLICY = "allow_role_policy"
+    DENY_PRINCIPAL_MISSING = "deny_principal_missing"
+    DENY_UNBOUND_PRINCIPAL = "deny_unbound_principal"
+    DENY_ROLE_POLICY = "deny_role_policy"
+    DENY_NO_MATCHING_ALLOW = "deny_no_matching_allow"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The answer to one question; `roles` are those bound to the principal, `rule` what decided."""
+
+    allowed: bool
+    reason_code: ReasonCode
+    roles: tuple[str, ...] = ()
+    rule: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Role:
+    """Patterns over action keys; a deny beats every allow."""
+
+    allow: tuple[str, ...] = ()
+    deny: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """A validated policy. `bindings` are pairs of principal pattern and role names, in order."""
+
+    team_mode: bool = False
+    bindings: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    roles: Mapping[str, Role] = field(default_factory=dict)
+
+    def decide(self, principal: str, action_key: str) -> Decision:
+        """Evaluate one question; pure."""
+        if not self.team_mode:
+            return Decision(allowed=True, reason_code=ReasonCode.ALLOW_TEAM_MODE_DISABLED)
+        if not principal.strip():
+            return Decision(allowed=False, reason_code=ReasonCode.DENY_PRINCIPAL_MISSING)
+        roles = self.roles_of(principal)
+        if roles is None:
+            return Decision(allowed=False, reason_code=ReasonCode.DENY_UNBOUND_PRINCIPAL)
+        denied = self._rule(roles, action_key, deny=True)
+        if denied is not None:
+            code = ReasonCode.DENY_ROLE_POLICY
+            return Decision(allowed=False, reason_code=code, roles=roles, rule=denied)
+        allowed = self._rule(roles, action_key, deny=False)
+        if allowed is not None:
+            code = ReasonCode.ALLOW_ROLE_POLICY
+            return Decision(allowed=True, reason_code=code, roles=roles, rule=allowed)
+        code = ReasonCode.DENY_NO_MATCHING_ALLOW
+        return Decision(allowed=False, reason_code=code, roles=roles)
+
+    def roles_of(self, principal: str) -> tuple[str, ...] | None:
+        """Roles of every matching binding, without repeats; None where none matches."""
+        bound = [roles for pattern, roles in self.bindings if matches(pattern, principal)]
+        if not bound:
+            return None
+        return tuple(dict.fromkeys(role for roles in bound for role in roles))
+
+    def _rule(self, roles: Iterable[str], action_key: str, *, deny: bool) -> str | None:
+        for name in roles:
+            role = self.roles.get(name, Role())
+            for pattern in role.deny if deny else role.allow:
+                if matches(pattern, action_key):
+                    return f"{name}: {'deny' if deny else 'allow'} {pattern}"
+        return None
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Exact, `*`, or a prefix ending in `*`; case-sensitive; `*` elsewhere is literal."""
+    if pattern.endswith("*"):
+        return text.startswith(pattern[:-1])
+    return pattern == text
+
+
+def local_principal(environ: Mapping[str, str]) -> str:
+    """`local:<name>` from TAU_RBAC_LOCAL_ACTOR, USER, LOGNAME, else operator."""
+    for variable in ("TAU_RBAC_LOCAL_ACTOR", "USER", "LOGNAME"):
+        name = environ.get(variable, "").strip()
+        if name:
+            return "local:" + _NOT_IN_NAMES.sub("-", name.lower())
+    return "local:operator"
+
+
+class Authorizer:
+    """The one door of every surface that changes anything."""
+
+    def __init__(self, policy_path: Path) -> None:
+        self._path = policy_path
+
+    def decide(self, principal: str, action_key: str) -> Decision:
+        """Read the policy as it stands now and evaluate it.
+
+        Raises:
+            PolicyInvalid: it is malformed; that allows nobody anything.
+        """
+        return load_policy(self._path).decide(principal, action_key)
+
+    def require(self, principal: str, action_key: str) -> Decision:
+        """The decision, if it allows.
+
+        Raises:
+            AccessDenied: with the contract's reason code.
+            PolicyInvalid: as `decide`.
+        """
+        decision = self.decide(principal, action_key)
+        if not decision.allowed:
+            raise AccessDenied(
+                f"unauthorized rl lifecycle action: principal={principal} action={action_key} "
+                f"reason_code={decision.reason_code}",
+                reason_code=decision.reason_code,
+                fix=f"an administrator can bind a role that allows it in '{self._path}'",
+            )
+        return decision
+
+
+def load_policy(path: Path) -> Policy:
+    """Read and validate; a missing file is a policy without team mode.
+
+    Raises:
+        PolicyInvalid: unreadable or malformed, with every mistake.
+    """
+    try:
+        document = read_document(path)
+    except FileError as error:
+        raise PolicyInvalid(f"RBAC policy '{path}' cannot be used", why=str(error)) from error
+    if document is None:
+        return Policy()
+    mistakes: list[str] = []
+    policy = _parse(document, mistakes)
+    if mistakes:
+        raise PolicyInvalid(f"RBAC policy '{path}' is malformed", why="; ".join(mistakes))
+    return policy
+
+
+def _parse(document: Mapping[str, Json], mistakes: list[str]) -> Policy:
+    version = document.get("schema_version")
+    if type(version) is not int or version != 1:
+        mistakes.append(f"unsupported schema version {version!r}; expected 1")
+    team_mode = document.get("team_mode", False)
+    if not isinstance(team_mode, bool):
+        mistakes.append("team_mode must be true or false")
+    return Policy(
+        team_mode=team_mode is True,
+        bindings=_bindings(document.get("bindings", []), mistakes),
+        roles=_roles(document.get("roles", {}), mistakes),
+    )
+
+
+def _bindings(value: Json, mistakes: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    if not isinstance(value, list):
+        mistakes.append("bindings must be a list")
+        return ()
+    made: list[tuple[str, tuple[str, ...]]] = []
+    for index, binding in enumerate(value):
+        where = f"bindings[{index}]"
+        if not isinstance(binding, dict):
+            mistakes.append(f"{where} must be an object")
+            continue
+        principal, roles = binding.get("principal"), binding.get("roles")
+        if not isinstance(principal, str) or not principal.strip():
+            mistakes.append(f"{where}.principal must not be blank")
+            continue
+        if principal in dict(made):
+            mistakes.append(f"{where}.principal '{principal}' is bound twice")
+        names = _texts(roles, f"{where}.roles", mistakes)
+        if not names:
+            mistakes.append(f"{where}.roles must name at least one role")
+        made.append((principal, names))
+    return tuple(made)
+
+
+def _roles(value: Json, mistakes: list[str]) -> dict[str, Role]:
+    if not isinstance(value, dict):
+        mistakes.append("roles must be an object")
+        return {}
+    made = {}
+    for name, role in value.items():
+        where = f"roles.{name}"
+        if not isinstance(role, dict):
+            mistakes.append(f"{where} must be an object")
+            continue
+        allow = _texts(role.get("allow", []), f"{where}.allow", mistakes)
+        deny = _texts(role.get("deny", []), f"{where}.deny", mistakes)
+        if not allow and not deny:
+            mistakes.append(f"{where} must have an allow or a deny")
+        made[name] = Role(allow=allow, deny=deny)
+    return made
+
+
+def _texts(value: Json, where: str, mistakes: list[str]) -> tuple[str, ...]:
+    if not isinstance(value, list) or not all(
+        isinstance(one, str) and one.strip() for one in value
+    ):
+        mistakes.append(f"{where} must be a list of texts that are not blank")
+        return ()
+    return tuple(str(one) for one in value)

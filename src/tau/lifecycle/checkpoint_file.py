@@ -1,0 +1,177 @@
+"""`policy-checkpoint.json`: a checkpoint as a file that is complete without the store.
+
+`policy_state` holds the resources, `optimizer_state` the algorithm's whole state, `global_step` and
+`optimizer_step` the rollouts and waves folded in. `hash` covers everything else in the file, so that
+damage that still parses is found; files of other programs, which have none, are accepted.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from tau.domain.checkpoint import Checkpoint
+from tau.domain.ids import RunId
+from tau.domain.json import Json, content_hash
+from tau.domain.resources import Resources
+from tau.errors import ControlError, FileError
+from tau.files.atomic import atomic_write
+from tau.files.documents import dump_document, read_bytes, read_document
+
+VERSION = 1
+_REQUIRED = (
+    "run_id",
+    "policy_state",
+    "optimizer_state",
+    "global_step",
+    "optimizer_step",
+    "saved_at_unix_seconds",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckpointFile:
+    """A checkpoint file that was found right.
+
+    `checkpoint` is None where another program wrote it: its states mean nothing to our algorithms.
+    `config_hash` and `spent` let a run go on with an empty store; None where the file lacks them.
+    """
+
+    run_id: RunId
+    global_step: int
+    optimizer_step: int
+    saved_at_unix_seconds: int
+    checkpoint: Checkpoint | None
+    config_hash: str | None
+    spent: Mapping[str, Json]
+
+
+def save_checkpoint(
+    primary: Path,
+    fallback: Path,
+    checkpoint: Checkpoint,
+    *,
+    config_hash: str,
+    spent: Mapping[str, Json],
+) -> None:
+    """Rotate the last good file to the fallback, then write the new one; both atomically.
+
+    A primary that cannot be loaded is not rotated: it would push a good fallback out.
+
+    Raises:
+        FileError: whatever was there before is still there.
+    """
+    try:
+        load_checkpoint(primary)
+        good = read_bytes(primary)
+    except (ControlError, FileError):
+        good = None
+    if good is not None:
+        atomic_write(fallback, good)
+    atomic_write(primary, dump_document(_document(checkpoint, config_hash, spent)))
+
+
+def load_checkpoint(path: Path) -> CheckpointFile:
+    """Read and check one.
+
+    Raises:
+        ControlError: it is missing, unreadable, malformed or damaged; the message says which.
+    """
+    try:
+        found = read_document(path)
+    except FileError as error:
+        raise ControlError(f"failed to load checkpoint '{path}'", why=str(error)) from error
+    if found is None:
+        raise ControlError(f"failed to load checkpoint '{path}'", why="no such file")
+    mistakes = _mistakes(found)
+    if mistakes:
+        raise ControlError(f"failed to load checkpoint '{path}'", why="; ".join(mistakes))
+    if "hash" in found:
+        body = {name: value for name, value in found.items() if name != "hash"}
+        if content_hash(body) != found["hash"]:
+            raise ControlError(
+                f"failed to load checkpoint '{path}'",
+                why="its hash does not match its content: it was damaged or edited",
+            )
+    return _file(found)
+
+
+def _document(
+    checkpoint: Checkpoint, config_hash: str, spent: Mapping[str, Json]
+) -> dict[str, Json]:
+    body: dict[str, Json] = {
+        "checkpoint_version": VERSION,
+        "run_id": checkpoint.run_id,
+        "policy_state": {
+            "resources": dict(checkpoint.best.values),
+            "resources_hash": checkpoint.best.hash,
+            "parent": checkpoint.best.parent,
+        },
+        "optimizer_state": dict(checkpoint.state),
+        "global_step": checkpoint.rollouts,
+        "optimizer_step": checkpoint.waves,
+        "saved_at_unix_seconds": checkpoint.saved_unix_ms // 1000,
+        "algorithm": checkpoint.algorithm,
+        "config_hash": config_hash,
+        "spent": dict(spent),
+    }
+    return {**body, "hash": content_hash(body)}
+
+
+def _mistakes(found: Mapping[str, Json]) -> list[str]:
+    if "checkpoint_version" not in found:
+        return ["missing required checkpoint field `checkpoint_version`"]
+    version = found["checkpoint_version"]
+    if type(version) is not int or version != VERSION:
+        return [f"unsupported checkpoint_version {version}; expected {VERSION}"]
+    mistakes = [
+        f"missing required checkpoint field `{name}`" for name in _REQUIRED if name not in found
+    ]
+    run_id = found.get("run_id")
+    if "run_id" in found and not (isinstance(run_id, str) and run_id.strip()):
+        mistakes.append("checkpoint field `run_id` must be a string that is not blank")
+    for name in ("policy_state", "optimizer_state"):
+        if name in found and not isinstance(found[name], Mapping):
+            mistakes.append(f"checkpoint field `{name}` must be an object")
+    for name in ("global_step", "optimizer_step", "saved_at_unix_seconds"):
+        value = found.get(name)
+        if name in found and not (type(value) is int and value >= 0):
+            mistakes.append(f"checkpoint field `{name}` must be a non-negative integer")
+    return mistakes
+
+
+def _file(found: Mapping[str, Json]) -> CheckpointFile:
+    run_id = RunId(str(found["run_id"]))
+    config_hash, spent = found.get("config_hash"), found.get("spent")
+    return CheckpointFile(
+        run_id=run_id,
+        global_step=_number(found, "global_step"),
+        optimizer_step=_number(found, "optimizer_step"),
+        saved_at_unix_seconds=_number(found, "saved_at_unix_seconds"),
+        checkpoint=_checkpoint(found, run_id),
+        config_hash=config_hash if isinstance(config_hash, str) else None,
+        spent=spent if isinstance(spent, Mapping) else {},
+    )
+
+
+def _checkpoint(found: Mapping[str, Json], run_id: RunId) -> Checkpoint | None:
+    policy, state = found["policy_state"], found["optimizer_state"]
+    algorithm = found.get("algorithm")
+    if not (isinstance(policy, Mapping) and isinstance(state, Mapping)):
+        return None
+    values = policy.get("resources")
+    if not isinstance(algorithm, str) or not isinstance(values, Mapping):
+        return None
+    return Checkpoint(
+        run_id=run_id,
+        algorithm=algorithm,
+        waves=_number(found, "optimizer_step"),
+        rollouts=_number(found, "global_step"),
+        state=state,
+        best=Resources(values=values),
+        saved_unix_ms=_number(found, "saved_at_unix_seconds") * 1000,
+    )
+
+
+def _number(found: Mapping[str, Json], name: str) -> int:
+    value = found[name]
+    return value if isinstance(value, int) else 0
