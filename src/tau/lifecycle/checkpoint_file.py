@@ -1,8 +1,8 @@
 """`policy-checkpoint.json`: a checkpoint as a file that is complete without the store.
 
 `policy_state` holds the resources, `optimizer_state` the algorithm's whole state, `global_step` and
-`optimizer_step` the rollouts and waves folded in. `hash` covers everything else in the file, so that
-damage that still parses is found; files of other programs, which have none, are accepted.
+`optimizer_step` the rollouts and waves folded in. `hash` covers everything else in the file, so
+that damage that still parses is found; files of other programs, which have none, are accepted.
 """
 
 from collections.abc import Mapping
