@@ -1,0 +1,1 @@
+"""Arithmetic on rewards; no input, no output."""
