@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tau.domain.dataset import Example, Split
-from tau.domain.failure import TRANSIENT, FailureClass
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.spend import Budget
 from tau.errors import Problem
 from tau.ports.model import ModelContext
-
-if TYPE_CHECKING:
-    from tau.scoring.safety import SafetyPolicy
+from tau.runner.retry import RetryPolicy
+from tau.scoring.safety import SafetyPolicy
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,45 +66,6 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Retry:
-    """How one class of failures is retried.
-
-    `max_attempts` counts the first one; before attempt n + 1 the wait is around
-    `backoff_ms * 2 ** (n - 1)`, at most `max_backoff_ms`.
-    """
-
-    max_attempts: int
-    backoff_ms: int
-    max_backoff_ms: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Retries:
-    """Retries by class of failure: transient ones by the default, others not unless listed."""
-
-    max_attempts: int = 5
-    backoff_ms: int = 500
-    max_backoff_ms: int = 60_000
-    classes: Mapping[FailureClass, Retry] = field(default_factory=dict)
-
-    def of(self, kind: FailureClass) -> Retry:
-        """How failures of `kind` are retried."""
-        listed = self.classes.get(kind)
-        if listed is not None:
-            return listed
-        return Retry(
-            max_attempts=self.max_attempts if kind in TRANSIENT else 1,
-            backoff_ms=self.backoff_ms,
-            max_backoff_ms=self.max_backoff_ms,
-        )
-
-    @property
-    def most_attempts(self) -> int:
-        """The most counted attempts any rollout may have."""
-        return max(self.max_attempts, *(retry.max_attempts for retry in self.classes.values()), 1)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything a run needs to know, validated; making it touched nothing but the files read.
 
@@ -126,7 +85,7 @@ class RunConfig:
     params: Mapping[str, Json]
     executor: PluginChoice
     graders: tuple[GraderChoice, ...]
-    safety: "SafetyPolicy"
+    safety: SafetyPolicy
     algorithm: PluginChoice
     worker_count: int = 2
     worker_concurrency: int = 1
@@ -135,7 +94,7 @@ class RunConfig:
     completion_poll_interval_ms: int = 60
     completion_timeout_s: int | None = None
     rollout_time_limit_s: float | None = None
-    retries: Retries = field(default_factory=Retries)
+    retries: RetryPolicy = field(default_factory=RetryPolicy)
     budget: Budget = field(default_factory=Budget)
     seed: int = 0
     replicates: int = 1
@@ -150,6 +109,12 @@ class RunConfig:
     def model_ref(self) -> str | None:
         """`provider/model` as written, if there is a model."""
         return self.model.ref if self.model else None
+
+    @property
+    def max_attempts(self) -> int:
+        """The most counted attempts any rollout may have."""
+        classes = self.retries.classes.values()
+        return max(self.retries.default.max_attempts, *(each.max_attempts for each in classes), 1)
 
     @property
     def concurrency(self) -> int:

@@ -1,0 +1,100 @@
+"""What only the plug-ins can find: missing keys and modules, bad patterns, unknown placeholders."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from tau import plugins
+from tau.config.report import Report, Steps
+from tau.config.settings import GraderChoice, RunConfig
+from tau.domain.chat import Completion, ModelRequest
+from tau.domain.dataset import Example
+from tau.errors import AttemptError, InputError
+from tau.ports.executor import ExecutorContext
+from tau.ports.grader import GraderContext
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedModel:
+    """A model known by name only, for checks: nothing is connected yet, nothing may be called."""
+
+    ref: str
+    provider: str
+
+    async def complete(self, request: ModelRequest) -> Completion:
+        """Refuse: a check must not spend anything."""
+        raise InputError("a check must not call the model")
+
+    async def aclose(self) -> None:
+        """Nothing is open."""
+
+
+def check(config: RunConfig, report: Report) -> None:
+    """Let every plug-in of `config` look for what cannot work; reports what they find."""
+    example = next((row for rows in config.examples.values() for row in rows), None)
+    checker = _Checker(config=config, report=report, example=example)
+    checker.check_model()
+    checker.check_executor()
+    checker.check_graders(config.graders)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Checker:
+    """The checks of all plug-ins of one configuration."""
+
+    config: RunConfig
+    report: Report
+    example: Example | None
+
+    def check_model(self) -> None:
+        """Look for a missing key or address."""
+        chosen = self.config.model
+        if chosen is not None:
+            plugin = plugins.load(plugins.MODELS, chosen.provider)
+            context = chosen.context(self.config.environ, max_connections=self.config.concurrency)
+            self._run(("model",), plugin.check, chosen.settings, context)
+
+    def check_executor(self) -> None:
+        """Try the executor with the resources and one row."""
+        config = self.config
+        context = ExecutorContext(
+            model=self._named_model(),
+            params=config.params,
+            base_dir=config.base_dir,
+            concurrency=config.concurrency,
+            environ=config.child_environ,
+        )
+        plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
+        settings = config.executor.settings
+        self._run(("executor",), plugin.check, settings, context, config.resources, self.example)
+
+    def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
+        """Check every grader of the tree."""
+        for index, grader in enumerate(graders):
+            here = (*steps, index)
+            context = GraderContext(
+                name=grader.name,
+                model=self._named_model(),
+                base_dir=self.config.base_dir,
+                concurrency=self.config.concurrency,
+                environ=self.config.child_environ,
+            )
+            plugin = plugins.load(plugins.GRADERS, grader.type)
+            self._run(here, plugin.check, grader.settings, context, self.example)
+            inner = "graders" if "graders" in grader.options else "grader"
+            self.check_graders(grader.children, (*here, inner))
+
+    def _named_model(self) -> NamedModel:
+        # Whether a model is named at all is the caller's question; the rest can be checked anyway.
+        chosen = self.config.model
+        if chosen is None:
+            return NamedModel(ref="", provider="")
+        return NamedModel(ref=chosen.ref, provider=chosen.provider)
+
+    def _run(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
+        try:
+            check(*arguments)
+        except (InputError, AttemptError) as error:
+            where = f" ({error.where})" if error.where else ""
+            why = f": {error.why}" if error.why else ""
+            self.report.error(steps, f"{error.what}{where}{why}", fix=error.fix)

@@ -1,0 +1,253 @@
+"""The sections of a configuration that name plug-ins: model, executor, graders, algorithm."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+from tau import plugins
+from tau.config.environment import is_secret
+from tau.config.fields import ModelFields, given
+from tau.config.report import Report, Steps, dotted
+from tau.config.settings import GraderChoice, ModelChoice, PluginChoice
+from tau.config.values import describe
+from tau.config.wording import validated
+from tau.domain.json import Json
+from tau.errors import PluginError
+
+MODEL_FIELDS = tuple(each.name for each in fields(ModelFields))
+_CHILDREN = ("graders", "grader")
+
+
+def executor(value: Json, report: Report) -> PluginChoice | None:
+    """The section `executor`: a name, or an object with `type`; `chat` by default."""
+    return _plugin(plugins.EXECUTORS, value, "chat", ("executor",), report)
+
+
+def algorithm(value: Json, replicates: Json, report: Report) -> PluginChoice | None:
+    """The section `algorithm`, `evaluate` by default.
+
+    The configuration's `replicates` is handed to an algorithm that has a setting of this name.
+    """
+    steps: Steps = ("algorithm",)
+    named = _named(value, "evaluate", steps, report)
+    if named is None:
+        return None
+    plugin = _loaded(plugins.ALGORITHMS, *named, steps, report)
+    if plugin is None:
+        return None
+    name, options = named
+    if replicates is not None and "replicates" in _names(plugin.Settings):
+        if options.get("replicates", replicates) != replicates:
+            report.error(
+                (*steps, "replicates"),
+                "training config fields 'replicates' and 'algorithm.replicates' differ",
+                fix="give one of them",
+            )
+        options = {**options, "replicates": replicates}
+    settings = validated(plugin.Settings, options, steps=steps, report=report)
+    return settings and PluginChoice(type=name, settings=settings, options=options)
+
+
+def graders(value: Json, report: Report) -> tuple[GraderChoice, ...]:
+    """The section `graders`: names or objects with `type`; `exact_match` by default."""
+    if value is None:
+        value = ["exact_match"]
+    if not isinstance(value, list):
+        report.error(
+            ("graders",),
+            f"training config field 'graders' must be a list, not {describe(value)}",
+            fix='write ["exact_match"]',
+        )
+        return ()
+    if not value:
+        report.error(("graders",), "training config field 'graders' must not be empty")
+    return _unique(_graders(value, ("graders",), report), report)
+
+
+def model(value: Json, flag: str | None, report: Report) -> ModelChoice | None:
+    """The section `model`: `provider/model`, or an object with it as `name`; the flag wins."""
+    steps: Steps = ("model",)
+    if isinstance(value, str):
+        value, at = {"name": value}, steps
+    else:
+        at = ("model", "name")
+    if value is not None and not isinstance(value, Mapping):
+        report.error(
+            steps,
+            "training config field 'model' must be text or an object, not " + describe(value),
+            fix="write 'provider/model', as openai/gpt-4o-mini",
+        )
+        value = None
+    options = given(value or {})
+    name = options.get("name")
+    if flag is not None:
+        options = _for_flag(options, name, flag, report)
+        name = flag
+    common = {key: options.pop(key) for key in MODEL_FIELDS if key in options}
+    fixed = validated(ModelFields, {**common, "name": name}, steps=steps, report=report)
+    if not isinstance(name, str) or fixed is None:
+        return None
+    provider, separator, rest = name.partition("/")
+    if not (separator and provider.strip() and rest.strip()):
+        report.error(
+            at,
+            f"model '{name}' must have the form 'provider/model'",
+            fix=f"for example openai/{name.strip('/ ') or 'gpt-4o-mini'}",
+        )
+        return None
+    plugin = _loaded(plugins.MODELS, provider, options, at, report)
+    if plugin is None:
+        return None
+    _no_keys(options, steps, report)
+    settings = validated(plugin.Settings, options, steps=steps, report=report)
+    return settings and ModelChoice(
+        ref=name,
+        provider=provider,
+        name=rest,
+        settings=settings,
+        options=options,
+        base_url=fixed.base_url,
+        timeout_s=fixed.timeout_s,
+    )
+
+
+def _for_flag(options: dict[str, Json], name: Json, flag: str, report: Report) -> dict[str, Json]:
+    """The options that still apply when the flag names the model."""
+    written = name.partition("/")[0] if isinstance(name, str) else None
+    if written is None or written == flag.partition("/")[0] or set(options) <= {"name"}:
+        return options
+    report.warning(
+        ("model",),
+        f"the settings of model '{name}' are not used: '{flag}' is of another provider",
+        fix="remove them, or leave out --model",
+    )
+    return {}
+
+
+def _no_keys(options: dict[str, Json], steps: Steps, report: Report) -> None:
+    """Keys in a file would end up in the store: they are refused before anything reads them."""
+    for name in [name for name in options if is_secret(name)]:
+        del options[name]
+        report.error(
+            (*steps, name),
+            f"training config field '{dotted((*steps, name))}' would hold a credential",
+            fix="remove it; keys are read from the environment, as OPENAI_API_KEY",
+        )
+
+
+def _plugin(
+    group: str, value: Json, default: str, steps: Steps, report: Report
+) -> PluginChoice | None:
+    named = _named(value, default, steps, report)
+    plugin = named and _loaded(group, *named, steps, report)
+    if named is None or plugin is None:
+        return None
+    name, options = named
+    settings = validated(plugin.Settings, options, steps=steps, report=report)
+    return settings and PluginChoice(type=name, settings=settings, options=options)
+
+
+def _named(
+    value: Json, default: str | None, steps: Steps, report: Report
+) -> tuple[str, dict[str, Json]] | None:
+    """Name and options of a plug-in section."""
+    if value is None and default is not None:
+        return default, {}
+    if isinstance(value, str):
+        return value, {}
+    subject = f"training config field '{dotted(steps)}'"
+    if not isinstance(value, Mapping):
+        report.error(steps, f"{subject} must be a name or an object, not {describe(value)}")
+        return None
+    options = dict(value)
+    name = options.pop("type", default)
+    if not isinstance(name, str):
+        report.error(
+            (*steps, "type"),
+            f"training config field '{dotted((*steps, 'type'))}' "
+            + ("is required" if name is None else f"must be text, not {describe(name)}"),
+        )
+        return None
+    return name, options
+
+
+def _loaded(
+    group: str, name: str, options: Mapping[str, Json], steps: Steps, report: Report
+) -> Any:  # noqa: ANN401  (a plug-in class)
+    try:
+        return plugins.load(group, name)
+    except PluginError as error:
+        why = f": {error.why}" if error.why else ""
+        at = (*steps, "type") if "type" in options else steps
+        report.error(at, f"{error.what}{why}", fix=error.fix)
+        return None
+
+
+def _graders(value: Sequence[Json], steps: Steps, report: Report) -> tuple[GraderChoice, ...]:
+    made = (_grader(each, (*steps, index), report) for index, each in enumerate(value))
+    return tuple(each for each in made if each is not None)
+
+
+def _grader(value: Json, steps: Steps, report: Report) -> GraderChoice | None:
+    named = _named(value, None, steps, report)
+    plugin = named and _loaded(plugins.GRADERS, *named, steps, report)
+    if named is None or plugin is None:
+        return None
+    kind, options = named
+    settings_type = plugin.Settings
+    name = _reward_name(kind, options, settings_type, steps, report)
+    children = _children(settings_type, options, steps, report)
+    settings = validated(settings_type, options, steps=steps, report=report)
+    return settings and GraderChoice(
+        name=name, type=kind, settings=settings, options=options, children=children
+    )
+
+
+def _reward_name(
+    kind: str, options: dict[str, Json], settings: type[Any], steps: Steps, report: Report
+) -> str:
+    """The `name` of a grader, taken out of its options unless it is a setting of its own."""
+    given_name = options.get("name") if "name" in _names(settings) else options.pop("name", None)
+    if given_name is None:
+        return kind
+    if isinstance(given_name, str) and given_name.strip():
+        return given_name
+    here = (*steps, "name")
+    report.error(here, f"training config field '{dotted(here)}' must be text that is not blank")
+    return kind
+
+
+def _children(
+    settings: type[Any], options: dict[str, Json], steps: Steps, report: Report
+) -> tuple[GraderChoice, ...]:
+    """What a combinator combines. A child given by name alone becomes an object with `type`."""
+    for key in _CHILDREN:
+        if key not in _names(settings) or key not in options:
+            continue
+        value = options[key]
+        if key == "grader" and isinstance(value, str | Mapping):
+            child = _grader(value, (*steps, key), report)
+            options[key] = _as_object(value)
+            return (child,) if child else ()
+        if key == "graders" and isinstance(value, list):
+            options[key] = [_as_object(each) for each in value]
+            return _graders(value, (*steps, key), report)
+    return ()
+
+
+def _as_object(value: Json) -> Json:
+    return {"type": value} if isinstance(value, str) else value
+
+
+def _unique(made: tuple[GraderChoice, ...], report: Report) -> tuple[GraderChoice, ...]:
+    for name, times in Counter(each.name for each in made).items():
+        if times > 1:
+            report.error(
+                ("graders",), f"{times} graders are named '{name}'", fix="give each its own 'name'"
+            )
+    return made
+
+
+def _names(settings: type[Any]) -> set[str]:
+    return {each.name for each in fields(settings)}

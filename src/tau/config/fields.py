@@ -1,0 +1,164 @@
+"""The fields of a configuration: what is validated, published as a schema and documented."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from tau.domain.failure import FailureClass
+from tau.domain.json import Json
+
+_DAY_MS = 86_400_000
+
+Interval = Annotated[int, Field(gt=0, le=_DAY_MS)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scalars:
+    """The fields of a configuration that are one value each."""
+
+    worker_count: Annotated[
+        int, Field(gt=0, le=10_000, description="How many workers claim rollouts.")
+    ] = 2
+    worker_concurrency: Annotated[
+        int, Field(gt=0, le=100_000, description="Rollouts each worker has in flight.")
+    ] = 1
+    poll_interval_ms: Annotated[
+        Interval,
+        Field(description="How often a worker looks for work that nothing announced to it."),
+    ] = 50
+    heartbeat_interval_ms: Annotated[
+        Interval,
+        Field(description="How often workers show that they live; after three they are given up."),
+    ] = 1000
+    completion_poll_interval_ms: Annotated[
+        Interval,
+        Field(description="How often the trainer looks for results that nothing announced."),
+    ] = 60
+    completion_timeout_secs: Annotated[
+        int | None,
+        Field(
+            gt=0,
+            le=2**31,
+            description="Limit of the whole run, literally. Unset: 30 seconds without progress.",
+        ),
+    ] = None
+    rollout_time_limit_secs: Annotated[
+        float | None,
+        Field(
+            gt=0, le=2**31, description="Limit of one attempt; its work is stopped. Unset: none."
+        ),
+    ] = None
+    seed: Annotated[
+        int, Field(ge=0, le=2**63 - 1, description="What every random draw is derived from.")
+    ] = 0
+    replicates: Annotated[
+        int, Field(gt=0, le=1000, description="Independent tries at each example.")
+    ] = 1
+    fail_fast: Annotated[
+        bool, Field(description="Stop the run at the first rollout that failed for good.")
+    ] = False
+    strict: Annotated[bool, Field(description="Unknown fields are errors instead of warnings.")] = (
+        False
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetFields:
+    """Hard limits of the run; it stops before it would exceed one, and can be continued."""
+
+    rollouts: Annotated[int | None, Field(gt=0, description="Attempts at rollouts.")] = None
+    calls: Annotated[int | None, Field(gt=0, description="Model calls.")] = None
+    tokens: Annotated[int | None, Field(gt=0, description="Tokens in and out together.")] = None
+    usd: Annotated[
+        float | None, Field(gt=0, le=9_000_000_000, description="Money, in US dollars.")
+    ] = None
+    seconds: Annotated[float | None, Field(gt=0, description="Time spent running.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryFields:
+    """How one class of failures is retried; what is not given is as for all classes."""
+
+    max_attempts: Annotated[
+        int | None, Field(gt=0, le=1000, description="Attempts in all, the first included.")
+    ] = None
+    backoff_ms: Annotated[
+        int | None, Field(ge=0, le=_DAY_MS, description="Wait before the second attempt.")
+    ] = None
+    max_backoff_ms: Annotated[
+        int | None, Field(ge=0, le=_DAY_MS, description="The longest wait; it doubles up to it.")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetriesFields:
+    """Retries with exponential backoff and jitter; what a provider asks for is respected."""
+
+    max_attempts: Annotated[
+        int, Field(gt=0, le=1000, description="Attempts in all, the first included.")
+    ] = 5
+    backoff_ms: Annotated[
+        int, Field(ge=0, le=_DAY_MS, description="Wait before the second attempt.")
+    ] = 500
+    max_backoff_ms: Annotated[
+        int, Field(ge=0, le=_DAY_MS, description="The longest wait; it doubles up to it.")
+    ] = 60_000
+    classes: Annotated[
+        Mapping[FailureClass, RetryFields],
+        Field(
+            description="Classes of failures that are retried differently. Not listed: transient "
+            "ones (rate_limit, overloaded, server, timeout, connection, malformed, worker_lost) "
+            "as above, all others not at all."
+        ),
+    ] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFields:
+    """What every model takes; each provider has settings of its own besides."""
+
+    name: Annotated[str | None, Field(min_length=1, description="`provider/model`.")] = None
+    base_url: Annotated[
+        str | None,
+        Field(pattern=r"^https?://[^\s]+$", description="Where to call it, instead of the usual."),
+    ] = None
+    timeout_s: Annotated[
+        float, Field(gt=0, le=86_400, description="Limit of one call, connecting included.")
+    ] = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetFields:
+    """Rows in a file."""
+
+    file: Annotated[
+        str, Field(min_length=1, description="Path, relative to the configuration's folder.")
+    ]
+    format: Annotated[
+        Literal["jsonl", "json", "csv", "tsv", "yaml"] | None,
+        Field(description="Unset: by the name's ending; `.gz` at its end is left out of account."),
+    ] = None
+    map: Annotated[
+        Mapping[str, str],
+        Field(description='New names of columns, as {"prompt": "question"}; others are kept.'),
+    ] = field(default_factory=dict)
+    pointer: Annotated[
+        str | None,
+        Field(
+            pattern=r"^(/.*)?$",
+            description="JSON pointer to the list of rows in a JSON or YAML file. Unset: the whole "
+            "file, or its `rows`.",
+        ),
+    ] = None
+    offset: Annotated[int, Field(ge=0, description="Rows to leave out at the start.")] = 0
+    limit: Annotated[int | None, Field(gt=0, description="Rows to take. Unset: all.")] = None
+    max_mb: Annotated[
+        int, Field(gt=0, le=1_000_000, description="The most MiB to read, unpacked.")
+    ] = 256
+
+
+def given(value: Mapping[str, Json]) -> dict[str, Json]:
+    """`value` without nulls: an optional field may be null and is then unset."""
+    return {name: each for name, each in value.items() if each is not None}

@@ -1,0 +1,131 @@
+"""Reading files that people name: only regular ones, bounded, unpacked and decoded."""
+
+import codecs
+import gzip
+import io
+import os
+import stat
+import zlib
+from pathlib import Path
+from typing import BinaryIO
+
+from tau.config.report import Unusable
+
+MIB = 1024 * 1024
+
+_KINDS = (
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a pipe"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+    (stat.S_ISSOCK, "a socket"),
+)
+_BOMS = (  # the longer ones first: UTF-32 begins like UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32-le"),
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+    (codecs.BOM_UTF8, "utf-8"),
+)
+_GZIP = b"\x1f\x8b"
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file, unpacked where it is gzip; never blocks on a pipe or device.
+
+    Raises:
+        Unusable: there is none, it is something else, or it may not be read.
+    """
+    try:
+        # O_NONBLOCK: opening a pipe nobody writes to would otherwise wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        raise Unusable(_open_error(error)) from None
+    stream = io.FileIO(descriptor, closefd=True)
+    mode = os.fstat(descriptor).st_mode
+    for is_kind, name in _KINDS:
+        if is_kind(mode):
+            stream.close()
+            raise Unusable(f"is {name}, not a file")
+    buffered = io.BufferedReader(stream)
+    if buffered.peek(2)[:2] == _GZIP:
+        return io.BufferedReader(gzip.GzipFile(fileobj=buffered, mode="rb"))
+    return buffered
+
+
+def read_bytes(path: Path, *, limit: int, fix: str) -> bytes:
+    """The whole file, unpacked; at most `limit` bytes, with `fix` for those who need more.
+
+    Raises:
+        Unusable: as `open_file`; it is larger, or damaged.
+    """
+    with open_file(path) as stream:
+        data = read_some(stream, limit + 1)
+    if len(data) > limit:
+        raise Unusable(f"is larger than {limit // MIB} MiB", fix=fix)
+    return data
+
+
+def read_some(stream: BinaryIO, size: int) -> bytes:
+    """Up to `size` bytes; an error of the disk or of the packing is Unusable."""
+    try:
+        return stream.read(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(error) from None
+
+
+def read_line(stream: BinaryIO, size: int) -> bytes:
+    """The next line with its end, cut at `size` bytes; errors as in `read_some`."""
+    try:
+        return stream.readline(size)
+    except (OSError, EOFError, zlib.error) as error:
+        raise _damaged(error) from None
+
+
+def decode(data: bytes, *, first_line: int = 1, offset: int = 0) -> str:
+    """The text of `data`: UTF-8, or what its byte order mark says; without the mark.
+
+    `first_line` and `offset` say where in its file `data` begins.
+
+    Raises:
+        Unusable: names the line and byte that is no such text.
+    """
+    bom, codec = b"", "utf-8"
+    for mark, name in _BOMS:
+        if data.startswith(mark):
+            bom, codec = mark, name
+            break
+    try:
+        return data[len(bom) :].decode(codec)
+    except UnicodeDecodeError as error:
+        at = len(bom) + error.start
+        line = first_line + data.count(b"\n", 0, at)
+        wide = codec == "utf-8" and b"\0" in data[:4]
+        raise Unusable(
+            f"not {codec.upper()}: invalid byte 0x{data[at]:02x} at byte {offset + at}",
+            line=line,
+            fix="it looks like UTF-16; save it as UTF-8" if wide else "save it as UTF-8",
+        ) from None
+
+
+def is_wide(data: bytes) -> bool:
+    """Whether a byte order mark says that lines cannot be told apart byte by byte."""
+    return any(data.startswith(mark) for mark, codec in _BOMS if codec != "utf-8")
+
+
+def _open_error(error: OSError | ValueError) -> str:
+    if isinstance(error, FileNotFoundError):
+        return "does not exist"
+    if isinstance(error, PermissionError):
+        return "may not be read by this user"
+    if isinstance(error, OSError):
+        return f"cannot be opened: {error.strerror or error}"
+    return f"cannot be opened: {error}"
+
+
+def _damaged(error: Exception) -> Unusable:
+    if isinstance(error, EOFError):
+        return Unusable("is cut off in the middle of its gzip data")
+    if isinstance(error, gzip.BadGzipFile | zlib.error):
+        return Unusable(f"is not whole gzip data: {error}")
+    return Unusable(f"cannot be read: {getattr(error, 'strerror', None) or error}")
