@@ -1,7 +1,9 @@
 """How the workers of a process are doing, as a value for status and dashboard."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from tau.domain.ids import AttemptId
 
 
 class RunnerState(StrEnum):
@@ -34,3 +36,19 @@ class RunnerHealth:
     left_behind: int = 0
     claim_failures: int = 0
     restarts: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What the workers of a process count together; of one event loop."""
+
+    completed: int = 0
+    failed: int = 0
+    lost: int = 0
+    claim_failures: int = 0
+    restarts: int = 0
+    unwritten: set[AttemptId] = field(default_factory=set)
+    store_error: str | None = None
+    """Why the store's last answer was an error, None once it answers again."""
+    worker_error: str | None = None
+    """Why a worker was last restarted."""

@@ -1,0 +1,173 @@
+"""One attempt from claim to outcome."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from tau.domain.failure import Failure, FailureClass
+from tau.domain.json import canonical
+from tau.domain.resources import Resources
+from tau.domain.reward import Reward
+from tau.domain.rollout import AttemptStatus, Claim, Outcome, Output
+from tau.domain.span import SpanKind
+from tau.domain.spend import Spend
+from tau.errors import AttemptError, ExecutorFailed, boundary
+from tau.ports.clock import Clock
+from tau.runner.attributes import shortened
+from tau.runner.deadline import Deadline
+from tau.runner.execution import Performers, perform
+from tau.runner.grading import Graded, Grading, executed
+from tau.runner.recorder import SpanRecorder
+from tau.runner.retry import RetryPolicy
+
+_MESSAGE_CHARS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Equipment:
+    """What attempts share: how to perform, limit, grade and retry them."""
+
+    performers: Performers
+    grading: Grading
+    deadline: Deadline
+    retry: RetryPolicy
+    clock: Clock
+    max_output_bytes: int
+
+
+class Attempt:
+    """Executes and grades one claim. Whatever goes wrong becomes part of the outcome."""
+
+    def __init__(
+        self,
+        claim: Claim,
+        record: SpanRecorder,
+        equipment: Equipment,
+        *,
+        notes: Sequence[Reward] = (),
+    ) -> None:
+        """`notes` are rewards that go with the outcome, whatever it is."""
+        self._claim = claim
+        self._record = record
+        self._equipment = equipment
+        self._notes = tuple(notes)
+        self._started_ms = equipment.clock.monotonic_ms()
+
+    async def run(self, resources: Resources) -> Outcome:
+        """How it ended. Cancelling stops the work and passes on."""
+        output: Output | None = None
+        graded: Graded | None = None
+        failure: Failure | None = None
+        try:
+            with self._root():
+                output = await self._execute(resources)
+                graded = await self._equipment.grading.grade(
+                    self._claim.example, output, resources, self._record, self._notes
+                )
+        except AttemptError as error:
+            failure = failure_of(error)
+        return self._outcome(output, graded, failure)
+
+    def broken(self, error: BaseException) -> Outcome:
+        """The outcome of an attempt that failed where nothing should: recorded, never retried."""
+        message = shortened(f"{type(error).__name__}: {error}", _MESSAGE_CHARS)
+        failure = Failure(kind=FailureClass.INTERNAL, message=message)
+        return replace(self._outcome(None, None, failure), spans=())
+
+    @property
+    def spent(self) -> Spend:
+        """What it has cost so far; the rollout itself counts as one."""
+        return self._record.spent + Spend(rollouts=1)
+
+    @contextmanager
+    def _root(self) -> Iterator[None]:
+        claim = self._claim
+        with self._record.span("runner.execute_rollout", kind=SpanKind.ROLLOUT) as span:
+            span.set("tau.run.id", claim.run_id)
+            span.set("tau.rollout.id", claim.rollout_id)
+            span.set("tau.rollout.kind", claim.kind)
+            span.set("tau.attempt.number", claim.attempt)
+            span.set("tau.resources.hash", claim.resources)
+            if claim.example is not None:
+                span.set("tau.example.id", claim.example.id)
+            yield
+
+    async def _execute(self, resources: Resources) -> Output:
+        equipment = self._equipment
+        work = perform(equipment.performers, self._claim, resources, self._record)
+        with boundary(ExecutorFailed, "the executor"), _ungrouped():
+            output = await equipment.deadline.run(work, held_s=lambda: self._record.held_s)
+            return _storable(output, equipment.max_output_bytes)
+
+    def _outcome(
+        self, output: Output | None, graded: Graded | None, failure: Failure | None
+    ) -> Outcome:
+        claim, equipment = self._claim, self._equipment
+        if graded is None:
+            graded = Graded(rewards=(executed(False), *self._notes))
+        status, retry_in_s = AttemptStatus.SUCCEEDED, None
+        if failure is not None:
+            timed_out = failure.kind is FailureClass.TIME_LIMIT
+            status = AttemptStatus.TIMEOUT if timed_out else AttemptStatus.FAILED
+            retry_in_s = equipment.retry.delay_s(failure, claim.attempt_id, claim.attempt)
+        return Outcome(
+            status=status,
+            output=output,
+            rewards=graded.rewards,
+            score=graded.score,
+            failure=failure,
+            retry_in_s=retry_in_s,
+            spans=self._record.close(),
+            spent=self.spent,
+            duration_ms=equipment.clock.monotonic_ms() - self._started_ms,
+        )
+
+
+def failure_of(error: AttemptError) -> Failure:
+    """The error as data; a class nobody knows is an internal one."""
+    known = error.code in FailureClass.__members__.values()
+    return Failure(
+        kind=FailureClass(error.code) if known else FailureClass.INTERNAL,
+        message=shortened(str(error), _MESSAGE_CHARS),
+        status=error.status,
+        retry_after_s=error.retry_after_s,
+    )
+
+
+@contextmanager
+def _ungrouped() -> Iterator[None]:
+    """Let the first attempt error of a task group decide: it knows whether a retry can help."""
+    try:
+        yield
+    except ExceptionGroup as group:
+        first = _first(group)
+        if first is None:
+            raise
+        raise first from group
+
+
+def _first(group: ExceptionGroup[Exception]) -> AttemptError | None:
+    for error in group.exceptions:
+        found = _first(error) if isinstance(error, ExceptionGroup) else error
+        if isinstance(found, AttemptError):
+            return found
+    return None
+
+
+def _storable(output: Output, max_bytes: int) -> Output:
+    """`output` as JSON can hold it: lone surrogates replaced in the text, the rest checked."""
+    if not isinstance(output, Output):
+        raise ExecutorFailed(f"the executor returned {type(output).__name__}, not an Output")
+    if not isinstance(output.text, str):
+        raise ExecutorFailed(f"the output's text is {type(output.text).__name__}, not a string")
+    text = output.text.encode("utf-8", "replace")
+    try:
+        rest = canonical([output.value, output.finish_reason, dict(output.metadata)])
+        canonical(list(output.reason_codes))
+    except (ValueError, TypeError) as error:
+        raise ExecutorFailed("the output cannot be stored as JSON", why=str(error)) from error
+    if len(text) + len(rest) > max_bytes:
+        raise ExecutorFailed(
+            f"the output has {len(text) + len(rest)} bytes, more than the {max_bytes} allowed"
+        )
+    return replace(output, text=text.decode("utf-8"))

@@ -1,0 +1,51 @@
+"""What a worker does with a claim, by its kind."""
+
+from collections.abc import Awaitable, Mapping
+from typing import Protocol
+
+from tau.domain.resources import Resources
+from tau.domain.rollout import Claim, Output, RolloutKind
+from tau.errors import ExampleInvalid, ExecutorFailed
+from tau.ports.executor import Executor
+from tau.ports.record import Recorder
+
+
+class Performer(Protocol):
+    """Does the work of one kind of rollout."""
+
+    def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Awaitable[Output]:
+        """Produce the output; errors and cancellation as for an executor."""
+        ...
+
+
+Performers = Mapping[RolloutKind, Performer]
+
+
+class Evaluation:
+    """Performs evaluations by an executor."""
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    async def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Output:
+        """Run the claim's example with its resources."""
+        if claim.example is None:
+            raise ExampleInvalid("the rollout has no example to evaluate")
+        return await self._executor.execute(claim.example, resources, record)
+
+
+async def perform(
+    performers: Performers, claim: Claim, resources: Resources, record: Recorder
+) -> Output:
+    """Do the work of `claim`.
+
+    Raises:
+        ExecutorFailed: nothing was configured for its kind.
+    """
+    performer = performers.get(claim.kind)
+    if performer is None:
+        raise ExecutorFailed(
+            f"no executor for '{claim.kind}' rollouts is configured",
+            fix="start the worker with the configuration of the run",
+        )
+    return await performer.perform(claim, resources, record)

@@ -1,0 +1,134 @@
+"""From an output to its rewards: graders, detectors, safety."""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from tau.domain.dataset import Example
+from tau.domain.resources import Resources
+from tau.domain.reward import EXECUTION_SUCCESS, Reward
+from tau.domain.rollout import Output
+from tau.domain.span import SpanKind
+from tau.errors import AttemptError, GraderFailed, boundary
+from tau.ports.grader import Grader
+from tau.runner.attributes import shortened
+from tau.runner.deadline import Deadline
+from tau.runner.recorder import SpanRecorder
+from tau.scoring.safety import SafetyPolicy, apply_safety
+
+_TEXT_CHARS = 4_000
+
+Detector = Callable[[Output, Resources], Sequence[str]]
+"""Looks at an output and the resources that led to it; the safety reason codes it finds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Graded:
+    """All rewards of an output after safety; `score` is the primary one, None where unscored."""
+
+    rewards: tuple[Reward, ...] = ()
+    score: float | None = None
+
+
+class Grading:
+    """Grades outputs. The first grader's reward is the primary score."""
+
+    def __init__(
+        self,
+        graders: Sequence[Grader],
+        *,
+        default: Grader | None,
+        safety: SafetyPolicy,
+        detectors: Sequence[Detector] = (),
+        deadline: Deadline,
+    ) -> None:
+        """`default` grades where there are no `graders` and `expected` is a string."""
+        self._graders = tuple(graders)
+        self._default = default
+        self._safety = safety
+        self._detectors = tuple(detectors)
+        self._deadline = deadline
+
+    async def grade(
+        self,
+        example: Example | None,
+        output: Output,
+        resources: Resources,
+        record: SpanRecorder,
+        notes: Sequence[Reward],
+    ) -> Graded:
+        """Rewards of the graders in order, the execution's own, `notes`, then those of safety.
+
+        Raises:
+            SafetyRejected: the policy fails outputs that trip the hard gate.
+        """
+        graders = self._of(example)
+        rewards = []
+        if example is not None:
+            rewards = [await self._ask(grader, example, output, record) for grader in graders]
+        decision = apply_safety(
+            self._safety,
+            [*rewards, executed(bool(output.text.strip())), *notes],
+            reason_codes=[
+                *record.reason_codes,
+                *output.reason_codes,
+                *self._found(output, resources),
+            ],
+            blocked_events=record.blocked_events + output.blocked_events,
+        )
+        score = decision.rewards[0].score if rewards else None
+        _emit(decision.rewards, score, record)
+        return Graded(rewards=decision.rewards, score=score)
+
+    def _of(self, example: Example | None) -> tuple[Grader, ...]:
+        if self._graders or self._default is None or example is None:
+            return self._graders
+        return (self._default,) if isinstance(example.expected, str) else ()
+
+    def _found(self, output: Output, resources: Resources) -> list[str]:
+        return [code for detect in self._detectors for code in detect(output, resources)]
+
+    async def _ask(
+        self, grader: Grader, example: Example, output: Output, record: SpanRecorder
+    ) -> Reward:
+        """The reward; a grader that fails leaves its row unscored, which is not a zero."""
+        name = grader.name
+        try:
+            with record.span(f"grade {name}", kind=SpanKind.GRADE) as span:
+                span.set("gen_ai.evaluation.name", name)
+                with boundary(GraderFailed, f"grader '{name}'"):
+                    work = grader.grade(example, output, record)
+                    reward = await self._deadline.run(work, held_s=lambda: record.held_s)
+                    reward = _sound(reward, name)
+                span.set("gen_ai.evaluation.score.value", reward.score)
+                span.set("gen_ai.evaluation.explanation", reward.reason)
+                return reward
+        except AttemptError as error:
+            return Reward(name=name, score=None, error=shortened(str(error), _TEXT_CHARS))
+
+
+def executed(well: bool) -> Reward:
+    """The runner's own reward: whether the execution brought anything."""
+    return Reward(name=EXECUTION_SUCCESS, score=1.0 if well else 0.0, passed=well)
+
+
+def _sound(reward: Reward, name: str) -> Reward:
+    """`reward` under its grader's name, storable; GraderFailed for a score that is none."""
+    if not isinstance(reward, Reward):
+        raise GraderFailed(f"grader '{name}' returned {type(reward).__name__}, not a Reward")
+    score = reward.score
+    if score is not None and not (math.isfinite(score) and 0.0 <= score <= 1.0):
+        raise GraderFailed(f"grader '{name}' gave the score {score}", fix="give one from 0 to 1")
+    return replace(
+        reward,
+        name=name,
+        reason=shortened(reward.reason, _TEXT_CHARS),
+        feedback=shortened(reward.feedback, _TEXT_CHARS),
+        metrics={k: v for k, v in reward.metrics.items() if math.isfinite(v)},
+    )
+
+
+def _emit(rewards: Sequence[Reward], score: float | None, record: SpanRecorder) -> None:
+    with record.span("reward.emit", kind=SpanKind.REWARD) as span:
+        span.set("tau.rewards", {reward.name: reward.score for reward in rewards})
+        span.set("tau.score", score)
