@@ -14,7 +14,7 @@ from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import Claim, Outcome, RolloutCounts, RolloutResult, Submission
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.span import Span
-from tau.domain.spend import Spend
+from tau.domain.spend import Budget, Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.ports.insights import Insights
 
@@ -34,8 +34,10 @@ class Runs(Protocol):
         """All runs of a configuration, newest first."""
         ...
 
-    async def adopt(self, run_id: RunId, trainer: WorkerId) -> Run:
-        """Make `trainer` the run's driver and its status running.
+    async def adopt(
+        self, run_id: RunId, trainer: WorkerId, *, budget: Budget, max_attempts: int
+    ) -> Run:
+        """Make `trainer` the run's driver, with these limits, and its status running.
 
         In-flight attempts of workers that are gone are revoked without counting and their
         rollouts requeued, before this returns.
