@@ -86,7 +86,10 @@ class Submission:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
-    """An attempt handed to a worker; `attempt_id` must come with every later write."""
+    """An attempt handed to a worker; `attempt_id` must come with every later write.
+
+    `attempt` numbers it from 1; `counted` are the earlier ones that count as failed.
+    """
 
     attempt_id: AttemptId
     rollout_id: RolloutId
@@ -99,6 +102,7 @@ class Claim:
     proposal: Json
     slot: int
     reserved: Spend
+    counted: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

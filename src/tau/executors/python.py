@@ -3,8 +3,8 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
 from typing import Annotated, Any
@@ -161,11 +161,11 @@ class Session:
 
     def tool(self, name: str, **attributes: Json) -> AbstractContextManager[OpenSpan]:
         """Record a tool call as a span: `with session.tool("search"): ...`."""
-        return self._record.span(name, kind=SpanKind.TOOL_CALL, **attributes)
+        return self._span(name, SpanKind.TOOL_CALL, attributes)
 
     def step(self, name: str, **attributes: Json) -> AbstractContextManager[OpenSpan]:
         """Record any other piece of work as a span."""
-        return self._record.span(name, **attributes)
+        return self._span(name, SpanKind.STEP, attributes)
 
     def reason(self, code: str) -> None:
         """Report a safety reason code."""
@@ -174,6 +174,15 @@ class Session:
     def blocked(self, event: str) -> None:
         """Report that something was blocked."""
         self._record.blocked(event)
+
+    @contextmanager
+    def _span(
+        self, name: str, kind: SpanKind, attributes: Mapping[str, Json]
+    ) -> Iterator[OpenSpan]:
+        with self._record.span(name, kind=kind) as span:
+            for key, value in attributes.items():
+                span.set(key, value)
+            yield span
 
 
 class BlockingSession:
@@ -205,20 +214,30 @@ def _is_async(function: Callable[..., Any]) -> bool:
 
 
 def _takes_session(function: Callable[..., Any], name: str) -> bool:
-    """Whether it takes a third argument; InputError unless it takes two or three."""
+    """Whether it takes a third argument; InputError unless it takes two or three.
+
+    An optional third one is the session only by that name.
+    """
     try:
         signature = inspect.signature(function)
     except (ValueError, TypeError):
         return False  # written in C, without a signature: called with two
-    for count in (3, 2):
-        try:
-            signature.bind(*range(count))
-        except TypeError:
-            continue
-        return count == 3
+    if _accepts(signature, 2):
+        named = list(signature.parameters)[2:3] == ["session"]
+        return named and _accepts(signature, 3)
+    if _accepts(signature, 3):
+        return True
     raise InputError(
         f"'{name}' cannot be called with an example and resources",
         where="executor.function",
         why=f"its signature is {signature}",
         fix="define it as fn(example, resources) or fn(example, resources, session)",
     )
+
+
+def _accepts(signature: inspect.Signature, count: int) -> bool:
+    try:
+        signature.bind(*range(count))
+    except TypeError:
+        return False
+    return True

@@ -109,7 +109,7 @@ class Attempt:
         if failure is not None:
             timed_out = failure.kind is FailureClass.TIME_LIMIT
             status = AttemptStatus.TIMEOUT if timed_out else AttemptStatus.FAILED
-            retry_in_s = equipment.retry.delay_s(failure, claim.attempt_id, claim.attempt)
+            retry_in_s = equipment.retry.delay_s(failure, claim.attempt_id, claim.counted)
         return Outcome(
             status=status,
             output=output,

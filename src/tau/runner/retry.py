@@ -36,17 +36,18 @@ class RetryPolicy:
     max_retry_after_s: float = 300.0
     seed: int = 0
 
-    def delay_s(self, failure: Failure, attempt_id: AttemptId, attempt: int) -> float | None:
-        """Seconds until the next attempt after `attempt` (from 1) failed, None for never.
+    def delay_s(self, failure: Failure, attempt_id: AttemptId, counted: int) -> float | None:
+        """Seconds until the next attempt, None for never.
 
-        What the other side asked for is a floor under the backoff.
+        `counted` attempts had failed before this one did. What the other side asked for is a floor
+        under the backoff.
         """
         backoff = self.classes.get(failure.kind)
         if backoff is None and failure.kind in TRANSIENT:
             backoff = self.default
-        if backoff is None or attempt >= backoff.max_attempts:
+        if backoff is None or counted + 1 >= backoff.max_attempts:
             return None
-        ceiling = min(backoff.max_s, backoff.base_s * 2.0 ** min(attempt - 1, _MAX_DOUBLINGS))
+        ceiling = min(backoff.max_s, backoff.base_s * 2.0 ** min(counted, _MAX_DOUBLINGS))
         jitter = uniform(self.seed, "retry", attempt_id) * ceiling
         asked = failure.retry_after_s or 0.0
         # Everyone was told the same instant: the jitter on top spreads the return.
