@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.json import Json
+from tau.domain.spend import Usage
 
 
 class Model(Protocol):
@@ -31,6 +32,10 @@ class Model(Protocol):
             ModelError: one of its subclasses for whatever went wrong; cancellation closes the
                 connection and passes.
         """
+        ...
+
+    def price(self, usage: Usage) -> int | None:
+        """What these tokens cost in nano-dollars; 0 where calls are free, None if unknown."""
         ...
 
     async def aclose(self) -> None:
