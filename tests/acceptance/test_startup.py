@@ -8,8 +8,6 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.acceptance
-
 # click alone brings the interpreter to about 100 modules.
 MODULE_LIMIT = 180
 

@@ -1,0 +1,34 @@
+"""Old names of flags, rewritten before anything is parsed."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+ALIASES: Mapping[str, str] = {
+    "--train-config": "--prompt-optimization-config",
+    "--train-store-sqlite": "--prompt-optimization-store-sqlite",
+    "--train-json": "--prompt-optimization-json",
+}
+
+
+def rewritten(
+    arguments: Sequence[str], *, valued: Collection[str], aliases: Mapping[str, str] = ALIASES
+) -> tuple[list[str], list[str]]:
+    """The arguments with canonical names, and one notice for each old name used.
+
+    `valued` are the canonical options that take the next argument as their value: what stands
+    there, and everything after `--`, is left as it is.
+    """
+    result: list[str] = []
+    notices: list[str] = []
+    rest = iter(arguments)
+    for argument in rest:
+        if argument == "--":
+            result += [argument, *rest]
+            break
+        name, equals, value = argument.partition("=")
+        canonical = aliases.get(name, name)
+        if canonical != name:
+            notices.append(f"deprecated CLI alias '{name}' detected; use '{canonical}' instead.")
+        result.append(f"{canonical}{equals}{value}")
+        if not equals and canonical in valued:
+            result += [following for following in [next(rest, None)] if following is not None]
+    return result, notices

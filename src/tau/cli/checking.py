@@ -1,0 +1,95 @@
+"""Looking at a configuration without running it."""
+
+import json
+import sys
+from typing import Any
+
+from tau.cli.surface import Exit
+from tau.cli.text import line, table
+from tau.config.environment import snapshot
+from tau.config.loading import load
+from tau.config.settings import GraderChoice, RunConfig
+from tau.errors import ConfigError, Problem
+
+
+def check(path: str, *, model: str | None, strict: bool, as_json: bool) -> int:
+    """Print what the configuration comes to, or every mistake in it.
+
+    Raises:
+        ConfigError: it cannot be used; with `as_json` the document says so instead.
+    """
+    try:
+        settings = load(path, environ=snapshot(), model=model, strict=strict)
+    except ConfigError as error:
+        if not as_json:
+            raise
+        problems = [_problem_fields(problem) for problem in error.problems]
+        _print_json({"valid": False, "error": error.what, "problems": problems})
+        return Exit.USAGE
+    if as_json:
+        _print_json({"valid": True, **_fields(settings)})
+        return Exit.OK
+    for problem in settings.warnings:
+        sys.stderr.write(f"warning: {line(str(problem))}\n")
+    sys.stdout.write("\n".join(_lines(settings)) + "\n")
+    return Exit.OK
+
+
+def _fields(settings: RunConfig) -> dict[str, Any]:
+    return {
+        "config_hash": settings.config_hash,
+        "model_ref": settings.model_ref,
+        "examples": {str(split): len(rows) for split, rows in settings.examples.items()},
+        "resources": list(settings.resources.values),
+        "resources_hash": settings.resources.hash,
+        "algorithm": settings.algorithm.type,
+        "executor": settings.executor.type,
+        "graders": [_grader_fields(grader) for grader in settings.graders],
+        "concurrency": settings.concurrency,
+        "seed": settings.seed,
+        "problems": [_problem_fields(problem) for problem in settings.warnings],
+    }
+
+
+def _grader_fields(grader: GraderChoice) -> dict[str, Any]:
+    fields: dict[str, Any] = {"name": grader.name, "type": grader.type}
+    if grader.children:
+        fields["graders"] = [_grader_fields(child) for child in grader.children]
+    return fields
+
+
+def _problem_fields(problem: Problem) -> dict[str, Any]:
+    return {
+        "file": problem.file,
+        "pointer": problem.pointer,
+        "line": problem.line,
+        "message": problem.message,
+        "fix": problem.fix,
+        "warning": problem.warning,
+    }
+
+
+def _lines(settings: RunConfig) -> list[str]:
+    rows = {str(split): len(rows) for split, rows in settings.examples.items() if rows}
+    graders = ", ".join(_grader_text(grader) for grader in settings.graders)
+    facts = [
+        ("rows", ", ".join(f"{split} {number:,}" for split, number in rows.items())),
+        ("model", settings.model_ref or "none: give --model provider/model"),
+        ("resources", ", ".join(settings.resources.values) or "none"),
+        ("algorithm", settings.algorithm.type),
+        ("executor", settings.executor.type),
+        ("graders", graders),
+        ("in flight", f"at most {settings.concurrency:,}"),
+    ]
+    facts_lines = table(("", ""), facts)[1:]
+    return [f"{line(str(settings.path))} can be run", *(f"  {text}" for text in facts_lines)]
+
+
+def _grader_text(grader: GraderChoice) -> str:
+    inner = ", ".join(_grader_text(child) for child in grader.children)
+    name = grader.type if grader.name == grader.type else f"{grader.name} ({grader.type})"
+    return f"{name} of [{inner}]" if inner else name
+
+
+def _print_json(value: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(value, indent=2) + "\n")

@@ -1,0 +1,48 @@
+"""The program `tau`: its commands in the order in which people need them."""
+
+import click
+
+from tau import __version__
+from tau.cli.commands import records, running, upkeep
+from tau.cli.surface import Exit, debug_option, name_variables
+
+
+class _InOrder(click.Group):
+    """Lists commands in the order they were added."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names as added."""
+        return list(self.commands)
+
+
+@click.group(
+    cls=_InOrder,
+    invoke_without_command=True,
+    help="Tau measures and improves the prompts of language-model applications against examples.",
+    epilog="Every option can also be set by an environment variable: TAU_ and the option in "
+    "capitals with underscores, such as TAU_MODEL.",
+)
+@debug_option
+@click.version_option(__version__)
+@click.pass_context
+def tau_group(context: click.Context) -> int:
+    """Show the help where no command is named."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+    return Exit.OK
+
+
+for command in (
+    running.run,
+    running.check,
+    records.runs,
+    records.rollouts,
+    records.resources,
+    upkeep.graders,
+    upkeep.models,
+    upkeep.doctor,
+    upkeep.completion,
+):
+    tau_group.add_command(command)
+
+name_variables(tau_group)

@@ -1,0 +1,86 @@
+"""Commands about one configuration."""
+
+import click
+
+from tau.cli.flags import DEFAULT_STORE
+from tau.cli.surface import Surface, debug_option
+from tau.errors import UsageError
+
+model_option = click.option(
+    "--model", metavar="PROVIDER/MODEL", help="The model to run; overrides the config's."
+)
+store_option = click.option(
+    "--store",
+    metavar="PATH",
+    default=DEFAULT_STORE,
+    show_default=True,
+    help="The store, where everything is kept.",
+)
+strict_option = click.option("--strict", is_flag=True, help="Unknown keys are errors.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+
+@click.command("run", short_help="Run a configuration to its end.")
+@click.argument("cfg", metavar="CFG")
+@model_option
+@store_option
+@click.option("--state-dir", metavar="PATH", help="Where status.json lives; beside the store.")
+@click.option("--run", "run_id", metavar="ID", help="The run to go on with, where several match.")
+@json_option
+@click.option("--events", is_flag=True, help="Print JSON lines while it goes on.")
+@strict_option
+@click.option("--fail-under", metavar="SCORE", type=float,
+              help="Exit with 3 where a split's mean score is below SCORE.")  # fmt: skip
+@click.option("--workers", type=click.IntRange(1), help="Workers; overrides the config's.")
+@click.option("--concurrency", type=click.IntRange(1),
+              help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
+@debug_option
+@click.pass_obj
+def run(
+    surface: Surface,
+    *,
+    cfg: str,
+    model: str | None,
+    store: str,
+    state_dir: str | None,
+    run_id: str | None,
+    as_json: bool,
+    events: bool,
+    strict: bool,
+    fail_under: float | None,
+    workers: int | None,
+    concurrency: int | None,
+) -> int:
+    """Run CFG: execute and grade its rollouts, and keep everything in the store.
+
+    A run that was interrupted goes on when it is started again. Exit codes: 0 ok, 1 failed,
+    2 usage or config, 3 a gate not met, 4 stopped by budget or time, 130 and 143 interrupted.
+    """
+    if as_json and events:
+        raise UsageError("--json cannot be used with --events", fix="choose one of them")
+
+    from tau.cli.running import RunArguments
+    from tau.cli.running import run as run_configuration
+
+    arguments = RunArguments(
+        config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, json=as_json,
+        events=events, strict=strict, fail_under=fail_under, workers=workers,
+        concurrency=concurrency,
+    )  # fmt: skip
+    return run_configuration(arguments, surface)
+
+
+@click.command("check", short_help="Validate a configuration without running it.")
+@click.argument("cfg", metavar="CFG")
+@model_option
+@strict_option
+@json_option
+@debug_option
+def check(*, cfg: str, model: str | None, strict: bool, as_json: bool) -> int:
+    """Validate CFG with its datasets, plug-ins and keys; nothing is run or written.
+
+    All mistakes are shown at once, each with its place and, where there is one, a suggestion.
+    """
+    from tau.cli.checking import check as check_configuration
+
+    return check_configuration(cfg, model=model, strict=strict, as_json=as_json)

@@ -1,0 +1,123 @@
+"""What could go wrong on this machine, found before it does."""
+
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from tau import __version__
+from tau.cli.records.reading import print_json, print_lines, read
+from tau.cli.surface import Exit
+from tau.cli.text import table
+from tau.config.environment import is_secret, snapshot
+from tau.errors import StoreError
+from tau.models.providers import PROVIDERS
+from tau.ports.insights import StoreFacts
+from tau.wiring.stores import scheme_of
+
+_PACKAGES = ("aiohttp", "apsw", "click", "orjson", "pydantic", "rich", "zstandard")
+_LITTLE_SPACE = 1 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One thing looked at; `ok` is None where nothing can be wrong with it."""
+
+    topic: str
+    found: str
+    ok: bool | None = None
+    fix: str | None = None
+
+
+def examine(store: str, *, as_json: bool) -> int:
+    """Print every finding; exit code 1 where something is wrong."""
+    findings = [*_versions(), *_store(store), *_environment(snapshot())]
+    if as_json:
+        print_json([asdict(finding) for finding in findings])
+    else:
+        marks = {True: "ok", False: "PROBLEM", None: ""}
+        rows = [
+            (one.topic, marks[one.ok], one.found + (f"; {one.fix}" if one.fix else ""))
+            for one in findings
+        ]
+        print_lines(table(("", "", ""), rows)[1:])
+    return Exit.FAILED if any(one.ok is False for one in findings) else Exit.OK
+
+
+def _versions() -> Iterator[Finding]:
+    python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+    yield Finding(topic="tau", found=__version__)
+    yield Finding(topic="python", found=python, ok=sys.version_info >= (3, 11))
+    for package in _PACKAGES:
+        try:
+            yield Finding(topic=package, found=version(package))
+        except PackageNotFoundError:
+            yield Finding(topic=package, found="not installed", ok=False, fix="install tau again")
+
+
+def _store(location: str) -> Iterator[Finding]:
+    if scheme_of(location) != "sqlite":
+        yield from _contents(location)
+        return
+    path = Path(location.removeprefix("sqlite://"))
+    if path.exists():
+        yield from _contents(location)
+    else:
+        yield Finding(topic="store", found=f"'{location}' is not there yet; a run makes it")
+    folder = next(place for place in path.absolute().parents if place.exists())
+    yield _writable(folder)
+    yield _space(folder)
+
+
+def _contents(location: str) -> Iterator[Finding]:
+    try:
+        facts = read(location, lambda opened: opened.insights.facts())
+    except StoreError as error:
+        yield Finding(topic="store", found=str(error), ok=False, fix=error.fix)
+        return
+    yield Finding(topic="store", found=_facts_text(facts), ok=True)
+    for name, value in facts.details.items():
+        yield Finding(topic=f"store {name}", found=value)
+
+
+def _facts_text(facts: StoreFacts) -> str:
+    size = "" if facts.size_bytes is None else f", {facts.size_bytes / 1e6:,.1f} MB"
+    return (
+        f"{facts.location}: {facts.backend}, schema version {facts.schema_version}, "
+        f"{facts.runs:,} runs, {facts.rollouts:,} rollouts{size}"
+    )
+
+
+def _writable(folder: Path) -> Finding:
+    writable = os.access(folder, os.W_OK | os.X_OK)
+    return Finding(
+        topic="folder",
+        found=f"'{folder}' {'can' if writable else 'cannot'} be written to",
+        ok=writable,
+        fix=None if writable else "choose another --store, or change the folder's permissions",
+    )
+
+
+def _space(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    enough = free >= _LITTLE_SPACE
+    return Finding(
+        topic="disk",
+        found=f"{free / 1e9:,.1f} GB free",
+        ok=enough,
+        fix=None if enough else "make space: a store that cannot grow makes runs wait",
+    )
+
+
+def _environment(environ: Mapping[str, str]) -> Iterator[Finding]:
+    """Names only: a value may be a secret wherever it stands."""
+    known = {name for provider in PROVIDERS.values() for name in provider.key_variables}
+    keys = sorted(name for name in known if environ.get(name))
+    yield Finding(topic="keys", found=f"set: {', '.join(keys)}" if keys else "none are set")
+    ours = sorted(name for name in environ if name.startswith("TAU_") and not is_secret(name))
+    if ours:
+        yield Finding(topic="environment", found=f"options set by {', '.join(ours)}")

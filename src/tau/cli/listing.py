@@ -1,0 +1,69 @@
+"""The names a configuration may use, as the installed plug-ins declare them."""
+
+import dataclasses
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tau import plugins
+from tau.cli.records.reading import print_json, print_lines
+from tau.cli.surface import Exit
+from tau.cli.text import table
+from tau.config.environment import snapshot
+from tau.errors import PluginError
+from tau.models.providers import PROVIDERS
+
+
+def list_graders(*, as_json: bool) -> int:
+    """Print every grader with its settings."""
+    return _print(plugins.GRADERS, "grader", _settings, as_json=as_json)
+
+
+def list_models(*, as_json: bool) -> int:
+    """Print every provider; of keys only whether their variable is set."""
+    environ = snapshot()
+    return _print(
+        plugins.MODELS, "provider", lambda name: _provider(name, environ), as_json=as_json
+    )
+
+
+def _print(
+    group: str, noun: str, describe: Callable[[str], Mapping[str, Any]], *, as_json: bool
+) -> int:
+    """One row for each name in `group`."""
+    described = {name: describe(name) for name in plugins.names(group)}
+    if as_json:
+        print_json([{"name": name, **fields} for name, fields in described.items()])
+        return Exit.OK
+    columns = list(dict.fromkeys(key for fields in described.values() for key in fields))
+    rows = [
+        (name, *(_cell(fields.get(column)) for column in columns))
+        for name, fields in described.items()
+    ]
+    print_lines(table((noun, *(column.replace("_", " ") for column in columns)), rows))
+    return Exit.OK
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "-"
+    return "-" if value is None else str(value)
+
+
+def _settings(name: str) -> dict[str, Any]:
+    try:
+        grader = plugins.load(plugins.GRADERS, name)
+    except PluginError as error:
+        return {"settings": [], "about": str(error)}
+    settings = [field.name for field in dataclasses.fields(grader.Settings)]
+    about = (inspect.getdoc(grader) or "").partition("\n")[0]
+    return {"settings": settings, "about": about}
+
+
+def _provider(name: str, environ: Mapping[str, str]) -> dict[str, Any]:
+    provider = PROVIDERS.get(name)
+    if provider is None:
+        return {"address": None, "key": [], "key_set": None}
+    found = any(environ.get(variable) for variable in provider.key_variables)
+    known = "yes" if found else "no" if provider.key_needed else "not needed"
+    return {"address": provider.base_url, "key": list(provider.key_variables), "key_set": known}

@@ -1,0 +1,106 @@
+"""The live view of a run on a terminal: one block that is redrawn, notices above it."""
+
+from typing import TextIO
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from tau.cli import figures
+from tau.cli.displays import Display, speed
+from tau.cli.text import line
+from tau.domain.run import Run
+from tau.trainer.progress import Progress, SplitScore
+
+_BAR_WIDTH = 36
+
+
+class LiveDisplay(Display):
+    """Redraws on every look, about once a second; it has no clock of its own."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
+        self._live = Live(
+            console=self._console, auto_refresh=False, transient=False, vertical_overflow="crop"
+        )
+        self._live.start()
+
+    def started(self, run: Run, *, resumed: bool, total: int | None) -> None:
+        """Say which run it is, above the block."""
+        title = Text(line(run.model_ref), style="bold")
+        title.append(f"  {run.algorithm}  run {run.id}", style="dim")
+        if resumed:
+            title.append("  goes on", style="cyan")
+        self._console.print(title, no_wrap=True, overflow="ellipsis")
+        if total:
+            self._live.update(Text(f"{figures.count(total, 'rollout')} to do", style="dim"),
+                              refresh=True)  # fmt: skip
+
+    def say(self, text: str) -> None:
+        """Write a line that stays above the block."""
+        self._console.print(Text(line(text), style="yellow"))
+
+    def show(self, progress: Progress) -> None:
+        """Redraw the block."""
+        self._live.update(self._block(progress), refresh=True)
+
+    def close(self) -> None:
+        """Leave the last block standing."""
+        self._live.stop()
+
+    def _block(self, progress: Progress) -> RenderableType:
+        rows: list[RenderableType] = [self._bar(progress)]
+        if any(split.mean is not None for split in progress.splits):
+            rows.append(_scores(progress.splits))
+        rows.append(_flat(_activity(progress), style="dim"))
+        spending = figures.spending(progress.run.spent, progress.run.budget)
+        if spending:
+            rows.append(_flat(" · ".join(spending), style="dim"))
+        if progress.failures:
+            rows.append(_flat(f"failed: {figures.failures(progress.failures)}", style="red"))
+        if progress.waiting_for:
+            rows.append(_flat(f"waiting for {line(progress.waiting_for)}", style="yellow"))
+        return Group(*rows)
+
+    def _bar(self, progress: Progress) -> RenderableType:
+        counts = progress.counts
+        done = counts.settled / counts.total if counts.total else 0.0
+        width = max(8, min(_BAR_WIDTH, self._console.width - 44))
+        grid = Table.grid(padding=(0, 1))
+        for _ in range(3):
+            grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_row(
+            ProgressBar(total=max(counts.total, 1), completed=counts.settled, width=width),
+            Text(f"{done:4.0%}  {counts.settled:,}/{counts.total:,}", style="bold"),
+            Text("  ".join([figures.duration(progress.elapsed_s), *speed(progress, self.pace)])),
+        )
+        return grid
+
+
+def _scores(splits: tuple[SplitScore, ...]) -> Table:
+    grid = Table.grid(padding=(0, 2))
+    for _ in range(3):
+        grid.add_column(no_wrap=True, overflow="ellipsis")
+    for split in splits:
+        rest = ", ".join([f"{split.scored:,} scored", *figures.missing(split)])
+        grid.add_row(
+            Text(split.split),
+            Text(figures.interval(split), style="bold green"),
+            Text(rest, style="dim"),
+        )
+    return grid
+
+
+def _activity(progress: Progress) -> str:
+    counts = progress.counts
+    parts = [f"{counts.in_flight:,} in flight", f"{counts.waiting:,} queued"]
+    if progress.limit_now is not None:
+        parts.append(f"at most {progress.limit_now:,} at a time now")
+    return " · ".join(parts)
+
+
+def _flat(text: str, *, style: str) -> Text:
+    return Text(text, style=style, no_wrap=True, overflow="ellipsis")

@@ -1,0 +1,29 @@
+"""The two programs. Nothing heavy is imported until a command runs."""
+
+import sys
+
+from tau.cli.surface import Surface, program
+
+
+def tau_coding_agent() -> None:
+    """The contract's flag surface."""
+    from tau.cli.aliases import rewritten
+    from tau.cli.flags import command
+
+    valued = {
+        name
+        for parameter in command.params
+        if not getattr(parameter, "is_flag", False) and parameter.name != "json"
+        for name in parameter.opts
+    }
+    arguments, notices = rewritten(sys.argv[1:], valued=valued)
+    for notice in notices:
+        sys.stderr.write(f"{notice}\n")
+    sys.exit(program(command, Surface(program="tau-coding-agent", flat=True), arguments))
+
+
+def tau() -> None:
+    """The subcommands."""
+    from tau.cli.commands.group import tau_group
+
+    sys.exit(program(tau_group, Surface(program="tau"), sys.argv[1:]))

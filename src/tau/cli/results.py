@@ -1,0 +1,115 @@
+"""The result of a run: the contract's line and document, and a report for people."""
+
+import shlex
+from collections.abc import Iterator
+from typing import Any
+
+from tau.cli import figures
+from tau.cli.displays import split_fields
+from tau.cli.text import line, table
+from tau.domain.rollout import RolloutStatus
+from tau.domain.run import StopReason
+from tau.trainer.report import RunReport
+
+
+def document(report: RunReport) -> dict[str, Any]:
+    """The JSON result: the contract's fields first, in its order."""
+    counts = report.counts
+    return {
+        "model_ref": report.model_ref,
+        "store_path": report.store_path,
+        "total_rollouts": counts.total,
+        "succeeded": counts[RolloutStatus.SUCCEEDED],
+        "failed": counts[RolloutStatus.FAILED],
+        "cancelled": counts[RolloutStatus.CANCELLED],
+        "run_id": report.run_id,
+        "run_state": str(report.status),
+        "stop_reason": str(report.stop_reason),
+        "stop_detail": report.stop_detail,
+        "resumable": report.resumable,
+        "resumed": report.resumed,
+        "splits": [split_fields(split) for split in report.splits],
+        "best_resources_version": report.best_version,
+        "best_resources_hash": report.best_hash,
+        "decision": report.decision,
+        "failures": dict(report.failures),
+        "calls": report.spent.calls,
+        "tokens": report.spent.tokens,
+        "cost_usd": report.cost_usd,
+        "duration_s": round(report.duration_s, 3),
+        "active_s": round(report.active_s, 3),
+        "caveats": list(report.caveats),
+    }
+
+
+def contract_line(report: RunReport) -> str:
+    """The text result of the flag surface, verbatim as in the contract."""
+    counts = report.counts
+    return line(
+        f"prompt optimization complete: model={report.model_ref} store={report.store_path} "
+        f"total={counts.total} succeeded={counts[RolloutStatus.SUCCEEDED]} "
+        f"failed={counts[RolloutStatus.FAILED]} cancelled={counts[RolloutStatus.CANCELLED]}"
+    )
+
+
+def essence(report: RunReport) -> str:
+    """How it ended, in one line."""
+    counts = report.counts
+    done = f"{counts[RolloutStatus.SUCCEEDED]:,} of {figures.count(counts.total, 'rollout')}"
+    text = f"{done} succeeded in {figures.duration(report.duration_s)}"
+    if report.stop_reason is not StopReason.FINISHED:
+        text = f"stopped ({report.stop_reason}): {text}"
+    return text
+
+
+def report_lines(report: RunReport, *, resume: str) -> Iterator[str]:
+    """The report for people: how it ended, scores, spending, failures, what to do next."""
+    yield essence(report)
+    if report.stop_detail:
+        yield f"  {line(report.stop_detail)}"
+    yield ""
+    yield from table(
+        ("split", "score", "95 % interval", "scored", "not scored"),
+        [
+            (
+                split.split,
+                "-" if split.mean is None else f"{split.mean:.3f}",
+                "-" if split.low is None else f"{split.low:.3f} to {split.high:.3f}",
+                f"{split.scored:,} of {split.rows:,}",
+                ", ".join(figures.missing(split)) or "-",
+            )
+            for split in report.splits
+        ],
+    )
+    yield ""
+    yield from _facts(report)
+    yield ""
+    yield "next:"
+    yield from (f"  {command}" for command in next_commands(report, resume=resume))
+
+
+def next_commands(report: RunReport, *, resume: str) -> list[str]:
+    """The commands that most likely come next, ready to be copied."""
+    store = f"--store {shlex.quote(report.store_path)}"
+    run = f"--run {shlex.quote(report.run_id)}"
+    commands = [resume] if report.resumable else []
+    if report.failures:
+        commands.append(f"tau rollouts ls {run} --status failed {store}")
+    commands.append(f"tau rollouts ls {run} {store}")
+    commands.append(f"tau resources show {report.best_hash[:12]} {store}")
+    return commands
+
+
+def _facts(report: RunReport) -> Iterator[str]:
+    if report.decision:
+        yield f"decision   {line(report.decision)}"
+    yield f"best       {report.best_version or 'not published'} ({report.best_hash[:12]})"
+    used = figures.spending(report.spent)
+    if report.spent.calls and report.cost_usd is None:
+        used.append("price unknown")
+    yield f"used       {', '.join(used) or 'nothing'}"
+    if report.failures:
+        yield f"failures   {figures.failures(report.failures)}"
+    for caveat in report.caveats:
+        yield f"note       {line(caveat)}"
+    yield f"run        {line(report.run_id)} in {line(report.store_path)}"

@@ -1,0 +1,155 @@
+"""Running a configuration, for both programs."""
+
+import json
+import shlex
+import sys
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TextIO
+
+from tau.cli import results
+from tau.cli.displays import Display, EventsDisplay, PlainDisplay
+from tau.cli.edge import drive
+from tau.cli.streams import interactive, reserved_stdout
+from tau.cli.surface import Exit, Surface
+from tau.cli.text import line
+from tau.config.environment import snapshot
+from tau.config.loading import load
+from tau.config.settings import RunConfig
+from tau.domain.run import RunStatus, StopReason
+from tau.errors import Problem, UsageError
+from tau.trainer.report import RunReport
+from tau.wiring.session import SessionRequest
+
+_STOPPED = frozenset({StopReason.BUDGET, StopReason.TIME_LIMIT, StopReason.OPERATOR})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunArguments:
+    """What the command line says of a run; None where it says nothing."""
+
+    config: str
+    store: str
+    model: str | None = None
+    state_dir: str | None = None
+    run_id: str | None = None
+    json: bool = False
+    events: bool = False
+    strict: bool = False
+    fail_under: float | None = None
+    workers: int | None = None
+    concurrency: int | None = None
+
+    def command(self, surface: Surface) -> str:
+        """The shell command that goes on with such a run."""
+        if surface.flat:
+            words = [surface.program, "--prompt-optimization-config", self.config]
+            words += ["--prompt-optimization-store-sqlite", self.store]
+            given = (("--model", self.model),
+                     ("--prompt-optimization-control-state-dir", self.state_dir))  # fmt: skip
+        else:
+            words = [surface.program, "run", self.config, "--store", self.store]
+            given = (("--model", self.model), ("--state-dir", self.state_dir))
+        words += [word for name, value in given if value for word in (name, value)]
+        return shlex.join(words)
+
+
+def run(arguments: RunArguments, surface: Surface) -> int:
+    """Run to the end, print the result and return the exit code.
+
+    Raises:
+        TauError: whatever prevented it; nothing was run where it is an InputError.
+    """
+    settings = loaded(arguments)
+    warn(settings.warnings)
+    request = SessionRequest(
+        config=settings,
+        store=arguments.store,
+        state_dir=Path(arguments.state_dir) if arguments.state_dir else None,
+        run_id=arguments.run_id,
+    )
+    resume = arguments.command(surface)
+    with ExitStack() as stack:
+        output = stack.enter_context(reserved_stdout())
+        with _display(arguments, output) as display:
+            report, signal_number = drive(request, display, resume=resume)
+        if report is not None:
+            _print(report, arguments, surface, output, resume)
+    if signal_number is not None:
+        return 128 + signal_number
+    return Exit.FAILED if report is None else _code(report, arguments, surface)
+
+
+def loaded(arguments: RunArguments) -> RunConfig:
+    """The configuration with what the command line overrides; it must name a model."""
+    settings = load(
+        arguments.config, environ=snapshot(), model=arguments.model, strict=arguments.strict
+    )
+    if settings.model is None:
+        raise UsageError(
+            "no model is named",
+            why=f"neither --model nor the field 'model' of '{arguments.config}' gives one",
+            fix="add --model provider/model, for example --model openai/gpt-4o-mini",
+        )
+    return replace(
+        settings,
+        worker_count=arguments.workers or settings.worker_count,
+        worker_concurrency=arguments.concurrency or settings.worker_concurrency,
+    )
+
+
+def warn(problems: Iterable[Problem]) -> None:
+    """Show warnings on standard error."""
+    for problem in problems:
+        sys.stderr.write(f"warning: {line(str(problem))}\n")
+
+
+def _display(arguments: RunArguments, output: TextIO) -> Display:
+    if arguments.events:
+        return EventsDisplay(output)
+    if interactive(sys.stderr):
+        from tau.cli.live import LiveDisplay
+
+        return LiveDisplay(sys.stderr)
+    return PlainDisplay(sys.stderr)
+
+
+def _print(
+    report: RunReport, arguments: RunArguments, surface: Surface, output: TextIO, resume: str
+) -> None:
+    """The result on standard output, and on the flag surface why it is not complete."""
+    if arguments.events:
+        EventsDisplay(output).emit("finished", results.document(report))
+    elif arguments.json:
+        output.write(json.dumps(results.document(report), indent=2) + "\n")
+    elif not surface.flat:
+        output.write("\n".join(results.report_lines(report, resume=resume)) + "\n")
+    elif report.status is RunStatus.COMPLETED:
+        output.write(results.contract_line(report) + "\n")
+    if surface.flat and report.status is not RunStatus.COMPLETED:
+        sys.stderr.write(f"Error: prompt-optimization run failed\n  {results.essence(report)}\n")
+        if report.stop_detail:
+            sys.stderr.write(f"  {line(report.stop_detail)}\n")
+        if report.resumable:
+            sys.stderr.write(f"  to go on: {resume}\n")
+
+
+def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
+    if report.stop_reason in _STOPPED:
+        return Exit.FAILED if surface.flat else Exit.STOPPED
+    if report.status is not RunStatus.COMPLETED:
+        return Exit.FAILED
+    if arguments.fail_under is not None and not _meets(report, arguments.fail_under):
+        return Exit.GATE
+    return Exit.OK
+
+
+def _meets(report: RunReport, floor: float) -> bool:
+    """Whether every split has a mean score of at least `floor`; says which has not."""
+    below = [s for s in report.splits if s.rows and (s.mean is None or s.mean < floor)]
+    for split in below:
+        score = "no score" if split.mean is None else f"{split.mean:.4f}"
+        sys.stderr.write(f"gate not met: {split.split} has {score}, below {floor:g}\n")
+    return not below
