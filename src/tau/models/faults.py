@@ -1,0 +1,203 @@
+"""What went wrong at a provider, as one of our errors: by its own code, its words, its status."""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from tau.domain.json import Json
+from tau.errors import (
+    AuthenticationFailed,
+    ConnectionFailed,
+    ContentFiltered,
+    ContextTooLong,
+    ModelError,
+    ModelNotFound,
+    ModelTimeout,
+    Overloaded,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+    ServerFailed,
+)
+
+_CODES: Mapping[type[ModelError], str] = {
+    ContextTooLong: "context_length_exceeded context_length exceed_context_size_error"
+    " context_window_exceeded prompt_too_long input_too_long max_tokens_exceeded",
+    QuotaExhausted: "insufficient_quota billing_hard_limit_reached billing_not_active"
+    " insufficient_balance insufficient_credits exceeded_current_quota_error quota_exceeded"
+    " credit_balance_too_low payment_required billing_error insufficient_user_quota",
+    ContentFiltered: "content_filter content_filter_error content_policy_violation moderation"
+    " responsibleaipolicyviolation data_inspection_failed moderation_blocked content_blocked",
+    ModelNotFound: "model_not_found deploymentnotfound not_found_error model_not_available"
+    " model_not_exist invalid_model unknown_model model_not_supported model_decommissioned",
+    RateLimited: "rate_limit_exceeded rate_limit_error rate_limit rate_limited too_many_requests"
+    " resource_exhausted throttling ratelimitreached tokens requests",
+    Overloaded: "overloaded_error overloaded server_overloaded engine_overloaded unavailable"
+    " service_unavailable capacity_exceeded model_overloaded engine_overloaded_error"
+    " service_tier_capacity_exceeded",
+    AuthenticationFailed: "invalid_api_key authentication_error authentication_failed"
+    " permission_error permission_denied access_denied unauthenticated unauthorized forbidden"
+    " account_deactivated ip_not_authorized unsupported_country_region_territory"
+    " invalid_authentication_error missing_api_key",
+    ServerFailed: "server_error internal_error internal_server_error api_error internal"
+    " internalservererror upstream_error",
+    ModelTimeout: "timeout timeout_error request_timeout deadline_exceeded",
+}
+_BY_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+
+# Tried in this order on what the provider says in words, where its code says nothing.
+_WORDS: tuple[tuple[type[ModelError], re.Pattern[str]], ...] = (
+    (
+        ContextTooLong,
+        re.compile(
+            r"maximum context length|context (?:length|window|size)|prompt is too long"
+            r"|input (?:is )?too long|reduce the length of the (?:messages|prompt)"
+            r"|input token count .{0,40}exceeds|exceeds? the .{0,30}(?:maximum|limit).{0,20}tokens",
+            re.I,
+        ),
+    ),
+    (
+        QuotaExhausted,
+        re.compile(
+            r"insufficient (?:balance|credits?|funds|quota)|credit balance is too low"
+            r"|exceeded your current quota|(?:more|not enough|out of|add) credits",
+            re.I,
+        ),
+    ),
+    (
+        ContentFiltered,
+        re.compile(
+            r"content (?:management )?policy|content filter|safety (?:system|filter|settings)"
+            r"|(?:flagged|blocked) (?:by|as|for|due to)",
+            re.I,
+        ),
+    ),
+    (
+        AuthenticationFailed,
+        re.compile(r"api key (?:not valid|is invalid|expired)|(?:incorrect|invalid) api key", re.I),
+    ),
+    (
+        ModelNotFound,
+        re.compile(
+            r"model\b.{0,120}\b(?:not found|does not exist|not exist|is not supported)"
+            r"|(?:no such|unknown|invalid) model|not a valid model|no endpoints found",
+            re.I,
+        ),
+    ),
+)
+
+_STATUSES: Mapping[int, type[ModelError]] = {
+    401: AuthenticationFailed,
+    402: QuotaExhausted,
+    403: AuthenticationFailed,
+    404: ModelNotFound,
+    407: ConnectionFailed,
+    408: ModelTimeout,
+    409: ServerFailed,
+    425: ServerFailed,
+    429: RateLimited,
+    498: Overloaded,  # Groq: flex capacity exceeded
+    503: Overloaded,
+    529: Overloaded,  # Anthropic
+}
+
+FIXES: Mapping[type[ModelError], str] = {
+    AuthenticationFailed: "check the provider's key and what it may use",
+    ModelNotFound: "check the model's name and the base URL",
+    QuotaExhausted: "add credit at the provider, or use another model",
+    ContextTooLong: "shorten the prompt, or use a model with a longer context",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """An error as the provider told it. `codes` are its code, status and type words, in that order.
+
+    `status` is a number the error itself named. `error` is the whole error object.
+    """
+
+    message: str
+    codes: tuple[str, ...] = ()
+    status: int | None = None
+    error: Json = None
+
+
+def fault_in(body: Json) -> Fault | None:
+    """The error inside a body, whatever its provider's habits; None where it holds none."""
+    if isinstance(body, list) and len(body) == 1:  # Google's OpenAI-compatible endpoint
+        body = body[0]
+    if not isinstance(body, Mapping):
+        return None
+    error = body.get("error")
+    if isinstance(error, Mapping):
+        return _from_object(error, error)
+    if isinstance(error, str) and error:  # Ollama, xAI (with `code` beside it)
+        return _from_object({**body, "message": error}, body)
+    if body.get("object") == "error" or (
+        isinstance(body.get("message"), str) and "choices" not in body
+    ):
+        return _from_object(body, body)
+    if "detail" in body and "choices" not in body:  # FastAPI
+        return Fault(message=_detail(body["detail"]), error=body)
+    return None
+
+
+def kind_of(fault: Fault | None, status: int) -> type[ModelError]:
+    """Our class for it. `status` is that of HTTP; an error inside a 200 may name its own."""
+    told = status if status >= 400 else (fault.status if fault and fault.status else status)
+    if fault:
+        for code in fault.codes:
+            # A server's 5xx is a 5xx even where it calls itself an `api_error`.
+            if kind := _BY_CODE.get(code):
+                return kind
+        if told not in (401, 500, 502, 503, 504, 529):
+            for kind, words in _WORDS:
+                if words.search(fault.message[:2000]):
+                    return kind
+    if kind := _STATUSES.get(told):
+        return kind
+    return RequestRejected if 300 <= told < 500 else ServerFailed
+
+
+def _from_object(error: Mapping[str, Json], whole: Json) -> Fault:
+    words = [error.get(name) for name in ("code", "status", "type")]
+    inner = error.get("innererror")
+    if isinstance(inner, Mapping):
+        words.append(inner.get("code"))
+    numbers = [word for word in (error.get("code"), error.get("status")) if _is_status(word)]
+    message = error.get("message")
+    metadata = error.get("metadata")
+    if isinstance(metadata, Mapping) and isinstance(metadata.get("raw"), str):  # OpenRouter
+        message = f"{message}: {metadata['raw']}"
+    if not isinstance(message, str) or not message:
+        message = "no message"
+    return Fault(
+        message=message,
+        codes=tuple(_folded(words)),
+        status=int(str(numbers[0])) if numbers else None,
+        error=whole,
+    )
+
+
+def _folded(words: Iterable[Json]) -> Iterable[str]:
+    for word in words:
+        if isinstance(word, str) and not _is_status(word):
+            yield word.strip().lower().replace("-", "_").replace(" ", "_")[:100]
+
+
+def _is_status(word: Json) -> bool:
+    text = str(word) if isinstance(word, int | str) and not isinstance(word, bool) else ""
+    return len(text) == 3 and text.isascii() and text.isdigit() and "400" <= text < "600"
+
+
+def _detail(detail: Json) -> str:
+    """FastAPI's `detail`; of validation errors only place and message, as `input` is the prompt."""
+    if isinstance(detail, str):
+        return detail
+    parts = []
+    for item in detail[:5] if isinstance(detail, list) else ():
+        if isinstance(item, Mapping):
+            place = item.get("loc")
+            where = ".".join(str(p) for p in place) if isinstance(place, list) else ""
+            parts.append(f"{where}: {item.get('msg')}")
+    return "; ".join(parts) or "no message"

@@ -1,0 +1,287 @@
+"""A client for everything that speaks the OpenAI chat-completions protocol."""
+
+from collections.abc import Mapping
+from typing import ClassVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
+
+from tau.domain.chat import Completion, ModelRequest
+from tau.domain.json import Json
+from tau.domain.spend import NANO, Usage
+from tau.errors import (
+    ConnectionFailed,
+    ContentFiltered,
+    MalformedResponse,
+    ModelError,
+    ModelTimeout,
+    Overloaded,
+    RateLimited,
+    RequestRejected,
+)
+from tau.models import endpoint, prices, stream, wire
+from tau.models.advice import retry_after_s
+from tau.models.faults import FIXES, Fault, fault_in, kind_of
+from tau.models.providers import PROVIDERS
+from tau.models.redaction import Redactor
+from tau.ports.clock import Clock, SystemClock
+from tau.ports.model import ModelContext
+
+LARGEST_BODY = 32 * 1024 * 1024
+_DNS_CACHE_S = 300
+_SHOWN_BYTES = 65_536
+
+
+class OpenAICompatible:
+    """One model at one provider. Opens connections when first called, keeps them, never retries.
+
+    The key goes to the provider's own address only: redirects are not followed.
+    """
+
+    Settings: ClassVar[type[endpoint.Settings]] = endpoint.Settings
+
+    @classmethod
+    def check(cls, settings: endpoint.Settings, context: ModelContext) -> None:
+        endpoint.resolve(settings, context)
+
+    @classmethod
+    def build(
+        cls, settings: endpoint.Settings, context: ModelContext, clock: Clock | None = None
+    ) -> "OpenAICompatible":
+        return cls(settings, context, clock or SystemClock())
+
+    def __init__(self, settings: endpoint.Settings, context: ModelContext, clock: Clock) -> None:
+        """Connects to nothing yet; `clock` dates prices and reads dates in Retry-After."""
+        target = endpoint.resolve(settings, context)
+        self._ref = f"{context.provider}/{context.name}"
+        self._name = context.name
+        self._row = PROVIDERS[context.provider]
+        self._url = URL(target.url, encoded=True)
+        self._where = target.shown
+        self._headers = CIMultiDict(target.headers)
+        self._proxy = URL(target.proxy) if target.proxy else None
+        self._redactor = Redactor(target.secrets)
+        self._timeout_s = context.timeout_s
+        self._timeout = aiohttp.ClientTimeout(total=context.timeout_s)
+        self._max_connections = context.max_connections
+        self._clock = clock
+        self._session: aiohttp.ClientSession | None = None
+        self._closed = False
+        if self._row.prices:  # reading the price list takes a moment: not in the first call
+            prices.cost_nano_usd(self._row.prices, (context.name,), Usage(), clock.unix_ms())
+
+    def __repr__(self) -> str:
+        return f"OpenAICompatible({self._ref!r})"
+
+    @property
+    def ref(self) -> str:
+        return self._ref
+
+    @property
+    def provider(self) -> str:
+        return self._row.otel_name
+
+    async def complete(self, request: ModelRequest) -> Completion:
+        try:
+            payload = wire.encode(self._name, request)
+        except ValueError as error:
+            why = self._redactor.excerpt(str(error))
+            raise RequestRejected("the request cannot be sent", why=why) from None
+        timeout = self._timeout
+        if request.timeout_s is not None:
+            timeout = aiohttp.ClientTimeout(total=request.timeout_s)
+        # Raised outside the handler: aiohttp's errors carry the request's headers, key included,
+        # and would hang on ours as its context.
+        reply: tuple[int, Mapping[str, str], bytes] | ModelError
+        try:
+            reply = await self._exchange(payload, timeout)
+        except TimeoutError:
+            reply = ModelTimeout(
+                f"no complete answer from {self._ref} within {timeout.total:g} s", where=self._where
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            reply = self._broken(error)
+        if isinstance(reply, ModelError):
+            raise reply
+        return self._completion(*reply)
+
+    async def aclose(self) -> None:
+        self._closed = True
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    async def _exchange(
+        self, payload: bytes, timeout: aiohttp.ClientTimeout
+    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
+        """Status, headers and the whole body."""
+        session = self._session or self._open()
+        async with session.post(
+            self._url,
+            data=payload,
+            headers=self._headers,
+            allow_redirects=False,
+            timeout=timeout,
+            proxy=self._proxy,
+        ) as response:
+            pieces = []
+            size = 0
+            while piece := await response.content.readany():
+                pieces.append(piece)
+                size += len(piece)
+                if size > LARGEST_BODY:
+                    raise MalformedResponse(
+                        f"the answer of {self._ref} is larger than {LARGEST_BODY >> 20} MB",
+                        where=self._where,
+                        status=response.status,
+                    )
+            return response.status, response.headers, b"".join(pieces)
+
+    def _open(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ConnectionFailed(f"{self._ref} was called after it had been closed")
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=self._max_connections, ttl_dns_cache=_DNS_CACHE_S),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=self._timeout,
+        )
+        return self._session
+
+    def _broken(self, error: Exception) -> ModelError:
+        """What the transport raised, as ours; only its text is taken over."""
+        if isinstance(error, aiohttp.ClientHttpProxyError):
+            return ConnectionFailed(
+                "the proxy refused the connection", where=self._where, status=error.status
+            )
+        if isinstance(error, aiohttp.ClientResponseError):
+            why = self._redactor.excerpt(error.message)
+            return MalformedResponse(
+                f"{self._ref} does not answer in HTTP", where=self._where, why=why
+            )
+        why = self._redactor.excerpt(str(error)) or type(error).__name__
+        if isinstance(error, aiohttp.ClientPayloadError):
+            if "decode" in why:
+                return MalformedResponse(
+                    f"the answer of {self._ref} cannot be decoded", where=self._where, why=why
+                )
+            return ConnectionFailed(
+                f"the connection to {self._ref} broke in the middle of the answer",
+                where=self._where,
+                why=why,
+            )
+        fix = "start the server, or check base_url" if self._row.local else None
+        if isinstance(error, aiohttp.ClientConnectorCertificateError):
+            fix = "check the address; for a private authority set SSL_CERT_FILE"
+        return ConnectionFailed(
+            f"no connection to {self._ref}", where=self._where, why=why, fix=fix
+        )
+
+    def _completion(self, status: int, headers: Mapping[str, str], body: bytes) -> Completion:
+        if not 200 <= status < 300:
+            raise self._refused(status, headers, body)
+        try:
+            value = _decoded(headers, body)
+            if fault := _fault_of_success(value):
+                raise self._failed(fault, status, headers)
+            answer = wire.answer(value)
+        except wire.Unexpected as error:
+            raise MalformedResponse(
+                f"the answer of {self._ref} is not a chat completion",
+                where=self._where,
+                why=self._redactor.excerpt(str(error)),
+                status=status,
+            ) from None
+        if answer.finish_reason == "content_filter":
+            raise ContentFiltered(
+                f"the filter of {self._ref} withheld the answer", where=self._where, status=status
+            )
+        return Completion(
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+            model=answer.model or self._name,
+            usage=answer.usage or Usage(),
+            cost_nano_usd=self._cost(answer),
+            response_id=answer.response_id,
+            refusal=answer.refusal,
+            tool_calls=answer.tool_calls,
+        )
+
+    def _cost(self, answer: wire.Answer) -> int | None:
+        if self._row.local:
+            return 0
+        if self._row.reports_cost and answer.cost_usd is not None:
+            return round(answer.cost_usd * NANO)
+        if answer.usage is None or self._row.prices is None:
+            return None
+        names = (answer.model, self._name) if answer.model else (self._name,)
+        return prices.cost_nano_usd(self._row.prices, names, answer.usage, self._clock.unix_ms())
+
+    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
+        """An answer with a status other than success."""
+        if 300 <= status < 400:
+            return RequestRejected(
+                f"{self._ref} redirects to {self._place(headers.get('Location', ''))}",
+                where=self._where,
+                why="redirects are not followed, as the key would go along",
+                fix="set the base URL to the final address",
+                status=status,
+            )
+        try:
+            fault = fault_in(_decoded(headers, body))
+        except wire.Unexpected:
+            fault = None
+        if fault is None:
+            fault = Fault(message=body[:_SHOWN_BYTES].decode("utf-8", "replace") or "no body")
+        return self._failed(fault, status, headers)
+
+    def _failed(self, fault: Fault, status: int, headers: Mapping[str, str]) -> ModelError:
+        """The provider's own error, as ours."""
+        kind = kind_of(fault, status)
+        return kind(
+            f"{self._ref} answered {status}" + ("" if status >= 400 else " with an error inside"),
+            where=self._where,
+            why=self._redactor.excerpt(fault.message),
+            fix=FIXES.get(kind),
+            retry_after_s=retry_after_s(
+                headers,
+                fault.error,
+                fault.message,
+                limited=kind in (RateLimited, Overloaded),
+                now_unix_ms=self._clock.unix_ms(),
+            ),
+            status=status if status >= 400 else fault.status or status,
+        )
+
+    def _place(self, location: str) -> str:
+        """Where a redirect points, without query and credentials."""
+        try:
+            parts = urlsplit(location)
+            host = parts.hostname or ""
+        except ValueError:
+            return "an unreadable address"
+        return self._redactor.excerpt(
+            f"{parts.scheme}://{host}{parts.path}" if host else parts.path
+        )
+
+
+def _decoded(headers: Mapping[str, str], body: bytes) -> Json:
+    """The body as JSON; a stream of events is put together."""
+    if not body.strip():
+        raise wire.Unexpected("the body is empty")
+    kind = headers.get("Content-Type", "")
+    if kind.startswith("text/event-stream") or body.startswith((b"data:", b"event:", b": ")):
+        return stream.assemble(body)
+    return wire.parse(body)
+
+
+def _fault_of_success(body: Json) -> Fault | None:
+    """An error inside a 200: at the top, or in the first choice as OpenRouter does."""
+    fault = fault_in(body)
+    if fault is None and isinstance(body, Mapping):
+        choices = body.get("choices")
+        first = choices[0] if isinstance(choices, list) and choices else None
+        if isinstance(first, Mapping):
+            fault = fault_in({"error": first.get("error")})
+    return fault

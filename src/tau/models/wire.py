@@ -1,0 +1,257 @@
+"""The chat-completions protocol: a request as bytes, a body as a completion."""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import orjson
+
+from tau.domain.chat import Message, ModelRequest, ToolCall
+from tau.domain.json import Json
+from tau.domain.spend import Usage
+
+_MOST_TOKENS = 1_000_000_000  # of one call; a larger number is no count
+_RESERVED = ("messages", "model")
+
+
+class Unexpected(Exception):
+    """A body that is not what the protocol promises; the text says what is wrong."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What a body says. `usage` is None and `cost_usd` is None where it says nothing."""
+
+    text: str
+    finish_reason: str
+    model: str | None
+    usage: Usage | None
+    cost_usd: float | None
+    response_id: str | None
+    refusal: str | None
+    tool_calls: tuple[ToolCall, ...]
+
+
+def encode(model: str, request: ModelRequest) -> bytes:
+    """The JSON to send; parameters go as they are.
+
+    Raises:
+        ValueError: for what JSON cannot hold, or a parameter that is not one.
+    """
+    for name in _RESERVED:
+        if name in request.params:
+            raise ValueError(f"'{name}' is not a parameter: it is set by the call itself")
+    messages = [message_json(message) for message in request.messages]
+    try:
+        return orjson.dumps({"model": model, "messages": messages, **request.params})
+    except TypeError as error:  # orjson.JSONEncodeError
+        raise ValueError(str(error)) from None
+
+
+def message_json(message: Message) -> dict[str, Json]:
+    """One message as the protocol writes it."""
+    value: dict[str, Json] = {"role": message.role, "content": message.content}
+    if message.name is not None:
+        value["name"] = message.name
+    if message.tool_call_id is not None:
+        value["tool_call_id"] = message.tool_call_id
+    if message.tool_calls:
+        value["tool_calls"] = [
+            {
+                "id": call.id,
+                "type": "function",
+                "function": {"name": call.name, "arguments": call.arguments},
+            }
+            for call in message.tool_calls
+        ]
+        if not message.content:
+            value["content"] = None
+    return value
+
+
+def parse(body: bytes) -> Json:
+    """The body as JSON; half an emoji (an escaped lone surrogate) becomes U+FFFD.
+
+    Raises:
+        Unexpected: it is not JSON.
+    """
+    try:
+        value: Json = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        why = f"not JSON ({error.msg} at byte {error.pos} of {len(body)})"
+    else:
+        return value
+    if b"\\ud" not in body.lower() and not body.startswith(b"\xef\xbb\xbf"):
+        raise Unexpected(why)
+    try:
+        text = json.dumps(json.loads(body.decode("utf-8-sig")), ensure_ascii=False)
+        mended: Json = orjson.loads(
+            text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+        )
+    except (ValueError, RecursionError):
+        raise Unexpected(why) from None
+    return mended
+
+
+def answer(body: Json) -> Answer:
+    """What a successful body says, from its first choice.
+
+    Raises:
+        Unexpected: it is not a chat completion.
+    """
+    if not isinstance(body, Mapping):
+        raise Unexpected(f"expected a JSON object, got {_kind(body)}")
+    choices = body.get("choices")
+    if not isinstance(choices, list) or not choices:
+        found = "an empty list" if choices == [] else _kind(choices)
+        raise Unexpected(f"expected 'choices' with at least one choice, got {found}")
+    choice = choices[0]
+    if not isinstance(choice, Mapping):
+        raise Unexpected(f"expected a choice to be an object, got {_kind(choice)}")
+    reason = choice.get("finish_reason")
+    message = choice.get("message")
+    if message is None and reason == "content_filter":  # Azure leaves it out
+        message = {}
+    if not isinstance(message, Mapping):
+        raise Unexpected(f"expected a choice's 'message' to be an object, got {_kind(message)}")
+    usage = body.get("usage")
+    return Answer(
+        text=_text(message.get("content")),
+        finish_reason=reason if isinstance(reason, str) and reason else "unknown",
+        model=_word(body.get("model")),
+        usage=_usage(usage) if isinstance(usage, Mapping) else None,
+        cost_usd=_cost_usd(usage) if isinstance(usage, Mapping) else None,
+        response_id=_word(body.get("id")),
+        refusal=_refusal(message),
+        tool_calls=tuple(_tool_calls(message)),
+    )
+
+
+def _text(content: Json) -> str:
+    if content is None:
+        return ""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, list):
+        return "".join(_part_texts(content))
+    raise Unexpected(f"expected 'content' to be text, got {_kind(content)}")
+
+
+def _part_texts(parts: list[Json]) -> Iterator[str]:
+    """The text parts; others (Mistral's `thinking`) are not the answer."""
+    for part in parts:
+        if isinstance(part, str):
+            yield part
+        elif isinstance(part, Mapping) and part.get("type") in ("text", "output_text", None):
+            text = part.get("text")
+            if not isinstance(text, str):
+                raise Unexpected(f"expected a part's 'text' to be text, got {_kind(text)}")
+            yield text
+
+
+def _refusal(message: Mapping[str, Json]) -> str | None:
+    refusal = message.get("refusal")
+    if isinstance(refusal, str) and refusal:
+        return refusal
+    content = message.get("content")
+    for part in content if isinstance(content, list) else ():
+        if isinstance(part, Mapping) and part.get("type") == "refusal":
+            return _word(part.get("refusal"))
+    return None
+
+
+def _tool_calls(message: Mapping[str, Json]) -> Iterator[ToolCall]:
+    calls = message.get("tool_calls") or []
+    if not isinstance(calls, list):
+        raise Unexpected(f"expected 'tool_calls' to be a list, got {_kind(calls)}")
+    for call in calls:
+        if not isinstance(call, Mapping):
+            raise Unexpected(f"expected a tool call to be an object, got {_kind(call)}")
+        yield _tool_call(call.get("function") or call.get("custom"), _word(call.get("id")) or "")
+    if message.get("function_call") and not calls:  # before there were tools
+        yield _tool_call(message["function_call"], "")
+
+
+def _tool_call(function: Json, call_id: str) -> ToolCall:
+    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+        raise Unexpected("a tool call names no function")
+    given = function.get("arguments", function.get("input"))
+    if given is None:
+        arguments = ""
+    elif isinstance(given, str):
+        arguments = given
+    else:  # some servers send the arguments as JSON instead of as its text
+        arguments = orjson.dumps(given).decode()
+    return ToolCall(id=call_id, name=str(function["name"]), arguments=arguments)
+
+
+def _usage(usage: Mapping[str, Json]) -> Usage | None:
+    """Counts in every provider's dialect; None where there are none."""
+    cached = max(
+        _count(_inside(usage, "prompt_tokens_details", "cached_tokens")),
+        _count(_inside(usage, "input_tokens_details", "cached_tokens")),
+        _count(usage.get("prompt_cache_hit_tokens")),  # DeepSeek
+        _count(usage.get("num_cached_tokens")),  # Mistral
+        _count(usage.get("cached_tokens")),  # Moonshot
+        _count(usage.get("cache_read_input_tokens")),  # Anthropic
+    )
+    if "prompt_tokens" in usage or "completion_tokens" in usage:
+        given, produced = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
+    elif "input_tokens" in usage or "output_tokens" in usage:
+        given, produced = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
+        if "cache_read_input_tokens" in usage:  # Anthropic counts cached ones apart
+            given += cached + _count(usage.get("cache_creation_input_tokens"))
+    else:
+        return None
+    reasoning = max(
+        _count(_inside(usage, "completion_tokens_details", "reasoning_tokens")),
+        _count(_inside(usage, "output_tokens_details", "reasoning_tokens")),
+        _count(usage.get("reasoning_tokens")),
+    )
+    # xAI and Google count reasoning in the total only, not in the completion.
+    apart = _count(usage.get("total_tokens")) - given - produced
+    if apart > 0:
+        produced += apart
+        reasoning = max(reasoning, apart)
+    return Usage(
+        input_tokens=given,
+        output_tokens=produced,
+        cached_tokens=min(cached, given),
+        reasoning_tokens=min(reasoning, produced),
+    )
+
+
+def _count(value: Json) -> int:
+    """A number of tokens, 0 for anything that is none."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
+        return 0
+    return value if 0 <= value <= _MOST_TOKENS else 0
+
+
+def _inside(usage: Mapping[str, Json], name: str, field: str) -> Json:
+    details = usage.get(name)
+    return details.get(field) if isinstance(details, Mapping) else None
+
+
+def _cost_usd(usage: Mapping[str, Json]) -> float | None:
+    """OpenRouter's own bill; with the user's key at the upstream, what that one takes is added."""
+    cost = _amount(usage.get("cost"))
+    if cost is not None and usage.get("is_byok") is True:
+        cost += _amount(_inside(usage, "cost_details", "upstream_inference_cost")) or 0.0
+    return cost
+
+
+def _amount(value: Json) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value < 1e6 else None
+
+
+def _word(value: Json) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _kind(value: Json) -> str:
+    return "nothing" if value is None else type(value).__name__
