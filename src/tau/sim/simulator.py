@@ -1,0 +1,79 @@
+"""The simulated model as a pure answerer: messages in, text out, repetitions numbered."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tau.domain.chat import Message
+from tau.domain.draws import uniform
+from tau.domain.json import canonical
+from tau.sim.answering import answer
+from tau.sim.calls import Call, CallKind, understand
+from tau.sim.constants import WORLD_CONSTANTS
+from tau.sim.reflecting import reflect
+from tau.sim.smalltalk import reply
+from tau.sim.world import world
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reply:
+    """What was said, to which kind of call; `draw` names the drawing it came from."""
+
+    text: str
+    kind: CallKind
+    draw: str
+
+
+class Simulator:
+    """Answers requests; every draw is a hash of (seed, messages, number of the repetition).
+
+    Equal requests are numbered from 0 in the order in which they arrive, so replicates differ and
+    the set of answers to n equal requests is the same in any order. Which of several concurrent
+    ones gets which number is up to their arrival. A request that carries its own `seed` (as in the
+    OpenAI API) is not numbered: the same request with the same seed is answered the same, always.
+    """
+
+    def __init__(self, *, seed: int = 0, noise: float = 1.0) -> None:
+        """`noise` 1 is the world as it is, 0 leaves only the rules."""
+        self.seed = seed
+        self.constants = WORLD_CONSTANTS.with_noise(noise)
+        self._repetitions: Counter[bytes] = Counter()
+
+    def number(self, messages: Sequence[Message], request_seed: int | None = None) -> str:
+        """The name of the next drawing for this request; counts it."""
+        key = canonical([[m.role, m.content] for m in messages])
+        digest = hashlib.sha256(key).digest()
+        if request_seed is not None:
+            return f"{digest.hex()}:seed:{request_seed}"
+        self._repetitions[digest] += 1
+        return f"{digest.hex()}:{self._repetitions[digest] - 1}"
+
+    def happens(self, purpose: str, probability: float, draw: str) -> bool:
+        """Whether a mishap of this probability befalls the drawing."""
+        return uniform(self.seed, purpose, draw) < probability
+
+    def answer(self, messages: Sequence[Message], draw: str) -> Reply:
+        """The answer of one drawing; the same arguments give the same answer."""
+        call = understand(messages, self.constants)
+        return Reply(
+            text=_laid_out(call, self._say(call, messages, draw)), kind=call.kind, draw=draw
+        )
+
+    def _say(self, call: Call, messages: Sequence[Message], draw: str) -> str:
+        if call.case is not None:
+            home = world(call.case.seed, self.constants)
+            return answer(home, call, call.case, seed=self.seed, draw=draw)
+        if call.kind is CallKind.OTHER:
+            last = [m.content for m in messages if m.role not in {"assistant", "tool"}]
+            return reply(last[-1] if last else "")
+        return reflect(call, self.constants, seed=self.seed, draw=draw)
+
+
+def _laid_out(call: Call, text: str) -> str:
+    """`text` as it is, or as the last of the named sections that were asked for."""
+    if not call.output_fields:
+        return text
+    sections = [f"[[ ## {name} ## ]]\nIt follows from the rules." for name in call.output_fields]
+    sections[-1] = f"[[ ## {call.output_fields[-1]} ## ]]\n{text}"
+    return "\n\n".join([*sections, "[[ ## completed ## ]]"])
