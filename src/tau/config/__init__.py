@@ -8,10 +8,17 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from tau.config.json_schema import schema as schema
     from tau.config.loading import load as load
     from tau.config.settings import RunConfig as RunConfig
+    from tau.config.starting import starter as starter
 
-_HOMES = {"load": "loading", "RunConfig": "settings"}
+_HOMES = {
+    "RunConfig": "settings",
+    "load": "loading",
+    "schema": "json_schema",
+    "starter": "starting",
+}
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401  (PEP 562)

@@ -9,6 +9,7 @@ from tau.config.report import Report, Steps
 from tau.config.settings import GraderChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
+from tau.domain.spend import Usage
 from tau.errors import AttemptError, InputError
 from tau.ports.executor import ExecutorContext
 from tau.ports.grader import GraderContext
@@ -24,6 +25,10 @@ class NamedModel:
     async def complete(self, request: ModelRequest) -> Completion:
         """Refuse: a check must not spend anything."""
         raise InputError("a check must not call the model")
+
+    def price(self, usage: Usage) -> int | None:
+        """Unknown."""
+        return None
 
     async def aclose(self) -> None:
         """Nothing is open."""

@@ -10,7 +10,7 @@ _PROVIDER_KEYS = frozenset(
     variable for provider in PROVIDERS.values() for variable in provider.key_variables
 )
 _LOOKS_SECRET = re.compile(
-    r"(^|_)(API_?KEYS?|ACCESS_KEY(_ID)?|SECRET(_KEY|_ACCESS_KEY)?S?|TOKENS?|PASSWORD|PASSWD|"
+    r"(^|_)(API_?KEYS?|ACCESS_KEY(_ID)?|SECRET(_KEY|_ACCESS_KEY)?S?|TOKEN|PASSWORD|PASSWD|"
     r"PRIVATE_KEY|CREDENTIALS?|AUTHORIZATION)\Z",
     re.IGNORECASE,
 )

@@ -26,7 +26,7 @@ _KINDS = {
 _LISTS = {"list", "tuple", "set", "frozen_set", "sequence", "iterable"}
 _OBJECTS = {"dict", "mapping", "dataclass", "model", "model_attributes", "mapping_or_sequence"}
 _TEMPLATES = {
-    "greater_than": "must be greater than {gt}",
+    "greater_than": "must be greater than {gt:g}",
     "greater_than_equal": "must be at least {ge}",
     "less_than": "must be less than {lt}",
     "less_than_equal": "must be at most {le}",
