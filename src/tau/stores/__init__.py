@@ -1,0 +1,1 @@
+"""Stores: where runs, the queue and everything that came of it are kept."""

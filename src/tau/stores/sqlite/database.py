@@ -1,0 +1,69 @@
+"""The small port the roles stand on: write, read, and hear of changes."""
+
+import asyncio
+from collections.abc import Callable
+from typing import TypeVar
+
+from tau.errors import StoreUnavailable
+from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.readers import Query, Readers
+from tau.stores.sqlite.signals import Signals
+from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.writer import Operation, Writer
+
+T = TypeVar("T")
+
+
+class Database:
+    """One open database.
+
+    `writer` is None when it was opened for reading only, `readers` where one connection does all.
+    """
+
+    def __init__(
+        self,
+        *,
+        location: str,
+        writer: Writer | None,
+        readers: Readers | None,
+        signals: Signals,
+        poll_interval_s: float,
+    ) -> None:
+        """Take over `writer` and `readers`."""
+        self.location = location
+        self.signals = signals
+        self.poll_interval_s = poll_interval_s
+        self._writer = writer
+        self._readers = readers
+
+    async def write(
+        self,
+        operation: Operation[T],
+        *,
+        undo: Callable[[T], Operation[object] | None] | None = None,
+    ) -> T:
+        """Run `operation` in a transaction; durable when this returns."""
+        if self._writer is None:
+            raise StoreUnavailable("the store was opened for reading only", where=self.location)
+        return await self._writer.write(operation, undo)
+
+    async def read(self, query: Query[T]) -> T:
+        """Run `query` on a snapshot of everything acknowledged so far."""
+        if self._readers is not None:
+            return await self._readers.read(query)
+        return await self.write(lambda transaction: _flushed(transaction, query))
+
+    async def aclose(self) -> None:
+        """Finish what was accepted and let go of the file."""
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        if self._readers is not None:
+            self._readers.close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _flushed(transaction: Transaction, query: Callable[[Statements], T]) -> T:
+    transaction.flush()
+    return query(transaction)

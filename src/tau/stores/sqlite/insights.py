@@ -1,0 +1,231 @@
+"""Reading what is in the store."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import apsw
+
+from tau.domain.dataset import Split
+from tau.domain.ids import RolloutId, RunId, attempt_id, rollout_id, rollout_key
+from tau.domain.resources import Resources, ResourcesVersion
+from tau.domain.rollout import RolloutCounts
+from tau.domain.run import Run, RunStatus
+from tau.domain.worker import Worker
+from tau.errors import Conflict, NotFound
+from tau.ports.insights import (
+    RolloutFilter,
+    RolloutRow,
+    RolloutView,
+    ScoreSummary,
+    StoreFacts,
+)
+from tau.stores.sqlite import codec, rows, schema
+from tau.stores.sqlite.connection import Row, Statements, Value
+from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.queue import run_key, tally
+from tau.stores.sqlite.runs import run_row
+
+_PREFIX = re.compile(r"[0-9a-f]{6,64}\Z")
+
+
+class SqliteInsights:
+    """See ports.insights.Insights."""
+
+    def __init__(self, database: Database) -> None:
+        """Shares the database with the other roles."""
+        self._database = database
+
+    async def facts(self) -> StoreFacts:
+        def query(statements: Statements) -> StoreFacts:
+            connection = statements.connection
+            pages = int(connection.pragma("page_count")) * int(connection.pragma("page_size"))
+            log = Path(self._database.location + "-wal")
+            return StoreFacts(
+                backend="sqlite",
+                location=self._database.location,
+                schema_version=schema.version(connection),
+                runs=statements.value("number_of_runs"),
+                rollouts=rows.counts(statements.rows("all_tallies")[0]).total,
+                size_bytes=pages,
+                details={
+                    "sqlite": apsw.sqlite_lib_version(),
+                    "apsw": apsw.apsw_version(),
+                    "journal_mode": str(connection.pragma("journal_mode")),
+                    "log_bytes": str(log.stat().st_size if log.exists() else 0),
+                },
+            )
+
+        return await self._database.read(query)
+
+    async def runs(
+        self, *, status: RunStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[Run]:
+        page = {"status": status, "limit": limit, "offset": offset}
+        return await self._database.read(
+            lambda statements: [rows.run(row) for row in statements.rows("runs_page", page)]
+        )
+
+    async def run(self, run_id: RunId) -> Run:
+        return await self._database.read(lambda statements: rows.run(run_row(statements, run_id)))
+
+    async def counts(self, run_id: RunId | None = None) -> RolloutCounts:
+        if run_id is not None:
+            return await self._database.read(lambda statements: tally(statements, run_id))
+        return await self._database.read(
+            lambda statements: rows.counts(statements.rows("all_tallies")[0])
+        )
+
+    async def rollouts(
+        self, where: RolloutFilter, *, limit: int = 50, offset: int = 0, newest_first: bool = False
+    ) -> Sequence[RolloutRow]:
+        text, bindings = _listing(where, newest_first=newest_first)
+
+        def query(statements: Statements) -> list[RolloutRow]:
+            cursor = statements.connection.execute(text, (*bindings, limit, offset))
+            return [rows.rollout_row(dict(zip(_LISTED, row, strict=True))) for row in cursor]
+
+        return await self._database.read(query)
+
+    async def rollout(self, rollout_id: RolloutId) -> RolloutView:
+        return await self._database.read(lambda statements: _view(statements, rollout_id))
+
+    async def scores(self, run_id: RunId) -> Sequence[ScoreSummary]:
+        def query(statements: Statements) -> list[ScoreSummary]:
+            run = run_key(statements, run_id)
+            return _summaries(statements.rows("scored", (run,)))
+
+        return await self._database.read(query)
+
+    async def failures(self, run_id: RunId) -> Mapping[str, int]:
+        return await self._database.read(
+            lambda statements: dict(statements.tuples("failures", (run_key(statements, run_id),)))
+        )
+
+    async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:
+        return await self._database.read(
+            lambda statements: [
+                rows.worker(row) for row in statements.rows("workers", (include_retired,))
+            ]
+        )
+
+    async def versions(self, *, limit: int = 50, offset: int = 0) -> Sequence[ResourcesVersion]:
+        return await self._database.read(
+            lambda statements: [
+                rows.version(row) for row in statements.rows("versions", (limit, offset))
+            ]
+        )
+
+    async def resources(self, hash_prefix: str) -> Resources:
+        def query(statements: Statements) -> Resources:
+            found = []
+            if _PREFIX.match(hash_prefix):
+                found = statements.rows("resources_by_prefix", (hash_prefix, hash_prefix + "g"))
+            if not found:
+                raise NotFound(
+                    f"there are no resources '{hash_prefix:.80}'",
+                    fix="give at least 6 hexadecimal digits of their hash",
+                )
+            if len(found) > 1:
+                raise Conflict(
+                    f"several resources start with '{hash_prefix}'", fix="give more digits"
+                )
+            return rows.resources(found[0])
+
+        return await self._database.read(query)
+
+
+_LISTED = (
+    "key", "run_id", "kind", "status", "split", "attempts", "score", "failure", "duration_ms",
+    "updated_unix_ms", "spent",
+)  # fmt: skip
+
+_LISTING = """
+SELECT
+  r.key, run.id, r.kind, r.status, e.split, r.attempts, r.score, r.failure, r.duration_ms,
+  r.updated_unix_ms,
+  (
+    SELECT
+      json_array(
+        sum(a.spent_rollouts), sum(a.spent_calls + ifnull(a.late_calls, 0)),
+        sum(a.spent_tokens + ifnull(a.late_tokens, 0)), sum(a.spent_cost + ifnull(a.late_cost, 0))
+      )
+    FROM attempt AS a
+    WHERE a.rollout = r.key
+  )
+FROM rollout AS r
+CROSS JOIN run ON run.key = r.run
+LEFT JOIN example AS e ON e.key = r.example
+"""
+
+
+def _listing(where: RolloutFilter, *, newest_first: bool) -> tuple[str, list[Value]]:
+    """The statement of a listing; only the terms that are asked for, so that indexes serve."""
+    terms: list[str] = []
+    bindings: list[Value] = []
+    if where.run is not None:
+        terms.append("r.run = (SELECT key FROM run WHERE id = ?)")
+        bindings.append(where.run)
+    if where.ids is not None:
+        terms.append("r.key IN (SELECT value FROM json_each(?))")
+        terms.append("run.id || '-r' || r.key IN (SELECT value FROM json_each(?))")
+        keys = [parts[1] for parts in map(rollout_key, where.ids) if parts is not None]
+        bindings += [codec.text(keys), codec.text(list(where.ids))]
+    for column, wanted in (
+        ("r.status", where.statuses),
+        ("r.kind", where.kinds),
+        ("e.split", where.splits),
+    ):
+        if wanted is not None:
+            terms.append(f"{column} IN (SELECT value FROM json_each(?))")
+            bindings.append(codec.text(sorted(wanted)))
+    text = _LISTING + ("WHERE " + " AND ".join(terms) if terms else "")
+    return text + f" ORDER BY r.key {'DESC' if newest_first else 'ASC'} LIMIT ? OFFSET ?", bindings
+
+
+def _view(statements: Statements, rollout: RolloutId) -> RolloutView:
+    parts = rollout_key(rollout)
+    known = None if parts is None else statements.row("rollout_by_key", (parts[1],))
+    if parts is None or known is None or known["run_id"] != parts[0]:
+        raise NotFound(f"there is no rollout '{rollout}'")
+    run_id, key = parts
+    row = statements.rows("collect", (codec.text([key]),))[0]
+    blocks: dict[int, list[Row]] = {}
+    for block in statements.rows("spans", (key,)):
+        blocks.setdefault(block["n"], []).append(block)
+    attempts = tuple(
+        rows.attempt_view(
+            attempt,
+            attempt_id(rollout_id(run_id, key), attempt["n"]),
+            rows.spans(blocks.get(attempt["n"], ())),
+        )
+        for attempt in statements.rows("attempts", (key,))
+    )
+    return RolloutView(
+        result=rows.result(row, run_id),
+        run_id=run_id,
+        created_unix_ms=row["created_unix_ms"],
+        updated_unix_ms=row["updated_unix_ms"],
+        attempts=attempts,
+    )
+
+
+def _summaries(scored: Sequence[Row]) -> list[ScoreSummary]:
+    scores: dict[tuple[str, str], list[float]] = {}
+    others: dict[tuple[str, str], dict[str, int]] = {}
+    for row in scored:
+        place = (row["split"], row["hash"])
+        found = scores.setdefault(place, [])
+        other = others.setdefault(place, {"unscored": 0, "failed": 0, "cancelled": 0})
+        if row["status"] == "succeeded" and row["score"] is not None:
+            found.append(row["score"])
+        elif row["status"] == "succeeded":
+            other["unscored"] += 1
+        elif row["status"] in other:
+            other[row["status"]] += 1
+    return [
+        ScoreSummary(
+            split=Split(split), resources=digest, scores=tuple(found), **others[split, digest]
+        )
+        for (split, digest), found in scores.items()
+    ]

@@ -1,0 +1,175 @@
+"""What becomes of an attempt and its rollout: ended by its worker, given back, or taken away."""
+
+from dataclasses import dataclass
+
+from tau.domain.failure import Failure, FailureClass
+from tau.domain.ids import RunId, rollout_id
+from tau.domain.rollout import AttemptStatus, RolloutStatus
+from tau.domain.spend import Spend
+from tau.stores.sqlite import codec, rows
+from tau.stores.sqlite.connection import Row
+from tau.stores.sqlite.transaction import Transaction
+
+LOST = Failure(kind=FailureClass.WORKER_LOST, message="worker heartbeat timeout")
+GONE = Failure(kind=FailureClass.WORKER_LOST, message="worker process is gone")
+RELEASED = Failure(kind=FailureClass.CANCELLED, message="given back by its worker")
+CANCELLED = Failure(kind=FailureClass.CANCELLED, message="cancelled")
+LIVE = ("preparing", "running")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class End:
+    """How an attempt ends.
+
+    `counted` towards the run's `max_attempts`. `taken` from its worker, who may still report what
+    it really spent. `spent` None: nobody knows, so what was reserved counts as spent.
+    """
+
+    status: AttemptStatus
+    failure: Failure | None
+    counted: bool
+    taken: bool
+    spent: Spend | None
+    refund: bool = False
+
+
+def lost() -> End:
+    """The worker was silent for longer than its lease."""
+    return End(status=AttemptStatus.TIMEOUT, failure=LOST, counted=True, taken=True, spent=None)
+
+
+def gone() -> End:
+    """The worker's whole process is gone, which says nothing about the rollout."""
+    return End(
+        status=AttemptStatus.UNRESPONSIVE, failure=GONE, counted=False, taken=True, spent=None
+    )
+
+
+def released(spent: Spend) -> End:
+    """The worker gave the attempt back."""
+    return End(
+        status=AttemptStatus.FAILED,
+        failure=RELEASED,
+        counted=False,
+        taken=True,
+        spent=spent,
+        refund=True,
+    )
+
+
+def cancelled() -> End:
+    """The rollout was cancelled under the worker's hands."""
+    return End(
+        status=AttemptStatus.FAILED, failure=CANCELLED, counted=False, taken=True, spent=None
+    )
+
+
+def end_attempt(transaction: Transaction, held: Row, end: End, unix_ms: int) -> Spend:
+    """Write the attempt's end and settle its reservation; returns what was booked."""
+    reserved = rows.spend(held, "reserved")
+    real = reserved if end.spent is None else end.spent
+    booked = Spend(
+        rollouts=0 if end.refund else reserved.rollouts,  # a rollout is counted here, not reported
+        calls=real.calls,
+        tokens=real.tokens,
+        cost_nano_usd=real.cost_nano_usd,
+    )
+    transaction.run(
+        "end_attempt",
+        (
+            held["rollout"],
+            held["n"],
+            end.status,
+            end.counted,
+            unix_ms,
+            None if end.failure is None else codec.text(end.failure),
+            booked.rollouts,
+            booked.calls,
+            booked.tokens,
+            booked.cost_nano_usd,
+            end.spent is None,
+            end.taken,
+        ),
+    )
+    transaction.reserve(held["run"], Spend() - reserved)
+    transaction.spend(held["run"], booked)
+    return booked
+
+
+def requeue(
+    transaction: Transaction, held: Row, *, counted: int, refund: bool, ready_ms: int, unix_ms: int
+) -> None:
+    """Put the rollout back, ready at monotonic `ready_ms` (0 = now)."""
+    charged = 0 if refund and held["reserved_rollouts"] else 1
+    transaction.run("requeue_rollout", (held["rollout"], counted, charged, ready_ms, unix_ms))
+    transaction.move(held["run"], held["rollout_status"], RolloutStatus.REQUEUING)
+    if ready_ms:
+        transaction.due_ms.append(ready_ms)
+    else:
+        transaction.claimable = True
+
+
+def fail(
+    transaction: Transaction, held: Row, *, counted: int, failure: Failure, unix_ms: int
+) -> None:
+    """Settle the rollout as failed without an output."""
+    failed = codec.text(failure)
+    key = held["rollout"]
+    transaction.run(
+        "settle_rollout", (key, RolloutStatus.FAILED, counted, None, failed, 0, unix_ms)
+    )
+    digest = rows.result_digest(key, None, None, "[]", failed)
+    transaction.run("insert_result", (key, None, "[]", digest))
+    transaction.move(held["run"], held["rollout_status"], RolloutStatus.FAILED)
+    transaction.settled.add(held["run_id"])
+    transaction.claimable = True  # the budget may have room again
+
+
+def take_away(transaction: Transaction, held: Row, end: End, unix_ms: int) -> None:
+    """End an attempt that produced nothing and requeue its rollout, or fail it at its limit."""
+    end_attempt(transaction, held, end, unix_ms)
+    counted = held["counted"] + end.counted
+    if end.failure is not None and end.counted and counted >= held["max_attempts"]:
+        fail(transaction, held, counted=counted, failure=end.failure, unix_ms=unix_ms)
+    else:
+        requeue(transaction, held, counted=counted, refund=end.refund, ready_ms=0, unix_ms=unix_ms)
+
+
+def give_up_worker(
+    transaction: Transaction, worker: int, state: str, end: End, unix_ms: int
+) -> int:
+    """Take a worker off the list with everything it holds; how many attempts."""
+    transaction.run("end_worker", (worker, state))
+    held = transaction.rows("held_by_worker", (worker,))
+    for attempt in held:
+        take_away(transaction, attempt, end, unix_ms)
+    return len(held)
+
+
+def book_late(transaction: Transaction, held: Row, spent: Spend) -> None:
+    """Book what an attempt really spent after it had been taken from its worker; once."""
+    if not held["taken"] or held["late_calls"] is not None:
+        return
+    before = rows.spend(held, "spent")
+    kept = Spend(rollouts=before.rollouts) if held["assumed"] else before
+    transaction.run(
+        "book_late",
+        (
+            held["rollout"],
+            held["n"],
+            kept.calls,
+            kept.tokens,
+            kept.cost_nano_usd,
+            spent.calls,
+            spent.tokens,
+            spent.cost_nano_usd,
+        ),
+    )
+    late = Spend(calls=spent.calls, tokens=spent.tokens, cost_nano_usd=spent.cost_nano_usd)
+    transaction.spend(held["run"], kept - before + late)
+    transaction.claimable = True
+
+
+def rollout_name(held: Row) -> str:
+    """The rollout's id, for messages."""
+    return rollout_id(RunId(held["run_id"]), held["rollout"])

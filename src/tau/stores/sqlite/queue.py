@@ -1,0 +1,238 @@
+"""The trainer's side of the queue."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+
+from tau.domain.ids import ResourcesHash, RolloutId, RunId, rollout_id, rollout_key
+from tau.domain.json import canonical
+from tau.domain.rollout import (
+    RolloutCounts,
+    RolloutKind,
+    RolloutResult,
+    RolloutStatus,
+    Submission,
+)
+from tau.errors import NotFound
+from tau.ports.clock import Clock
+from tau.stores.sqlite import codec, contents, leases, rows
+from tau.stores.sqlite.connection import Row, Statements
+from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.transaction import Transaction
+
+_SETTLED = ("succeeded", "failed", "cancelled")
+_CHUNK = 500
+
+
+def run_key(statements: Statements, run_id: RunId) -> int:
+    """The integer key of a run; NotFound."""
+    key = statements.value("run_key", (run_id,))
+    if key is None:
+        raise NotFound(f"there is no run '{run_id}'")
+    return int(key)
+
+
+def keys_of(run_id: RunId, rollouts: Sequence[RolloutId]) -> list[int]:
+    """The integer keys of a run's rollouts; NotFound for names that are none of its."""
+    keys = []
+    for rollout in rollouts:
+        parts = rollout_key(rollout)
+        if parts is None or parts[0] != run_id:
+            raise NotFound(f"run '{run_id}' has no rollout '{rollout}'")
+        keys.append(parts[1])
+    return keys
+
+
+class SqliteQueue:
+    """See ports.store.Queue."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Shares both with the other roles."""
+        self._database = database
+        self._clock = clock
+        self._observed: dict[RunId, int] = {}
+
+    async def submit(self, run_id: RunId, submissions: Sequence[Submission]) -> Sequence[RolloutId]:
+        return await self._database.write(
+            lambda transaction: self._submit(transaction, run_id, submissions)
+        )
+
+    async def collect(
+        self, run_id: RunId, rollouts: Sequence[RolloutId]
+    ) -> Sequence[RolloutResult | None]:
+        self._observed[run_id] = self._database.signals.count(run_id)
+        keys = keys_of(run_id, rollouts)
+        found: dict[int, RolloutResult] = {}
+        missing: set[int] = set()
+        for start in range(0, len(keys), _CHUNK):
+            chunk = keys[start : start + _CHUNK]
+            settled, unknown = await self._database.read(
+                partial(_collect, run_id=run_id, keys=chunk)
+            )
+            found |= settled
+            missing |= unknown
+        if missing:
+            raise NotFound(f"there is no rollout '{rollout_id(run_id, min(missing))}'")
+        return [found.get(key) for key in keys]
+
+    async def counts(self, run_id: RunId) -> RolloutCounts:
+        self._observed[run_id] = self._database.signals.count(run_id)
+        return await self._database.read(lambda statements: tally(statements, run_id))
+
+    async def wait_settled(self, run_id: RunId, *, timeout_s: float) -> bool:
+        signals = self._database.signals
+        happened = await signals.wait(run_id, self._observed.get(run_id, 0), timeout_s)
+        self._observed[run_id] = signals.count(run_id)
+        return happened
+
+    async def cancel(self, run_id: RunId, *, in_flight: bool = False) -> int:
+        def operation(transaction: Transaction) -> int:
+            run = run_key(transaction, run_id)
+            queued = transaction.tuples("queued_rollouts", (run,))
+            number = cancel_queued(transaction, run_id, run, queued, self._clock.unix_ms())
+            if in_flight:
+                held = transaction.rows("held_of_run", (run,))
+                number += _cancel_held(transaction, held, self._clock.unix_ms())
+            return number
+
+        return await self._database.write(operation)
+
+    async def requeue_failed(self, run_id: RunId, rollouts: Sequence[RolloutId]) -> int:
+        keys = keys_of(run_id, rollouts)
+
+        def operation(transaction: Transaction) -> int:
+            run = run_key(transaction, run_id)
+            failed = transaction.tuples("failed_among", (run, codec.text(keys)))
+            chosen = codec.text(sorted({key for (key,) in failed}))
+            number = len({key for (key,) in failed})
+            if number:
+                transaction.run("delete_results", (chosen,))
+                transaction.run("requeue_rollouts", (chosen, self._clock.unix_ms()))
+                transaction.move(run, RolloutStatus.FAILED, RolloutStatus.REQUEUING, number)
+                transaction.claimable = True
+            return number
+
+        return await self._database.write(operation)
+
+    async def next_ready_ms(self, run_id: RunId) -> int | None:
+        def query(statements: Statements) -> int | None:
+            run = run_key(statements, run_id)
+            if statements.row("first_ready", (run,)) is not None:
+                return 0
+            due = statements.value("next_delayed", (run,))
+            return None if due is None else max(0, due - self._clock.monotonic_ms())
+
+        return await self._database.read(query)
+
+    def _submit(
+        self, transaction: Transaction, run_id: RunId, submissions: Sequence[Submission]
+    ) -> list[RolloutId]:
+        run = run_key(transaction, run_id)
+        now = self._clock.unix_ms()
+        requests = [submission.request for submission in submissions]
+        by_hash = {request.resources.hash: request.resources for request in requests}
+        resources = {
+            digest: contents.store_resources(transaction, value)
+            for digest, value in by_hash.items()
+        }
+        examples = contents.store_examples(
+            transaction, [request.example for request in requests if request.example is not None]
+        )
+        new = [_new_row(submission, run, resources, examples, now) for submission in submissions]
+        inserted = transaction.many("insert_rollout", new)
+        if inserted:
+            transaction.move(run, None, RolloutStatus.QUEUING, len(inserted))
+            transaction.claimable = True
+        if len(inserted) == len(new):
+            keys = [key for (key,) in inserted]
+        else:
+            keys = [_existing_key(transaction, row) for row in new]
+        return [rollout_id(run_id, key) for key in keys]
+
+
+_NewRow = tuple[int, str, int, int | None, str | None, int, str | None, int, int, int, int, int]
+
+
+def _new_row(
+    submission: Submission,
+    run: int,
+    resources: Mapping[ResourcesHash, int],
+    examples: dict[str, int],
+    now: int,
+) -> _NewRow:
+    request, reserve = submission.request, submission.reserve
+    evaluate = request.kind is RolloutKind.EVALUATE
+    if evaluate is (request.example is None):
+        raise ValueError("an evaluation needs an example, and a proposal has none")
+    return (
+        run,
+        request.kind,
+        resources[request.resources.hash],
+        examples[request.example.id] if request.example is not None else None,
+        None if evaluate else request.subject,
+        request.replicate if evaluate else request.slot,
+        None if evaluate else canonical(request.proposal).decode(),
+        reserve.rollouts,
+        reserve.calls,
+        reserve.tokens,
+        reserve.cost_nano_usd,
+        now,
+    )
+
+
+def _existing_key(transaction: Transaction, row: _NewRow) -> int:
+    run, kind, resources, example, subject, ordinal = row[:6]
+    if kind == RolloutKind.EVALUATE:
+        return int(transaction.value("rollout_by_evaluation", (run, resources, example, ordinal)))
+    return int(transaction.value("rollout_by_proposal", (run, resources, subject, ordinal)))
+
+
+def tally(statements: Statements, run_id: RunId) -> RolloutCounts:
+    """The counters of a run; NotFound."""
+    row = statements.row("tally", (run_id,))
+    if row is None:
+        raise NotFound(f"there is no run '{run_id}'")
+    return rows.counts(row)
+
+
+def cancel_queued(
+    transaction: Transaction,
+    run_id: RunId,
+    run: int,
+    queued: Sequence[tuple[int, str]],
+    unix_ms: int,
+) -> int:
+    """Cancel waiting rollouts, given as (key, status); how many."""
+    if not queued:
+        return 0
+    failure = codec.text(leases.CANCELLED)
+    keys = codec.text([key for key, _ in queued])
+    transaction.run("cancel_rollouts", (keys, failure, unix_ms))
+    for _, status in queued:
+        transaction.move(run, status, RolloutStatus.CANCELLED)
+    transaction.settled.add(run_id)
+    return len(queued)
+
+
+def _cancel_held(transaction: Transaction, held: Sequence[Row], unix_ms: int) -> int:
+    for attempt in held:
+        leases.end_attempt(transaction, attempt, leases.cancelled(), unix_ms)
+    by_run = [(attempt["rollout"], attempt["rollout_status"]) for attempt in held]
+    if held:
+        cancel_queued(transaction, held[0]["run_id"], held[0]["run"], by_run, unix_ms)
+    return len(held)
+
+
+def _collect(
+    statements: Statements, run_id: RunId, keys: Sequence[int]
+) -> tuple[dict[int, RolloutResult], set[int]]:
+    """Settled results by key, and the keys nobody knows."""
+    run = run_key(statements, run_id)
+    asked = set(keys)
+    settled = {}
+    known = set()
+    for row in statements.rows("collect", (codec.text(sorted(asked)),)):
+        if row["run"] == run:
+            known.add(row["key"])
+            if row["status"] in _SETTLED:
+                settled[row["key"]] = rows.result(row, run_id)
+    return settled, asked - known

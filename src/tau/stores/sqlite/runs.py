@@ -1,0 +1,152 @@
+"""The ledger of runs."""
+
+from collections.abc import Sequence
+
+from tau.domain import transitions
+from tau.domain.ids import RunId, WorkerId
+from tau.domain.json import canonical
+from tau.domain.run import Run, RunStatus, StopReason
+from tau.errors import Conflict, LeaseLost, NotFound, RunActive
+from tau.ports.clock import Clock
+from tau.stores.sqlite import leases, rows
+from tau.stores.sqlite.connection import Row, Statements, Value
+from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.liveness import Liveness
+from tau.stores.sqlite.transaction import Transaction
+
+
+def run_row(statements: Statements, run_id: str) -> Row:
+    """The row of a run; NotFound."""
+    row = statements.row("run_by_id", {"id": run_id})
+    if row is None:
+        raise NotFound(f"there is no run '{run_id}'")
+    return row
+
+
+def driver_key(transaction: Transaction, run: Row, trainer: WorkerId) -> int:
+    """The key of `trainer` if it drives `run` and is live; LeaseLost."""
+    key = rows.worker_key(trainer)
+    if key is None or run["trainer"] != key:
+        raise LeaseLost(f"{trainer} does not drive run '{run['id']}'")
+    if transaction.value("worker_state", (key,)) != "live":
+        raise LeaseLost(f"{trainer} was given up as dead")
+    return key
+
+
+class SqliteRuns:
+    """See ports.store.Runs."""
+
+    def __init__(self, database: Database, clock: Clock, liveness: Liveness) -> None:
+        """Shares all three with the other roles."""
+        self._database = database
+        self._clock = clock
+        self._liveness = liveness
+
+    async def create(self, run: Run) -> Run:
+        content = canonical(dict(run.config)).decode()
+        limits = run.budget
+        row: dict[str, Value] = {
+            "id": run.id,
+            "config_hash": run.config_hash,
+            "model_ref": run.model_ref,
+            "seed": str(run.seed),
+            "algorithm": run.algorithm,
+            "config": content,
+            "limit_rollouts": limits.rollouts,
+            "limit_calls": limits.calls,
+            "limit_tokens": limits.tokens,
+            "limit_cost": limits.cost_nano_usd,
+            "limit_seconds": limits.seconds,
+            "max_attempts": run.max_attempts,
+            "now": self._clock.unix_ms(),
+        }
+        row["digest"] = rows.run_digest(row)
+
+        def operation(transaction: Transaction) -> Run:
+            if transaction.value("run_key", (run.id,)) is not None:
+                raise Conflict(f"there is a run '{run.id}' already")
+            key = transaction.value("insert_run", row)
+            transaction.run("insert_tally", {"run": key})
+            return rows.run(run_row(transaction, run.id))
+
+        return await self._database.write(operation)
+
+    async def get(self, run_id: RunId) -> Run:
+        return await self._database.read(lambda statements: rows.run(run_row(statements, run_id)))
+
+    async def find(self, config_hash: str) -> Sequence[Run]:
+        return await self._database.read(
+            lambda statements: [
+                rows.run(row)
+                for row in statements.rows("runs_by_config", {"config_hash": config_hash})
+            ]
+        )
+
+    async def adopt(self, run_id: RunId, trainer: WorkerId) -> Run:
+        return await self._database.write(
+            lambda transaction: self._adopt(transaction, run_id, trainer)
+        )
+
+    async def set_status(
+        self,
+        run_id: RunId,
+        status: RunStatus,
+        *,
+        trainer: WorkerId | None = None,
+        reason: StopReason | None = None,
+        detail: str | None = None,
+        active_s: float = 0.0,
+    ) -> Run:
+        def operation(transaction: Transaction) -> Run:
+            row = run_row(transaction, run_id)
+            if trainer is not None:
+                driver_key(transaction, row, trainer)
+            old = RunStatus(row["status"])
+            if old is not status:
+                transitions.check(transitions.RUN, f"run '{run_id}'", old, status)
+            change = {
+                "key": row["key"],
+                "status": status,
+                "reason": reason,
+                "detail": detail,
+                "active_s": active_s,
+                "now": self._clock.unix_ms(),
+            }
+            transaction.run("update_run_status", change)
+            transaction.claimable = True
+            transaction.settled.add(run_id)
+            transaction.flush()
+            return rows.run(run_row(transaction, run_id))
+
+        return await self._database.write(operation)
+
+    def _adopt(self, transaction: Transaction, run_id: RunId, trainer: WorkerId) -> Run:
+        row = run_row(transaction, run_id)
+        key = rows.worker_key(trainer)
+        if key is None or transaction.value("worker_state", (key,)) != "live":
+            raise LeaseLost(f"{trainer} is no live worker")
+        old = RunStatus(row["status"])
+        if old is not RunStatus.RUNNING:
+            transitions.check(transitions.RUN, f"run '{run_id}'", old, RunStatus.RUNNING)
+        self._refuse_if_driven(transaction, row, key)
+        now = self._clock.unix_ms()
+        for worker in transaction.rows("live_workers"):
+            if worker["key"] != key and self._liveness.gone(worker):
+                leases.give_up_worker(transaction, worker["key"], "lost", leases.gone(), now)
+        transaction.run("update_run_driver", {"key": row["key"], "trainer": key, "now": now})
+        transaction.claimable = True
+        transaction.settled.add(run_id)
+        transaction.flush()
+        return rows.run(run_row(transaction, run_id))
+
+    def _refuse_if_driven(self, transaction: Transaction, run: Row, trainer: int) -> None:
+        if run["trainer"] in (None, trainer) or run["status"] not in ("running", "paused"):
+            return
+        driver = transaction.row("worker", (run["trainer"],))
+        if driver is None or driver["state"] != "live" or self._liveness.gone(driver):
+            return
+        raise RunActive(
+            f"run '{run['id']}' is being driven by another process",
+            where=f"process {driver['pid']} on {driver['host']}",
+            fix="let it finish, stop it, or join it as a worker",
+        )

@@ -1,0 +1,56 @@
+-- name: all_tallies
+-- Counters of all runs together.
+SELECT
+  sum(queuing) AS queuing, sum(preparing) AS preparing, sum(running) AS running,
+  sum(succeeded) AS succeeded, sum(failed) AS failed, sum(cancelled) AS cancelled,
+  sum(requeuing) AS requeuing
+FROM tally;
+
+-- name: number_of_runs
+-- How many runs there are.
+SELECT count(*) FROM run;
+
+-- name: rollout_by_key
+-- One rollout with the name of its run.
+SELECT r.key, run.id AS run_id
+FROM rollout AS r JOIN run ON run.key = r.run
+WHERE r.key = ?1;
+
+-- name: attempts
+-- All tries at a rollout, in order.
+SELECT a.*, w.name AS worker_name
+FROM attempt AS a JOIN worker AS w ON w.key = a.worker
+WHERE a.rollout = ?1
+ORDER BY a.n;
+
+-- name: spans
+-- Blocks of spans of a rollout's attempts, in order.
+SELECT rollout, n, first, count, data, digest FROM span_block WHERE rollout = ?1 ORDER BY n, first;
+
+-- name: scored
+-- Settled evaluations of a run in submission order.
+SELECT r.status, r.score, r.resources, e.split, s.hash
+FROM rollout AS r INDEXED BY rollout_run
+JOIN example AS e ON e.key = r.example
+JOIN resources AS s ON s.key = r.resources
+WHERE r.run = ?1 AND r.kind = 'evaluate'
+ORDER BY r.key;
+
+-- name: failures
+-- Final failures of a run by class.
+SELECT json_extract(failure, '$.kind') AS kind, count(*)
+FROM rollout
+WHERE run = ?1 AND status = 'failed'
+GROUP BY 1 ORDER BY 1;
+
+-- name: workers
+-- Everyone who registered, in order, with what they hold.
+SELECT
+  w.*,
+  (
+    SELECT count(*) FROM attempt AS a
+    WHERE a.worker = w.key AND a.status IN ('preparing', 'running')
+  ) AS in_flight
+FROM worker AS w
+WHERE ?1 OR w.state = 'live'
+ORDER BY w.key;

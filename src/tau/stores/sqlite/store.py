@@ -1,0 +1,214 @@
+"""A store in one SQLite file."""
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
+
+import apsw
+
+from tau.errors import StoreVersion
+from tau.ports.clock import Clock, SystemClock
+from tau.ports.processes import Processes, SystemProcesses
+from tau.stores.sqlite import schema
+from tau.stores.sqlite.backup import back_up
+from tau.stores.sqlite.connection import Access
+from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.faults import translated
+from tau.stores.sqlite.insights import SqliteInsights
+from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
+from tau.stores.sqlite.liveness import Liveness
+from tau.stores.sqlite.location import Place, file_system
+from tau.stores.sqlite.queue import SqliteQueue
+from tau.stores.sqlite.readers import Readers
+from tau.stores.sqlite.runs import SqliteRuns
+from tau.stores.sqlite.signals import Signals
+from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.work import SqliteWork
+from tau.stores.sqlite.writer import Writer
+
+
+class SqliteStore:
+    """See ports.store.Store; made by `open`."""
+
+    def __init__(self, database: Database, clock: Clock, processes: Processes) -> None:
+        """Give every role its share of the open database."""
+        liveness = Liveness(clock, processes)
+        self._database = database
+        self._closed = False
+        self.runs = SqliteRuns(database, clock, liveness)
+        self.queue = SqliteQueue(database, clock)
+        self.work = SqliteWork(database, clock, liveness)
+        self.resources = SqliteResources(database, clock)
+        self.checkpoints = SqliteCheckpoints(database, clock)
+        self.insights = SqliteInsights(database)
+
+    @classmethod
+    async def open(
+        cls,
+        location: str | Path,
+        *,
+        clock: Clock | None = None,
+        processes: Processes | None = None,
+        read_only: bool = False,
+        synchronous: str = "FULL",
+        vfs: str | None = None,
+        exclusive: bool = False,
+        busy_timeout_ms: int = 30_000,
+        poll_interval_s: float = 0.05,
+        file_system: Callable[[Path], str] = file_system,
+    ) -> Self:
+        """Open the store in the file `location`, creating or migrating it where needed.
+
+        `:memory:` is a store of this process alone, gone when closed. With `vfs` the file is
+        that VFS's affair and not looked at; `exclusive` keeps everything on one connection
+        without shared memory. Other processes' writes are noticed every `poll_interval_s`.
+
+        Raises:
+            StoreUnavailable: a folder, not readable or writable, on a network, or locked.
+            StoreDamaged: not a Tau store, or not a whole one.
+            StoreVersion: from a newer Tau, or read only and from an older one.
+        """
+        clock = clock or SystemClock()
+        processes = processes or SystemProcesses()
+        access = Access(
+            path=str(location),
+            synchronous=synchronous,
+            vfs=vfs,
+            busy_timeout_ms=busy_timeout_ms,
+            exclusive=exclusive,
+        )
+        place = None
+        if not access.memory and vfs is None:
+            place = Place(Path(location), file_system=file_system)
+        opening = _Opening(access, place, clock, poll_interval_s)
+        database = await asyncio.to_thread(opening.reader if read_only else opening.writer)
+        store = cls(database, clock, processes)
+        if not read_only:
+            boot = processes.this().boot_id
+            await database.write(lambda transaction: _note_boot(transaction, boot))
+        return store
+
+    async def aclose(self) -> None:
+        if not self._closed:
+            self._closed = True
+            await self._database.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.aclose()
+
+
+class _Opening:
+    """The blocking part of `open`."""
+
+    def __init__(
+        self, access: Access, place: Place | None, clock: Clock, poll_interval_s: float
+    ) -> None:
+        self._access = access
+        self._place = place
+        self._clock = clock
+        self._poll_interval_s = poll_interval_s
+        self._check_file = place.check if place is not None else _no_check
+
+    def writer(self) -> Database:
+        """Ready for everything."""
+        access, place = self._access, self._place
+        if place is not None:
+            place.prepare(read_only=False)
+            place.recognise(access)
+        try:
+            connection = access.writer()
+            try:
+                self._migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
+        except apsw.Error as error:
+            raise translated(error, access.path, writing=False) from error
+        if place is not None:
+            place.remember()
+        signals = Signals()
+        writer = Writer(
+            connection,
+            access,
+            signals=signals,
+            clock=self._clock,
+            check_file=self._check_file,
+            poll_interval_s=self._poll_interval_s,
+        )
+        readers = None if access.single else Readers(access, check_file=self._check_file)
+        return self._database(writer, readers, signals)
+
+    def reader(self) -> Database:
+        """Ready for reading."""
+        access, place = self._access, self._place
+        if place is not None:
+            place.prepare(read_only=True)
+            place.recognise(access)
+        try:
+            access = self._readable(access)
+            connection = access.reader()
+            with contextlib.closing(connection):
+                found = schema.version(connection)
+                schema.check_version(found, access.path)
+                if found < schema.CURRENT:
+                    raise StoreVersion(
+                        "the store was written by an older Tau",
+                        where=access.path,
+                        why=f"its schema is version {found}, this Tau reads {schema.CURRENT}",
+                        fix="migrate it with `tau db migrate`",
+                    )
+                schema.check_tables(connection, access.path)
+        except apsw.Error as error:
+            raise translated(error, access.path, writing=False) from error
+        if place is not None:
+            place.remember()
+        return self._database(None, Readers(access, check_file=self._check_file), Signals())
+
+    def _readable(self, access: Access) -> Access:
+        """Where even SQLite's own files beside the store cannot be made, nobody else writes."""
+        if self._place is None or self._place.writable:
+            return access
+        log = Path(access.path + "-wal")
+        if log.exists() and log.stat().st_size:
+            return access
+        return Access(path=access.path, vfs=access.vfs, immutable=True)
+
+    def _migrate(self, connection: apsw.Connection) -> None:
+        access = self._access
+        schema.check_version(schema.version(connection), access.path)
+        schema.begin_log(connection, access.prepare)
+        before = schema.migrate(connection, access.path, before=self._keep_old)
+        if before == schema.CURRENT:
+            schema.check_tables(connection, access.path)
+
+    def _keep_old(self, version: int) -> None:
+        path = Path(self._access.path)
+        if self._place is not None:
+            back_up(path, path.with_name(f"{path.name}.v{version}.backup"))
+
+    def _database(
+        self, writer: Writer | None, readers: Readers | None, signals: Signals
+    ) -> Database:
+        return Database(
+            location=self._access.path,
+            writer=writer,
+            readers=readers,
+            signals=signals,
+            poll_interval_s=self._poll_interval_s,
+        )
+
+
+def _note_boot(transaction: Transaction, boot: str) -> None:
+    """Monotonic times of another boot mean nothing: what they scheduled is ready."""
+    if transaction.value("meta", ("boot_id",)) != boot:
+        transaction.run("forget_retry_times")
+        transaction.run("set_meta", ("boot_id", boot))
+
+
+def _no_check() -> None:
+    """There is no file to look at."""

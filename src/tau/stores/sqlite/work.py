@@ -1,0 +1,287 @@
+"""The worker's side: claims, heartbeats and outcomes, all fenced."""
+
+import asyncio
+import heapq
+from collections.abc import Iterable, Sequence
+
+from tau.domain.ids import AttemptId, ResourcesHash, RunId, WorkerId
+from tau.domain.resources import Resources
+from tau.domain.rollout import Claim, Outcome
+from tau.domain.span import Span
+from tau.domain.spend import Budget, Spend
+from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
+from tau.errors import LeaseLost, NotFound
+from tau.ports.clock import Clock
+from tau.stores.sqlite import codec, leases, outcomes, rows
+from tau.stores.sqlite.connection import Row, Statements, Value
+from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.liveness import Liveness
+from tau.stores.sqlite.outcomes import held_attempt, is_live
+from tau.stores.sqlite.queue import run_key
+from tau.stores.sqlite.signals import READY
+from tau.stores.sqlite.transaction import Transaction
+
+
+class SqliteWork:
+    """See ports.store.Work."""
+
+    def __init__(self, database: Database, clock: Clock, liveness: Liveness) -> None:
+        """Shares all three with the other roles."""
+        self._database = database
+        self._clock = clock
+        self._liveness = liveness
+        self._claimed_for: set[RunId | None] = set()
+        self._told_at = -1
+
+    async def register(
+        self, *, name: str, role: WorkerRole, process: ProcessIdentity, lease_ms: int
+    ) -> Worker:
+        def operation(transaction: Transaction) -> Worker:
+            row: dict[str, Value] = {
+                "name": name,
+                "role": role,
+                "host": process.host,
+                "boot_id": process.boot_id,
+                "pid_namespace": process.pid_namespace,
+                "pid": process.pid,
+                "started_ticks": process.started_ticks,
+                "lease_ms": lease_ms,
+                "unix_ms": self._clock.unix_ms(),
+                "now": self._clock.monotonic_ms(),
+            }
+            key = transaction.value("insert_worker", row)
+            found = transaction.row("worker", (key,))
+            assert found is not None
+            return rows.worker(found)
+
+        return await self._database.write(operation)
+
+    async def claim(
+        self, worker: WorkerId, *, limit: int, run_id: RunId | None = None
+    ) -> Sequence[Claim]:
+        self._claimed_for.add(run_id)
+        return await self._database.write(
+            lambda transaction: self._claim(transaction, worker, limit, run_id),
+            undo=self._give_back,
+        )
+
+    async def wait_ready(self, *, timeout_s: float) -> bool:
+        signals = self._database.signals
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout_s
+        seen = signals.count(READY)
+        if await self._database.read(self._something_ready):
+            if self._told_at != seen:
+                self._told_at = seen
+                return True
+            # Told before and still there, so somebody else's claim has to come: do not spin.
+            pause = min(self._database.poll_interval_s, timeout_s)
+            if await signals.wait(READY, seen, pause) or pause < timeout_s:
+                return True
+        return await signals.wait(READY, seen, max(0.0, end - loop.time()))
+
+    async def beat(self, workers: Sequence[WorkerId]) -> Sequence[WorkerId]:
+        keys = [rows.worker_key(worker) for worker in workers]
+        asked = codec.text([key for key in keys if key is not None])
+
+        def operation(transaction: Transaction) -> set[int]:
+            live = {key for (key,) in transaction.tuples("live_among", (asked,))}
+            if live:
+                now = (self._clock.monotonic_ms(), self._clock.unix_ms())
+                transaction.run("beat_workers", (asked, *now))
+            return live
+
+        live = await self._database.write(operation)
+        return [worker for worker, key in zip(workers, keys, strict=True) if key not in live]
+
+    async def complete(self, attempt: AttemptId, outcome: Outcome) -> None:
+        record = outcomes.prepared(attempt, outcome)
+        lost = await self._database.write(
+            lambda transaction: outcomes.complete(transaction, record, self._clock)
+        )
+        if lost is not None:
+            raise lost
+
+    async def release(self, attempts: Sequence[AttemptId], *, spent: Spend | None = None) -> None:
+        def operation(transaction: Transaction) -> None:
+            self._release(transaction, attempts, spent or Spend())
+
+        await self._database.write(operation)
+
+    async def append_spans(self, attempt: AttemptId, spans: Sequence[Span]) -> None:
+        def operation(transaction: Transaction) -> None:
+            held = held_attempt(transaction, attempt)
+            if not is_live(held):
+                raise outcomes.lease_lost(attempt, held)
+            outcomes.store_spans(transaction, held["rollout"], held["n"], spans)
+
+        await self._database.write(operation)
+
+    async def resources(self, resources: ResourcesHash) -> Resources:
+        def query(statements: Statements) -> Resources:
+            row = statements.row("resources_by_hash", (resources,))
+            if row is None:
+                raise NotFound(f"there are no resources {resources[:12]}")
+            return rows.resources(row)
+
+        return await self._database.read(query)
+
+    async def reap(self) -> int:
+        first = self._liveness.first_look
+        workers = await self._database.read(lambda statements: statements.rows("live_workers"))
+        self._liveness.look(min((worker["lease_ms"] for worker in workers), default=0))
+        suspects = {
+            worker["key"]: leases.gone() if self._is_gone(worker, first=first) else leases.lost()
+            for worker in workers
+            if self._is_gone(worker, first=first) or self._liveness.expired(worker)
+        }
+        if not suspects:
+            return 0
+        return await self._database.write(lambda transaction: self._give_up(transaction, suspects))
+
+    async def retire(self, workers: Sequence[WorkerId]) -> None:
+        keys = [rows.worker_key(worker) for worker in workers]
+
+        def operation(transaction: Transaction) -> None:
+            now = self._clock.unix_ms()
+            for key in keys:
+                if key is not None and transaction.value("worker_state", (key,)) == "live":
+                    end = leases.released(Spend())
+                    leases.give_up_worker(transaction, key, "retired", end, now)
+
+        await self._database.write(operation)
+
+    def _claim(
+        self, transaction: Transaction, worker: WorkerId, limit: int, run_id: RunId | None
+    ) -> list[Claim]:
+        key = rows.worker_key(worker)
+        if key is None or transaction.value("worker_state", (key,)) != "live":
+            raise LeaseLost(f"{worker} was given up as dead or retired", fix="register anew")
+        if run_id is not None:
+            run_key(transaction, run_id)
+        transaction.flush()
+        runs = {
+            run["key"]: run
+            for run in transaction.rows("running_runs")
+            if run_id in (None, run["id"])
+        }
+        now_ms = self._clock.monotonic_ms()
+        ready = [self._ready(transaction, run, limit, now_ms) for run in runs.values()]
+        chosen = _within_budgets(heapq.merge(*ready, key=_by_key), runs, limit)
+        if chosen:
+            unix_ms = self._clock.unix_ms()
+            keys = codec.text([row["key"] for row, _ in chosen])
+            transaction.run("begin_attempts", (keys, key, unix_ms))
+            transaction.run("begin_rollouts", (keys, unix_ms))
+            for row, reserved in chosen:
+                transaction.move(row["run"], row["status"], "running")
+                transaction.reserve(row["run"], reserved)
+        return [
+            rows.claim(row, RunId(runs[row["run"]]["id"]), reserved) for row, reserved in chosen
+        ]
+
+    def _ready(self, transaction: Transaction, run: Row, limit: int, now_ms: int) -> list[Row]:
+        transaction.run("promote_due", (run["key"], now_ms))
+        found = transaction.rows("ready_rollouts", (run["key"], limit))
+        for row in found:
+            row["run"] = run["key"]
+        return found
+
+    def _give_back(self, claims: Sequence[Claim]) -> "outcomes.Operation | None":
+        """Claims whose caller was cancelled go back, as nobody will ever complete them."""
+        attempts = [claim.attempt_id for claim in claims]
+        if not attempts:
+            return None
+        return lambda transaction: self._release(transaction, attempts, Spend())
+
+    def _release(
+        self, transaction: Transaction, attempts: Sequence[AttemptId], spent: Spend
+    ) -> None:
+        now = self._clock.unix_ms()
+        for attempt in attempts:
+            held = held_attempt(transaction, attempt)
+            if is_live(held):
+                leases.take_away(transaction, held, leases.released(spent), now)
+                spent = Spend()
+
+    def _is_gone(self, worker: Row, *, first: bool) -> bool:
+        return self._liveness.dead(worker) if first else self._liveness.other_boot(worker)
+
+    def _give_up(self, transaction: Transaction, suspects: dict[int, leases.End]) -> int:
+        number = 0
+        now = self._clock.unix_ms()
+        for key, end in suspects.items():
+            worker = transaction.row("worker", (key,))
+            if worker is None or worker["state"] != "live":
+                continue
+            if end.counted and not self._liveness.expired(worker):
+                continue  # it has beaten since we looked
+            number += leases.give_up_worker(transaction, key, "lost", end, now)
+        return number
+
+    def _something_ready(self, statements: Statements) -> bool:
+        wanted = self._claimed_for or {None}
+        now_ms = self._clock.monotonic_ms()
+        for run in statements.rows("running_runs"):
+            if None not in wanted and run["id"] not in wanted:
+                continue
+            row = statements.row("first_ready", (run["key"],))
+            if row is not None and _covers(run, _reserve(row)):
+                return True
+            due = statements.value("next_delayed", (run["key"],))
+            if due is not None and due <= now_ms:
+                return True
+        return False
+
+
+def _by_key(row: Row) -> int:
+    return int(row["key"])
+
+
+def _reserve(row: Row) -> Spend:
+    """What an attempt at a ready rollout sets aside; its rollout only the first time."""
+    reserve = rows.spend(row, "reserve")
+    return reserve - Spend(rollouts=reserve.rollouts) if row["charged"] else reserve
+
+
+def _covers(run: Row, reserve: Spend) -> bool:
+    limits = Budget(
+        rollouts=run["limit_rollouts"],
+        calls=run["limit_calls"],
+        tokens=run["limit_tokens"],
+        cost_nano_usd=run["limit_cost"],
+    )
+    used = Spend(
+        rollouts=run["rollouts"],
+        calls=run["calls"],
+        tokens=run["tokens"],
+        cost_nano_usd=run["cost"],
+    )
+    return not limits.refuses(used + reserve)
+
+
+def _within_budgets(
+    ready: Iterable[Row], runs: dict[int, Row], limit: int
+) -> list[tuple[Row, Spend]]:
+    """The oldest that their runs can pay for, each with what it reserves.
+
+    A run that cannot pay for one of its rollouts gives none of the later ones either.
+    """
+    chosen: list[tuple[Row, Spend]] = []
+    blocked = set()
+    for row in ready:
+        if len(chosen) == limit:
+            break
+        run = runs[row["run"]]
+        reserve = _reserve(row)
+        if row["run"] in blocked:
+            continue
+        if not _covers(run, reserve):
+            blocked.add(row["run"])
+            continue
+        run["rollouts"] += reserve.rollouts
+        run["calls"] += reserve.calls
+        run["tokens"] += reserve.tokens
+        run["cost"] += reserve.cost_nano_usd
+        chosen.append((row, reserve))
+    return chosen

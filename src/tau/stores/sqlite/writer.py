@@ -1,0 +1,269 @@
+"""The one thread that writes: it commits what many callers want in one transaction."""
+
+import asyncio
+import contextlib
+import queue
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeAlias, TypeVar
+
+import apsw
+
+from tau.errors import StoreError, StoreUnavailable
+from tau.ports.clock import Clock
+from tau.stores.sqlite.connection import Access
+from tau.stores.sqlite.faults import translated
+from tau.stores.sqlite.signals import READY, Signals
+from tau.stores.sqlite.transaction import Transaction
+
+T = TypeVar("T")
+Operation: TypeAlias = Callable[[Transaction], T]
+
+_MOST = 1024
+_LINGER_S = 0.0005
+_IDLE_S = 1.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Job(Generic[T]):
+    """An operation with whom to tell. `undo` makes what to do when nobody takes the result."""
+
+    operation: Operation[T]
+    loop: asyncio.AbstractEventLoop | None = None
+    future: "asyncio.Future[T] | None" = None
+    undo: Callable[[T], Operation[object] | None] | None = None
+    result: T | None = None
+    error: BaseException | None = None
+
+
+class Writer:
+    """Group commit.
+
+    Whatever waits is run in one IMMEDIATE transaction and acknowledged after its COMMIT. An
+    operation that refuses does so before it changes anything; where one fails for any other
+    reason, the transaction is rolled back and each operation gets one of its own. So operations
+    must be repeatable: they keep nothing outside the transaction.
+    """
+
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        access: Access,
+        *,
+        signals: Signals,
+        clock: Clock,
+        check_file: Callable[[], None],
+        poll_interval_s: float,
+    ) -> None:
+        """`connection` belongs to the writer from here on."""
+        self._connection = connection
+        self._access = access
+        self._signals = signals
+        self._clock = clock
+        self._check_file = check_file
+        self._poll_interval_s = poll_interval_s
+        self._queue: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._closing = False
+        self._callers = 1
+        self._idle_s = 0.0
+        self._dirty = False
+        self._due_ms: list[int] = []
+        self._data_version = self._version()
+        self._thread = threading.Thread(target=self._work, name="tau-store-writer", daemon=True)
+        self._thread.start()
+
+    async def write(
+        self,
+        operation: Operation[T],
+        undo: Callable[[T], Operation[object] | None] | None = None,
+    ) -> T:
+        """Run `operation` and return what it answered once that is durable.
+
+        When the caller is cancelled in the meantime, what `undo` makes of the result is run.
+        """
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(Job(operation=operation, loop=loop, future=future, undo=undo))
+        return await future
+
+    def close(self) -> None:
+        """Finish what was accepted, then close the connection; blocks."""
+        if not self._closing:
+            self._closing = True
+            self._queue.put(None)
+        self._thread.join()
+
+    def _put(self, job: Job[Any]) -> None:
+        if self._closing:
+            raise StoreUnavailable("the store is closed", where=self._access.path)
+        self._queue.put(job)
+
+    def _work(self) -> None:
+        while (jobs := self._take()) is not None:
+            if jobs:
+                self._idle_s = 0.0
+                self._commit(jobs)
+                self._acknowledge(jobs)
+            with contextlib.suppress(apsw.Error):  # the next write tells what is wrong
+                self._look_around()
+        with contextlib.suppress(apsw.Error):
+            self._connection.close()
+        self._refuse_latecomers()
+
+    def _refuse_latecomers(self) -> None:
+        late = []
+        with contextlib.suppress(queue.Empty):
+            while True:
+                job = self._queue.get_nowait()
+                if job is not None:
+                    job.error = StoreUnavailable("the store is closed", where=self._access.path)
+                    late.append(job)
+        self._acknowledge(late)
+
+    def _take(self) -> list[Job[Any]] | None:
+        """What waits; empty after a quiet while; None when all is done."""
+        try:
+            first = self._queue.get(timeout=self._poll_interval_s)
+        except queue.Empty:
+            self._idle_s += self._poll_interval_s
+            return []
+        if first is None:
+            return None
+        jobs = [first]
+        patience = 1 if self._callers > 1 else 0
+        while len(jobs) < _MOST:
+            try:
+                job = self._queue.get_nowait()
+            except queue.Empty:
+                if len(jobs) >= self._callers or not patience:
+                    break
+                patience -= 1
+                self._linger()
+                continue
+            if job is None:
+                self._queue.put(None)  # for the next round
+                break
+            jobs.append(job)
+        self._callers = len(jobs)
+        return jobs
+
+    def _linger(self) -> None:
+        threading.Event().wait(_LINGER_S)
+
+    def _commit(self, jobs: Sequence[Job[Any]]) -> None:
+        try:
+            self._check_file()
+            self._transact(jobs)
+        except (StoreError, apsw.Error) as error:
+            if not isinstance(error, StoreError):
+                error = translated(error, self._access.path, writing=True)
+            for job in jobs:
+                job.result, job.error = None, error
+        except _Torn as torn:
+            if len(jobs) == 1:
+                jobs[0].result, jobs[0].error = None, torn.cause
+            else:
+                for job in jobs:
+                    self._commit([job])
+
+    def _transact(self, jobs: Sequence[Job[Any]]) -> None:
+        transaction = Transaction(self._connection)
+        try:
+            self._connection.execute("BEGIN IMMEDIATE")
+            for job in jobs:
+                self._operate(transaction, job)
+            try:
+                transaction.flush()
+            except apsw.ConstraintError as error:
+                raise _Torn(translated(error, self._access.path, writing=True)) from error
+            self._connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(apsw.Error):
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+            raise
+        self._dirty = True
+        self._due_ms.extend(transaction.due_ms)
+        topics = [*transaction.settled, READY] if transaction.claimable else transaction.settled
+        if topics:
+            self._signals.happen(topics)
+
+    def _operate(self, transaction: Transaction, job: Job[Any]) -> None:
+        before = self._connection.total_changes() + transaction.touched
+        try:
+            job.result, job.error = job.operation(transaction), None
+        except (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.CorruptError):
+            raise  # not this operation's fault
+        except apsw.Error as error:
+            raise _Torn(translated(error, self._access.path, writing=True)) from error
+        except Exception as error:  # every caller must get its answer
+            if self._connection.total_changes() + transaction.touched != before:
+                raise _Torn(error) from error
+            job.result, job.error = None, error
+
+    def _acknowledge(self, jobs: Sequence[Job[Any]]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[Job[Any]]] = {}
+        for job in jobs:
+            if job.loop is not None:
+                by_loop.setdefault(job.loop, []).append(job)
+        for loop, told in by_loop.items():
+            try:
+                loop.call_soon_threadsafe(self._tell, told)
+            except RuntimeError:  # the loop was closed while we wrote
+                self._take_back(told)
+
+    def _tell(self, jobs: Sequence[Job[Any]]) -> None:
+        abandoned = []
+        for job in jobs:
+            future = job.future
+            if future is None or future.done():
+                abandoned.append(job)
+            elif job.error is not None:
+                future.set_exception(job.error)
+            else:
+                future.set_result(job.result)
+        self._take_back(abandoned)
+
+    def _take_back(self, jobs: Sequence[Job[Any]]) -> None:
+        for job in jobs:
+            if job.undo is None or job.error is not None:
+                continue
+            operation = job.undo(job.result)
+            if operation is not None:
+                with contextlib.suppress(StoreUnavailable):  # closed: leases will tell
+                    self._put(Job(operation=operation))
+
+    def _look_around(self) -> None:
+        if self._due_ms and min(self._due_ms) <= (now := self._clock.monotonic_ms()):
+            self._due_ms = [due for due in self._due_ms if due > now]
+            self._signals.happen([READY])
+        if self._access.single:
+            return
+        version = self._version()
+        if version != self._data_version:
+            self._data_version = version
+            self._signals.happen_all()
+        if self._dirty and self._idle_s >= _IDLE_S:
+            self._checkpoint()
+
+    def _checkpoint(self) -> None:
+        self._dirty = False
+        self._connection.set_busy_timeout(0)  # readers go first
+        try:
+            self._connection.pragma("wal_checkpoint(TRUNCATE)")
+        finally:
+            self._connection.set_busy_timeout(self._access.busy_timeout_ms)
+
+    def _version(self) -> int:
+        for (version,) in self._connection.execute("PRAGMA data_version"):
+            return int(version)
+        return 0
+
+
+class _Torn(Exception):
+    """An operation failed in the middle: the transaction cannot be kept."""
+
+    def __init__(self, cause: BaseException) -> None:
+        super().__init__(str(cause))
+        self.cause = cause
