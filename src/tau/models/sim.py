@@ -15,7 +15,7 @@ from tau.domain.spend import Usage
 from tau.errors import InputError, ModelTimeout, Overloaded, RateLimited, RequestRejected
 from tau.ports.model import ModelContext
 from tau.sim.calls import CallKind
-from tau.sim.simulator import Reply, Simulator
+from tau.sim.simulator import Drawing, Reply, Simulator
 
 WORLDS = ("rules",)
 
@@ -90,11 +90,11 @@ class SimulatedModel:
             raise RequestRejected("a request needs at least one message", status=400)
         if request.params.get("n") not in {None, 1}:
             raise RequestRejected("the simulated model gives one answer a call", status=400)
-        draw = self._simulator.number(request.messages, _integer(request.params, "seed"))
+        drawing = self._simulator.number(request.messages, _integer(request.params, "seed"))
         await self._take_time(request.timeout_s)
-        self._mishap(draw)
-        reply = self._simulator.answer(request.messages, draw)
-        return Answer(completion=self._completion(request, reply), kind=reply.kind)
+        self._mishap(drawing)
+        reply = self._simulator.answer(request.messages, drawing)
+        return Answer(completion=self._completion(request, reply, drawing), kind=reply.kind)
 
     async def _take_time(self, timeout_s: float | None) -> None:
         latency_s = self._settings.latency_ms / 1000
@@ -104,21 +104,22 @@ class SimulatedModel:
         if latency_s:
             await asyncio.sleep(latency_s)
 
-    def _mishap(self, draw: str) -> None:
-        if self._simulator.happens("overloaded", self._settings.error_rate, draw):
+    def _mishap(self, drawing: Drawing) -> None:
+        if self._simulator.happens("overloaded", self._settings.error_rate, drawing):
             raise Overloaded("the simulated model is overloaded", status=503)
-        if self._simulator.happens("rate limit", self._settings.rate_limit_rate, draw):
+        if self._simulator.happens("rate limit", self._settings.rate_limit_rate, drawing):
             raise RateLimited("too many requests, simulated", status=429, retry_after_s=0.05)
 
-    def _completion(self, request: ModelRequest, reply: Reply) -> Completion:
+    def _completion(self, request: ModelRequest, reply: Reply, drawing: Drawing) -> Completion:
         text, finish_reason = _bounded(reply.text, request.params)
+        digest, _, number = drawing.arrival.partition(":")
         return Completion(
             text=text,
             finish_reason=finish_reason,
             model=self._ref.partition("/")[2],
             usage=Usage(input_tokens=prompt_tokens(request.messages), output_tokens=tokens(text)),
             cost_nano_usd=0,
-            response_id=f"sim-{reply.draw.partition(':')[0][:24]}-{reply.draw.partition(':')[2]}",
+            response_id=f"sim-{digest[:24]}-{number}",
         )
 
 

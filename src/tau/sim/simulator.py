@@ -18,11 +18,21 @@ from tau.sim.world import world
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What was said, to which kind of call; `draw` names the drawing it came from."""
+    """What was said, to which kind of call."""
 
     text: str
     kind: CallKind
-    draw: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """The names under which chance is drawn for one request.
+
+    `arrival` is unique; `answer` is shared by requests that must be answered alike.
+    """
+
+    arrival: str
+    answer: str
 
 
 class Simulator:
@@ -40,25 +50,24 @@ class Simulator:
         self.constants = WORLD_CONSTANTS.with_noise(noise)
         self._repetitions: Counter[bytes] = Counter()
 
-    def number(self, messages: Sequence[Message], request_seed: int | None = None) -> str:
-        """The name of the next drawing for this request; counts it."""
+    def number(self, messages: Sequence[Message], request_seed: int | None = None) -> Drawing:
+        """Count this request and name what is drawn for it."""
         key = canonical([[m.role, m.content] for m in messages])
         digest = hashlib.sha256(key).digest()
-        if request_seed is not None:
-            return f"{digest.hex()}:seed:{request_seed}"
         self._repetitions[digest] += 1
-        return f"{digest.hex()}:{self._repetitions[digest] - 1}"
+        arrival = f"{digest.hex()}:{self._repetitions[digest] - 1}"
+        seeded = f"{digest.hex()}:seed-{request_seed}"
+        return Drawing(arrival=arrival, answer=arrival if request_seed is None else seeded)
 
-    def happens(self, purpose: str, probability: float, draw: str) -> bool:
-        """Whether a mishap of this probability befalls the drawing."""
-        return uniform(self.seed, purpose, draw) < probability
+    def happens(self, purpose: str, probability: float, drawing: Drawing) -> bool:
+        """Whether a mishap of this probability befalls the request; a repetition may be spared."""
+        return uniform(self.seed, purpose, drawing.arrival) < probability
 
-    def answer(self, messages: Sequence[Message], draw: str) -> Reply:
+    def answer(self, messages: Sequence[Message], drawing: Drawing) -> Reply:
         """The answer of one drawing; the same arguments give the same answer."""
         call = understand(messages, self.constants)
-        return Reply(
-            text=_laid_out(call, self._say(call, messages, draw)), kind=call.kind, draw=draw
-        )
+        text = self._say(call, messages, drawing.answer)
+        return Reply(text=_laid_out(call, text), kind=call.kind)
 
     def _say(self, call: Call, messages: Sequence[Message], draw: str) -> str:
         if call.case is not None:
