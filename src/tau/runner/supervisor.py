@@ -1,7 +1,7 @@
 """The workers of one process: started, watched, drained, stopped."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Self
 
@@ -95,8 +95,14 @@ class Supervisor:
         )
         self._workers: dict[int, Worker] = {}
         self._keepers: list[asyncio.Task[None]] = []
+        self._companions: dict[WorkerId, Callable[[str], None]] = {}
         self._draining = asyncio.Event()
         self._stopped = False
+
+    def accompany(self, worker: WorkerId, on_lost: Callable[[str], None]) -> None:
+        """Beat for a registered loop of this process that claims nothing, such as a trainer."""
+        self._companions[worker] = on_lost
+        self._heartbeat.add(worker)
 
     async def start(self) -> None:
         """Reap what dead processes of this host left, then start the workers."""
@@ -212,6 +218,8 @@ class Supervisor:
             return
 
     def _lost(self, worker: WorkerId, reason: str) -> None:
+        if worker in self._companions:
+            self._companions[worker](reason)
         for mine in self._workers.values():
             if mine.id == worker:
                 mine.abandon(reason)

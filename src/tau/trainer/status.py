@@ -13,24 +13,22 @@ from tau.files.atomic import atomic_write
 from tau.ports.clock import Clock
 from tau.trainer.progress import Progress, SplitScore
 
-NAME = "status.json"
-
 
 class StatusFile:
-    """Writes the same status into every folder that shows it.
+    """Writes the same status into every file that shows it.
 
     `store_path` is as given by the user; `process` is who drives the run.
     """
 
     def __init__(
         self,
-        folders: Sequence[Path],
+        files: Sequence[Path],
         *,
         store_path: str,
         process: ProcessIdentity,
         clock: Clock,
     ) -> None:
-        self._folders = tuple(dict.fromkeys(folder.absolute() for folder in folders))
+        self._files = tuple(files)
         self._store_path = store_path
         self._process = process
         self._clock = clock
@@ -40,15 +38,15 @@ class StatusFile:
         """Write where something changed since the last time; True if so. Blocks on the disk.
 
         Raises:
-            FileError: a folder cannot be written; the others may have been.
+            FileError: one cannot be written; the others may have been.
         """
         status = self._status(progress)
         if status == self._last:
             return False
         stamped = {"schema_version": 1, "updated_unix_ms": self._clock.unix_ms(), **status}
         data = orjson.dumps(stamped, option=orjson.OPT_INDENT_2) + b"\n"
-        for folder in self._folders:
-            atomic_write(folder / NAME, data)
+        for file in self._files:
+            atomic_write(file, data)
         self._last = status
         return True
 

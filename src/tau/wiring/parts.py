@@ -1,0 +1,103 @@
+"""From a validated configuration to the objects that do the work."""
+
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import cast
+
+from tau import plugins
+from tau.config.settings import GraderChoice, RunConfig
+from tau.domain.json import Json, content_hash
+from tau.domain.reward import EXACT_MATCH
+from tau.ports.algorithm import Algorithm, Problem
+from tau.ports.executor import Executor, ExecutorContext
+from tau.ports.grader import Grader, GraderContext
+from tau.ports.model import Model
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """What executes and grades rollouts."""
+
+    model: Model | None
+    executor: Executor
+    graders: tuple[Grader, ...]
+
+    @property
+    def calls_per_attempt(self) -> int:
+        """The most model calls one attempt makes."""
+        return self.executor.calls_per_attempt + sum(one.calls_per_attempt for one in self.graders)
+
+
+def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
+    """Build them inside the running event loop; `closing` releases them, last built first."""
+    model = _model(config)
+    if model is not None:
+        closing.push_async_callback(model.aclose)
+    executor = _executor(config, model)
+    closing.push_async_callback(executor.aclose)
+    graders = tuple(_grader(config, choice, model, closing) for choice in config.graders)
+    return Parts(model=model, executor=executor, graders=graders)
+
+
+def build_algorithm(config: RunConfig) -> Algorithm:
+    """Build it, complete; the same configuration gives the same algorithm."""
+    problem = Problem(
+        seed_resources=config.resources,
+        examples=config.examples,
+        budget=config.budget,
+        seed=config.seed,
+        graders=content_hash([_described(choice) for choice in config.graders]),
+        model=content_hash([config.model_ref, dict(config.params)]),
+    )
+    plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
+    return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
+
+
+def _model(config: RunConfig) -> Model | None:
+    choice = config.model
+    if choice is None:
+        return None
+    plugin = plugins.load(plugins.MODELS, choice.provider)
+    # Graders may call the model while the next rollout of the same slot is already waiting.
+    context = choice.context(config.environ, max_connections=2 * config.concurrency)
+    return cast(Model, plugin.build(choice.settings, context))
+
+
+def _executor(config: RunConfig, model: Model | None) -> Executor:
+    plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
+    context = ExecutorContext(
+        model=model,
+        params=config.params,
+        base_dir=config.base_dir,
+        concurrency=config.concurrency,
+        environ=config.child_environ,
+    )
+    return cast(Executor, plugin.build(config.executor.settings, context))
+
+
+def _grader(
+    config: RunConfig, choice: GraderChoice, model: Model | None, closing: AsyncExitStack
+) -> Grader:
+    children = [_grader(config, child, model, closing) for child in choice.children]
+    plugin = plugins.load(plugins.GRADERS, choice.type)
+    context = GraderContext(
+        name=choice.name,
+        children=children,
+        model=model,
+        base_dir=config.base_dir,
+        concurrency=config.concurrency,
+        environ=config.child_environ,
+    )
+    grader = cast(Grader, plugin.build(choice.settings, context))
+    closing.push_async_callback(grader.aclose)
+    return grader
+
+
+def _described(choice: GraderChoice) -> Json:
+    return [choice.name, choice.type, dict(choice.options), [*map(_described, choice.children)]]
+
+
+def default_grader() -> Grader:
+    """What grades rows with a string `expected` where no grader is configured."""
+    plugin = plugins.load(plugins.GRADERS, EXACT_MATCH)
+    return cast(Grader, plugin.build(plugin.Settings(), GraderContext(name=EXACT_MATCH)))

@@ -1,0 +1,350 @@
+"""One start of a run, from a validated configuration to its report."""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Protocol, Self
+
+from tau.config.paths import status_files
+from tau.config.settings import RunConfig
+from tau.domain.ids import WorkerId
+from tau.domain.resources import Resources
+from tau.domain.rollout import Output, RolloutKind
+from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.spend import Usage
+from tau.domain.worker import WorkerRole
+from tau.errors import LeaseLost, RunStopped, StoreError, TauError, TrainerTimeout
+from tau.ports.algorithm import Algorithm, Recommendation
+from tau.ports.clock import SystemClock
+from tau.ports.processes import SystemProcesses
+from tau.ports.store import Store
+from tau.runner.execution import Evaluation
+from tau.runner.health import RunnerState
+from tau.runner.settings import RunnerSettings
+from tau.runner.supervisor import Job, Supervisor
+from tau.scoring.detectors import unsafe_codes
+from tau.trainer.loop import Fit, Trainer, TrainerSettings
+from tau.trainer.monitor import Monitor
+from tau.trainer.patience import TimeLimits
+from tau.trainer.progress import Progress
+from tau.trainer.report import RunReport
+from tau.trainer.status import StatusFile
+from tau.trainer.stop import StopRequest
+from tau.wiring.parts import Parts, build_algorithm, build_parts, default_grader
+from tau.wiring.reserve import Reservation
+from tau.wiring.runs import choose_run
+from tau.wiring.stores import open_store
+
+_CLOCK = SystemClock()
+_PROCESSES = SystemProcesses()
+
+_ENDINGS = {
+    StopReason.FINISHED: RunStatus.COMPLETED,
+    StopReason.SIGNAL: RunStatus.PAUSED,
+    StopReason.BUDGET: RunStatus.FAILED,
+    StopReason.TIME_LIMIT: RunStatus.FAILED,
+    StopReason.ERROR: RunStatus.FAILED,
+}
+"""What a run becomes; a stop by an operator has already set it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionRequest:
+    """What to run and where.
+
+    `store` is as the user gave it. `state_dir` gets `status.json` too, besides the store's folder.
+    `run_id` names the run to continue; without it, the newest unfinished one of the same
+    configuration is continued, or a new one begun.
+    """
+
+    config: RunConfig
+    store: str
+    state_dir: Path | None = None
+    run_id: str | None = None
+
+
+class Observer(Protocol):
+    """Who watches a session; called on the event loop, must not block."""
+
+    def started(self, run: Run, *, resumed: bool, total: int | None) -> None:
+        """The run is about to begin or go on; `total` rollouts, where that is known."""
+        ...
+
+    def progress(self, progress: Progress) -> None:
+        """About once a second, and once at the end."""
+        ...
+
+    def notice(self, text: str) -> None:
+        """One line for people."""
+        ...
+
+
+async def run_session(
+    request: SessionRequest, *, observer: Observer, stop: StopRequest
+) -> RunReport:
+    """Drive a run until it is finished or stopped, and report.
+
+    A stop by a signal, an operator or the budget is a report like any other, with
+    `resumable` set.
+
+    Raises:
+        InputError: the request cannot be carried out; nothing was changed.
+        StoreError: the store cannot be used.
+        RunError: the run failed; it stands as failed in the store and can be started again.
+    """
+    config = request.config
+    algorithm = build_algorithm(config)
+    async with AsyncExitStack() as closing:
+        parts = build_parts(config, closing)
+        store = await closing.enter_async_context(await open_store(request.store))
+        session = await _Session.begin(request, store, parts, algorithm, observer, stop)
+        return await session.drive()
+
+
+class _Session:
+    """One adopted run with everything that works on it."""
+
+    def __init__(
+        self,
+        request: SessionRequest,
+        *,
+        run: Run,
+        resumed: bool,
+        store: Store,
+        parts: Parts,
+        trainer: WorkerId,
+        algorithm: Algorithm,
+        observer: Observer,
+        stop: StopRequest,
+    ) -> None:
+        self._request = request
+        self._config = request.config
+        self._run = run
+        self._store = store
+        self._parts = parts
+        self._worker = trainer
+        self._algorithm = algorithm
+        self._observer = observer
+        self._stop = stop
+        self._trouble: str | None = None
+        self._lost: str | None = None
+        self._resumed = resumed
+        self._supervisor = _supervisor(self._config, store, parts, run)
+        self._supervisor.accompany(trainer, self._lease_lost)
+        self._monitor = Monitor(
+            store=store,
+            run=run.id,
+            trainer=trainer,
+            clock=_CLOCK,
+            status=StatusFile(
+                status_files(request.store, request.state_dir),
+                store_path=request.store,
+                process=_PROCESSES.this(),
+                clock=_CLOCK,
+            ),
+            observe=observer.progress,
+            notice=observer.notice,
+            waiting_for=self._waiting_for,
+            limit_now=self._limit_now,
+            resumed=resumed,
+        )
+
+    @classmethod
+    async def begin(
+        cls,
+        request: SessionRequest,
+        store: Store,
+        parts: Parts,
+        algorithm: Algorithm,
+        observer: Observer,
+        stop: StopRequest,
+    ) -> Self:
+        """Register as a trainer and adopt the run to drive."""
+        config = request.config
+        trainer = await store.work.register(
+            name="trainer",
+            role=WorkerRole.TRAINER,
+            process=_PROCESSES.this(),
+            lease_ms=_runner_settings(config).lease_ms,
+        )
+        run, resumed = await choose_run(store, config, _CLOCK, run_id=request.run_id)
+        run = await store.runs.adopt(
+            run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
+        )
+        return cls(
+            request,
+            run=run,
+            resumed=resumed,
+            store=store,
+            parts=parts,
+            trainer=trainer.id,
+            algorithm=algorithm,
+            observer=observer,
+            stop=stop,
+        )
+
+    async def drive(self) -> RunReport:
+        """Run it to its end; however that comes, the store and `status.json` say so."""
+        total = len(self._algorithm.ask())
+        self._observer.started(self._run, resumed=self._resumed, total=total or None)
+        try:
+            async with self._supervisor:
+                watching = asyncio.create_task(self._monitor.watch(), name="monitor")
+                try:
+                    fit = await self._trainer().fit(self._run, self._algorithm)
+                    await self._close(_ENDINGS[fit.stop_reason], fit.stop_reason, fit.detail)
+                except RunStopped:
+                    fit = await self._stopped()
+                finally:
+                    watching.cancel()
+                    await asyncio.wait((watching,))
+        except LeaseLost:
+            raise
+        except TrainerTimeout as error:
+            await self._fail(StopReason.NO_PROGRESS, error)
+            raise
+        except TauError as error:
+            await self._fail(StopReason.ERROR, error)
+            raise
+        progress = await self._monitor.look(final=True)
+        await self._store.work.retire([self._worker])
+        return await self._report(fit.recommendation, progress)
+
+    def _trainer(self) -> Trainer:
+        config = self._config
+        limits = TimeLimits(
+            run_s=config.completion_timeout_s,
+            attempt_s=_runner_settings(config).time_limit_s,
+        )
+        price = self._parts.model.price if self._parts.model else _free
+        return Trainer(
+            store=self._store,
+            clock=_CLOCK,
+            worker=self._worker,
+            settings=TrainerSettings(
+                poll_interval_s=config.completion_poll_interval_ms / 1000, limits=limits
+            ),
+            estimate=Reservation(config, calls=self._parts.calls_per_attempt, price=price),
+            stop=self._stop,
+            on_trouble=self._note_trouble,
+        )
+
+    async def _stopped(self) -> Fit:
+        """Let what is in flight finish, unless asked not to wait, and leave the rest queued."""
+        reason = self._stop.reason or StopReason.ERROR
+        draining = asyncio.ensure_future(self._supervisor.drain())
+        hurrying = asyncio.ensure_future(self._stop.wait_now())
+        await asyncio.wait((draining, hurrying), return_when=asyncio.FIRST_COMPLETED)
+        await self._supervisor.stop()
+        for task in (draining, hurrying):
+            task.cancel()
+        await asyncio.wait((draining, hurrying))
+        if self._lost is not None:
+            raise LeaseLost("this process no longer drives the run", why=self._lost)
+        if reason is not StopReason.OPERATOR:
+            await self._close(_ENDINGS[reason], reason, self._stop.detail or None)
+        return Fit(recommendation=self._algorithm.best(), stop_reason=reason)
+
+    async def _close(self, status: RunStatus, reason: StopReason, detail: str | None) -> None:
+        await self._monitor.book()
+        await self._store.runs.set_status(
+            self._run.id, status, trainer=self._worker, reason=reason, detail=detail
+        )
+
+    async def _fail(self, reason: StopReason, error: TauError) -> None:
+        """Say in the store and the file that the run failed, as far as they can be written."""
+        with contextlib.suppress(StoreError):
+            await self._close(RunStatus.FAILED, reason, str(error))
+            await self._monitor.look(final=True)
+            await self._store.work.retire([self._worker])
+
+    async def _report(self, best: Recommendation, progress: Progress) -> RunReport:
+        run = progress.run
+        versions = await self._store.insights.versions(limit=20)
+        version = next((one.id for one in versions if one.run_id == run.id), None)
+        return RunReport(
+            run_id=run.id,
+            model_ref=run.model_ref,
+            store_path=self._request.store,
+            status=run.status,
+            stop_reason=run.stop_reason or StopReason.FINISHED,
+            stop_detail=run.stop_detail,
+            resumable=run.status in (RunStatus.PAUSED, RunStatus.FAILED),
+            resumed=self._resumed,
+            counts=progress.counts,
+            splits=progress.splits,
+            best_hash=best.resources.hash,
+            best_version=version,
+            decision=None,
+            spent=run.spent,
+            cost_usd=self._cost_usd(run),
+            failures=progress.failures,
+            duration_s=progress.elapsed_s,
+            active_s=run.active_s,
+            caveats=best.caveats,
+        )
+
+    def _cost_usd(self, run: Run) -> float | None:
+        """Dollars, None where calls were made at a price nobody knows."""
+        model = self._parts.model
+        unknown = model is not None and model.price(Usage(input_tokens=1)) is None
+        return (
+            None
+            if unknown and run.spent.calls and not run.spent.cost_nano_usd
+            else run.spent.cost_usd
+        )
+
+    def _waiting_for(self) -> str | None:
+        """What keeps the run from going on at full speed; halts it where nothing else would."""
+        health = self._supervisor.health()
+        if health.state is RunnerState.HALTED:
+            self._stop.set(StopReason.ERROR, health.reason or "")
+        return self._trouble or health.reason
+
+    def _limit_now(self) -> int | None:
+        paces = self._supervisor.paces().values()
+        return min((pace.limit for pace in paces), default=None)
+
+    def _note_trouble(self, trouble: str | None) -> None:
+        self._trouble = trouble
+
+    def _lease_lost(self, reason: str) -> None:
+        self._lost = reason
+        self._stop.set(StopReason.ERROR, reason)
+
+
+def _supervisor(config: RunConfig, store: Store, parts: Parts, run: Run) -> Supervisor:
+    job = Job(
+        performers={RolloutKind.EVALUATE: Evaluation(parts.executor)},
+        graders=parts.graders,
+        default_grader=default_grader(),
+        safety=config.safety,
+        detectors=(_unsafe_codes,),
+        retry=config.retries,
+    )
+    settings = _runner_settings(config)
+    return Supervisor(store, job, settings, run_id=run.id, clock=_CLOCK, processes=_PROCESSES)
+
+
+def _runner_settings(config: RunConfig) -> RunnerSettings:
+    settings = RunnerSettings(
+        worker_count=config.worker_count,
+        worker_concurrency=config.worker_concurrency,
+        poll_interval_ms=config.poll_interval_ms,
+        heartbeat_interval_ms=config.heartbeat_interval_ms,
+        fail_fast=config.fail_fast,
+    )
+    limit_s = config.rollout_time_limit_s
+    return settings if limit_s is None else replace(settings, time_limit_s=limit_s)
+
+
+def _unsafe_codes(output: Output, resources: Resources) -> Sequence[str]:
+    return unsafe_codes(output.text, resources.text("system_prompt"))
+
+
+def _free(_usage: Usage) -> int | None:
+    """Without a model there is nothing to pay."""
+    return 0
