@@ -1,6 +1,6 @@
 """A client for everything that speaks the OpenAI chat-completions protocol."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -69,8 +69,7 @@ class OpenAICompatible:
         self._clock = clock
         self._session: aiohttp.ClientSession | None = None
         self._closed = False
-        if self._row.prices:  # reading the price list takes a moment: not in the first call
-            prices.cost_nano_usd(self._row.prices, (context.name,), Usage(), clock.unix_ms())
+        self._price(Usage(), (self._name,))  # reads the price list now, not in the first call
 
     def __repr__(self) -> str:
         return f"OpenAICompatible({self._ref!r})"
@@ -82,6 +81,9 @@ class OpenAICompatible:
     @property
     def provider(self) -> str:
         return self._row.otel_name
+
+    def price(self, usage: Usage) -> int | None:
+        return self._price(usage, (self._name,))
 
     async def complete(self, request: ModelRequest) -> Completion:
         try:
@@ -209,14 +211,19 @@ class OpenAICompatible:
         )
 
     def _cost(self, answer: wire.Answer) -> int | None:
-        if self._row.local:
-            return 0
         if self._row.reports_cost and answer.cost_usd is not None:
             return round(answer.cost_usd * NANO)
-        if answer.usage is None or self._row.prices is None:
+        if answer.usage is None:
+            return 0 if self._row.local else None
+        return self._price(answer.usage, (answer.model, self._name))
+
+    def _price(self, usage: Usage, names: Sequence[str | None]) -> int | None:
+        """The price by the first of `names` that is known."""
+        if self._row.local:
+            return 0
+        if self._row.prices is None:
             return None
-        names = (answer.model, self._name) if answer.model else (self._name,)
-        return prices.cost_nano_usd(self._row.prices, names, answer.usage, self._clock.unix_ms())
+        return prices.cost_nano_usd(self._row.prices, names, usage, self._clock.unix_ms())
 
     def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
         """An answer with a status other than success."""

@@ -1,5 +1,6 @@
 """What tokens cost, from the data bundled with genai-prices; nothing is fetched."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
@@ -40,11 +41,11 @@ class Tariff:
 
 
 def cost_nano_usd(
-    provider: str, models: tuple[str, ...], usage: Usage, now_unix_ms: int
+    provider: str, models: Sequence[str | None], usage: Usage, now_unix_ms: int
 ) -> int | None:
     """The price by the first of `models` that has one, or None. `provider` as in genai-prices."""
     for model in models:
-        known = _model(provider, model)
+        known = _model(provider, model) if model else None
         if known is not None:
             return _tariff(known, now_unix_ms).nano_usd(usage)
     return None
