@@ -14,7 +14,7 @@ from tau.domain.rollout import (
 )
 from tau.errors import NotFound
 from tau.ports.clock import Clock
-from tau.stores.sqlite import codec, contents, leases, rows
+from tau.stores.sqlite import budgets, codec, contents, leases, rows
 from tau.stores.sqlite.connection import Row, Statements
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.transaction import Transaction
@@ -112,6 +112,16 @@ class SqliteQueue:
             return number
 
         return await self._database.write(operation)
+
+    async def refused(self, run_id: RunId) -> Sequence[str]:
+        def query(statements: Statements) -> tuple[str, ...]:
+            run = statements.row("run_budget", (run_id,))
+            if run is None:
+                raise NotFound(f"there is no run '{run_id}'")
+            row = budgets.oldest_ready(statements, run["key"], self._clock.monotonic_ms())
+            return () if row is None else budgets.refusals(run, budgets.reserve(row))
+
+        return await self._database.read(query)
 
     async def next_ready_ms(self, run_id: RunId) -> int | None:
         def query(statements: Statements) -> int | None:

@@ -69,10 +69,10 @@ def counts(row: Row) -> RolloutCounts:
 
 
 def run_digest(row: Row) -> bytes:
-    """Over what never changes of a run."""
+    """Over what never changes of a run; a restart may bring other limits."""
     return codec.digest(
         row["id"], row["config_hash"], row["model_ref"], row["seed"], row["algorithm"],
-        row["config"], row["max_attempts"],
+        row["config"],
     )  # fmt: skip
 
 

@@ -6,6 +6,7 @@ from tau.domain import transitions
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.json import canonical
 from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.spend import Budget
 from tau.errors import Conflict, LeaseLost, NotFound, RunActive
 from tau.ports.clock import Clock
 from tau.stores.sqlite import leases, rows
@@ -44,7 +45,6 @@ class SqliteRuns:
 
     async def create(self, run: Run) -> Run:
         content = canonical(dict(run.config)).decode()
-        limits = run.budget
         row: dict[str, Value] = {
             "id": run.id,
             "config_hash": run.config_hash,
@@ -52,13 +52,8 @@ class SqliteRuns:
             "seed": str(run.seed),
             "algorithm": run.algorithm,
             "config": content,
-            "limit_rollouts": limits.rollouts,
-            "limit_calls": limits.calls,
-            "limit_tokens": limits.tokens,
-            "limit_cost": limits.cost_nano_usd,
-            "limit_seconds": limits.seconds,
-            "max_attempts": run.max_attempts,
             "now": self._clock.unix_ms(),
+            **_limits(run.budget, run.max_attempts),
         }
         row["digest"] = rows.run_digest(row)
 
@@ -82,9 +77,12 @@ class SqliteRuns:
             ]
         )
 
-    async def adopt(self, run_id: RunId, trainer: WorkerId) -> Run:
+    async def adopt(
+        self, run_id: RunId, trainer: WorkerId, *, budget: Budget, max_attempts: int
+    ) -> Run:
+        limits = _limits(budget, max_attempts)
         return await self._database.write(
-            lambda transaction: self._adopt(transaction, run_id, trainer)
+            lambda transaction: self._adopt(transaction, run_id, trainer, limits)
         )
 
     async def set_status(
@@ -95,7 +93,6 @@ class SqliteRuns:
         trainer: WorkerId | None = None,
         reason: StopReason | None = None,
         detail: str | None = None,
-        active_s: float = 0.0,
     ) -> Run:
         def operation(transaction: Transaction) -> Run:
             row = run_row(transaction, run_id)
@@ -109,7 +106,6 @@ class SqliteRuns:
                 "status": status,
                 "reason": reason,
                 "detail": detail,
-                "active_s": active_s,
                 "now": self._clock.unix_ms(),
             }
             transaction.run("update_run_status", change)
@@ -120,7 +116,21 @@ class SqliteRuns:
 
         return await self._database.write(operation)
 
-    def _adopt(self, transaction: Transaction, run_id: RunId, trainer: WorkerId) -> Run:
+    async def book_time(self, run_id: RunId, *, trainer: WorkerId, active_s: float) -> None:
+        def operation(transaction: Transaction) -> None:
+            row = run_row(transaction, run_id)
+            driver_key(transaction, row, trainer)
+            transaction.run("add_run_time", (row["key"], active_s, self._clock.unix_ms()))
+
+        await self._database.write(operation)
+
+    def _adopt(
+        self,
+        transaction: Transaction,
+        run_id: RunId,
+        trainer: WorkerId,
+        limits: dict[str, Value],
+    ) -> Run:
         row = run_row(transaction, run_id)
         key = rows.worker_key(trainer)
         if key is None or transaction.value("worker_state", (key,)) != "live":
@@ -133,7 +143,8 @@ class SqliteRuns:
         for worker in transaction.rows("live_workers"):
             if worker["key"] != key and self._liveness.gone(worker):
                 leases.give_up_worker(transaction, worker["key"], "lost", leases.gone(), now)
-        transaction.run("update_run_driver", {"key": row["key"], "trainer": key, "now": now})
+        driver: dict[str, Value] = {"key": row["key"], "trainer": key, "now": now}
+        transaction.run("update_run_driver", driver | limits)
         transaction.claimable = True
         transaction.settled.add(run_id)
         transaction.flush()
@@ -150,3 +161,14 @@ class SqliteRuns:
             where=f"process {driver['pid']} on {driver['host']}",
             fix="let it finish, stop it, or join it as a worker",
         )
+
+
+def _limits(budget: Budget, max_attempts: int) -> dict[str, Value]:
+    return {
+        "limit_rollouts": budget.rollouts,
+        "limit_calls": budget.calls,
+        "limit_tokens": budget.tokens,
+        "limit_cost": budget.cost_nano_usd,
+        "limit_seconds": budget.seconds,
+        "max_attempts": max_attempts,
+    }

@@ -2,17 +2,17 @@
 
 import asyncio
 import heapq
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from tau.domain.ids import AttemptId, ResourcesHash, RunId, WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import Claim, Outcome
 from tau.domain.span import Span
-from tau.domain.spend import Budget, Spend
+from tau.domain.spend import Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.errors import LeaseLost, NotFound
 from tau.ports.clock import Clock
-from tau.stores.sqlite import codec, leases, outcomes, rows
+from tau.stores.sqlite import budgets, codec, leases, outcomes, rows
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.liveness import Liveness
@@ -167,7 +167,7 @@ class SqliteWork:
         }
         now_ms = self._clock.monotonic_ms()
         ready = [self._ready(transaction, run, limit, now_ms) for run in runs.values()]
-        chosen = _within_budgets(heapq.merge(*ready, key=_by_key), runs, limit)
+        chosen = budgets.affordable(heapq.merge(*ready, key=_by_key), runs, limit)
         if chosen:
             unix_ms = self._clock.unix_ms()
             keys = codec.text([row["key"] for row, _ in chosen])
@@ -225,63 +225,11 @@ class SqliteWork:
         for run in statements.rows("running_runs"):
             if None not in wanted and run["id"] not in wanted:
                 continue
-            row = statements.row("first_ready", (run["key"],))
-            if row is not None and _covers(run, _reserve(row)):
-                return True
-            due = statements.value("next_delayed", (run["key"],))
-            if due is not None and due <= now_ms:
+            row = budgets.oldest_ready(statements, run["key"], now_ms)
+            if row is not None and not budgets.refusals(run, budgets.reserve(row)):
                 return True
         return False
 
 
 def _by_key(row: Row) -> int:
     return int(row["key"])
-
-
-def _reserve(row: Row) -> Spend:
-    """What an attempt at a ready rollout sets aside; its rollout only the first time."""
-    reserve = rows.spend(row, "reserve")
-    return reserve - Spend(rollouts=reserve.rollouts) if row["charged"] else reserve
-
-
-def _covers(run: Row, reserve: Spend) -> bool:
-    limits = Budget(
-        rollouts=run["limit_rollouts"],
-        calls=run["limit_calls"],
-        tokens=run["limit_tokens"],
-        cost_nano_usd=run["limit_cost"],
-    )
-    used = Spend(
-        rollouts=run["rollouts"],
-        calls=run["calls"],
-        tokens=run["tokens"],
-        cost_nano_usd=run["cost"],
-    )
-    return not limits.refuses(used + reserve)
-
-
-def _within_budgets(
-    ready: Iterable[Row], runs: dict[int, Row], limit: int
-) -> list[tuple[Row, Spend]]:
-    """The oldest that their runs can pay for, each with what it reserves.
-
-    A run that cannot pay for one of its rollouts gives none of the later ones either.
-    """
-    chosen: list[tuple[Row, Spend]] = []
-    blocked = set()
-    for row in ready:
-        if len(chosen) == limit:
-            break
-        run = runs[row["run"]]
-        reserve = _reserve(row)
-        if row["run"] in blocked:
-            continue
-        if not _covers(run, reserve):
-            blocked.add(row["run"])
-            continue
-        run["rollouts"] += reserve.rollouts
-        run["calls"] += reserve.calls
-        run["tokens"] += reserve.tokens
-        run["cost"] += reserve.cost_nano_usd
-        chosen.append((row, reserve))
-    return chosen

@@ -98,9 +98,28 @@ DELETE FROM result WHERE rollout IN (SELECT value FROM json_each(?1));
 SELECT min(ready_ms) FROM rollout WHERE run = ?1 AND status = 'requeuing' AND ready_ms > 0;
 
 -- name: first_ready
--- Whether anything of a run is ready.
+-- The oldest ready rollout of a run.
 SELECT key, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, charged
 FROM rollout
 WHERE run = ?1 AND status IN ('queuing', 'requeuing') AND ready_ms = 0
 ORDER BY key
 LIMIT 1;
+
+-- name: first_due
+-- The oldest of a run's retries whose time has come and that no claim has noticed yet.
+SELECT key, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, charged
+FROM rollout
+WHERE run = ?1 AND status = 'requeuing' AND ready_ms > 0 AND ready_ms <= ?2
+ORDER BY key
+LIMIT 1;
+
+-- name: run_budget
+-- The limits of a run with what is spent and reserved of them.
+SELECT
+  run.key, run.limit_rollouts, run.limit_calls, run.limit_tokens, run.limit_cost,
+  tally.spent_rollouts + tally.reserved_rollouts AS rollouts,
+  tally.spent_calls + tally.reserved_calls AS calls,
+  tally.spent_tokens + tally.reserved_tokens AS tokens,
+  tally.spent_cost + tally.reserved_cost AS cost
+FROM run JOIN tally ON tally.run = run.key
+WHERE run.id = ?1;

@@ -38,16 +38,20 @@ LIMIT :limit OFFSET :offset;
 -- name: update_run_status
 -- A legal change of status, already checked against the table of transitions.
 UPDATE run
-SET
-  status = :status, stop_reason = :reason, stop_detail = :detail,
-  active_s = active_s + :active_s, updated_unix_ms = :now
+SET status = :status, stop_reason = :reason, stop_detail = :detail, updated_unix_ms = :now
 WHERE key = :key;
 
+-- name: add_run_time
+-- Time spent running.
+UPDATE run SET active_s = active_s + ?2, updated_unix_ms = ?3 WHERE key = ?1;
+
 -- name: update_run_driver
--- Adoption: the trainer drives the run, and it runs.
+-- Adoption: the trainer drives the run under these limits, and it runs.
 UPDATE run
 SET
   trainer = :trainer, status = 'running', stop_reason = NULL, stop_detail = NULL,
+  limit_rollouts = :limit_rollouts, limit_calls = :limit_calls, limit_tokens = :limit_tokens,
+  limit_cost = :limit_cost, limit_seconds = :limit_seconds, max_attempts = :max_attempts,
   updated_unix_ms = :now
 WHERE key = :key;
 
