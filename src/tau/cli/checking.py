@@ -4,7 +4,7 @@ import json
 import sys
 from typing import Any
 
-from tau.cli.surface import Exit
+from tau.cli.surface import Exit, warn
 from tau.cli.text import line, table
 from tau.config.environment import snapshot
 from tau.config.loading import load
@@ -29,8 +29,7 @@ def check(path: str, *, model: str | None, strict: bool, as_json: bool) -> int:
     if as_json:
         _print_json({"valid": True, **_fields(settings)})
         return Exit.OK
-    for problem in settings.warnings:
-        sys.stderr.write(f"warning: {line(str(problem))}\n")
+    warn(settings.warnings)
     sys.stdout.write("\n".join(_lines(settings)) + "\n")
     return Exit.OK
 

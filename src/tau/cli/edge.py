@@ -45,6 +45,7 @@ class Interrupts:
             self.first = number
             self._stop.set(StopReason.SIGNAL, signal.Signals(number).name)
             self._display.notice(self._finishing())
+            self._display.notice(f"to go on later: {self._resume}")
         elif not self._again:
             self._again = True
             self._stop.now()
@@ -59,10 +60,7 @@ class Interrupts:
         calls = (
             f"{figures.count(in_flight, 'rollout')} in flight" if in_flight else "what is running"
         )
-        return (
-            f"stopping: {calls} will finish and be recorded; the same signal again stops at once. "
-            f"To go on later: {self._resume}"
-        )
+        return f"stopping: {calls} will finish and be recorded; the same signal again stops at once"
 
 
 def drive(

@@ -1,5 +1,6 @@
 """The live view of a run on a terminal: one block that is redrawn, notices above it."""
 
+from collections.abc import Iterator
 from typing import TextIO
 
 from rich.console import Console, Group, RenderableType
@@ -54,7 +55,7 @@ class LiveDisplay(Display):
     def _block(self, progress: Progress) -> RenderableType:
         rows: list[RenderableType] = [self._bar(progress)]
         if any(split.mean is not None for split in progress.splits):
-            rows.append(_scores(progress.splits))
+            rows += _scores(progress.splits)
         rows.append(_flat(_activity(progress), style="dim"))
         spending = figures.spending(progress.run.spent, progress.run.budget)
         if spending:
@@ -68,30 +69,35 @@ class LiveDisplay(Display):
     def _bar(self, progress: Progress) -> RenderableType:
         counts = progress.counts
         done = counts.settled / counts.total if counts.total else 0.0
-        width = max(8, min(_BAR_WIDTH, self._console.width - 44))
+        figure = f"{done:4.0%}  {counts.settled:,}/{counts.total:,}"
+        rest = "  ".join([figures.duration(progress.elapsed_s), *speed(progress, self.pace)])
+        width = self._console.width - len(figure) - len(rest) - 4
         grid = Table.grid(padding=(0, 1))
-        for _ in range(3):
-            grid.add_column(no_wrap=True, overflow="ellipsis")
+        grid.add_column()
+        grid.add_column(no_wrap=True, overflow="ellipsis")
         grid.add_row(
-            ProgressBar(total=max(counts.total, 1), completed=counts.settled, width=width),
-            Text(f"{done:4.0%}  {counts.settled:,}/{counts.total:,}", style="bold"),
-            Text("  ".join([figures.duration(progress.elapsed_s), *speed(progress, self.pace)])),
+            ProgressBar(
+                total=max(counts.total, 1),
+                completed=counts.settled,
+                width=max(8, min(_BAR_WIDTH, width)),
+            ),
+            Text.assemble((figure, "bold"), "  ", rest),
         )
         return grid
 
 
-def _scores(splits: tuple[SplitScore, ...]) -> Table:
-    grid = Table.grid(padding=(0, 2))
-    for _ in range(3):
-        grid.add_column(no_wrap=True, overflow="ellipsis")
+def _scores(splits: tuple[SplitScore, ...]) -> Iterator[RenderableType]:
+    names = max(len(split.split) for split in splits)
+    scores = max(len(figures.interval(split)) for split in splits)
     for split in splits:
         rest = ", ".join([f"{split.scored:,} scored", *figures.missing(split)])
-        grid.add_row(
-            Text(split.split),
-            Text(figures.interval(split), style="bold green"),
-            Text(rest, style="dim"),
+        yield Text.assemble(
+            f"{split.split:{names}}  ",
+            (f"{figures.interval(split):{scores}}", "bold green" if split.scored else "dim"),
+            (f"  {rest}", "dim"),
+            no_wrap=True,
+            overflow="ellipsis",
         )
-    return grid
 
 
 def _activity(progress: Progress) -> str:

@@ -3,7 +3,6 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -13,13 +12,13 @@ from tau.cli import results
 from tau.cli.displays import Display, EventsDisplay, PlainDisplay
 from tau.cli.edge import drive
 from tau.cli.streams import interactive, reserved_stdout
-from tau.cli.surface import Exit, Surface
+from tau.cli.surface import Exit, Surface, warn
 from tau.cli.text import line
 from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.settings import RunConfig
 from tau.domain.run import RunStatus, StopReason
-from tau.errors import Problem, UsageError
+from tau.errors import UsageError
 from tau.trainer.report import RunReport
 from tau.wiring.session import SessionRequest
 
@@ -98,12 +97,6 @@ def loaded(arguments: RunArguments) -> RunConfig:
         worker_count=arguments.workers or settings.worker_count,
         worker_concurrency=arguments.concurrency or settings.worker_concurrency,
     )
-
-
-def warn(problems: Iterable[Problem]) -> None:
-    """Show warnings on standard error."""
-    for problem in problems:
-        sys.stderr.write(f"warning: {line(str(problem))}\n")
 
 
 def _display(arguments: RunArguments, output: TextIO) -> Display:

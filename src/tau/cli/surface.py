@@ -3,7 +3,7 @@
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any
@@ -109,20 +109,36 @@ def program(command: click.Command, surface: Surface, arguments: Sequence[str]) 
 
 
 def _parts(error: TauError) -> Iterator[str]:
-    problems = error.problems if isinstance(error, ConfigError) else ()
     if error.where:
         yield f"where: {line(error.where)}"
     if error.why:
         yield f"why: {line(error.why)}"
-    yield from (line(str(problem)) for problem in problems if not _said(error, problem))
+    problems = error.problems if isinstance(error, ConfigError) else ()
+    if len(problems) == 1 and problems[0].message in error.what:
+        yield from _place(problems[0])
+    else:
+        yield from map(_problem_line, problems)
     yield from _causes(error)
     if error.fix:
         yield f"fix: {line(error.fix)}"
 
 
-def _said(error: TauError, problem: Problem) -> bool:
-    """Whether a problem adds nothing to the error's own line."""
-    return str(problem) == error.what
+def _problem_line(problem: Problem) -> str:
+    """A problem as one safe line; warnings are marked."""
+    return ("warning: " if problem.warning else "") + line(str(problem))
+
+
+def warn(problems: Iterable[Problem]) -> None:
+    """Show warnings on standard error."""
+    for problem in problems:
+        click.echo(_problem_line(problem), err=True)
+
+
+def _place(problem: Problem) -> Iterator[str]:
+    """Where the only problem is, when the error's own line has said what it is."""
+    if problem.pointer or problem.line:
+        place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
+        yield f"where: {line(f'{place} {problem.pointer}'.rstrip())}"
 
 
 def _causes(error: TauError) -> Iterator[str]:

@@ -35,12 +35,15 @@ def tau_group(context: click.Context) -> int:
 for command in (
     running.run,
     running.check,
+    running.init,
     records.runs,
     records.rollouts,
     records.resources,
     upkeep.graders,
     upkeep.models,
     upkeep.doctor,
+    upkeep.sim,
+    running.schema,
     upkeep.completion,
 ):
     tau_group.add_command(command)

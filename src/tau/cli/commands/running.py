@@ -84,3 +84,28 @@ def check(*, cfg: str, model: str | None, strict: bool, as_json: bool) -> int:
     from tau.cli.checking import check as check_configuration
 
     return check_configuration(cfg, model=model, strict=strict, as_json=as_json)
+
+
+@click.command("init", short_help="Write a starter configuration to edit.")
+@click.argument("path", metavar="[PATH]", default=".", type=click.Path(file_okay=False))
+@click.option("--force", is_flag=True, help="Replace files that are there.")
+@debug_option
+def init(*, path: str, force: bool) -> int:
+    """Write a commented configuration and a small dataset into the folder PATH."""
+    from tau.cli.starting import init as write_starter
+
+    return write_starter(path, force=force)
+
+
+@click.group("schema", short_help="Show the schemas of Tau's files.")
+def schema() -> None:
+    """Show the schemas of Tau's files."""
+
+
+@schema.command("config")
+@debug_option
+def schema_config() -> int:
+    """Print the JSON Schema of a configuration."""
+    from tau.cli.starting import print_schema
+
+    return print_schema()

@@ -47,6 +47,46 @@ def models_list(*, as_json: bool) -> int:
     return list_models(as_json=as_json)
 
 
+@click.group("sim", short_help="Serve the simulated model.")
+def sim() -> None:
+    """Serve the simulated model."""
+
+
+@sim.command("serve")
+@click.option("--host", default="127.0.0.1", show_default=True, help="A loopback address.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8789, show_default=True, help="0: a free one."
+)
+@click.option("--seed", type=click.IntRange(0), default=0, help="Of chance; the world stays.")
+@click.option("--noise", type=click.FloatRange(0, 5), default=1.0, help="0: rules alone.")
+@click.option("--latency-ms", type=click.FloatRange(0), default=0.0, help="Of every call.")
+@click.option("--error-rate", type=click.FloatRange(0, 1), default=0.0, help="Of 503s.")
+@click.option("--rate-limit-rate", type=click.FloatRange(0, 1), default=0.0, help="Of 429s.")
+@debug_option
+def sim_serve(
+    *,
+    host: str,
+    port: int,
+    seed: int,
+    noise: float,
+    latency_ms: float,
+    error_rate: float,
+    rate_limit_rate: float,
+) -> int:
+    """Serve the simulated model as an OpenAI-compatible endpoint until Ctrl-C."""
+    from tau.cli.serving import serve
+    from tau.models.sim import SimulatorSettings
+
+    settings = SimulatorSettings(
+        seed=seed,
+        noise=noise,
+        latency_ms=latency_ms,
+        error_rate=error_rate,
+        rate_limit_rate=rate_limit_rate,
+    )
+    return serve(settings, host=host, port=port)
+
+
 @click.command("completion", short_help="Print a script that completes commands in your shell.")
 @click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
 @debug_option
