@@ -57,7 +57,11 @@ class Scalars:
         int, Field(gt=0, le=1000, description="Independent tries at each example.")
     ] = 1
     fail_fast: Annotated[
-        bool, Field(description="Stop the run at the first rollout that failed for good.")
+        bool,
+        Field(
+            description="Stop when several rollouts in a row fail for a cause that would fail all "
+            "others too: the key, the credit, the model's name."
+        ),
     ] = False
     strict: Annotated[bool, Field(description="Unknown fields are errors instead of warnings.")] = (
         False

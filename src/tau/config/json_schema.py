@@ -150,7 +150,7 @@ def _models(defs: Schema) -> list[Schema]:
         name_schema = {
             "type": "string",
             "pattern": f"^({'|'.join(providers)})/.+$",
-            "description": f"`provider/model` with a provider of: {', '.join(providers)}.",
+            "description": "`provider/model`.",
         }
         properties = {**common, **own["properties"], "name": name_schema}
         ways.append(_object(own, properties, ["name", *own.get("required", [])]))

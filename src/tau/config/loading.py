@@ -136,14 +136,46 @@ class _Reader:
             environ=self._environ,
             child_environ=child_environ(self._environ),
         )
+        if executor_choice.type == "chat":
+            self._look_for_prompts(splits)
         check(config, report)
         return config
 
+    def _look_for_prompts(self, splits: Mapping[Split, tuple[Example, ...]]) -> None:
+        """Warn of rows that the chat executor cannot run; the others are run all the same."""
+        for split, found in splits.items():
+            without = [
+                position
+                for position, row in enumerate(found, start=1)
+                if row.prompt is None and "messages" not in row.fields
+            ]
+            if without:
+                first = found[without[0] - 1].value
+                keys = ", ".join(f"'{key}'" for key in first) if isinstance(first, Mapping) else ""
+                self._report.warning(
+                    (self._written(split.value),),
+                    f"{len(without)} of {len(found)} rows of '{split}' have no text 'prompt', the "
+                    f"first is row {without[0]}; their rollouts will fail",
+                    fix=f"rename one of {keys} with 'map'" if keys else None,
+                )
+
+    def _written(self, split: str) -> str:
+        """The name that the file uses for the split."""
+        names = (split, *(old for old, new in _ALIASES.items() if new == split))
+        return next((name for name in names if name in self._value), split)
+
     def _examples(self) -> dict[Split, tuple[Example, ...]]:
         """The rows of every split, by the current names and the legacy ones."""
+        for alias, name in _ALIASES.items():
+            if alias in self._value and name in self._value:
+                self._report.error(
+                    (alias,),
+                    f"training config fields '{name}' and '{alias}' are the same and both given",
+                    fix=f"keep '{name}'",
+                )
         made: dict[Split, tuple[Example, ...]] = {}
         for split in Split:
-            name = self._name_of(split.value)
+            name = self._written(split.value)
             value = self._value.get(name, [])
             found = rows(value, base_dir=self._base_dir, steps=(name,), report=self._report)
             made[split] = examples(split, found)
@@ -156,19 +188,6 @@ class _Reader:
                 fix='add for example "optimize": [{"prompt": "What is 2 + 2?", "expected": "4"}]',
             )
         return made
-
-    def _name_of(self, name: str) -> str:
-        alias = next((old for old, new in _ALIASES.items() if new == name), None)
-        if alias is None or alias not in self._value:
-            return name
-        if name in self._value:
-            self._report.error(
-                (alias,),
-                f"training config fields '{name}' and '{alias}' are the same and both given",
-                fix=f"keep '{name}'",
-            )
-            return name
-        return alias
 
     def _object(self, name: str) -> Mapping[str, Json]:
         value = self._value.get(name, {})
