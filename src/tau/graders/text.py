@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
+import regex
 from annotated_types import Ge, Le, MinLen
 
 from tau.domain.dataset import Example
@@ -247,12 +248,16 @@ class Length(Deterministic[LengthSettings]):
 
 def comparable(text: str, *, form: UnicodeForm, casefold: bool) -> str:
     """`text` normalised and, if wanted, without case."""
-    if form != "none":
-        text = unicodedata.normalize(form, text)
-    if not casefold:
+    normal = _normal(text, form)
+    return _normal(normal.casefold(), form) if casefold else normal
+
+
+def _normal(text: str, form: UnicodeForm) -> str:
+    if form == "none" or text.isascii():
         return text
-    folded = text.casefold()
-    return folded if form == "none" else unicodedata.normalize(form, folded)
+    # Sorting a run of marks takes time quadratic in its length, so runs are broken as in the
+    # Stream-Safe Text Format (Unicode Standard Annex 15, section 13).
+    return unicodedata.normalize(form, _MARKS.sub("\\1\u034f", text))
 
 
 def listing(texts: Sequence[str], word: str) -> str:
@@ -263,6 +268,7 @@ def listing(texts: Sequence[str], word: str) -> str:
     return f" {word} ".join(shown)
 
 
+_MARKS = regex.compile(r"(\p{M}{30})(?=\p{M})")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 

@@ -1,0 +1,127 @@
+"""The number grader: is the number the output comes to the expected one?"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, MinLen
+
+from tau.domain.dataset import Example
+from tau.domain.reward import Reward
+from tau.domain.rollout import Output
+from tau.errors import GraderFailed
+from tau.graders.deterministic import Deterministic
+from tau.graders.excerpt import excerpt
+from tau.graders.numerals import ARITHMETIC, DecimalMark, Numeral, numerals
+from tau.graders.reference import no_reference
+
+Marker = Annotated[str, MinLen(1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NumberSettings:
+    """Which number counts and how near it must be."""
+
+    which: Literal["last", "first", "only"] = "last"
+    """Which number of the text counts; `only` wants all of its numbers to be the same."""
+    after: Marker | tuple[Marker, ...] = ()
+    """Markers such as "A:" or "####", case ignored: only the line after the last one counts."""
+    absolute: Annotated[float, Ge(0)] = 0.0
+    """The difference that is still right."""
+    relative: Annotated[float, Ge(0)] = 1e-9
+    """The same as a share of the expected number; the larger one counts."""
+    decimal: DecimalMark = "."
+    """The decimal mark; the other one separates thousands."""
+    percent: Literal["keep", "divide"] = "keep"
+    """Whether 50% stands for 50 or for 0.5."""
+
+
+class Number(Deterministic[NumberSettings]):
+    """1 if the output's number is the expected one within the tolerance, else 0.
+
+    `expected` is a number or a text holding one, which is read like an output; the marker may be
+    missing there.
+    """
+
+    Settings: ClassVar[type[Any]] = NumberSettings
+
+    def __init__(self, name: str, settings: NumberSettings) -> None:
+        super().__init__(name, settings)
+        after = (settings.after,) if isinstance(settings.after, str) else settings.after
+        self._markers = after
+        starts = (rf"(?<!\w){re.escape(m)}" if m[0].isalnum() else re.escape(m) for m in after)
+        self._marker = re.compile("|".join(starts), re.IGNORECASE) if after else None
+
+    def judge(self, example: Example, output: Output) -> Reward:
+        wanted = self._expected(example)
+        expected = f"{wanted.normalize(ARITHMETIC):f}" if abs(wanted.adjusted()) < 30 else wanted
+        part = self._answer_part(output.text)
+        if part is None:
+            marker = " or ".join(f'"{m}"' for m in self._markers)
+            return self._wrong(f"expected {expected} after {marker}, which the output lacks")
+        found = self._numerals(part)
+        if not found:
+            return self._wrong(f"expected {expected}, found no number in {excerpt(part)}")
+        chosen = self._chosen(found)
+        if chosen is None:
+            several = ", ".join(numeral.text for numeral in found[:5])
+            return self._wrong(f"expected {expected} alone, found several numbers: {several}")
+        return self._compared(chosen, wanted, f"{expected}")
+
+    def check_reference(self, example: Example) -> None:
+        self._expected(example)
+
+    def _compared(self, chosen: Numeral, wanted: Decimal, expected: str) -> Reward:
+        difference = abs(ARITHMETIC.subtract(chosen.value, wanted))
+        allowed = max(
+            Decimal(self.settings.absolute),
+            ARITHMETIC.multiply(Decimal(self.settings.relative), abs(wanted)),
+        )
+        value, distance = float(chosen.value), float(difference)
+        metrics = {"value": value, "difference": distance}
+        metrics = {k: v for k, v in metrics.items() if abs(v) < float("inf")}
+        if difference <= allowed:
+            return self.reward(1.0, passed=True, reason=f"is {expected}", metrics=metrics)
+        said = f"expected {expected}, got {excerpt(chosen.text, 60)}"
+        return self.reward(0.0, passed=False, reason=said, metrics=metrics)
+
+    def _wrong(self, reason: str) -> Reward:
+        return self.reward(0.0, passed=False, reason=reason)
+
+    def _answer_part(self, text: str) -> str | None:
+        """The line after the last marker, the next one where that is blank; None without marker."""
+        if self._marker is None:
+            return text
+        end = None
+        for match in self._marker.finditer(text):
+            end = match.end()
+        return None if end is None else text[end:].lstrip().partition("\n")[0]
+
+    def _numerals(self, text: str) -> list[Numeral]:
+        divide = self.settings.percent == "divide"
+        return list(numerals(text, decimal=self.settings.decimal, divide_percent=divide))
+
+    def _chosen(self, found: Sequence[Numeral]) -> Numeral | None:
+        if self.settings.which == "only":
+            return found[0] if all(each.value == found[0].value for each in found) else None
+        return found[-1 if self.settings.which == "last" else 0]
+
+    def _expected(self, example: Example) -> Decimal:
+        expected = example.expected
+        if isinstance(expected, int | float) and not isinstance(expected, bool):
+            return Decimal(str(expected))
+        if not isinstance(expected, str):
+            raise no_reference(expected, "a number or a text holding one")
+        part = self._answer_part(expected)
+        found = self._numerals(expected if part is None else part)
+        chosen = self._chosen(found) if found else None
+        if chosen is None:
+            several = "several different numbers" if found else "no number"
+            raise GraderFailed(
+                "the row's reference answer cannot be used",
+                why=f"'expected' holds {several}",
+                fix="give 'expected' as a number or a text holding one",
+            )
+        return chosen.value
