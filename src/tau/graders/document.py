@@ -1,7 +1,7 @@
 """The JSON document in an output, and paths into it."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, cast
 
@@ -84,8 +84,8 @@ def at(value: Json, place: Path) -> Json:
     for step in place.steps:
         if isinstance(value, Mapping) and step in value:
             value = value[step]
-        elif _is_list(value) and step.isdecimal() and len(step) < 10 and int(step) < len(value):
-            value = value[int(step)]
+        elif isinstance(value, list | tuple) and _position(step) in range(len(value)):
+            value = value[_position(step)]
         else:
             raise Absent(place.text)
     return value
@@ -99,8 +99,8 @@ def shown(value: Json, limit: int = 120) -> str:
         return f"a {type(value).__name__}"
 
 
-def _is_list(value: Json) -> bool:
-    return isinstance(value, Sequence) and not isinstance(value, str)
+def _position(step: str) -> int:
+    return int(step) if step.isascii() and step.isdigit() and len(step) < 10 else -1
 
 
 def _parsed(text: str) -> Json:

@@ -19,7 +19,7 @@ _SECRETS = {
     "secret_leak.private_key": r"-----BEGIN (?:[A-Z0-9]{2,12} ){0,3}PRIVATE KEY(?: BLOCK)?-----",
     "secret_leak.anthropic_key": r"\bsk-ant-[A-Za-z0-9]{2,12}-[\w-]{24,200}",
     "secret_leak.openrouter_key": r"\bsk-or-(?:v\d-)?[A-Za-z0-9]{32,100}",
-    "secret_leak.openai_key": r"\bsk-(?:(?:proj|svcacct|admin)-[\w-]{32,200}|[A-Za-z0-9]{32,100}\b)",
+    "secret_leak.openai_key": r"\bsk-(?:(?:proj|admin|svcacct)-[\w-]{32,}+|[A-Za-z0-9]{32,100}\b)",
     "secret_leak.aws_access_key": r"\b(?:AKIA|ASIA)[A-Z2-7]{16}\b",
     "secret_leak.github_token": r"\bgh[pousr]_[A-Za-z0-9]{36,255}\b|\bgithub_pat_\w{60,255}",
     "secret_leak.gitlab_token": r"\bglpat-[\w-]{20,64}",
