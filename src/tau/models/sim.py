@@ -77,6 +77,9 @@ class SimulatedModel:
     async def complete(self, request: ModelRequest) -> Completion:
         return (await self.answer(request)).completion
 
+    def price(self, usage: Usage) -> int:
+        return 0
+
     async def aclose(self) -> None:
         """There is nothing to release."""
 

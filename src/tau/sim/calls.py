@@ -42,7 +42,7 @@ _OUTPUT_FIELDS = re.compile(r"Your output fields are:\n(.*?)(?:\n\S*All interact
 _FIELD_ITEM = re.compile(r"^\s*\d+\.\s*`(\w+)`", re.M)
 _OBJECTIVE = re.compile(r"your objective is:\s*", re.IGNORECASE)
 _BOILERPLATE = re.compile(
-    r"Respond with the corresponding output fields.*|\[\[ ## \w+ ## \]\]|"
+    r"Respond with (?:the corresponding output fields|a JSON object).*|\[\[ ## \w+ ## \]\]|"
     r"This is an example of the task, though some input or output fields are not supplied\.",
     re.IGNORECASE | re.S,
 )
@@ -64,8 +64,8 @@ class Call:
     """A request understood.
 
     `instructions` is what the prompt says without the case and the demonstrations; `text` is
-    everything said. `output_fields` are names where the answer must be laid out as
-    `[[ ## name ## ]]` sections, in order.
+    everything said. `output_fields` are names where the answer must be laid out in named sections,
+    in order: as `[[ ## name ## ]]`, or as a JSON object with `as_json`.
     """
 
     kind: CallKind
@@ -74,6 +74,7 @@ class Call:
     instructions: str = ""
     demonstrations: tuple[Case, ...] = ()
     output_fields: tuple[str, ...] = ()
+    as_json: bool = False
 
 
 def understand(messages: Sequence[Message], constants: WorldConstants = WORLD_CONSTANTS) -> Call:
@@ -94,7 +95,7 @@ def understand(messages: Sequence[Message], constants: WorldConstants = WORLD_CO
         return _task(messages, case, fields, text, constants)
     else:
         kind = CallKind.OTHER
-    return Call(kind=kind, text=text, output_fields=fields)
+    return Call(kind=kind, text=text, output_fields=fields, as_json=_wants_json(fields, last))
 
 
 def objective(text: str) -> str:
@@ -110,6 +111,11 @@ def _output_fields(messages: Sequence[Message]) -> tuple[str, ...]:
         if declared and "[[ ##" in message.content:
             return tuple(_FIELD_ITEM.findall(declared[1]))
     return ()
+
+
+def _wants_json(fields: tuple[str, ...], last: str) -> bool:
+    """Whether named fields are to be given as one JSON object."""
+    return bool(fields) and "Respond with a JSON object" in last
 
 
 def _last_user(messages: Sequence[Message]) -> str:
@@ -151,6 +157,7 @@ def _task(
         instructions=_BOILERPLATE.sub("", said),
         demonstrations=tuple(d for d in demonstrations.values() if d.seed == case.seed),
         output_fields=fields,
+        as_json=_wants_json(fields, _last_user(messages)),
     )
 
 

@@ -15,6 +15,9 @@ from tau.sim.reflecting import reflect
 from tau.sim.smalltalk import reply
 from tau.sim.world import world
 
+_ASIDE = "It follows from the rules."
+"""What stands in fields that are asked for beside the answer, such as a reasoning."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
@@ -80,9 +83,12 @@ class Simulator:
 
 
 def _laid_out(call: Call, text: str) -> str:
-    """`text` as it is, or as the last of the named sections that were asked for."""
+    """`text` as it is, or as the last of the named fields that were asked for."""
     if not call.output_fields:
         return text
-    sections = [f"[[ ## {name} ## ]]\nIt follows from the rules." for name in call.output_fields]
-    sections[-1] = f"[[ ## {call.output_fields[-1]} ## ]]\n{text}"
+    *others, last = call.output_fields
+    fields = {**dict.fromkeys(others, _ASIDE), last: text}
+    if call.as_json:
+        return canonical(fields).decode()
+    sections = [f"[[ ## {name} ## ]]\n{value}" for name, value in fields.items()]
     return "\n\n".join([*sections, "[[ ## completed ## ]]"])
