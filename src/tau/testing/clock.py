@@ -1,7 +1,5 @@
 """Time and processes that tests move by hand."""
 
-from dataclasses import replace
-
 from tau.domain.worker import ProcessIdentity
 
 
@@ -80,4 +78,4 @@ class ManualProcesses:
     def reboot(self, boot_id: str) -> None:
         """Start the machine anew: every process is gone, and this is a new one."""
         self._boot_id = boot_id
-        self._this = replace(self.start(), boot_id=boot_id)
+        self._this = self.start()

@@ -1,6 +1,6 @@
 """Connections to one database file and the statements run on them."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -102,15 +102,17 @@ class Statements:
 
     def rows(self, name: str, bindings: Bindings = ()) -> list[Row]:
         """All rows, by column name."""
+        return list(self.each(name, bindings))
+
+    def each(self, name: str, bindings: Bindings = ()) -> Iterator[Row]:
+        """One row after the other, by column name."""
         cursor = self.connection.execute(SQL[name], bindings)
-        found = []
         names = _names.get(name)
         for values in cursor:
             if names is None:
                 names = tuple(column[0] for column in cursor.get_description())
                 _names[name] = names
-            found.append(dict(zip(names, values, strict=True)))
-        return found
+            yield dict(zip(names, values, strict=True))
 
     def row(self, name: str, bindings: Bindings = ()) -> Row | None:
         """The first row, by column name, or None."""

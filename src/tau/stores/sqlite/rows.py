@@ -231,6 +231,13 @@ def result_digest(
     return codec.digest(rollout, score, output, rewards, failed)
 
 
+def check_result(rollout: int, row: Row) -> None:
+    """StoreDamaged unless a result's digest is that of its content."""
+    made = result_digest(rollout, row["score"], row["output"], row["rewards"], row["failure"])
+    if made != row["digest"]:
+        raise codec.damaged(f"the result of rollout {rollout}")
+
+
 def output(stored: str | None) -> Output | None:
     """An output from its JSON."""
     if stored is None:
@@ -249,11 +256,7 @@ def result(row: Row, run_id: RunId) -> RolloutResult:
     """A rollout as it is told; its content is checked."""
     identity = rollout_id(run_id, row["key"])
     if row["digest"] is not None:
-        made = result_digest(
-            row["key"], row["score"], row["output"], row["rewards"], row["failure"]
-        )
-        if made != row["digest"]:
-            raise codec.damaged(f"the result of {identity}")
+        check_result(row["key"], row)
     kind = RolloutKind(row["kind"])
     evaluate = kind is RolloutKind.EVALUATE
     amounts = orjson.loads(row["spent"])

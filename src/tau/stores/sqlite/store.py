@@ -12,7 +12,6 @@ from tau.errors import StoreVersion
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.processes import Processes, SystemProcesses
 from tau.stores.sqlite import schema
-from tau.stores.sqlite.backup import back_up
 from tau.stores.sqlite.connection import Access
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.faults import translated
@@ -20,6 +19,7 @@ from tau.stores.sqlite.insights import SqliteInsights
 from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
 from tau.stores.sqlite.liveness import Liveness
 from tau.stores.sqlite.location import Place, file_system
+from tau.stores.sqlite.maintenance import keep_old
 from tau.stores.sqlite.queue import SqliteQueue
 from tau.stores.sqlite.readers import Readers
 from tau.stores.sqlite.runs import SqliteRuns
@@ -187,9 +187,8 @@ class _Opening:
             schema.check_tables(connection, access.path)
 
     def _keep_old(self, version: int) -> None:
-        path = Path(self._access.path)
         if self._place is not None:
-            back_up(path, path.with_name(f"{path.name}.v{version}.backup"))
+            keep_old(self._place.path, version)
 
     def _database(
         self, writer: Writer | None, readers: Readers | None, signals: Signals
