@@ -31,7 +31,7 @@ class PythonGraderSettings:
 
 
 class PythonGrader:
-    """Calls `fn(example, output)`, or `fn(example, output, details)` if it takes three.
+    """Calls `fn(example, output)`, or `fn(example, output, details)` if it needs three.
 
     `example` is the function's own dict of the row's fields (`prompt`, `expected`, ...), `output`
     the output's text, `details` the whole `Output`. It returns a truth value, a number from 0 to
@@ -84,7 +84,7 @@ class PythonGrader:
         self._threads.close()
 
     async def _answer(self, call: Callable[[], Any]) -> object:
-        if inspect.iscoroutinefunction(self._function):
+        if _is_async(self._function):
             return await call()
         try:
             return await self._threads.run(call)
@@ -96,13 +96,18 @@ class PythonGrader:
             ) from error
 
 
+def _is_async(function: Callable[..., Any]) -> bool:
+    call = getattr(function, "__call__", None)  # noqa: B004  (an object may have an async one)
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
+
+
 def _takes_details(function: Callable[..., Any], target: str) -> bool:
     """Whether the function wants the whole output too."""
     try:
         signature = inspect.signature(function)
     except ValueError:
         return False  # one written in C that does not tell
-    for count in (3, 2):
+    for count in (2, 3):
         try:
             signature.bind(*range(count))
         except TypeError:

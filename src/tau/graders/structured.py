@@ -69,7 +69,7 @@ class IsJson(Deterministic[IsJsonSettings]):
 class JsonSchemaSettings:
     """Exactly one of `schema` and `file`."""
 
-    schema: Mapping[str, Any] | bool | None = None
+    schema: dict[str, Any] | bool | None = None
     """The JSON Schema, draft 2020-12 unless its `$schema` says otherwise."""
     file: Annotated[str, MinLen(1)] | None = None
     """A file holding it, relative to the configuration file."""
@@ -167,11 +167,8 @@ class JsonFields(Deterministic[JsonFieldsSettings]):
         except NoDocument as error:
             return self.reward(0.0, passed=False, reason=str(error))
         weights = {place.text: self.settings.weights.get(place.text, 1.0) for place, _ in wanted}
-        mistakes = {
-            place.text: said
-            for place, want in wanted
-            if (said := self._mistake(value, place, want))
-        }
+        said = ((place.text, self._mistake(value, place, want)) for place, want in wanted)
+        mistakes = {name: mistake for name, mistake in said if mistake}
         right = sum(weight for name, weight in weights.items() if name not in mistakes)
         score = right / sum(weights.values()) if mistakes else 1.0
         reason = f"{len(wanted) - len(mistakes)} of {len(wanted)} fields are right"
@@ -251,25 +248,20 @@ def same(given: Json, wanted: Json, same_scalar: Callable[[Json, Json], bool]) -
 
 def _sentence(error: jsonschema_rs.ValidationError) -> str:
     place = "".join(f"/{step}" for step in error.instance_path)
-    return (
-        f"at {excerpt(place, 80)}: {excerpt(error.message, 200)[1:-1]}"
-        if place
-        else excerpt(error.message, 200)[1:-1]
-    )
+    said = excerpt(error.message, 200)[1:-1]
+    return f"at {excerpt(place, 80)}: {said}" if place else said
 
 
 def _validator(settings: JsonSchemaSettings, base_dir: FilePath) -> jsonschema_rs.Validator:
     if (settings.schema is None) == (settings.file is None):
         raise InputError("json-schema needs exactly one of 'schema' and 'file'")
-    schema, where = settings.schema, "schema"
-    if settings.file is not None:
-        where = settings.file
-        schema = _schema_file(base_dir / settings.file)
+    where = settings.file or "schema"
+    schema: Any = _schema_file(base_dir / settings.file) if settings.file else settings.schema
     try:
         return jsonschema_rs.validator_for(
             schema,
             validate_formats=settings.formats,
-            offline=True,  # type: ignore[arg-type]
+            offline=True,
         )
     except (ValueError, TypeError) as error:
         raise InputError(
