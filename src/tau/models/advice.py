@@ -58,8 +58,8 @@ def retry_after_s(
 
 def moment_s(text: str | None, now_unix_ms: int) -> float | None:
     """Seconds from now of "20", "1.5", "6m0s", "20ms", an HTTP or ISO date, or epoch (milli)s."""
-    text = (text or "").strip()[:100]
-    if not text:
+    text = (text or "").strip()
+    if not text or len(text) > 100:
         return None
     if _NUMBER.fullmatch(text):
         value = float(text)
@@ -68,7 +68,7 @@ def moment_s(text: str | None, now_unix_ms: int) -> float | None:
         return value - now_unix_ms / 1000 if value >= _EPOCH_S else value
     if _DURATION.fullmatch(text):
         return _duration(text)
-    return _date(text, now_unix_ms)
+    return _date(text, now_unix_ms) if ":" in text else None
 
 
 def _duration(text: str) -> float | None:

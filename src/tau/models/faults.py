@@ -156,6 +156,8 @@ def kind_of(fault: Fault | None, status: int) -> type[ModelError]:
                     return kind
     if kind := _STATUSES.get(told):
         return kind
+    if fault and told < 300 and "invalid_request_error" in fault.codes:
+        return RequestRejected
     return RequestRejected if 300 <= told < 500 else ServerFailed
 
 
@@ -164,7 +166,8 @@ def _from_object(error: Mapping[str, Json], whole: Json) -> Fault:
     inner = error.get("innererror")
     if isinstance(inner, Mapping):
         words.append(inner.get("code"))
-    numbers = [word for word in (error.get("code"), error.get("status")) if _is_status(word)]
+    named = (error.get(name) for name in ("code", "status", "status_code"))
+    numbers = [word for word in named if _is_status(word)]
     message = error.get("message")
     metadata = error.get("metadata")
     if isinstance(metadata, Mapping) and isinstance(metadata.get("raw"), str):  # OpenRouter

@@ -32,6 +32,7 @@ from tau.ports.model import ModelContext
 LARGEST_BODY = 32 * 1024 * 1024
 _DNS_CACHE_S = 300
 _SHOWN_BYTES = 65_536
+_SHOWN_START = 80
 
 
 class OpenAICompatible:
@@ -189,10 +190,13 @@ class OpenAICompatible:
                 raise self._failed(fault, status, headers)
             answer = wire.answer(value)
         except wire.Unexpected as error:
+            why = self._redactor.excerpt(str(error))
+            if isinstance(error, wire.NotJson):
+                why += f"; it begins: {self._redactor.excerpt(_text(body), _SHOWN_START)}"
             raise MalformedResponse(
                 f"the answer of {self._ref} is not a chat completion",
                 where=self._where,
-                why=self._redactor.excerpt(str(error)),
+                why=why,
                 status=status,
             ) from None
         if answer.finish_reason == "content_filter":
@@ -240,7 +244,7 @@ class OpenAICompatible:
         except wire.Unexpected:
             fault = None
         if fault is None:
-            fault = Fault(message=body[:_SHOWN_BYTES].decode("utf-8", "replace") or "no body")
+            fault = Fault(message=_text(body) or "no body")
         return self._failed(fault, status, headers)
 
     def _failed(self, fault: Fault, status: int, headers: Mapping[str, str]) -> ModelError:
@@ -271,6 +275,10 @@ class OpenAICompatible:
         return self._redactor.excerpt(
             f"{parts.scheme}://{host}{parts.path}" if host else parts.path
         )
+
+
+def _text(body: bytes) -> str:
+    return body[:_SHOWN_BYTES].decode("utf-8", "replace")
 
 
 def _decoded(headers: Mapping[str, str], body: bytes) -> Json:

@@ -18,6 +18,10 @@ class Unexpected(Exception):
     """A body that is not what the protocol promises; the text says what is wrong."""
 
 
+class NotJson(Unexpected):
+    """A body that is not even JSON."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a body says. `usage` is None and `cost_usd` is None where it says nothing."""
@@ -73,7 +77,7 @@ def parse(body: bytes) -> Json:
     """The body as JSON; half an emoji (an escaped lone surrogate) becomes U+FFFD.
 
     Raises:
-        Unexpected: it is not JSON.
+        NotJson: it is not JSON.
     """
     try:
         value: Json = orjson.loads(body)
@@ -82,14 +86,14 @@ def parse(body: bytes) -> Json:
     else:
         return value
     if b"\\ud" not in body.lower() and not body.startswith(b"\xef\xbb\xbf"):
-        raise Unexpected(why)
+        raise NotJson(why)
     try:
         text = json.dumps(json.loads(body.decode("utf-8-sig")), ensure_ascii=False)
         mended: Json = orjson.loads(
             text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
         )
     except (ValueError, RecursionError):
-        raise Unexpected(why) from None
+        raise NotJson(why) from None
     return mended
 
 

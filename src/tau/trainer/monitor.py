@@ -112,7 +112,7 @@ def split_scores(summaries: Sequence[ScoreSummary]) -> tuple[SplitScore, ...]:
         estimate = summarize(one.scores) if one.scores else None
         made.append(
             SplitScore(
-                split=one.split,
+                split=str(one.split),
                 rows=len(one.scores) + one.unscored + one.failed + one.cancelled,
                 scored=len(one.scores),
                 unscored=one.unscored,

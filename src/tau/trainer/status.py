@@ -3,13 +3,12 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import orjson
-
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import RunStatus
 from tau.domain.worker import ProcessIdentity
 from tau.files.atomic import atomic_write
+from tau.files.documents import dump_document
 from tau.ports.clock import Clock
 from tau.trainer.progress import Progress, SplitScore
 
@@ -43,8 +42,12 @@ class StatusFile:
         status = self._status(progress)
         if status == self._last:
             return False
-        stamped = {"schema_version": 1, "updated_unix_ms": self._clock.unix_ms(), **status}
-        data = orjson.dumps(stamped, option=orjson.OPT_INDENT_2) + b"\n"
+        stamped: dict[str, Json] = {
+            "schema_version": 1,
+            "updated_unix_ms": self._clock.unix_ms(),
+            **status,
+        }
+        data = dump_document(stamped)
         for file in self._files:
             atomic_write(file, data)
         self._last = status
