@@ -1,0 +1,391 @@
+"""What can happen to a store: each move is done to the store and to its model, and compared.
+
+A move takes a world and four numbers below 4096 that choose among what there is at that moment.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from tau.domain.checkpoint import Checkpoint
+from tau.domain.dataset import Split, examples
+from tau.domain.failure import Failure, FailureClass
+from tau.domain.ids import RunId
+from tau.domain.resources import Resources
+from tau.domain.rollout import (
+    AttemptStatus,
+    Claim,
+    Outcome,
+    Output,
+    RolloutKind,
+    RolloutRequest,
+    Submission,
+)
+from tau.domain.run import Run, RunStatus
+from tau.domain.spend import Budget, Spend
+from tau.domain.worker import WorkerRole
+from tau.testing.store_model import Hand, Try
+from tau.testing.workload import span
+from tau.testing.world import Divergence, OpenStore, World, answered
+
+Move: TypeAlias = Callable[[World, int, int, int, int], Awaitable[None]]
+
+_RESOURCES = tuple(Resources(values={"system_prompt": f"prompt {n}"}) for n in range(3))
+_EXAMPLES = examples(Split.OPTIMIZE, ["a", "b", {"prompt": "c", "expected": "d"}, "b"])
+_OUTPUT = Output(text="an answer", finish_reason="stop")
+_SERVER = Failure(kind=FailureClass.SERVER, message="it broke", status=500)
+_ENDS = (RunStatus.PAUSED, RunStatus.RUNNING, RunStatus.FAILED, RunStatus.PAUSED,
+         RunStatus.RUNNING, RunStatus.COMPLETED, RunStatus.CANCELLED)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A move by name, and its four numbers."""
+
+    name: str
+    picks: tuple[int, int, int, int]
+
+    async def carry_out(self, world: World) -> None:
+        """Make the move; raises Divergence where the answers differ."""
+        await MOVES[self.name][0](world, *self.picks)
+
+
+async def begin(open_store: OpenStore) -> World:
+    """A world with one run, its trainer and two workers."""
+    world = await World.begin(open_store)
+    await create(world, 0, 0, 0, 0)
+    for number in range(3):
+        await register(world, number, number, 0, 0)
+    return world
+
+
+# --- runs
+
+
+async def create(world: World, a: int, b: int, c: int, d: int) -> None:
+    """A new run, or one that exists."""
+    new = len(world.runs) < 3 and a % 4 != 1
+    run_id = RunId(f"run-{len(world.runs)}") if new or not world.runs else world.run(b)
+    run = Run(
+        id=run_id,
+        config_hash=f"config {b % 2}",
+        model_ref="sim/none",
+        seed=d,
+        algorithm="evaluate",
+        config={"a": a},
+        budget=_budget(c),
+        max_attempts=1 + d % 3,
+    )
+    await world.same(world.store.runs.create(run), lambda: world.model.create(run))
+    if run_id not in world.runs:
+        world.runs.append(run_id)
+
+
+async def adopt(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Drive a run by some trainer, new limits included."""
+    trainer = world.hand(b, WorkerRole.TRAINER)
+    run_id = world.run(a)
+    budget, most = _budget(c), 1 + d % 4
+    asked = world.store.runs.adopt(run_id, trainer, budget=budget, max_attempts=most)
+    await world.same(asked, lambda: world.model.adopt(run_id, trainer, world.now, budget, most))
+
+
+async def set_status(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Pause, go on, or end."""
+    run_id, status = world.run(a), _ENDS[b % len(_ENDS)]
+    if status in (RunStatus.COMPLETED, RunStatus.CANCELLED) and c % 4:
+        return  # final: keep most runs going
+    trainer = world.hand(c, WorkerRole.TRAINER) if d % 3 == 0 else None
+    await world.same(
+        world.store.runs.set_status(run_id, status, trainer=trainer),
+        lambda: world.model.set_status(run_id, status, trainer),
+    )
+
+
+async def submit(world: World, a: int, b: int, c: int, d: int) -> None:
+    """A few rollouts out of a small universe, so that many are there already."""
+    run_id = world.run(a)
+    submissions = [_submission(b + 7 * i, c, d) for i in range(1 + c % 5)]
+    expected = [world.model.known(run_id, submission) for submission in submissions]
+    got = await world.answer(world.store.queue.submit(run_id, submissions))
+    if not isinstance(got, Sequence) or len(got) != len(submissions):
+        raise Divergence(f"submit answered {got!r}")
+    for submission, name, known in zip(submissions, got, expected, strict=True):
+        known = known or world.model.known(run_id, submission)  # twice in one call
+        if known is None and name not in world.model.units:
+            world.model.add(run_id, submission, name)
+        elif name != known:
+            raise Divergence(f"{submission.request.key} is {known}, submit says {name}")
+
+
+async def cancel(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Cancel what waits, or everything."""
+    run_id, in_flight = world.run(a), b % 2 == 1
+    await world.same(
+        world.store.queue.cancel(run_id, in_flight=in_flight),
+        lambda: world.model.cancel(run_id, in_flight=in_flight),
+    )
+
+
+async def requeue(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Try failed rollouts anew, and others that are not failed."""
+    run_id = world.run(a)
+    names = [unit.id for unit in world.model.of_run(run_id)][b % 3 :: 1 + c % 3]
+    await world.same(
+        world.store.queue.requeue_failed(run_id, names),
+        lambda: world.model.requeue_failed(run_id, names),
+    )
+
+
+async def save(world: World, a: int, b: int, c: int, d: int) -> None:
+    """A checkpoint by the driver or by another trainer, dropping some of what waits."""
+    run_id = world.run(a)
+    drive = world.model.runs[run_id]
+    trainer = drive.trainer if drive.trainer and b % 4 else world.hand(b, WorkerRole.TRAINER)
+    drop = [unit.id for unit in world.model.of_run(run_id)][d % 5 :: 5] if c % 5 == 0 else []
+    waves = len(drive.waves) + 1
+    checkpoint = Checkpoint(
+        run_id=run_id,
+        algorithm="evaluate",
+        waves=waves,
+        rollouts=waves * 3,
+        state={"a": a, "b": [b, 0.1]},
+        best=_RESOURCES[c % 3],
+    )
+    publish = _RESOURCES[d % 3] if d % 4 == 0 else None
+    saved = await world.same(
+        world.store.checkpoints.save(checkpoint, trainer=trainer, publish=publish, drop=drop),
+        lambda: world.model.save(run_id, trainer, waves, drop),
+    )
+    if not isinstance(saved, type) and publish is not None:
+        world.model.publications.append(publish.hash)
+
+
+async def publish(world: World, a: int, b: int, c: int, d: int) -> None:
+    """The next version."""
+    resources = _RESOURCES[a % 3]
+    run_id = world.run(b) if c % 2 else None
+    version = await world.store.resources.publish(resources, run_id=run_id)
+    world.model.publications.append(resources.hash)
+    if (version.number, version.latest) != (len(world.model.publications), True):
+        raise Divergence(f"publication {len(world.model.publications)} is {version}")
+
+
+async def register(world: World, a: int, b: int, c: int, d: int) -> None:
+    """A worker or a trainer in this process, in one that lives, or in a new one."""
+    if b % 5 == 3:
+        world.process = world.processes.start()
+    role = WorkerRole.TRAINER if a % 4 == 0 else WorkerRole.WORKER
+    lease_ms = (500, 1000, 1000, 3000)[c % 4]
+    worker = await world.store.work.register(
+        name=f"{role}-{b % 3}", role=role, process=world.process, lease_ms=lease_ms
+    )
+    if worker.id in world.model.hands:
+        raise Divergence(f"{worker.id} was given to another worker before")
+    world.model.register(Hand(worker.id, role, world.process, lease_ms, world.now))
+
+
+async def claim(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Some of what is ready, of one run or of all."""
+    worker, limit = world.hand(a, WorkerRole.WORKER), 1 + b % 4
+    run_id = world.run(c) if d % 4 == 0 else None
+    got = await world.answer(world.store.work.claim(worker, limit=limit, run_id=run_id))
+    expected = answered(lambda: world.model.claim(worker, limit, run_id, world.now))
+    shown = [_claimed(claim) for claim in got] if isinstance(got, list) else got
+    wanted = [_tried(made) for made in expected] if isinstance(expected, list) else expected
+    world.equal("claim", shown, wanted)
+
+
+async def succeed(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Complete something in flight, scored or not."""
+    score = None if c % 7 == 0 else b / 4096
+    outcome = Outcome(
+        status=AttemptStatus.SUCCEEDED,
+        output=_OUTPUT,
+        score=score,
+        spent=_spend(c),
+        spans=tuple(span(i + 1) for i in range(d % 3)),
+    )
+    await world.complete(world.attempt(a, live=True), outcome)
+
+
+async def fail(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Fail something in flight: for good, to be retried at once, or later."""
+    await world.complete(world.attempt(a, live=True), _failure(b, c))
+
+
+async def late(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Complete something that is over already."""
+    outcome = Outcome(status=AttemptStatus.SUCCEEDED, output=_OUTPUT, spent=_spend(c))
+    await world.complete(world.attempt(a, live=False), outcome if b % 3 else _failure(c, d))
+
+
+async def spans(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Spans for an attempt, live or not."""
+    attempt = world.attempt(a, live=b % 3 > 0)
+    if attempt is None:
+        return
+    some = [span(i + 1) for i in range(1 + c % 2)]
+    await world.same(
+        world.store.work.append_spans(attempt, some),
+        lambda: world.model.append_spans(attempt, len(some)),
+    )
+
+
+async def release(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Give attempts back, among them some that are over."""
+    attempts = [world.attempt(a + i, live=(b + i) % 4 > 0) for i in range(1 + c % 3)]
+    names = list(dict.fromkeys(name for name in attempts if name is not None))
+    spent = _spend(d) if d % 2 else None
+    await world.same(
+        world.store.work.release(names, spent=spent),
+        lambda: world.model.release(names, spent),
+    )
+
+
+async def beat(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Renew the leases of some workers."""
+    workers = sorted(world.model.hands)[a % 3 :: 1 + b % 3]
+    got = await world.store.work.beat(workers)
+    world.equal("beat", set(got), world.model.beat(workers, world.now))
+
+
+async def reap(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Give up who was silent for too long."""
+    await world.same(world.store.work.reap(), lambda: world.model.reap(world.now))
+
+
+async def retire(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Take a worker off the list."""
+    workers = [world.hand(a, WorkerRole.WORKER if b % 3 else WorkerRole.TRAINER)]
+    await world.same(world.store.work.retire(workers), lambda: world.model.retire(workers))
+
+
+async def wait(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Time passes, mostly a little."""
+    world.clock.advance((1, 10, 100, 400)[a % 4] + b % 50)
+
+
+async def reach_deadline(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Go to the last instant of a lease or of a wait, or one millisecond past it."""
+    deadlines = {hand.heartbeat_ms + hand.lease_ms for hand in world.model.hands.values()}
+    grace = world.model.watch.grace_from_ms
+    if grace is not None:
+        deadlines |= {grace + hand.lease_ms for hand in world.model.hands.values()}
+    deadlines |= {unit.ready_ms for unit in world.model.units.values()}
+    ahead = sorted(deadline for deadline in deadlines if deadline >= world.now)
+    if ahead:
+        world.clock.advance(ahead[min(a % 3, len(ahead) - 1)] - world.now + b % 2)
+
+
+async def jump_wall_clock(world: World, a: int, b: int, c: int, d: int) -> None:
+    """The wall clock is set; nothing may follow from it."""
+    world.clock.jump_wall((a - 2048) * 60_000)
+
+
+async def die(world: World, a: int, b: int, c: int, d: int) -> None:
+    """A process with workers dies."""
+    lives = {hand.process for hand in world.model.hands.values()} - world.model.dead
+    if lives:
+        process = sorted(lives, key=lambda life: life.pid)[a % len(lives)]
+        world.processes.kill(process)
+        world.model.dead.add(process)
+    world.process = world.processes.start()
+
+
+async def reopen(world: World, a: int, b: int, c: int, d: int) -> None:
+    """The store is closed and opened again, now and then by a machine started anew."""
+    if a % 4 == 0:
+        world.processes.reboot(f"boot-{world.now}")
+        world.process = world.processes.start()
+    await world.reopen()
+
+
+def _claimed(claim: Claim) -> tuple[object, ...]:
+    request = (claim.kind, claim.resources, claim.example, claim.replicate, claim.proposal)
+    return (claim.attempt_id, claim.rollout_id, claim.reserved, claim.counted, *request, claim.slot)
+
+
+def _tried(made: Try) -> tuple[object, ...]:
+    asked = made.rollout.submission.request
+    request = (asked.kind, asked.resources.hash, asked.example, asked.replicate, asked.proposal)
+    unit = made.rollout
+    return (made.id, unit.id, made.reserved, unit.counted, *request, asked.slot)
+
+
+def _submission(number: int, calls: int, tokens: int) -> Submission:
+    reserve = Spend(rollouts=1, calls=1 + calls % 2, tokens=tokens % 50, cost_nano_usd=calls % 9)
+    resources = _RESOURCES[number % 3]
+    if number % 5 == 4:
+        request = RolloutRequest(
+            kind=RolloutKind.PROPOSE,
+            resources=resources,
+            proposal={"ask": number % 2},
+            slot=number // 7 % 2,
+        )
+    else:
+        request = RolloutRequest(
+            kind=RolloutKind.EVALUATE,
+            resources=resources,
+            example=_EXAMPLES[number // 3 % 4],
+            replicate=number // 11 % 2,
+        )
+    return Submission(request=request, reserve=reserve)
+
+
+def _failure(kind: int, wait: int) -> Outcome:
+    retry = (None, 0.0, 0.0, 0.25, 1.5)[kind % 5]
+    timeout = kind % 3 == 0
+    return Outcome(
+        status=AttemptStatus.TIMEOUT if timeout else AttemptStatus.FAILED,
+        failure=_SERVER,
+        retry_in_s=retry,
+        spent=_spend(wait),
+    )
+
+
+def _spend(pick: int) -> Spend:
+    return Spend(rollouts=1, calls=pick % 3, tokens=pick % 40, cost_nano_usd=pick % 11)
+
+
+def _budget(pick: int) -> Budget:
+    """Mostly generous, sometimes soon used up."""
+    kinds = (
+        Budget(),
+        Budget(rollouts=30),
+        Budget(calls=60, tokens=1500),
+        Budget(cost_nano_usd=200),
+        Budget(rollouts=500, calls=500),
+    )
+    return kinds[pick % len(kinds)]
+
+
+MOVES: Mapping[str, tuple[Move, float]] = {
+    move.__name__: (move, weight)
+    for move, weight in (
+        (create, 0.5),
+        (register, 3),
+        (submit, 6),
+        (claim, 12),
+        (succeed, 8),
+        (fail, 6),
+        (late, 4),
+        (spans, 3),
+        (beat, 6),
+        (wait, 5),
+        (reach_deadline, 7),
+        (jump_wall_clock, 2),
+        (die, 1.5),
+        (reap, 6),
+        (release, 3),
+        (retire, 1),
+        (cancel, 0.5),
+        (requeue, 2),
+        (adopt, 2),
+        (set_status, 2.5),
+        (save, 3),
+        (publish, 1.5),
+        (reopen, 0.4),
+    )
+}
+"""Every move by name, with its usual weight."""
