@@ -2,7 +2,7 @@
 
 - *task*: the last thing said is a case; what stands above it is the prompt.
 - *reflection*: a new or better instruction is asked for.
-- *critique*: reasons why a prompt failed are asked for, no new prompt.
+- *critique*: reasons for failures, or what examples have in common, but no new prompt.
 - *other*: nothing of this world.
 """
 
@@ -46,6 +46,9 @@ _BOILERPLATE = re.compile(
     r"This is an example of the task, though some input or output fields are not supplied\.",
     re.IGNORECASE | re.S,
 )
+_STUDY = re.compile(r"observation|summary|description|critique|feedback")
+"""Names of output fields that ask for insights into examples."""
+
 _TAIL = 80
 """Characters that may follow the case of a task call ("Answer:" and the like)."""
 
@@ -83,6 +86,13 @@ def understand(messages: Sequence[Message], constants: WorldConstants = WORLD_CO
     fields = _output_fields(messages)
     last = _last_user(messages)
     case, tail = _closing_case(last, constants)
+    if any(_STUDY.search(name) for name in fields):
+        return Call(
+            kind=CallKind.CRITIQUE,
+            text=text,
+            output_fields=fields,
+            as_json=_wants_json(fields, last),
+        )
     if case is not None and len(tail) <= _TAIL and not _REVIEW.search(tail):
         return _task(messages, case, fields, text, constants)
     if any("instruction" in name or "prompt" in name for name in fields) or (

@@ -28,7 +28,7 @@ class WorldConstants:
     easy_slip: float = 0.02
     hard_slip: float = 0.17
     """Chance of a slip whatever the prompt says: between these two, fixed for each case."""
-    demonstration: float = 0.30
+    demonstration: float = 0.55
     """Chance to grasp a rule from one demonstration that applies it; more add up."""
 
     # --- dilution

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from itertools import zip_longest
 
 from tau.sim.calls import objective
 from tau.sim.catalogue import CATALOGUE
@@ -122,7 +123,7 @@ def _segments(text: str, constants: WorldConstants) -> Iterator[tuple[Case, str]
     for identity in CASE_ID.finditer(text):
         firsts.setdefault(identity[0], identity)
     matches = list(firsts.values())
-    ends = [match.start() for match in matches[1:]] + [len(text)]
-    for match, end in zip(matches, ends, strict=True):
+    for match, following in zip_longest(matches, matches[1:]):
+        end = len(text) if following is None else following.start()
         case = case_of(match, constants)
         yield case, text[match.start() : end].replace(case.text, "")

@@ -142,8 +142,8 @@ def _critique(writer: Writer, evidence: Evidence) -> str:
     kept = writer.rewrite(Evidence(instructions=(), lessons=evidence.lessons, cases=()))
     reasons = [line for line in kept.splitlines() if CATALOGUE.statements(line)]
     if not reasons:
-        return "The instruction does not say enough about how fields must be written."
-    return "\n".join(f"- The instruction does not say: {reason}" for reason in reasons)
+        return "It is not said how the fields of an order must be written."
+    return "\n".join(f"- It must be said: {reason}" for reason in reasons)
 
 
 def _says_otherwise(line: str, slot: int, variant: int) -> bool:
