@@ -36,8 +36,13 @@ class NamedModel:
 
 def check(config: RunConfig, report: Report) -> None:
     """Let every plug-in of `config` look for what cannot work; reports what they find."""
-    example = next((row for rows in config.examples.values() for row in rows), None)
-    checker = _Checker(config=config, report=report, example=example)
+    rows = [row for rows in config.examples.values() for row in rows]
+    checker = _Checker(
+        config=config,
+        report=report,
+        example=next((row for row in rows if row.prompt is not None), None),
+        graded=next((row for row in rows if row.expected is not None), None),
+    )
     checker.check_model()
     checker.check_executor()
     checker.check_graders(config.graders)
@@ -45,11 +50,15 @@ def check(config: RunConfig, report: Report) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Checker:
-    """The checks of all plug-ins of one configuration."""
+    """The checks of all plug-ins of one configuration.
+
+    `example` is a row that can be executed, `graded` one with a reference answer, if there are any.
+    """
 
     config: RunConfig
     report: Report
     example: Example | None
+    graded: Example | None
 
     def check_model(self) -> None:
         """Look for a missing key or address."""
@@ -85,7 +94,7 @@ class _Checker:
                 environ=self.config.child_environ,
             )
             plugin = plugins.load(plugins.GRADERS, grader.type)
-            self._run(here, plugin.check, grader.settings, context, self.example)
+            self._run(here, plugin.check, grader.settings, context, self.graded)
             inner = "graders" if "graders" in grader.options else "grader"
             self.check_graders(grader.children, (*here, inner))
 

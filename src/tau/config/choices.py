@@ -33,7 +33,7 @@ def algorithm(value: Json, replicates: Json, report: Report) -> PluginChoice | N
     named = _named(value, "evaluate", steps, report)
     if named is None:
         return None
-    plugin = _loaded(plugins.ALGORITHMS, *named, steps, report)
+    plugin = _loaded(plugins.ALGORITHMS, named[0], _name_at(value, steps), report)
     if plugin is None:
         return None
     name, options = named
@@ -96,7 +96,7 @@ def model(value: Json, flag: str | None, report: Report) -> ModelChoice | None:
             fix=f"for example openai/{name.strip('/ ') or 'gpt-4o-mini'}",
         )
         return None
-    plugin = _loaded(plugins.MODELS, provider, options, at, report)
+    plugin = _loaded(plugins.MODELS, provider, at, report)
     if plugin is None:
         return None
     _no_keys(options, steps, report)
@@ -140,7 +140,7 @@ def _plugin(
     group: str, value: Json, default: str, steps: Steps, report: Report
 ) -> PluginChoice | None:
     named = _named(value, default, steps, report)
-    plugin = named and _loaded(group, *named, steps, report)
+    plugin = named and _loaded(group, named[0], _name_at(value, steps), report)
     if named is None or plugin is None:
         return None
     name, options = named
@@ -172,15 +172,17 @@ def _named(
     return name, options
 
 
-def _loaded(
-    group: str, name: str, options: Mapping[str, Json], steps: Steps, report: Report
-) -> Any:  # noqa: ANN401  (a plug-in class)
+def _name_at(value: Json, steps: Steps) -> Steps:
+    """Where the name of a plug-in stands."""
+    return (*steps, "type") if isinstance(value, Mapping) and "type" in value else steps
+
+
+def _loaded(group: str, name: str, steps: Steps, report: Report) -> Any:  # noqa: ANN401  (a plug-in class)
     try:
         return plugins.load(group, name)
     except PluginError as error:
         why = f": {error.why}" if error.why else ""
-        at = (*steps, "type") if "type" in options else steps
-        report.error(at, f"{error.what}{why}", fix=error.fix)
+        report.error(steps, f"{error.what}{why}", fix=error.fix)
         return None
 
 
@@ -191,7 +193,7 @@ def _graders(value: Sequence[Json], steps: Steps, report: Report) -> tuple[Grade
 
 def _grader(value: Json, steps: Steps, report: Report) -> GraderChoice | None:
     named = _named(value, None, steps, report)
-    plugin = named and _loaded(plugins.GRADERS, *named, steps, report)
+    plugin = named and _loaded(plugins.GRADERS, named[0], _name_at(value, steps), report)
     if named is None or plugin is None:
         return None
     kind, options = named

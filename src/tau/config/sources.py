@@ -41,16 +41,37 @@ def open_file(path: Path) -> BinaryIO:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise Unusable(_open_error(error)) from None
-    stream = io.FileIO(descriptor, closefd=True)
     mode = os.fstat(descriptor).st_mode
     for is_kind, name in _KINDS:
         if is_kind(mode):
-            stream.close()
+            os.close(descriptor)
             raise Unusable(f"is {name}, not a file")
-    buffered = io.BufferedReader(stream)
-    if buffered.peek(2)[:2] == _GZIP:
-        return io.BufferedReader(gzip.GzipFile(fileobj=buffered, mode="rb"))
-    return buffered
+    stream = io.BufferedReader(io.FileIO(descriptor, closefd=True))
+    if _first_bytes(stream) != _GZIP:
+        return stream
+    return io.BufferedReader(_Unpacking(stream))
+
+
+class _Unpacking(gzip.GzipFile):
+    """Unpacks a stream and closes it with itself."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        super().__init__(fileobj=stream, mode="rb")
+        self._packed = stream
+
+    def close(self) -> None:
+        try:
+            super().close()
+        finally:
+            self._packed.close()
+
+
+def _first_bytes(stream: "io.BufferedReader[io.FileIO]") -> bytes:
+    try:
+        return stream.peek(len(_GZIP))[: len(_GZIP)]
+    except OSError as error:
+        stream.close()
+        raise _damaged(error) from None
 
 
 def read_bytes(path: Path, *, limit: int, fix: str) -> bytes:
