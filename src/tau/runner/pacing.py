@@ -16,12 +16,14 @@ class PacingSettings:
     """How fast to give way and to come back.
 
     `decrease` is what is left of the concurrency after a refusal, `increase` what is won back per
-    round of successes. `hold_s` is the pause after a refusal that names none, doubled by each one
-    in a row up to `max_hold_s`, which also bounds what a provider can ask for.
+    round of successes; around the concurrency last refused, `caution` times slower. `hold_s` is the
+    pause after a refusal that names none, doubled by each one in a row up to `max_hold_s`, which
+    also bounds what a provider can ask for.
     """
 
     decrease: float = 0.7
     increase: float = 1.0
+    caution: float = 10.0
     hold_s: float = 0.5
     max_hold_s: float = 60.0
 
@@ -72,6 +74,7 @@ class _Gate:
         self._settings = settings
         self._ceiling = float(ceiling)
         self._limit = float(ceiling)
+        self._refused_at: int | None = None
         self._in_flight = 0
         self._held_until = 0.0
         self._streak = 0
@@ -102,7 +105,13 @@ class _Gate:
 
     def succeeded(self) -> None:
         self._streak = 0
-        self._limit = min(self._ceiling, self._limit + self._settings.increase / self._limit)
+        step = self._settings.increase / self._limit
+        if self._refused_at is not None:
+            if self._limit >= self._refused_at + 1:
+                self._refused_at = None  # the provider bears more than it did
+            elif self._limit >= self._refused_at - 1:
+                step /= self._settings.caution
+        self._limit = min(self._ceiling, self._limit + step)
 
     def refused(self, epoch: int, retry_after_s: float | None) -> None:
         now = asyncio.get_running_loop().time()
@@ -110,6 +119,7 @@ class _Gate:
         # decrease answers for all of them.
         if epoch == self._epoch:
             self._epoch += 1
+            self._refused_at = int(self._limit)
             self._limit = max(1.0, self._limit * self._settings.decrease)
             backoff = self._settings.hold_s * 2.0 ** min(self._streak, 30)
             self._streak += 1
