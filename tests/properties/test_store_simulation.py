@@ -1,5 +1,7 @@
 """Seeded simulation of the SQLite store against its model."""
 
+import os
+from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
 
@@ -11,6 +13,16 @@ from tau.testing.clock import ManualClock, ManualProcesses
 from tau.testing.moves import MOVES
 from tau.testing.simulation import NewStore, simulate
 from tau.testing.world import OpenStore
+
+
+@pytest.fixture(autouse=True)
+def _one_processor() -> Iterator[None]:
+    """Loop and writer take turns all the time: twice as fast where no other core must wake up."""
+    allowed = os.sched_getaffinity(0)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    os.sched_setaffinity(0, {sorted(allowed)[number % len(allowed)]})
+    yield
+    os.sched_setaffinity(0, allowed)
 
 
 def new_stores(folder: Path) -> NewStore:

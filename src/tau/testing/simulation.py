@@ -17,6 +17,7 @@ NewStore = Callable[[], OpenStore]
 """Names a new, empty store each time it is called."""
 
 EPISODE = 800
+_THOROUGH = 16
 _REPLAYS = 80
 
 
@@ -84,7 +85,7 @@ async def _play(world: World, actions: Sequence[Action]) -> tuple[int, Divergenc
         for number, action in enumerate(actions, start=1):
             try:
                 await action.carry_out(world)
-                await world.compare(thorough=number % 8 == 0 or number == len(actions))
+                await world.compare(thorough=number % _THOROUGH == 0 or number == len(actions))
             except Divergence as divergence:
                 return number, divergence
     finally:

@@ -4,6 +4,7 @@ Times are passed in, ids are learned from the store where it issues them. Nothin
 files, threads or how a store keeps its promises; a real store is compared with it step by step.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -178,12 +179,10 @@ class StoreModel:
         self.units[rollout] = Unit(rollout, self.runs[run_id], submission)
         self._keys[run_id, *submission.request.key] = rollout
 
-    def counts(self, run_id: RunId) -> dict[RolloutStatus, int]:
-        """How many rollouts are in each status that any is in."""
-        found: dict[RolloutStatus, int] = {}
-        for unit in self.of_run(run_id):
-            found[unit.status] = found.get(unit.status, 0) + 1
-        return found
+    def counts(self, run_id: RunId | None) -> dict[RolloutStatus, int]:
+        """How many rollouts of a run or of all are in each status that any is in."""
+        units = self.units.values() if run_id is None else self.of_run(run_id)
+        return Counter(unit.status for unit in units)
 
     def cancel(self, run_id: RunId, *, in_flight: bool) -> int:
         """As Queue.cancel."""
