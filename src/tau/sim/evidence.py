@@ -18,6 +18,7 @@ _LABELLED = re.compile(
     r"^[^\n:]*\b(?:instructions?|(?:system )?prompts?)\b[^\n:]*:[ \t]*\n?(.+?)(?:\n\s*\n|\Z)",
     re.I | re.M | re.S,
 )
+_QUOTED = re.compile(r'"(.+?)"\s*(?:\n|\Z)', re.S)
 _EVIDENCE_LABEL = re.compile(
     r"\b(?:feedback|expected|output|outputs|input|inputs|examples?|failures?|answer|response|"
     r"case|cases|results?)\b",
@@ -99,7 +100,17 @@ def _instructions(text: str) -> Iterator[str]:
             yield objective(body).strip()
     labelled = None if found else _LABELLED.search(text)
     if labelled:
-        yield labelled[1].strip()
+        yield _without_material(labelled[1])
+
+
+def _without_material(text: str) -> str:
+    """The instruction that `text` begins with: the quoted part, or what precedes any case."""
+    text = text.strip()
+    quoted = _QUOTED.match(text)
+    if quoted:
+        return quoted[1]
+    case = CASE_ID.search(text)
+    return text[: text.rfind("\n", 0, case.start()) + 1].strip() if case else text
 
 
 def _labels_evidence(label: str, *, first: bool) -> bool:

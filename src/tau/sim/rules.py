@@ -9,7 +9,9 @@ Value = tuple[int, ...]
 Draw = Callable[[str, int], int]
 """`draw(purpose, limit)` is an integer in [0, limit)."""
 
-_NEGATION = re.compile(r"\b(?:not|never|don't|avoid|without|no longer|stop)\b\W+(?:\w+\W+){0,4}$")
+_NEGATION = re.compile(
+    r"\b(?:not|never|don't|avoid|without|no longer|stop)\b(?:[^\w,;]+\w+){0,6}[^\w,;]*$"
+)
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _BULLET = re.compile(r"^\s*(?:[-*•#>]+|\(?\d{1,2}[.)])\s*")
 
