@@ -7,8 +7,10 @@ from tau.trainer.progress import SplitScore
 
 
 def duration(seconds: float) -> str:
-    """`0.4 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
-    if seconds < 10:
+    """`340 ms`, `4.1 s`, `12 s`, `3 min 5 s`, `2 h 10 min`."""
+    if seconds < 0.9995:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 9.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     if whole < 60:

@@ -3,6 +3,7 @@
 import json
 import shlex
 import sys
+from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -122,11 +123,20 @@ def _print(
     elif report.status is RunStatus.COMPLETED:
         output.write(results.contract_line(report) + "\n")
     if surface.flat and report.status is not RunStatus.COMPLETED:
-        sys.stderr.write(f"Error: prompt-optimization run failed\n  {results.essence(report)}\n")
-        if report.stop_detail:
-            sys.stderr.write(f"  {line(report.stop_detail)}\n")
-        if report.resumable:
-            sys.stderr.write(f"  to go on: {resume}\n")
+        sys.stderr.write("".join(f"{text}\n" for text in _unfinished(report, resume)))
+
+
+def _unfinished(report: RunReport, resume: str) -> Iterator[str]:
+    """Why there is no complete result; whoever sent a signal has been told how to go on."""
+    if report.stop_reason is StopReason.SIGNAL:
+        yield results.essence(report)
+        return
+    yield "Error: prompt-optimization run failed"
+    yield f"  {results.essence(report)}"
+    if report.stop_detail:
+        yield f"  {line(report.stop_detail)}"
+    if report.resumable:
+        yield f"  to go on: {resume}"
 
 
 def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
