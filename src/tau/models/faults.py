@@ -147,8 +147,8 @@ def kind_of(fault: Fault | None, status: int) -> type[ModelError]:
     told = status if status >= 400 else (fault.status if fault and fault.status else status)
     if fault:
         for code in fault.codes:
-            # A server's 5xx is a 5xx even where it calls itself an `api_error`.
-            if kind := _BY_CODE.get(code):
+            kind = _BY_CODE.get(code)
+            if kind and not (kind is ServerFailed and 400 <= told < 500):  # Ollama: 404 `api_error`
                 return kind
         if told not in (401, 500, 502, 503, 504, 529):
             for kind, words in _WORDS:

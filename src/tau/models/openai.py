@@ -5,7 +5,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 import aiohttp
-from multidict import CIMultiDict, CIMultiDictProxy
+from multidict import CIMultiDict
 from yarl import URL
 
 from tau.domain.chat import Completion, ModelRequest
@@ -87,28 +87,12 @@ class OpenAICompatible:
         return self._price(usage, (self._name,))
 
     async def complete(self, request: ModelRequest) -> Completion:
-        try:
-            payload = wire.encode(self._name, request)
-        except ValueError as error:
-            why = self._redactor.excerpt(str(error))
-            raise RequestRejected("the request cannot be sent", why=why) from None
-        timeout = self._timeout
-        if request.timeout_s is not None:
-            timeout = aiohttp.ClientTimeout(total=request.timeout_s)
-        # Raised outside the handler: aiohttp's errors carry the request's headers, key included,
-        # and would hang on ours as its context.
-        reply: tuple[int, Mapping[str, str], bytes] | ModelError
-        try:
-            reply = await self._exchange(payload, timeout)
-        except TimeoutError:
-            reply = ModelTimeout(
-                f"no complete answer from {self._ref} within {timeout.total:g} s", where=self._where
-            )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            reply = self._broken(error)
-        if isinstance(reply, ModelError):
-            raise reply
-        return self._completion(*reply)
+        # Errors are values until here. Raised where they arise, they would take frames and contexts
+        # along, and aiohttp's exceptions hold the request's headers, key included.
+        outcome = await self._outcome(request)
+        if isinstance(outcome, ModelError):
+            raise outcome
+        return outcome
 
     async def aclose(self) -> None:
         self._closed = True
@@ -116,10 +100,38 @@ class OpenAICompatible:
         if session is not None:
             await session.close()
 
+    async def _outcome(self, request: ModelRequest) -> Completion | ModelError:
+        if self._closed:
+            return ConnectionFailed(f"{self._ref} was called after it had been closed")
+        try:
+            payload = wire.encode(self._name, request)
+        except ValueError as error:
+            why = self._redactor.excerpt(str(error))
+            return RequestRejected("the request cannot be sent", why=why)
+        timeout = self._timeout
+        if request.timeout_s is not None:
+            timeout = aiohttp.ClientTimeout(total=request.timeout_s)
+        try:
+            reply = await self._exchange(payload, timeout)
+        except TimeoutError:
+            return ModelTimeout(
+                f"no complete answer from {self._ref} within {timeout.total:g} s", where=self._where
+            )
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return self._broken(error)
+        status, headers, body = reply
+        if len(body) > LARGEST_BODY:
+            return MalformedResponse(
+                f"the answer of {self._ref} is larger than {LARGEST_BODY >> 20} MB",
+                where=self._where,
+                status=status,
+            )
+        return self._completion(status, headers, body)
+
     async def _exchange(
         self, payload: bytes, timeout: aiohttp.ClientTimeout
-    ) -> tuple[int, CIMultiDictProxy[str], bytes]:
-        """Status, headers and the whole body."""
+    ) -> tuple[int, Mapping[str, str], bytes]:
+        """One POST: status, headers, and the body or just more than its limit of it."""
         session = self._session or self._open()
         async with session.post(
             self._url,
@@ -135,16 +147,10 @@ class OpenAICompatible:
                 pieces.append(piece)
                 size += len(piece)
                 if size > LARGEST_BODY:
-                    raise MalformedResponse(
-                        f"the answer of {self._ref} is larger than {LARGEST_BODY >> 20} MB",
-                        where=self._where,
-                        status=response.status,
-                    )
+                    break
             return response.status, response.headers, b"".join(pieces)
 
     def _open(self) -> aiohttp.ClientSession:
-        if self._closed:
-            raise ConnectionFailed(f"{self._ref} was called after it had been closed")
         self._session = aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=self._max_connections, ttl_dns_cache=_DNS_CACHE_S),
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -181,26 +187,28 @@ class OpenAICompatible:
             f"no connection to {self._ref}", where=self._where, why=why, fix=fix
         )
 
-    def _completion(self, status: int, headers: Mapping[str, str], body: bytes) -> Completion:
+    def _completion(
+        self, status: int, headers: Mapping[str, str], body: bytes
+    ) -> Completion | ModelError:
         if not 200 <= status < 300:
-            raise self._refused(status, headers, body)
+            return self._refused(status, headers, body)
         try:
             value = _decoded(headers, body)
             if fault := _fault_of_success(value):
-                raise self._failed(fault, status, headers)
+                return self._failed(fault, status, headers)
             answer = wire.answer(value)
         except wire.Unexpected as error:
             why = self._redactor.excerpt(str(error))
             if isinstance(error, wire.NotJson):
                 why += f"; it begins: {self._redactor.excerpt(_text(body), _SHOWN_START)}"
-            raise MalformedResponse(
+            return MalformedResponse(
                 f"the answer of {self._ref} is not a chat completion",
                 where=self._where,
                 why=why,
                 status=status,
-            ) from None
+            )
         if answer.finish_reason == "content_filter":
-            raise ContentFiltered(
+            return ContentFiltered(
                 f"the filter of {self._ref} withheld the answer", where=self._where, status=status
             )
         return Completion(
@@ -269,7 +277,7 @@ class OpenAICompatible:
         """Where a redirect points, without query and credentials."""
         try:
             parts = urlsplit(location)
-            host = parts.hostname or ""
+            host = parts.netloc.rpartition("@")[2]
         except ValueError:
             return "an unreadable address"
         return self._redactor.excerpt(

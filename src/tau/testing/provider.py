@@ -24,7 +24,10 @@ from tau.testing.faults import Fault, Script, commit, script
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A call as it came in: the `n`-th (from 1), and the `nth` with this prompt (from 1)."""
+    """A call as it came in: the `n`-th (from 1), and the `nth` with this prompt (from 1).
+
+    `peer` is the client's address: the same for calls over one connection.
+    """
 
     n: int
     nth: int
@@ -32,6 +35,7 @@ class Call:
     body: Mapping[str, Any]
     headers: Mapping[str, str] = field(repr=False)
     path: str
+    peer: object = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,13 +115,11 @@ class LoopbackProvider:
         self.in_flight = 0
         self.peak = 0
         self.broken = 0
-        self.connections = 0
         self.prompts: Counter[str] = Counter()
         self.seen: deque[Call] = deque(maxlen=keep)
         self._script = script(faults)
         self._port = port
         self._runner: web.ServerRunner | None = None
-        self._peers: set[Any] = set()
 
     @property
     def origin(self) -> str:
@@ -184,9 +186,10 @@ class LoopbackProvider:
         except (orjson.JSONDecodeError, AttributeError, TypeError):
             return _json(400, {"error": {"message": "not a chat completion request"}})
         self.prompts[prompt] += 1
+        peer = request.transport.get_extra_info("peername") if request.transport else None
         call = Call(
             n=n, nth=self.prompts[prompt], prompt=prompt, body=body, headers=request.headers,
-            path=request.path_qs,
+            path=request.path_qs, peer=peer,
         )  # fmt: skip
         self.seen.append(call)
         if self.latency_s:
