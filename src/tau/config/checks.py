@@ -10,7 +10,7 @@ from tau.config.settings import GraderChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
 from tau.domain.spend import Usage
-from tau.errors import AttemptError, InputError
+from tau.errors import AttemptError, InputError, TauError
 from tau.ports.executor import ExecutorContext
 from tau.ports.grader import GraderContext
 
@@ -94,7 +94,9 @@ class _Checker:
                 environ=self.config.child_environ,
             )
             plugin = plugins.load(plugins.GRADERS, grader.type)
-            self._run(here, plugin.check, grader.settings, context, self.graded)
+            sound = self._run(here, plugin.check, grader.settings, context, None)
+            if sound and self.graded is not None:
+                self._try_row(here, plugin.check, grader.settings, context, self.graded)
             inner = "graders" if "graders" in grader.options else "grader"
             self.check_graders(grader.children, (*here, inner))
 
@@ -105,10 +107,23 @@ class _Checker:
             return NamedModel(ref="", provider="")
         return NamedModel(ref=chosen.ref, provider=chosen.provider)
 
-    def _run(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
+    def _run(self, steps: Steps, check: Any, *arguments: Any) -> bool:  # noqa: ANN401
         try:
             check(*arguments)
         except (InputError, AttemptError) as error:
-            where = f" ({error.where})" if error.where else ""
-            why = f": {error.why}" if error.why else ""
-            self.report.error(steps, f"{error.what}{where}{why}", fix=error.fix)
+            self.report.error(steps, _sentence(error), fix=error.fix)
+            return False
+        return True
+
+    def _try_row(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
+        """A row that cannot be graded stays unscored, and others may be fine: only a warning."""
+        try:
+            check(*arguments)
+        except (InputError, AttemptError) as error:
+            self.report.warning(steps, _sentence(error), fix=error.fix)
+
+
+def _sentence(error: TauError) -> str:
+    where = f" ({error.where})" if error.where else ""
+    why = f": {error.why}" if error.why else ""
+    return f"{error.what}{where}{why}"

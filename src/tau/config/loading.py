@@ -136,7 +136,7 @@ class _Reader:
             environ=self._environ,
             child_environ=child_environ(self._environ),
         )
-        if executor_choice.type == "chat":
+        if executor_choice.type == "chat" and not report.failed:
             self._look_for_prompts(splits)
         check(config, report)
         return config

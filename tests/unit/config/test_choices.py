@@ -138,6 +138,13 @@ def test_what_plugins_find_is_reported_together(problems: Problems) -> None:
     assert set(found) == {"/executor", "/graders/0"}
 
 
+def test_a_row_that_cannot_be_graded_is_only_a_warning(load: Load) -> None:
+    (warning,) = load({"optimize": [{"prompt": "a", "expected": 4}], "validate": []}).warnings
+
+    assert warning.pointer == "/graders/0"
+    assert "'expected' is a number" in warning.message
+
+
 def test_unknown_placeholder(problems: Problems) -> None:
     found = problems({"resources": {"system_prompt": "Answer {qestion} in {language}."}})
 
