@@ -1,0 +1,246 @@
+"""Sessions end to end in one process, against a provider on loopback."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tau.config import load
+from tau.domain.rollout import RolloutStatus
+from tau.domain.run import Run, RunStatus, StopReason
+from tau.errors import InputError, TrainerTimeout
+from tau.ports.insights import RolloutFilter
+from tau.testing.provider import Call, LoopbackProvider
+from tau.trainer.progress import Progress
+from tau.trainer.report import RunReport
+from tau.trainer.stop import StopRequest
+from tau.wiring.session import SessionRequest, run_session
+from tau.wiring.stores import open_store
+
+
+class Watcher:
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notices: list[str] = []
+        self.seen: list[Progress] = []
+        self.begun: list[tuple[bool, int | None]] = []
+
+    def started(self, run: Run, *, resumed: bool, total: int | None) -> None:
+        self.begun.append((resumed, total))
+
+    def progress(self, progress: Progress) -> None:
+        self.seen.append(progress)
+
+    def notice(self, text: str) -> None:
+        self.notices.append(text)
+
+
+class Place:
+    """A folder with a config and a store, and the provider its model calls."""
+
+    def __init__(self, folder: Path, provider: LoopbackProvider) -> None:
+        self.folder = folder
+        self.provider = provider
+        self.watcher = Watcher()
+        self.stop = StopRequest()
+
+    @property
+    def store(self) -> str:
+        return str(self.folder / "store.sqlite")
+
+    async def run(self, *, run_id: str | None = None, **fields: Any) -> RunReport:  # noqa: ANN401
+        rows = [{"prompt": f"q{n}", "expected": f"q{n}"} for n in range(20)]
+        document = {
+            "model": {"name": "openai/echo", "base_url": self.provider.base_url},
+            "optimize": rows[:10],
+            "validate": rows[10:],
+            "worker_concurrency": 2,
+            "retries": {"backoff_ms": 1, "max_backoff_ms": 5},
+            **fields,
+        }
+        path = self.folder / "config.json"
+        path.write_text(json.dumps(document))
+        config = load(path, environ={"OPENAI_API_KEY": "sk-test-canary-key"})
+        request = SessionRequest(config=config, store=self.store, run_id=run_id)
+        self.stop = StopRequest()
+        return await run_session(request, observer=self.watcher, stop=self.stop)
+
+    def status(self) -> Mapping[str, Any]:
+        found = json.loads((self.folder / "status.json").read_text())
+        assert isinstance(found, dict)
+        return found
+
+    async def statuses(self) -> dict[RolloutStatus, int]:
+        store = await open_store(self.store, read_only=True)
+        async with store:
+            rows = await store.insights.rollouts(RolloutFilter(), limit=1000)
+        found: dict[RolloutStatus, int] = {}
+        for row in rows:
+            found[row.status] = found.get(row.status, 0) + 1
+        return found
+
+
+async def test_a_run_is_executed_graded_and_reported(tmp_path: Path) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        report = await place.run(resources={"system_prompt": "Echo."})
+        assert report.status is RunStatus.COMPLETED
+        assert report.stop_reason is StopReason.FINISHED
+        assert [(split.split, split.mean) for split in report.splits] == [
+            ("optimize", 1.0),
+            ("validate", 1.0),
+        ]
+        assert report.best_version == "resources-1"
+        assert report.spent.calls == provider.calls == 20
+        assert place.watcher.begun == [(False, 20)]
+        assert place.watcher.seen[-1].counts.settled == 20
+        assert place.status()["run_state"] == "completed"
+        first = provider.seen[0].body["messages"]
+        assert first[0] == {"role": "system", "content": "Echo."}
+
+
+async def test_a_finished_run_is_followed_by_a_new_one_that_keeps_the_old(tmp_path: Path) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        one = await place.run(resources={"system_prompt": "Echo."})
+        two = await place.run(resources={"system_prompt": "Echo."})
+        assert one.run_id != two.run_id
+        assert (one.best_version, two.best_version) == ("resources-1", "resources-2")
+        assert two.counts.total == 20
+        assert await place.statuses() == {RolloutStatus.SUCCEEDED: 40}
+        with pytest.raises(InputError, match="is completed; it cannot go on"):
+            await place.run(resources={"system_prompt": "Echo."}, run_id=one.run_id)
+        with pytest.raises(InputError, match="another configuration"):
+            await place.run(resources={"system_prompt": "Other."}, run_id=one.run_id)
+        with pytest.raises(InputError, match="no run 'run-x'"):
+            await place.run(run_id="run-x")
+
+
+async def test_a_budget_is_never_exceeded_and_a_larger_one_goes_on(tmp_path: Path) -> None:
+    async with LoopbackProvider(faults=["1-3=status:status=500"]) as provider:
+        place = Place(tmp_path, provider)
+        short = await place.run(budget={"calls": 8})
+        assert provider.calls == 8
+        assert (short.status, short.stop_reason) == (RunStatus.FAILED, StopReason.BUDGET)
+        assert short.resumable
+        assert short.stop_detail == "the budget of calls is used up"
+        again = await place.run(budget={"calls": 8})
+        assert provider.calls == 8
+        assert again.run_id == short.run_id
+        whole = await place.run(budget={"calls": 100})
+        assert whole.run_id == short.run_id
+        assert whole.status is RunStatus.COMPLETED
+        assert provider.calls == whole.spent.calls == 20 + 3
+
+
+async def test_a_budget_of_rollouts_counts_rollouts_not_attempts(tmp_path: Path) -> None:
+    async with LoopbackProvider(faults=["1-5=status:status=500"]) as provider:
+        place = Place(tmp_path, provider)
+        report = await place.run(budget={"rollouts": 7})
+        assert report.spent.rollouts == 7
+        assert report.counts[RolloutStatus.SUCCEEDED] == 7
+        assert provider.calls == 12
+
+
+async def test_a_budget_of_money_stops_before_it_is_spent(tmp_path: Path) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        model = {"name": "openai/gpt-4o-mini", "base_url": provider.base_url}
+        report = await place.run(
+            model=model, params={"max_tokens": 10}, budget={"usd": 0.00002}, worker_count=1
+        )
+        assert report.stop_reason is StopReason.BUDGET
+        assert 0 < report.spent.cost_usd <= 0.00002
+        assert 0 < provider.calls < 20
+
+
+async def test_a_literal_timeout_leaves_nothing_running_and_can_go_on(tmp_path: Path) -> None:
+    async with LoopbackProvider(latency_s=30) as provider:
+        place = Place(tmp_path, provider)
+        with pytest.raises(TrainerTimeout, match="trainer timeout waiting for rollouts"):
+            await place.run(completion_timeout_secs=1)
+        assert await place.statuses() == {RolloutStatus.QUEUING: 16, RolloutStatus.REQUEUING: 4}
+        status = place.status()
+        assert (status["run_state"], status["stop_reason"]) == ("failed", "no_progress")
+        provider.latency_s = 0
+        report = await place.run(completion_timeout_secs=20)
+        assert report.resumed
+        assert report.counts[RolloutStatus.SUCCEEDED] == 20
+
+
+async def test_a_provider_that_is_down_fails_rollouts_not_the_run(tmp_path: Path) -> None:
+    async with LoopbackProvider(faults=["all=status:status=500"]) as provider:
+        place = Place(tmp_path, provider)
+        report = await place.run(retries={"max_attempts": 2, "backoff_ms": 1, "max_backoff_ms": 2})
+        assert report.status is RunStatus.COMPLETED
+        assert report.counts[RolloutStatus.FAILED] == 20
+        assert report.failures == {"server": 20}
+        assert provider.calls == 40
+        assert [(split.mean, split.failed) for split in report.splits] == [(None, 10), (None, 10)]
+
+
+async def test_a_refused_key_stops_a_run_that_wants_to_fail_fast(tmp_path: Path) -> None:
+    async with LoopbackProvider(key="another") as provider:
+        place = Place(tmp_path, provider)
+        report = await place.run(fail_fast=True)
+        assert (report.status, report.stop_reason) == (RunStatus.FAILED, StopReason.ERROR)
+        assert report.resumable
+        assert "rollouts in a row failed" in (report.stop_detail or "")
+        assert provider.calls < 20
+        assert "canary" not in json.dumps(place.status())
+
+
+async def test_a_stop_keeps_what_is_in_flight(tmp_path: Path) -> None:
+    async with LoopbackProvider(latency_s=0.1) as provider:
+        place = Place(tmp_path, provider)
+
+        def answer(call: Call) -> str:
+            if call.n == 6:
+                place.stop.set(StopReason.SIGNAL, "SIGINT")
+            return call.prompt
+
+        provider.answer = answer
+        report = await place.run()
+        assert (report.status, report.stop_reason) == (RunStatus.PAUSED, StopReason.SIGNAL)
+        assert report.counts[RolloutStatus.SUCCEEDED] == provider.calls
+        assert provider.broken == 0
+        provider.answer = lambda call: call.prompt
+        rest = await place.run()
+        assert rest.run_id == report.run_id
+        assert provider.calls == 20
+
+
+async def test_an_operator_stops_a_run_through_the_store(tmp_path: Path) -> None:
+    async with LoopbackProvider(latency_s=0.1) as provider:
+        place = Place(tmp_path, provider)
+        called = asyncio.Event()
+
+        def answer(call: Call) -> str:
+            called.set()
+            return call.prompt
+
+        provider.answer = answer
+        running = asyncio.ensure_future(place.run())
+        await asyncio.wait_for(called.wait(), 10)
+        store = await open_store(place.store)
+        async with store:
+            [run] = await store.insights.runs()
+            await store.runs.set_status(run.id, RunStatus.PAUSED, reason=StopReason.OPERATOR)
+        report = await asyncio.wait_for(running, 10)
+        assert (report.status, report.stop_reason) == (RunStatus.PAUSED, StopReason.OPERATOR)
+        assert provider.calls < 20
+
+
+async def test_a_failing_grader_leaves_rows_unscored(tmp_path: Path) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        rows = [{"prompt": "q", "expected": "1"}, {"prompt": "q"}, {"no": "prompt"}]
+        report = await place.run(optimize=rows, validate=[], graders=["number"])
+        [split] = report.splits
+        assert (split.scored, split.unscored, split.failed) == (1, 1, 1)
+        assert split.mean == 0.0
+        assert report.failures == {"example": 1}
