@@ -144,7 +144,7 @@ def _completion(response: Json) -> Completion:
     text = _text(response, "text")
     if text is None:
         raise ValueError("expected 'response' to have a 'text'")
-    calls = response.get("tool_calls") or []
+    calls = response.get("tool_calls", [])
     if not isinstance(calls, list):
         raise ValueError("expected 'tool_calls' to be a list")
     return Completion(

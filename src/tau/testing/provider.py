@@ -1,20 +1,22 @@
 """A loopback provider: speaks OpenAI chat completions, answers by rule, fails by script.
 
 In a test: `async with LoopbackProvider() as provider: ... provider.base_url`. In a process of its
-own: `python -m tau.testing.provider --port 0`, whose first line of output is the base URL; `GET
-/__calls` tells what it has seen.
+own: `python -m tau.testing.provider --port 0` (or `with ProviderProcess("--port", "0")`), whose
+first line of output is the base URL; `GET /__calls` tells what it has seen.
 """
 
 import argparse
 import asyncio
 import contextlib
 import signal
+import subprocess
 import sys
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
+from urllib.request import urlopen
 
 import orjson
 from aiohttp import web
@@ -214,6 +216,37 @@ class LoopbackProvider:
         if request.path.endswith("/models"):
             return _json(200, {"object": "list", "data": [{"id": "echo", "object": "model"}]})
         return _json(404, {"error": {"message": f"no route {request.path}"}})
+
+
+class ProviderProcess:
+    """The server as a child process, with the options of the program; `with` ends it."""
+
+    def __init__(self, *options: str) -> None:
+        """Starts with `with`."""
+        self._command = [sys.executable, "-m", "tau.testing.provider", *options]
+        self._child: subprocess.Popen[str] | None = None
+        self.base_url = ""
+
+    def __enter__(self) -> Self:
+        self._child = subprocess.Popen(self._command, stdout=subprocess.PIPE, text=True)
+        assert self._child.stdout is not None
+        self.base_url = self._child.stdout.readline().strip()
+        if not self.base_url:
+            raise RuntimeError("the provider did not start; its error stands above")
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._child is not None:
+            self._child.terminate()
+            with self._child:
+                self._child.wait(timeout=10)
+
+    def counts(self) -> dict[str, Any]:
+        """What it has seen, prompts included."""
+        url = f"{self.base_url.removesuffix('/v1')}/__calls?prompts"
+        with urlopen(url, timeout=10) as response:
+            told: dict[str, Any] = orjson.loads(response.read())
+        return told
 
 
 def completion(call: Call, text: str) -> dict[str, Any]:
