@@ -97,19 +97,23 @@ class Drive:
 class Watch:
     """What one open store knows of the passing of time; it forgets when it is closed."""
 
-    grace_from_ms: int | None = None
     looked_ms: int | None = None
+    gap_ms: int = 0
+    pauses: list[tuple[int, int, int]] = field(default_factory=list)
 
-    def look(self, now_ms: int, shortest_lease_ms: int) -> None:
-        """A reaper that stood still for longer than a lease grants one of grace."""
-        if self.looked_ms is not None and now_ms - self.looked_ms > shortest_lease_ms:
-            self.grace_from_ms = now_ms
-        self.looked_ms = now_ms
+    def look(self, now_ms: int) -> None:
+        """The reaper runs; a pause is told by its end, its length, and the one before."""
+        gap_ms = 0 if self.looked_ms is None else now_ms - self.looked_ms
+        self.pauses = [*self.pauses[-255:], (now_ms, gap_ms, self.gap_ms)]
+        self.looked_ms, self.gap_ms = now_ms, gap_ms
+
+    def grace_from_ms(self, lease_ms: int) -> int:
+        """A reaper that stood still for longer than a lease, and not always, grants one of it."""
+        return max((at for at, gap, before in self.pauses if gap > lease_ms >= before), default=0)
 
     def expired(self, hand: Hand, now_ms: int) -> bool:
         """Silent for longer than its lease."""
-        since = max(hand.heartbeat_ms, self.grace_from_ms or 0)
-        return now_ms - since > hand.lease_ms
+        return now_ms - max(hand.heartbeat_ms, self.grace_from_ms(hand.lease_ms)) > hand.lease_ms
 
 
 class StoreModel:
@@ -293,7 +297,7 @@ class StoreModel:
         """As Work.reap."""
         live = list(self._live_hands())
         first = self.watch.looked_ms is None
-        self.watch.look(now_ms, min((hand.lease_ms for hand in live), default=0))
+        self.watch.look(now_ms)
         taken = 0
         for hand in live:
             if self._dead(hand) if first else hand.process.boot_id != self.boot_id:

@@ -1,9 +1,22 @@
 """Who is still there: leases by monotonic time, processes by the machine's own knowledge."""
 
+from collections import deque
+from typing import NamedTuple
+
 from tau.ports.clock import Clock
 from tau.ports.processes import Processes
 from tau.stores.sqlite import rows
 from tau.stores.sqlite.connection import Row
+
+_LOOKS = 256
+
+
+class _Look(NamedTuple):
+    """When the reaper ran, how long after the time before, and how long that one had taken."""
+
+    at_ms: int
+    gap_ms: int
+    before_ms: int
 
 
 class Liveness:
@@ -13,31 +26,30 @@ class Liveness:
         """Reads no time yet."""
         self._clock = clock
         self._processes = processes
-        self._grace_from_ms: int | None = None
-        self._looked_ms: int | None = None
+        self._looks: deque[_Look] = deque(maxlen=_LOOKS)
 
     @property
     def first_look(self) -> bool:
         """Nobody has reaped in this process yet."""
-        return self._looked_ms is None
+        return not self._looks
 
-    def look(self, shortest_lease_ms: int) -> None:
-        """Note that the reaper runs now.
-
-        If it has not for longer than a lease, this process stood still, and so may the workers'
-        heartbeats have: everyone gets one lease of grace from now on.
-        """
+    def look(self) -> None:
+        """Note that the reaper runs now."""
         now = self._clock.monotonic_ms()
-        if self._looked_ms is not None and now - self._looked_ms > shortest_lease_ms:
-            self._grace_from_ms = now
-        self._looked_ms = now
+        last = self._looks[-1] if self._looks else _Look(now, 0, 0)
+        self._looks.append(_Look(now, now - last.at_ms, last.gap_ms))
 
     def expired(self, worker: Row) -> bool:
-        """Silent for longer than its lease, grace included."""
-        since = worker["heartbeat_ms"]
-        if self._grace_from_ms is not None:
-            since = max(since, self._grace_from_ms)
-        return bool(self._clock.monotonic_ms() - since > worker["lease_ms"])
+        """Silent for longer than its lease, counted from the end of a pause at the earliest.
+
+        Where the reaper had not run for longer than the lease, this process stood still, and so
+        may the worker's heartbeat have: it gets one lease of grace. A reaper that is always that
+        slow grants it once.
+        """
+        lease: int = worker["lease_ms"]
+        graces = (look.at_ms for look in self._looks if look.gap_ms > lease >= look.before_ms)
+        since = max(worker["heartbeat_ms"], *graces, 0)
+        return bool(self._clock.monotonic_ms() - since > lease)
 
     def dead(self, worker: Row) -> bool:
         """Its process is known to be gone."""

@@ -63,7 +63,7 @@ class SqliteQueue:
         keys = keys_of(run_id, rollouts)
         found: dict[int, RolloutResult] = {}
         missing: set[int] = set()
-        for start in range(0, len(keys), _CHUNK):
+        for start in range(0, len(keys) or 1, _CHUNK):
             chunk = keys[start : start + _CHUNK]
             settled, unknown = await self._database.read(
                 partial(_collect, run_id=run_id, keys=chunk)

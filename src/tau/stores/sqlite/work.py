@@ -129,7 +129,7 @@ class SqliteWork:
     async def reap(self) -> int:
         first = self._liveness.first_look
         workers = await self._database.read(lambda statements: statements.rows("live_workers"))
-        self._liveness.look(min((worker["lease_ms"] for worker in workers), default=0))
+        self._liveness.look()
         suspects = {
             worker["key"]: leases.gone() if self._is_gone(worker, first=first) else leases.lost()
             for worker in workers
