@@ -76,22 +76,15 @@ class Worker:
             LeaseLost: it was given up; whoever started it may start another.
             StoreError: it could not register.
         """
-        place = self._place
-        registered = await place.work.register(
-            name=self._name,
-            role=WorkerRole.WORKER,
-            process=place.processes.this(),
-            lease_ms=place.settings.lease_ms,
-        )
-        self.id = registered.id
-        place.heartbeat.add(registered.id)
+        registering = asyncio.ensure_future(self._register())
         try:
-            await self._claim_until_drained(registered.id)
+            await asyncio.wait([registering])  # a cancellation leaves it to _wind_up
+            await self._claim_until_drained(registering.result())
             while self._in_flight:
                 await self._sleep(None)
                 self._raise_trouble()
         finally:
-            await self._wind_up(registered.id)
+            await _uninterrupted(self._wind_up(registering))
 
     def drain(self) -> None:
         """Claim no more."""
@@ -104,6 +97,18 @@ class Worker:
         for task in self._in_flight:
             task.cancel()
         self._wake.set()
+
+    async def _register(self) -> WorkerId:
+        place = self._place
+        worker = await place.work.register(
+            name=self._name,
+            role=WorkerRole.WORKER,
+            process=place.processes.this(),
+            lease_ms=place.settings.lease_ms,
+        )
+        self.id = worker.id
+        place.heartbeat.add(worker.id)
+        return worker.id
 
     async def _claim_until_drained(self, me: WorkerId) -> None:
         settings = self._place.settings
@@ -219,15 +224,18 @@ class Worker:
         if self._lost is not None:
             raise LeaseLost(f"worker '{self._name}' stopped its work", why=self._lost)
 
-    async def _wind_up(self, me: WorkerId) -> None:
+    async def _wind_up(self, registering: asyncio.Future[WorkerId]) -> None:
         """Stop and give back what executes, write what is finished, leave the list."""
         for task in self._in_flight:
             task.cancel()
-        while self._in_flight:
+        await asyncio.wait([registering])
+        if self._in_flight:
             await asyncio.wait(self._in_flight)
-        self._place.heartbeat.remove(me)
-        with contextlib.suppress(StoreError):
-            await self._place.work.retire([me])
+        if registering.exception() is None:
+            me = registering.result()
+            self._place.heartbeat.remove(me)
+            with contextlib.suppress(StoreError):
+                await self._place.work.retire([me])
 
 
 async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:

@@ -198,3 +198,10 @@ async def bench(location: object = ":memory:", *, max_attempts: int = 5, calls: 
     )
     await store.runs.create(run)
     return Bench(store, calls=calls)
+
+
+async def until(condition: Callable[[], bool], *, within_s: float = 10) -> None:
+    """Return soon after `condition` has become true; TimeoutError if it does not."""
+    async with asyncio.timeout(within_s):
+        while not condition():  # noqa: ASYNC110  (what it looks at tells nobody)
+            await asyncio.sleep(0.005)
