@@ -41,7 +41,9 @@ def parse(text: str) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         why = error.problem or error.context or "unreadable"
-        raise Unusable(f"not YAML: {why}", line=mark.line + 1 if mark else None) from None
+        last = text.count("\n") + 1  # the parser's end may be a line further on
+        line = min(mark.line + 1, last) if mark else None
+        raise Unusable(f"not YAML: {why}", line=line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
         raise Unusable(f"not YAML: {error.reason}", line=line) from None
