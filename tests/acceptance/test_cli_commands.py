@@ -343,6 +343,40 @@ def test_keys_are_named_never_shown(done: tuple[Path, Ended]) -> None:
     assert KEY not in doctor.out + doctor.err + models.out + models.err
 
 
+def test_a_store_is_copied_and_verified(done: tuple[Path, Ended], tmp_path: Path) -> None:
+    folder, ended = done
+    copy = tmp_path / "copy.sqlite"
+
+    made = run("tau", "db", "backup", copy, cwd=folder)
+    twice = run("tau", "db", "backup", copy, cwd=folder)
+    whole = run("tau", "db", "verify", "--store", copy, "--json", cwd=tmp_path)
+    current = run("tau", "db", "migrate", "--store", copy, cwd=tmp_path)
+    (listed,) = run("tau", "runs", "--store", copy, "--json", cwd=tmp_path).json()
+
+    assert (made.code, made.out) == (0, f"{copy}\n")
+    assert (twice.code, current.code) == (1, 0)
+    assert (whole.code, whole.json()["ok"]) == (0, True)
+    assert current.out.startswith("nothing to do")
+    assert listed["run_id"] == ended.json()["run_id"]
+
+
+def test_damage_is_found(done: tuple[Path, Ended], tmp_path: Path) -> None:
+    copy = tmp_path / "copy.sqlite"
+    run("tau", "db", "backup", copy, cwd=done[0])
+    page = 4096
+    damaged = bytearray(copy.read_bytes())
+    damaged[8 * page : 12 * page] = b"\xa5" * 4 * page
+    copy.write_bytes(damaged)
+
+    ended = run("tau", "db", "verify", "--store", copy, cwd=tmp_path)
+
+    assert ended.code == 1
+    assert "copy.sqlite" in ended.out + ended.err
+    assert "damaged" in ended.out + ended.err
+    assert "Traceback" not in ended.err
+    assert copy.read_bytes() == bytes(damaged)
+
+
 def test_doctor_finds_a_store_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "text.sqlite").write_text("no database " * 100, encoding="utf-8")
 

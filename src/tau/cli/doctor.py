@@ -10,6 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tau import __version__
+from tau.cli.databases import file_of
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import table
@@ -63,7 +64,7 @@ def _store(location: str) -> Iterator[Finding]:
     if scheme_of(location) != "sqlite":
         yield from _contents(location)
         return
-    path = Path(location.removeprefix("sqlite://"))
+    path = file_of(location)
     if path.exists():
         yield from _contents(location)
     else:

@@ -41,6 +41,7 @@ for command in (
     records.resources,
     upkeep.graders,
     upkeep.models,
+    upkeep.db,
     upkeep.doctor,
     upkeep.sim,
     running.schema,

@@ -17,6 +17,43 @@ def doctor(*, store: str, as_json: bool) -> int:
     return examine(store, as_json=as_json)
 
 
+@click.group("db", short_help="Back up, verify or migrate a store.")
+def db() -> None:
+    """Back up, verify or migrate a store."""
+
+
+@db.command("backup")
+@click.argument("target", metavar="TARGET")
+@store_option
+@debug_option
+def db_backup(*, target: str, store: str) -> int:
+    """Copy the store to the new file TARGET, whole, while runs may be using it."""
+    from tau.cli.databases import backup
+
+    return backup(store, target)
+
+
+@db.command("verify")
+@store_option
+@json_option
+@debug_option
+def db_verify(*, store: str, as_json: bool) -> int:
+    """Check the whole store without changing it: every page, digest and count."""
+    from tau.cli.databases import verify
+
+    return verify(store, as_json=as_json)
+
+
+@db.command("migrate")
+@store_option
+@debug_option
+def db_migrate(*, store: str) -> int:
+    """Bring a store of an older Tau to this version's schema, keeping a copy of it."""
+    from tau.cli.databases import migrate
+
+    return migrate(store)
+
+
 @click.group("graders", short_help="List graders.")
 def graders() -> None:
     """List graders."""

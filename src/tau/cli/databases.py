@@ -1,0 +1,57 @@
+"""Upkeep of a store that is a file."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+from tau.cli.records.reading import print_json, print_lines
+from tau.cli.surface import Exit
+from tau.cli.text import line
+from tau.errors import InputError
+from tau.stores.sqlite import maintenance
+from tau.wiring.stores import scheme_of
+
+
+def file_of(location: str) -> Path:
+    """The file of a store.
+
+    Raises:
+        InputError: the store is no file.
+    """
+    if scheme_of(location) != "sqlite":
+        raise InputError(
+            f"'{location}' is no file", fix="use the tools of the database that holds it"
+        )
+    return Path(location.removeprefix("sqlite://"))
+
+
+def backup(location: str, target: str) -> int:
+    """Copy the store to a new file; prints its path."""
+    print_lines([line(str(maintenance.backup(file_of(location), Path(target))))])
+    return Exit.OK
+
+
+def verify(location: str, *, as_json: bool) -> int:
+    """Check the store; exit code 1 where something is wrong with it."""
+    found = maintenance.verify(file_of(location))
+    if as_json:
+        print_json({"ok": found.ok, **asdict(found)})
+    elif found.ok:
+        print_lines([f"{line(found.location)} is whole: {found.checked:,} digests computed anew"])
+    else:
+        print_lines(
+            [f"{line(found.location)} is damaged", *(f"  {line(p)}" for p in found.problems)]
+        )
+    return Exit.OK if found.ok else Exit.FAILED
+
+
+def migrate(location: str) -> int:
+    """Bring the store to the schema of this version; keeps a copy of what it was."""
+    done = maintenance.migrate(file_of(location))
+    if done.backup is None:
+        print_lines([f"nothing to do: the schema is at version {done.after}"])
+    else:
+        print_lines([
+            f"schema version {done.before} to {done.after}",
+            f"as it was before: {line(str(done.backup))}",
+        ])  # fmt: skip
+    return Exit.OK
