@@ -5,7 +5,9 @@ It knows the schema and the promises, and nothing of how the store keeps them.
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import apsw
@@ -135,14 +137,24 @@ _ROLLOUT = re.compile(r"-r(\d+)$")
 _ATTEMPT = re.compile(r"-r(\d+):attempt-(\d+)$")
 
 
+@contextmanager
+def reading(path: Path) -> Iterator[apsw.Connection]:
+    """The checker's own connection."""
+    connection = apsw.Connection(str(path))
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
 def faults(connection: apsw.Connection, *, thorough: bool = True) -> list[str]:
     """Every promise of the schema that the database breaks."""
     check = "integrity_check" if thorough else "quick_check"
     answer = [row[0] for row in connection.execute(f"PRAGMA {check}")]
     if answer != ["ok"]:
         return [f"{check}: {line}" for line in answer]
-    if not connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'rollout'").fetchall():
-        return []
+    if not _has_tables(connection):
+        return []  # killed before the first commit
     found = [f"{what}: {rows[:3]}" for what, query in FAULTS if (rows := _all(connection, query))]
     for digest, content in _all(connection, "SELECT hash, content FROM resources"):
         if hashlib.sha256(content.encode()).hexdigest() != digest:
@@ -152,20 +164,21 @@ def faults(connection: apsw.Connection, *, thorough: bool = True) -> list[str]:
 
 def missing(connection: apsw.Connection, acknowledged: Iterable[str]) -> list[str]:
     """Lines of `testing.workload.Workload` that were acknowledged and are not in the database."""
-    ends: dict[tuple[int, int], str] | None = None
-    lost = []
-    keys: set[int] = set()
-    for line in acknowledged:
-        what, _, rest = line.partition(" ")
-        if ends is None and what != "ready":
-            ends = {
-                (rollout, n): status
-                for rollout, n, status in _all(connection, "SELECT rollout, n, status FROM attempt")
-            }
-            keys = {key for (key,) in _all(connection, "SELECT key FROM rollout")}
-        if not _present(connection, what, rest, keys, ends or {}):
-            lost.append(line)
-    return lost
+    lines = list(acknowledged)
+    if not _has_tables(connection):
+        return lines
+    ends = {
+        (rollout, n): status
+        for rollout, n, status in _all(connection, "SELECT rollout, n, status FROM attempt")
+    }
+    keys = {key for (key,) in _all(connection, "SELECT key FROM rollout")}
+    return [
+        line for line in lines if not _present(connection, *line.partition(" ")[::2], keys, ends)
+    ]
+
+
+def _has_tables(connection: apsw.Connection) -> bool:
+    return bool(_all(connection, "SELECT 1 FROM sqlite_schema WHERE name = 'rollout'"))
 
 
 def _present(
@@ -188,7 +201,7 @@ def _present(
         return bool(_all(connection, "SELECT 1 FROM run"))
     if what == "finished":
         return bool(_all(connection, "SELECT 1 FROM run WHERE status = 'completed'"))
-    return what in ("ready", "lost")
+    return what == "lost"  # the worker was told that it had lost its lease
 
 
 def final_state(connection: apsw.Connection) -> str:

@@ -3,29 +3,17 @@
 The page cache survives kill -9, so this says nothing of fsync: see test_powerloss.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import count
 from pathlib import Path
 
-import apsw
 import pytest
 
-from recovery.audit import faults, final_state, missing
+from recovery.audit import faults, final_state, missing, reading
 from recovery.nursery import PATIENCE_S, Nursery, nursery
 from tau.domain.draws import uniform
 
 SHAPE = {"seed": 11, "waves": 8, "width": 24}
-
-
-@contextmanager
-def looking(path: Path) -> Iterator[apsw.Connection]:
-    """The checker's own connection."""
-    connection = apsw.Connection(str(path))
-    try:
-        yield connection
-    finally:
-        connection.close()
 
 
 def undisturbed(started: Nursery, folder: Path) -> str:
@@ -34,7 +22,7 @@ def undisturbed(started: Nursery, folder: Path) -> str:
     child = started.start("workload", path=str(path), **SHAPE)
     assert child.wait(PATIENCE_S)
     assert "finished" in child.lines
-    with looking(path) as connection:
+    with reading(path) as connection:
         assert faults(connection) == []
         assert missing(connection, child.lines[:-1]) == []
         return final_state(connection)
@@ -47,7 +35,7 @@ def storm(folder: Path, *, kills: int, seed: int) -> None:
         done = 0
         for number in count():
             done = one_run(started, folder / f"{number}.sqlite", seed, done)
-            with looking(folder / f"{number}.sqlite") as connection:
+            with reading(folder / f"{number}.sqlite") as connection:
                 assert faults(connection) == []
                 assert final_state(connection) == expected
             if done >= kills:
@@ -66,7 +54,7 @@ def one_run(started: Nursery, path: Path, seed: int, kills: int) -> int:
             kills += 1
         acknowledged += [line for line in child.lines if line != "ended"]
         where = f"seed {seed}, kill {kills}, {path.name}"
-        with looking(path) as connection:
+        with reading(path) as connection:
             assert faults(connection, thorough=False) == [], where
             assert missing(connection, acknowledged) == [], where
         assert doubled(acknowledged) == [], where

@@ -229,13 +229,33 @@ def images(trace: Sequence[Event], *, points: int, seed: int) -> Iterator[Image]
 def _happen(event: Event, surviving: Disk, pending: list[Event], notes: list[object]) -> None:
     if event.effect is Effect.NOTE:
         notes.append(event.label)
-    elif event.effect is Effect.SYNC or (event.effect is Effect.DELETE and event.offset):
-        pending.append(event)
-        for effect in [old for old in pending if old.suffix == event.suffix]:
-            surviving.apply(effect)
-        pending[:] = [old for old in pending if old.suffix != event.suffix]
-    else:
-        pending.append(event)
+        return
+    pending.append(event)
+    folder_synced = event.effect is Effect.DELETE and bool(event.offset)
+    if event.effect is Effect.SYNC:
+        # SQLite syncs the folder together with a log or journal it has just created.
+        folder_synced = event.suffix != "" and (
+            event.suffix not in surviving.files or _last_deletion(pending, event.suffix) >= 0
+        )
+        _persist(surviving, pending, event.suffix, len(pending))
+    if folder_synced:
+        for suffix in {other.suffix for other in pending}:
+            _persist(surviving, pending, suffix, _last_deletion(pending, suffix) + 1)
+
+
+def _persist(surviving: Disk, pending: list[Event], suffix: str, until: int) -> None:
+    """Apply what is pending of one file, up to a position in `pending`."""
+    for event in [old for old in pending[:until] if old.suffix == suffix]:
+        surviving.apply(event)
+    pending[:until] = [old for old in pending[:until] if old.suffix != suffix]
+
+
+def _last_deletion(pending: Sequence[Event], suffix: str) -> int:
+    found = -1
+    for position, event in enumerate(pending):
+        if event.suffix == suffix and event.effect is Effect.DELETE:
+            found = position
+    return found
 
 
 def _arrived(pending: Sequence[Event], loss: Loss, seed: int, variant: int) -> list[Event]:
@@ -243,18 +263,47 @@ def _arrived(pending: Sequence[Event], loss: Loss, seed: int, variant: int) -> l
         return list(pending)
     if loss is Loss.ALL or not pending:
         return []
+    deleted, possible = _one_life_each(pending, seed, variant)
     if loss is Loss.TAIL:
-        length = below(len(pending), seed, "tail", variant)
-        return [*pending[:length], *_torn(pending[length], seed, variant, length)]
+        if not possible:
+            return deleted
+        length = below(len(possible), seed, "tail", variant)
+        torn = _torn(possible[length], seed, variant, length)
+        return [*deleted, *possible[:length], *torn]
     kept = [
-        (uniform(seed, "order", variant, i), effect)
-        for i, effect in enumerate(pending)
+        (uniform(seed, "order", variant, i), i)
+        for i in range(len(possible))
         if uniform(seed, "kept", variant, i) < 0.5
     ]
-    shuffled = [effect for _, effect in sorted(kept, key=lambda pair: pair[0])]
+    shuffled = [possible[i] for _, i in sorted(kept)]
     if loss is Loss.SCATTERED:
-        return shuffled
-    return [part for i, whole in enumerate(shuffled) for part in _torn(whole, seed, variant, i)]
+        return deleted + shuffled
+    parts = [part for i, whole in enumerate(shuffled) for part in _torn(whole, seed, variant, i)]
+    return deleted + parts
+
+
+def _one_life_each(
+    pending: Sequence[Event], seed: int, variant: int
+) -> tuple[list[Event], list[Event]]:
+    """Deletions that arrived, and what else may have: of a deleted file or of its successor.
+
+    Writes to a file made anew never reach the one it replaced.
+    """
+    deleted: list[Event] = []
+    possible = list(pending)
+    for suffix in sorted({event.suffix for event in pending}):
+        at = _last_deletion(pending, suffix)
+        if at < 0:
+            continue
+        gone = uniform(seed, "deleted", variant, suffix) < 0.5
+        deleted += [pending[at]] if gone else []
+        other_life = pending[: at + 1] if gone else pending[at:]
+        possible = [
+            event
+            for event in possible
+            if event.suffix != suffix or not any(event is other for other in other_life)
+        ]
+    return deleted, possible
 
 
 def _torn(event: Event, seed: int, variant: int, number: int) -> list[Event]:

@@ -44,6 +44,8 @@ MAX_ATTEMPTS = 3
 class Workload:
     """A run of `waves` waves with `width` rollouts each, worked on by `workers` workers.
 
+    Without `complete` it ends as it would at a signal, to be gone on with.
+
     Acknowledged lines: `created`, `submitted ID...`, `claimed ATTEMPT`, `completed ATTEMPT STATUS`,
     `checkpoint WAVES`, `finished`.
     """
@@ -55,6 +57,7 @@ class Workload:
     workers: int = 3
     batch: int = 4
     lease_ms: int = 10_000
+    complete: bool = True
 
     async def go(self, store: Store, process: ProcessIdentity, acknowledge: Acknowledge) -> None:
         """Begin the run or go on with it, until it is finished."""
@@ -78,6 +81,7 @@ class Workload:
             await self._train(store, trainer.id, acknowledge)
             for hand in hands:
                 hand.cancel()
+        await store.work.retire([trainer.id])
 
     async def _train(self, store: Store, trainer: WorkerId, acknowledge: Acknowledge) -> None:
         last = await store.checkpoints.latest(self.run_id)
@@ -96,10 +100,11 @@ class Workload:
                 publish=self.resources(wave) if wave % 3 == 0 else None,
             )
             acknowledge(f"checkpoint {wave + 1}")
-        await store.runs.set_status(
-            self.run_id, RunStatus.COMPLETED, trainer=trainer, reason=StopReason.FINISHED
-        )
-        acknowledge("finished")
+        if self.complete:
+            await store.runs.set_status(
+                self.run_id, RunStatus.COMPLETED, trainer=trainer, reason=StopReason.FINISHED
+            )
+            acknowledge("finished")
 
     async def _work(
         self, store: Store, process: ProcessIdentity, name: str, acknowledge: Acknowledge
@@ -107,14 +112,17 @@ class Workload:
         worker = await store.work.register(
             name=name, role=WorkerRole.WORKER, process=process, lease_ms=self.lease_ms
         )
-        while True:
-            claims = await store.work.claim(worker.id, limit=self.batch)
-            for claim in claims:
-                acknowledge(f"claimed {claim.attempt_id}")
-            await asyncio.gather(*(self._finish(store, claim, acknowledge) for claim in claims))
-            await store.work.beat([worker.id])
-            if not claims:
-                await store.work.wait_ready(timeout_s=0.02)
+        try:
+            while True:
+                claims = await store.work.claim(worker.id, limit=self.batch)
+                for claim in claims:
+                    acknowledge(f"claimed {claim.attempt_id}")
+                await asyncio.gather(*(self._finish(store, claim, acknowledge) for claim in claims))
+                await store.work.beat([worker.id])
+                if not claims:
+                    await store.work.wait_ready(timeout_s=0.02)
+        finally:
+            await store.work.retire([worker.id])
 
     async def _finish(self, store: Store, claim: Claim, acknowledge: Acknowledge) -> None:
         if claim.attempt % 2:
