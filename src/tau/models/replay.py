@@ -102,9 +102,10 @@ def _read(context: ModelContext) -> dict[str, list[Completion | ModelError]]:
         lines = path.read_bytes().split(b"\n")
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         raise InputError(
-            f"cannot read the recording '{path}'", why=getattr(error, "strerror", None) or str(error),
+            f"cannot read the recording '{path}'",
+            why=getattr(error, "strerror", None) or str(error),
             fix="give the path of a file written by tau.models.recording.RecordingModel",
-        ) from None  # fmt: skip
+        ) from None
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
