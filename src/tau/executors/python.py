@@ -3,7 +3,9 @@
 import asyncio
 import inspect
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from asyncio import AbstractEventLoop
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -93,14 +95,13 @@ class PythonExecutor:
 
     async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
         who = f"'{self._settings.function}'"
-        over = threading.Event()
-        session = Session(record, self._context.model, self._context.params, over)
+        session = Session(record, self._context.model, self._context.params)
         arguments: list[object] = [dict(example.fields), dict(resources.values)]
         try:
             with boundary(ExecutorFailed, who):
                 answer = await self._answer(arguments, session, who)
         finally:
-            over.set()
+            session.end()
         return to_output(answer, who)
 
     async def aclose(self) -> None:
@@ -126,22 +127,26 @@ class PythonExecutor:
 class Session:
     """What an async function may use while its rollout runs."""
 
-    def __init__(
-        self,
-        record: Recorder,
-        model: Model | None,
-        params: Mapping[str, Json],
-        over: threading.Event,
-    ) -> None:
+    def __init__(self, record: Recorder, model: Model | None, params: Mapping[str, Json]) -> None:
         self._record = record
         self._model = model
         self._params = params
-        self._over = over
+        self._lock = threading.Lock()
+        self._over = False
+        self._awaited: set[Future[Completion]] = set()
 
     @property
     def over(self) -> bool:
         """Whether the rollout has ended: nothing the function does counts any more."""
-        return self._over.is_set()
+        return self._over
+
+    def end(self) -> None:
+        """The rollout has ended: threads that still wait for an answer get none."""
+        with self._lock:
+            self._over = True
+            awaited = tuple(self._awaited)
+        for answer in awaited:
+            answer.cancel()
 
     async def chat(self, messages: Sequence[Mapping[str, str]], **params: Json) -> Completion:
         """Call the run's model with {role, content} messages; `params` come over the config's.
@@ -153,6 +158,8 @@ class Session:
         """
         if self._model is None:
             raise ExecutorFailed("the run has no model to call")
+        if self._over:
+            raise ExecutorFailed("the rollout has ended")
         request = ModelRequest(
             messages=[Message(role=m["role"], content=m["content"]) for m in messages],
             params={**self._params, **params},
@@ -175,6 +182,17 @@ class Session:
         """Report that something was blocked."""
         self._record.blocked(event)
 
+    def wait(self, call: Coroutine[Any, Any, Completion], loop: AbstractEventLoop) -> Completion:
+        """Let `loop` make `call` and block this thread until it has answered."""
+        with self._lock:
+            answer = asyncio.run_coroutine_threadsafe(call, loop)
+            self._awaited.add(answer)
+        try:
+            return answer.result()
+        finally:
+            with self._lock:
+                self._awaited.discard(answer)
+
     @contextmanager
     def _span(
         self, name: str, kind: SpanKind, attributes: Mapping[str, Json]
@@ -188,7 +206,7 @@ class Session:
 class BlockingSession:
     """The same for a plain function, which runs on a thread."""
 
-    def __init__(self, session: Session, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, session: Session, loop: AbstractEventLoop) -> None:
         self._session = session
         self._loop = loop
         self.tool = session.tool
@@ -203,8 +221,9 @@ class BlockingSession:
 
     def chat(self, messages: Sequence[Mapping[str, str]], **params: Json) -> Completion:
         """As `Session.chat`, waiting for the answer."""
-        call = self._session.chat(messages, **params)
-        return asyncio.run_coroutine_threadsafe(call, self._loop).result()
+        if self.over:
+            raise ExecutorFailed("the rollout has ended")
+        return self._session.wait(self._session.chat(messages, **params), self._loop)
 
 
 def _is_async(function: Callable[..., Any]) -> bool:
