@@ -1,0 +1,43 @@
+"""Every command of the guides works as it stands there."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from acceptance import programs
+
+ROOT = Path(__file__).parents[2]
+ANSWERS = {"What is 2 + 2?": "4", "What is 3 + 3?": "6"}
+
+_FILE = re.compile(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_COMMANDS = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+def follow(guide: Path, folder: Path, env: dict[str, str]) -> list[str]:
+    """Write the guide's files, then run its commands in order in one shell each block."""
+    text = guide.read_text(encoding="utf-8")
+    for name, content in _FILE.findall(text):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(content, encoding="utf-8")
+    blocks = [str(block) for block in _COMMANDS.findall(text)]
+    scripts = Path(programs.script("tau")).parent
+    path = f"{scripts}{os.pathsep}{os.environ['PATH']}"
+    for block in blocks:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            cwd=folder, env={**programs.environment(env), "PATH": path},
+            capture_output=True, text=True, timeout=60, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert done.returncode == 0, f"{block}\n{done.stdout}\n{done.stderr}"
+    return blocks
+
+
+@pytest.mark.timeout(120)
+def test_the_operations_guide_can_be_followed_literally(tmp_path: Path) -> None:
+    with programs.provider(tmp_path, ANSWERS) as provider:
+        blocks = follow(ROOT / "docs/guides/operations.md", tmp_path, provider.env)
+    assert len(blocks) >= 7
+    assert (tmp_path / "backup.sqlite").stat().st_size > 0
