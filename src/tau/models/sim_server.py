@@ -21,7 +21,7 @@ from tau.ports.clock import Clock, SystemClock
 from tau.ports.model import ModelContext
 from tau.sim.calls import CallKind
 
-_LARGEST_BODY = 64 * 1024 * 1024
+_LARGEST_BODY = 16 * 1024 * 1024
 _MOST_MODELS = 1000
 _SHUTDOWN_S = 1.0
 _PIECE = 24

@@ -53,6 +53,10 @@ _TAIL = 80
 """Characters that may follow the case of a task call ("Answer:" and the like)."""
 
 
+_MOST_DEMONSTRATIONS = 200
+"""Cases before the last one that are looked at."""
+
+
 class CallKind(StrEnum):
     """See the module."""
 
@@ -153,7 +157,8 @@ def _task(
 ) -> Call:
     """A task call, taken apart into instructions and demonstrations."""
     demonstrations = {}
-    for identity in CASE_ID.finditer(text):
+    identities = {identity[0]: identity for identity in CASE_ID.finditer(text)}
+    for identity in list(identities.values())[-_MOST_DEMONSTRATIONS:]:
         shown = case_of(identity, constants)
         if shown.id != case.id and _shown_right(text, shown):
             demonstrations[shown.id] = shown

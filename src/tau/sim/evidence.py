@@ -15,7 +15,8 @@ from tau.sim.world import CASE_ID, Case, case_of, world
 _FENCE = re.compile(r"```(?:\w+\n)?(.*?)```", re.S)
 _SECTION = re.compile(r"\[\[ ## (\w+) ## \]\]\n(.*?)(?=\n\[\[ ## |\Z)", re.S)
 _LABELLED = re.compile(
-    r"^[^\n:]*\b(?:instructions?|(?:system )?prompts?)\b[^\n:]*:[ \t]*\n?(.+?)(?:\n\s*\n|\Z)",
+    r"^[^\n:]{0,200}\b(?:instructions?|(?:system )?prompts?)\b[^\n:]{0,200}:[ \t]*\n?"
+    r"(.+?)(?:\n\s*\n|\Z)",
     re.I | re.M | re.S,
 )
 _QUOTED = re.compile(r'"(.+?)"\s*(?:\n|\Z)', re.S)
@@ -28,6 +29,9 @@ _INSTRUCTION_NAME = re.compile(r"instruction|prompt")
 _FAILED = re.compile(
     r"\b(?:wrong|incorrect|fail(?:ed|ure)?|mistakes?|not (?:right|correct)|score:? ?0)", re.I
 )
+
+_MOST_CASES = 500
+"""Cases of one request that are looked at."""
 
 
 class Source(IntEnum):
@@ -133,7 +137,7 @@ def _segments(text: str, constants: WorldConstants) -> Iterator[tuple[Case, str]
     firsts: dict[str, re.Match[str]] = {}
     for identity in CASE_ID.finditer(text):
         firsts.setdefault(identity[0], identity)
-    matches = list(firsts.values())
+    matches = list(firsts.values())[:_MOST_CASES]
     for match, following in zip_longest(matches, matches[1:]):
         end = len(text) if following is None else following.start()
         case = case_of(match, constants)

@@ -32,9 +32,12 @@ class Reading:
         return max(constants.least_attention, kept)
 
 
-@lru_cache(maxsize=4096)
 def read(prompt: str) -> Reading:
     """Read instructions, demonstrations already taken out."""
+    return _read(prompt) if len(prompt) > _REMEMBERED else _remembered(prompt)
+
+
+def _read(prompt: str) -> Reading:
     stated: set[tuple[int, int]] = set()
     denied: set[tuple[int, int]] = set()
     idle = 0
@@ -49,6 +52,11 @@ def read(prompt: str) -> Reading:
         words=len(_WORD.findall(prompt)),
         idle_sentences=idle,
     )
+
+
+_remembered = lru_cache(maxsize=1024)(_read)
+_REMEMBERED = 32_768
+"""The longest prompt, in characters, whose reading is kept."""
 
 
 def chances(world: World, reading: Reading, demonstrated: Mapping[int, int]) -> tuple[float, ...]:

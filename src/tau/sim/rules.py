@@ -14,6 +14,8 @@ _NEGATION = re.compile(
 )
 _SENTENCE_END = re.compile(r"(?<=[.!?;])\s+|\n+")
 _BULLET = re.compile(r"^\s*(?:[-*•#>]+|\(?\d{1,2}[.)])\s*")
+_READ = 1000
+"""Characters of a sentence that are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,10 +71,13 @@ class Catalogue:
     def __init__(self, slots: tuple[Slot, ...]) -> None:
         """Remember recognised sentences: prompts share most of theirs."""
         self.slots = slots
-        self.statements = lru_cache(maxsize=1 << 16)(self._statements)
+        self._remembered = lru_cache(maxsize=1 << 16)(self._statements)
+
+    def statements(self, sentence: str) -> tuple[Statement, ...]:
+        """What `sentence` says in its first 1,000 characters; empty where it states no rule."""
+        return self._remembered(sentence[:_READ])
 
     def _statements(self, sentence: str) -> tuple[Statement, ...]:
-        """What `sentence` says; empty where it states no rule."""
         found = []
         for index, slot in enumerate(self.slots):
             if not slot.topic.search(sentence):

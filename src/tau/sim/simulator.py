@@ -55,8 +55,8 @@ class Simulator:
 
     def number(self, messages: Sequence[Message], request_seed: int | None = None) -> Drawing:
         """Count this request and name what is drawn for it."""
-        key = canonical([[m.role, m.content] for m in messages])
-        digest = hashlib.sha256(key).digest()
+        key = "".join(f"{m.role}:{len(m.content)}:{m.content}\n" for m in messages)
+        digest = hashlib.sha256(key.encode("utf-8", "surrogatepass")).digest()
         self._repetitions[digest] += 1
         arrival = f"{digest.hex()}:{self._repetitions[digest] - 1}"
         seeded = f"{digest.hex()}:seed-{request_seed}"

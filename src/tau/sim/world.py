@@ -89,7 +89,7 @@ class World:
         self.seed = seed
         self.constants = constants
         self.rules = _choose_rules(seed, constants.rules)
-        self.case = lru_cache(maxsize=1 << 14)(self._case)
+        self.case = lru_cache(maxsize=1 << 12)(self._case)
 
     @property
     def name(self) -> str:

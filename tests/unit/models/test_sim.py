@@ -1,6 +1,7 @@
 """The embedded model: settings, options in the name, limits, mishaps, usage."""
 
 import asyncio
+from collections.abc import Mapping
 
 import pytest
 
@@ -28,9 +29,13 @@ def build(name: str = "rules", **settings: float) -> SimulatedModel:
     return SimulatedModel.build(chosen, ModelContext(provider="sim", name=name))
 
 
-def request(text: str, prompt: str = "", **params: Json) -> ModelRequest:
+def request(
+    text: str, prompt: str = "", *, params: Mapping[str, Json] | None = None
+) -> ModelRequest:
     messages = [Message(role="system", content=prompt)] if prompt else []
-    return ModelRequest(messages=[*messages, Message(role="user", content=text)], params=params)
+    return ModelRequest(
+        messages=[*messages, Message(role="user", content=text)], params=params or {}
+    )
 
 
 async def test_it_is_found_by_its_name() -> None:
@@ -97,7 +102,7 @@ def test_names_that_stand_for_nothing_are_refused_before_the_start(name: str, es
 )
 async def test_limits_on_the_answer(params: dict[str, Json], text: str | None, reason: str) -> None:
     whole = (await build().complete(request("hello"))).text
-    completion = await build().complete(request("hello", **params))
+    completion = await build().complete(request("hello", params=params))
 
     assert completion.text == (whole if text is None else text)
     assert completion.finish_reason == reason
@@ -107,13 +112,13 @@ async def test_a_request_that_cannot_be_answered_is_rejected() -> None:
     with pytest.raises(RequestRejected, match="at least one message"):
         await build().complete(ModelRequest(messages=[]))
     with pytest.raises(RequestRejected, match="one answer"):
-        await build().complete(request("hello", n=2))
+        await build().complete(request("hello", params={"n": 2}))
 
 
 async def outcomes(model: SimulatedModel, count: int, **params: Json) -> list[type]:
     async def outcome() -> type:
         try:
-            return type(await model.complete(request("hello", **params)))
+            return type(await model.complete(request("hello", params=params)))
         except ModelError as error:
             return type(error)
 

@@ -159,7 +159,7 @@ async def test_models_and_health(client: Client) -> None:
     ],
 )
 async def test_errors_look_as_openai_clients_expect(
-    client: Client, body: Any, status: int, param: str | None
+    client: Client, body: bytes | dict[str, Any], status: int, param: str | None
 ) -> None:
     got, answer = await client.chat(body)
 

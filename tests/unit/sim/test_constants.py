@@ -13,7 +13,7 @@ from tau.sim.world import World
 
 CONSTANTS = "4e640d4bc21c28ac27fbe9eafa06ee5be61fedc94ec6635e5bdb26e94cda0317"
 ROWS = "4b762577c08c7bc52ad48cf0d3209c814647b4fe9afff6e455a7fb20859dd5a6"
-ANSWERS = "a54557472a15b8d7ea5ac9e71a973e90a6fadf9e6e7118299e819c13c264d508"
+ANSWERS = "4a5182749f16e8b6d5ed399a7ad4c42ff8adc1a6103a7fc4533713ac27f316c5"
 
 
 def test_constants_are_those_that_were_fixed() -> None:
