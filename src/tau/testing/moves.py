@@ -268,9 +268,7 @@ async def wait(world: World, a: int, b: int, c: int, d: int) -> None:
 
 async def reach_deadline(world: World, a: int, b: int, c: int, d: int) -> None:
     """Go to the last instant of a lease or of a wait, or one millisecond past it."""
-    deadlines = {hand.heartbeat_ms + hand.lease_ms for hand in world.model.hands.values()}
-    leases = {hand.lease_ms for hand in world.model.hands.values()}
-    deadlines |= {world.model.watch.grace_from_ms(lease) + lease for lease in leases}
+    deadlines = {world.model.watch.deadline(hand) for hand in world.model.hands.values()}
     deadlines |= {unit.ready_ms for unit in world.model.units.values()}
     ahead = sorted(deadline for deadline in deadlines if deadline >= world.now)
     if ahead:

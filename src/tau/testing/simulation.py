@@ -31,7 +31,7 @@ class Report:
     refusals: Counter[str] = field(default_factory=Counter)
 
 
-async def simulate(new_store: NewStore, *, seed: int, steps: int) -> Report:
+async def simulate(new_store: NewStore, *, seed: int, steps: int, shorten: bool = True) -> Report:
     """Go `steps` steps, in episodes with a new store each.
 
     Raises:
@@ -45,7 +45,8 @@ async def simulate(new_store: NewStore, *, seed: int, steps: int) -> Report:
         failure = await _play(world, actions)
         if failure is not None:
             done, divergence = failure
-            shortened = await _shorten(new_store, actions[:done])
+            actions = actions[:done]
+            shortened = await _shorten(new_store, actions) if shorten else actions
             raise Divergence(
                 f"seed {seed}, episode {report.episodes}, step {done}: {divergence}\n"
                 + _listing(shortened)

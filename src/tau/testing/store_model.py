@@ -7,6 +7,7 @@ files, threads or how a store keeps its promises; a real store is compared with 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from tau.domain import transitions
 from tau.domain.failure import FailureClass
@@ -95,25 +96,22 @@ class Drive:
 
 @dataclass(slots=True)
 class Watch:
-    """What one open store knows of the passing of time; it forgets when it is closed."""
+    """When an open store's reaper ran; it forgets when the store is closed."""
 
-    looked_ms: int | None = None
-    gap_ms: int = 0
-    pauses: list[tuple[int, int, int]] = field(default_factory=list)
+    looks_ms: list[int] = field(default_factory=list)
 
-    def look(self, now_ms: int) -> None:
-        """The reaper runs; a pause is told by its end, its length, and the one before."""
-        gap_ms = 0 if self.looked_ms is None else now_ms - self.looked_ms
-        self.pauses = [*self.pauses[-255:], (now_ms, gap_ms, self.gap_ms)]
-        self.looked_ms, self.gap_ms = now_ms, gap_ms
+    def deadline(self, hand: Hand) -> int:
+        """The last instant of a lease.
 
-    def grace_from_ms(self, lease_ms: int) -> int:
-        """A reaper that stood still for longer than a lease, and not always, grants one of it."""
-        return max((at for at, gap, before in self.pauses if gap > lease_ms >= before), default=0)
-
-    def expired(self, hand: Hand, now_ms: int) -> bool:
-        """Silent for longer than its lease."""
-        return now_ms - max(hand.heartbeat_ms, self.grace_from_ms(hand.lease_ms)) > hand.lease_ms
+        A reaper that came later than a lease after its last visit stood still, and so may the
+        heartbeat have: the lease begins anew, unless the reaper was that late the time before too.
+        """
+        since, late = hand.heartbeat_ms, False
+        for before, now in pairwise(self.looks_ms):
+            was_late, late = late, now - before > hand.lease_ms
+            if late and not was_late:
+                since = max(since, now)
+        return since + hand.lease_ms
 
 
 class StoreModel:
@@ -296,13 +294,13 @@ class StoreModel:
     def reap(self, now_ms: int) -> int:
         """As Work.reap."""
         live = list(self._live_hands())
-        first = self.watch.looked_ms is None
-        self.watch.look(now_ms)
+        first = not self.watch.looks_ms
+        self.watch.looks_ms.append(now_ms)
         taken = 0
         for hand in live:
             if self._dead(hand) if first else hand.process.boot_id != self.boot_id:
                 taken += self._give_up(hand, counted=False)
-            elif self.watch.expired(hand, now_ms):
+            elif now_ms > self.watch.deadline(hand):
                 taken += self._give_up(hand, counted=True)
         return taken
 
@@ -367,7 +365,7 @@ class StoreModel:
         return hand.process in self.dead or hand.process.boot_id != self.boot_id
 
     def _gone(self, hand: Hand, now_ms: int) -> bool:
-        return hand.given_up or self._dead(hand) or self.watch.expired(hand, now_ms)
+        return hand.given_up or self._dead(hand) or now_ms > self.watch.deadline(hand)
 
     def _begin(self, unit: Unit, worker: WorkerId, reserve: Spend) -> Try:
         made = Try(unit, len(unit.tries) + 1, worker, reserve)
