@@ -1,0 +1,186 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tau.domain.json import Json
+from tau.domain.reward import Reward
+from tau.domain.rollout import Output
+from tau.errors import GraderFailed, InputError
+from tau.graders.structured import (
+    IsJson,
+    IsJsonSettings,
+    JsonFields,
+    JsonFieldsSettings,
+    JsonSchema,
+    JsonSchemaSettings,
+)
+from tau.ports.grader import GraderContext
+from tau.testing.grader import grade, graded_example
+
+FENCED = 'Here it is:\n```json\n{"a": 1}\n```\nEnjoy!'
+
+
+def is_json(text: str, **settings: Any) -> bool | None:  # noqa: ANN401
+    grader = IsJson("json", IsJsonSettings(**settings))
+    return grader.judge(graded_example("p"), Output(text=text)).passed
+
+
+def fields(output: Json, expected: Json, **settings: Any) -> Reward:  # noqa: ANN401
+    grader = JsonFields("fields", JsonFieldsSettings(**settings))
+    row = graded_example({"prompt": "p", "expected": expected})
+    return grader.judge(row, Output(text=json.dumps(output)))
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', " [1]\n", "3", '"x"', "null", FENCED, "~~~\n[]\n~~~"])
+def test_json(text: str) -> None:
+    assert is_json(text) is True
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "", "{", "{'a': 1}", "[1,]", "NaN", '{"a": 1} and more', "[1] // one", '"\\ud800"',
+        FENCED + FENCED, "```python\n[]\n```", "```json\n{]\n```", "```json\n[1]",
+    ],
+)  # fmt: skip
+def test_no_json(text: str) -> None:
+    assert is_json(text) is False
+
+
+@pytest.mark.parametrize(
+    ("fence", "text", "right"),
+    [
+        ("forbid", FENCED, False),
+        ("forbid", "[1]", True),
+        ("require", FENCED, True),
+        ("require", "[1]", False),
+        ("require", "````\n[1]\n````", True),
+    ],
+)
+def test_fences(fence: str, text: str, right: bool) -> None:
+    assert is_json(text, fence=fence) is right
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "right"),
+    [("object", "{}", True), ("object", "[]", False), ("array", "[]", True), ("array", "1", False)],
+)
+def test_kinds(kind: str, text: str, right: bool) -> None:
+    assert is_json(text, kind=kind) is right
+
+
+def test_structured_output_needs_no_text() -> None:
+    grader = IsJson("json", IsJsonSettings(kind="object"))
+
+    assert grader.judge(graded_example("p"), Output(text="spoken", value={"a": 1})).passed is True
+
+
+async def test_a_schema_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"required": ["a"], "properties": {"a": {"minimum": 1}}}')
+    grader = JsonSchema.build(
+        JsonSchemaSettings(file="s.json"), GraderContext(name="schema", base_dir=tmp_path)
+    )
+
+    assert (await grade(grader, graded_example("p"), Output(text='{"a": 1}'))).score == 1
+    wrong = await grade(grader, graded_example("p"), Output(text='{"a": 0}'))
+    assert wrong.score == 0
+    assert '"/a"' in wrong.feedback
+    assert "minimum" in wrong.feedback
+
+
+async def test_formats_are_checked_unless_told_otherwise() -> None:
+    context = GraderContext(name="schema")
+    schema = {"format": "date"}
+    strict = JsonSchema.build(JsonSchemaSettings(schema=schema), context)
+    loose = JsonSchema.build(JsonSchemaSettings(schema=schema, formats=False), context)
+    output = Output(text='"2026-02-30"')
+
+    assert (await grade(strict, graded_example("p"), output)).passed is False
+    assert (await grade(loose, graded_example("p"), output)).passed is True
+
+
+@pytest.mark.parametrize(
+    ("settings", "says"),
+    [
+        ({}, "exactly one of"),
+        ({"schema": True, "file": "s.json"}, "exactly one of"),
+        ({"file": "missing.json"}, "cannot read"),
+        ({"file": "broken.json"}, "is not JSON"),
+        ({"schema": {"type": "nonsense"}}, "cannot be used"),
+        ({"schema": {"$ref": "http://127.0.0.1:9/other.json"}}, "cannot be used"),
+        ({"schema": {"$ref": "file:///etc/hostname"}}, "cannot be used"),
+        ({"schema": {"pattern": "("}}, "cannot be used"),
+    ],
+)
+def test_schemas_that_cannot_be_used(tmp_path: Path, settings: dict[str, Any], says: str) -> None:
+    (tmp_path / "broken.json").write_text("{")
+
+    with pytest.raises(InputError, match=says):
+        JsonSchema.check(
+            JsonSchemaSettings(**settings), GraderContext(name="s", base_dir=tmp_path), None
+        )
+
+
+@pytest.mark.parametrize(
+    ("output", "score"),
+    [
+        ({"a": 1, "b": "x", "more": 0}, 1.0),
+        ({"a": 1.0, "b": " x "}, 1.0),
+        ({"a": 1, "b": "X"}, 0.5),
+        ({"a": True, "b": "x"}, 0.5),
+        ({"b": "x"}, 0.5),
+        ({}, 0.0),
+        ([], 0.0),
+        (None, 0.0),
+    ],
+)
+def test_partial_credit(output: Json, score: float) -> None:
+    assert fields(output, {"a": 1, "b": "x"}).score == score
+
+
+@pytest.mark.parametrize("place", ["user.tags.1", "/user/tags/1"])
+def test_paths(place: str) -> None:
+    expected: Json = {"user": {"tags": ["x", "y"]}, "other": 1}
+
+    assert fields({"user": {"tags": [0, "y"]}}, expected, paths=(place,)).score == 1.0
+    wrong = fields({"user": {"tags": ["y"]}}, expected, paths=(place,))
+    assert wrong.score == 0.0
+    assert wrong.feedback.endswith(f'"{place}" is missing, expected "y"')
+
+
+def test_pointers_reach_strange_names() -> None:
+    assert fields({"a.b": {"c/d": 1}}, {"a.b": {"c/d": 1}}, paths=("/a.b/c~1d",)).score == 1.0
+
+
+def test_weights_and_tolerance() -> None:
+    settings: dict[str, Any] = {"weights": {"a": 3.0}, "absolute": 0.1, "pass_at": 0.7}
+    found = fields({"a": 1.05, "b": 1.2}, {"a": 1, "b": 1}, **settings)
+
+    assert found.score == 0.75
+    assert found.passed is True
+    assert found.feedback == '1 of 2 fields are right: "b" is 1.2, expected 1'
+
+
+def test_inner_documents_are_compared_whole() -> None:
+    expected: Json = {"a": [{"x": 1, "y": [None]}]}
+
+    assert fields({"a": [{"y": [None], "x": 1.0}]}, expected).score == 1.0
+    assert fields({"a": [{"y": [None], "x": 1, "z": 0}]}, expected).score == 0.0
+    assert fields({"a": [{"y": [], "x": 1}]}, expected).score == 0.0
+
+
+def test_expected_may_be_json_text() -> None:
+    assert fields({"a": 1}, '{"a": 1}').score == 1.0
+
+
+@pytest.mark.parametrize("expected", [None, {}, [], 7, "no json", "7"])
+def test_a_row_without_expected_fields_is_unscored(expected: Json) -> None:
+    with pytest.raises(GraderFailed):
+        fields({"a": 1}, expected)
+
+
+def test_a_path_the_reference_lacks_is_no_zero() -> None:
+    with pytest.raises(GraderFailed, match="has nothing at"):
+        fields({"b": 1}, {"a": 1}, paths=("b",))
