@@ -51,8 +51,8 @@ class Display:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self.close()
+    def __exit__(self, kind: object, error: object, trace: object) -> None:
+        self.close(failed=kind is not None)
 
     def started(self, run: Run, *, resumed: bool, total: int | None) -> None:
         """The run has been found or made."""
@@ -78,8 +78,8 @@ class Display:
     def show(self, progress: Progress) -> None:
         """Bring what is shown up to date."""
 
-    def close(self) -> None:
-        """Leave the terminal as it was; calling again does nothing."""
+    def close(self, *, failed: bool) -> None:
+        """Leave the terminal as it was; `failed` where no report will follow."""
 
 
 class PlainDisplay(Display):

@@ -49,6 +49,12 @@ def missing(split: SplitScore) -> list[str]:
     return [f"{number:,} {name}" for name, number in kinds if number]
 
 
+def evidence(split: SplitScore) -> str:
+    """How many rows the score rests on, and what became of the others."""
+    scored = [f"{split.scored:,} scored"] if split.scored else []
+    return ", ".join([*scored, *missing(split)])
+
+
 def failures(by_class: Mapping[str, int]) -> str:
     """`rate_limit 3, server 2`, the most frequent first."""
     ranked = sorted(by_class.items(), key=lambda item: (-item[1], item[0]))

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tau.cli import figures
-from tau.cli.displays import Display, speed
+from tau.cli.displays import Display, speed, summary
 from tau.cli.text import line
 from tau.domain.run import Run
 from tau.trainer.progress import Progress, SplitScore
@@ -25,7 +25,7 @@ class LiveDisplay(Display):
         super().__init__(stream)
         self._console = Console(file=stream, highlight=False, markup=False, emoji=False)
         self._live = Live(
-            console=self._console, auto_refresh=False, transient=False, vertical_overflow="crop"
+            console=self._console, auto_refresh=False, transient=True, vertical_overflow="crop"
         )
         self._live.start()
 
@@ -46,11 +46,14 @@ class LiveDisplay(Display):
 
     def show(self, progress: Progress) -> None:
         """Redraw the block."""
-        self._live.update(self._block(progress), refresh=True)
+        if progress.counts.total:
+            self._live.update(self._block(progress), refresh=True)
 
-    def close(self) -> None:
-        """Leave the last block standing."""
+    def close(self, *, failed: bool) -> None:
+        """Take the block away; where no report follows, a line of it stays."""
         self._live.stop()
+        if failed and self.latest is not None:
+            self._console.print(Text(" · ".join(summary(self.latest, self.pace)), style="dim"))
 
     def _block(self, progress: Progress) -> RenderableType:
         rows: list[RenderableType] = [self._bar(progress)]
@@ -90,7 +93,7 @@ def _scores(splits: tuple[SplitScore, ...]) -> Iterator[RenderableType]:
     names = max(len(split.split) for split in splits)
     scores = max(len(figures.interval(split)) for split in splits)
     for split in splits:
-        rest = ", ".join([f"{split.scored:,} scored", *figures.missing(split)])
+        rest = figures.evidence(split)
         yield Text.assemble(
             f"{split.split:{names}}  ",
             (f"{figures.interval(split):{scores}}", "bold green" if split.scored else "dim"),

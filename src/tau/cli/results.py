@@ -62,11 +62,15 @@ def essence(report: RunReport) -> str:
     return text
 
 
+def details(report: RunReport) -> list[str]:
+    """Why it stopped, where there is more to say than the reason's name."""
+    return [line(report.stop_detail)] if report.stop_detail else []
+
+
 def report_lines(report: RunReport, *, resume: str) -> Iterator[str]:
     """The report for people: how it ended, scores, spending, failures, what to do next."""
     yield essence(report)
-    if report.stop_detail:
-        yield f"  {line(report.stop_detail)}"
+    yield from (f"  {detail}" for detail in details(report))
     yield ""
     yield from table(
         ("split", "score", "95 % interval", "scored", "not scored"),
@@ -82,7 +86,7 @@ def report_lines(report: RunReport, *, resume: str) -> Iterator[str]:
         ],
     )
     yield ""
-    yield from _facts(report)
+    yield from facts(report)
     yield ""
     yield "next:"
     yield from (f"  {command}" for command in next_commands(report, resume=resume))
@@ -96,11 +100,12 @@ def next_commands(report: RunReport, *, resume: str) -> list[str]:
     if report.failures:
         commands.append(f"tau rollouts ls {run} --status failed {store}")
     commands.append(f"tau rollouts ls {run} {store}")
-    commands.append(f"tau resources show {report.best_hash[:12]} {store}")
+    commands.append(f"tau resources show {report.best_hash[:12]} --content {store}")
     return commands
 
 
-def _facts(report: RunReport) -> Iterator[str]:
+def facts(report: RunReport) -> Iterator[str]:
+    """What else there is to say, a line each."""
     if report.decision:
         yield f"decision   {line(report.decision)}"
     yield f"best       {report.best_version or 'not published'} ({report.best_hash[:12]})"

@@ -14,7 +14,6 @@ from tau.cli.displays import Display, EventsDisplay, PlainDisplay
 from tau.cli.edge import drive
 from tau.cli.streams import interactive, reserved_stdout
 from tau.cli.surface import Exit, Surface, warn
-from tau.cli.text import line
 from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.settings import RunConfig
@@ -118,6 +117,10 @@ def _print(
         EventsDisplay(output).emit("finished", results.document(report))
     elif arguments.json:
         output.write(json.dumps(results.document(report), indent=2) + "\n")
+    elif not surface.flat and interactive(output):
+        from tau.cli.report import print_report
+
+        print_report(report, output, resume=resume)
     elif not surface.flat:
         output.write("\n".join(results.report_lines(report, resume=resume)) + "\n")
     elif report.status is RunStatus.COMPLETED:
@@ -133,8 +136,7 @@ def _unfinished(report: RunReport, resume: str) -> Iterator[str]:
         return
     yield "Error: prompt-optimization run failed"
     yield f"  {results.essence(report)}"
-    if report.stop_detail:
-        yield f"  {line(report.stop_detail)}"
+    yield from (f"  {detail}" for detail in results.details(report))
     if report.resumable:
         yield f"  to go on: {resume}"
 
