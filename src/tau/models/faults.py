@@ -126,10 +126,10 @@ def fault_in(body: Json) -> Fault | None:
     """The error inside a body, whatever its provider's habits; None where it holds none."""
     if isinstance(body, list) and len(body) == 1:  # Google's OpenAI-compatible endpoint
         body = body[0]
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         return None
     error = body.get("error")
-    if isinstance(error, Mapping):
+    if isinstance(error, dict):
         return _from_object(error, error)
     if isinstance(error, str) and error:  # Ollama, xAI (with `code` beside it)
         return _from_object({**body, "message": error}, body)
@@ -164,13 +164,13 @@ def kind_of(fault: Fault | None, status: int) -> type[ModelError]:
 def _from_object(error: Mapping[str, Json], whole: Json) -> Fault:
     words = [error.get(name) for name in ("code", "status", "type")]
     inner = error.get("innererror")
-    if isinstance(inner, Mapping):
+    if isinstance(inner, dict):
         words.append(inner.get("code"))
     named = (error.get(name) for name in ("code", "status", "status_code"))
     numbers = [word for word in named if _is_status(word)]
     message = error.get("message")
     metadata = error.get("metadata")
-    if isinstance(metadata, Mapping) and isinstance(metadata.get("raw"), str):  # OpenRouter
+    if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):  # OpenRouter
         message = f"{message}: {metadata['raw']}"
     if not isinstance(message, str) or not message:
         message = "no message"
@@ -199,7 +199,7 @@ def _detail(detail: Json) -> str:
         return detail
     parts = []
     for item in detail[:5] if isinstance(detail, list) else ():
-        if isinstance(item, Mapping):
+        if isinstance(item, dict):
             place = item.get("loc")
             where = ".".join(str(p) for p in place) if isinstance(place, list) else ""
             parts.append(f"{where}: {item.get('msg')}")

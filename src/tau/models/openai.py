@@ -302,9 +302,9 @@ def _decoded(headers: Mapping[str, str], body: bytes) -> Json:
 def _fault_of_success(body: Json) -> Fault | None:
     """An error inside a 200: at the top, or in the first choice as OpenRouter does."""
     fault = fault_in(body)
-    if fault is None and isinstance(body, Mapping):
+    if fault is None and isinstance(body, dict):
         choices = body.get("choices")
         first = choices[0] if isinstance(choices, list) and choices else None
-        if isinstance(first, Mapping):
+        if isinstance(first, dict):
             fault = fault_in({"error": first.get("error")})
     return fault

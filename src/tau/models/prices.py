@@ -45,28 +45,25 @@ def cost_nano_usd(
 ) -> int | None:
     """The price by the first of `models` that has one, or None. `provider` as in genai-prices."""
     for model in models:
-        known = _model(provider, model) if model else None
+        known = _known(provider, model) if model else None
+        if isinstance(known, ModelInfo):
+            known = _tariff(known.get_prices(datetime.fromtimestamp(now_unix_ms / 1000, UTC)))
         if known is not None:
-            return _tariff(known, now_unix_ms).nano_usd(usage)
+            return known.nano_usd(usage)
     return None
 
 
 @lru_cache(maxsize=256)  # names come from answers, too
-def _model(provider: str, model: str) -> ModelInfo | None:
+def _known(provider: str, model: str) -> Tariff | ModelInfo | None:
+    """The tariff, or the model where it changes by date or time of day."""
     try:
         _, known = get_snapshot().find_provider_model(model, None, provider, None)
     except LookupError:
         return None
-    return known
+    return _tariff(known.prices) if isinstance(known.prices, ModelPrice) else known
 
 
-def _tariff(model: ModelInfo, now_unix_ms: int) -> Tariff:
-    if isinstance(model.prices, ModelPrice):
-        return _of(model.prices)
-    return _of(model.get_prices(datetime.fromtimestamp(now_unix_ms / 1000, UTC)))
-
-
-def _of(price: ModelPrice) -> Tariff:
+def _tariff(price: ModelPrice) -> Tariff:
     return Tariff(
         input=price.input_mtok,
         cached=price.cache_read_mtok,

@@ -23,13 +23,13 @@ def assemble(body: bytes) -> Json:
             done = True
             continue
         chunk = parse(data)
-        if not isinstance(chunk, Mapping):
+        if not isinstance(chunk, dict):
             raise Unexpected("a chunk of the stream is not an object")
         if chunk.get("error"):
             return chunk
         whole.update({k: chunk[k] for k in ("id", "model", "usage") if chunk.get(k)})
         groq = chunk.get("x_groq")
-        if isinstance(groq, Mapping) and groq.get("usage"):
+        if isinstance(groq, dict) and groq.get("usage"):
             whole["usage"] = groq["usage"]
         choices = chunk.get("choices")
         for part in choices if isinstance(choices, list) else ():
@@ -65,7 +65,7 @@ class _Choice:
 
     def add(self, part: Json) -> None:
         """Take one chunk's choice; those of other indices are not ours."""
-        if not isinstance(part, Mapping):
+        if not isinstance(part, dict):
             raise Unexpected("a choice in the stream is not an object")
         if part.get("index") not in (0, None):
             return
@@ -73,7 +73,7 @@ class _Choice:
         self.finish_reason = part.get("finish_reason") or self.finish_reason
         self._error = part.get("error") or self._error
         delta = part.get("delta") or part.get("message")
-        if isinstance(delta, Mapping):
+        if isinstance(delta, dict):
             self._add(delta)
 
     def _add(self, delta: Mapping[str, Json]) -> None:
@@ -82,11 +82,11 @@ class _Choice:
             if isinstance(piece, str):
                 pieces.append(piece)
             elif isinstance(piece, list):  # Mistral: parts, of which `thinking` is not the answer
-                texts = (p.get("text") for p in piece if isinstance(p, Mapping))
+                texts = (p.get("text") for p in piece if isinstance(p, dict))
                 pieces += [text for text in texts if isinstance(text, str)]
         calls = delta.get("tool_calls")
         for call in calls if isinstance(calls, list) else ():
-            if isinstance(call, Mapping):
+            if isinstance(call, dict):
                 self._call(
                     call.get("index", len(self._calls)), call.get("id"), call.get("function")
                 )
@@ -97,7 +97,7 @@ class _Choice:
         call = self._calls.setdefault(str(index), {"id": "", "name": "", "arguments": ""})
         if isinstance(call_id, str) and call_id:
             call["id"] = call_id
-        if isinstance(function, Mapping):
+        if isinstance(function, dict):
             for name in ("name", "arguments"):
                 piece = function.get(name)
                 if isinstance(piece, str):

@@ -103,28 +103,28 @@ def answer(body: Json) -> Answer:
     Raises:
         Unexpected: it is not a chat completion.
     """
-    if not isinstance(body, Mapping):
+    if not isinstance(body, dict):
         raise Unexpected(f"expected a JSON object, got {_kind(body)}")
     choices = body.get("choices")
     if not isinstance(choices, list) or not choices:
         found = "an empty list" if choices == [] else _kind(choices)
         raise Unexpected(f"expected 'choices' with at least one choice, got {found}")
     choice = choices[0]
-    if not isinstance(choice, Mapping):
+    if not isinstance(choice, dict):
         raise Unexpected(f"expected a choice to be an object, got {_kind(choice)}")
     reason = choice.get("finish_reason")
     message = choice.get("message")
     if message is None and reason == "content_filter":  # Azure leaves it out
         message = {}
-    if not isinstance(message, Mapping):
+    if not isinstance(message, dict):
         raise Unexpected(f"expected a choice's 'message' to be an object, got {_kind(message)}")
     usage = body.get("usage")
     return Answer(
         text=_text(message.get("content")),
         finish_reason=reason if isinstance(reason, str) and reason else "unknown",
         model=_word(body.get("model")),
-        usage=_usage(usage) if isinstance(usage, Mapping) else None,
-        cost_usd=_cost_usd(usage) if isinstance(usage, Mapping) else None,
+        usage=_usage(usage) if isinstance(usage, dict) else None,
+        cost_usd=_cost_usd(usage) if isinstance(usage, dict) else None,
         response_id=_word(body.get("id")),
         refusal=_refusal(message),
         tool_calls=tuple(_tool_calls(message)),
@@ -146,7 +146,7 @@ def _part_texts(parts: list[Json]) -> Iterator[str]:
     for part in parts:
         if isinstance(part, str):
             yield part
-        elif isinstance(part, Mapping) and part.get("type") in ("text", "output_text", None):
+        elif isinstance(part, dict) and part.get("type") in ("text", "output_text", None):
             text = part.get("text")
             if not isinstance(text, str):
                 raise Unexpected(f"expected a part's 'text' to be text, got {_kind(text)}")
@@ -159,7 +159,7 @@ def _refusal(message: Mapping[str, Json]) -> str | None:
         return refusal
     content = message.get("content")
     for part in content if isinstance(content, list) else ():
-        if isinstance(part, Mapping) and part.get("type") == "refusal":
+        if isinstance(part, dict) and part.get("type") == "refusal":
             return _word(part.get("refusal"))
     return None
 
@@ -169,7 +169,7 @@ def _tool_calls(message: Mapping[str, Json]) -> Iterator[ToolCall]:
     if not isinstance(calls, list):
         raise Unexpected(f"expected 'tool_calls' to be a list, got {_kind(calls)}")
     for call in calls:
-        if not isinstance(call, Mapping):
+        if not isinstance(call, dict):
             raise Unexpected(f"expected a tool call to be an object, got {_kind(call)}")
         yield _tool_call(call.get("function") or call.get("custom"), _word(call.get("id")) or "")
     if message.get("function_call") and not calls:  # before there were tools
@@ -177,7 +177,7 @@ def _tool_calls(message: Mapping[str, Json]) -> Iterator[ToolCall]:
 
 
 def _tool_call(function: Json, call_id: str) -> ToolCall:
-    if not isinstance(function, Mapping) or not isinstance(function.get("name"), str):
+    if not isinstance(function, dict) or not isinstance(function.get("name"), str):
         raise Unexpected("a tool call names no function")
     given = function.get("arguments", function.get("input"))
     if given is None:
@@ -227,6 +227,8 @@ def _usage(usage: Mapping[str, Json]) -> Usage | None:
 
 def _count(value: Json) -> int:
     """A number of tokens, 0 for anything that is none."""
+    if value is None:
+        return 0
     if isinstance(value, float) and value.is_integer():
         value = int(value)
     if isinstance(value, bool) or not isinstance(value, int):
@@ -236,7 +238,7 @@ def _count(value: Json) -> int:
 
 def _inside(usage: Mapping[str, Json], name: str, field: str) -> Json:
     details = usage.get(name)
-    return details.get(field) if isinstance(details, Mapping) else None
+    return details.get(field) if isinstance(details, dict) else None
 
 
 def _cost_usd(usage: Mapping[str, Json]) -> float | None:
