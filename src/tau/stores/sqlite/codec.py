@@ -51,12 +51,9 @@ def parsed(content: str, what: str) -> Any:  # noqa: ANN401  (JSON)
 
 def digest(*parts: str | bytes | float | None) -> bytes:
     """16 bytes that change when any part does."""
-    hasher = hashlib.blake2b(digest_size=16)
-    for part in parts:
-        data = part if isinstance(part, bytes) else str(part).encode()
-        hasher.update(b"%d%s:" % (len(data), b"-" if part is None else b""))
-        hasher.update(data)
-    return hasher.digest()
+    data = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
+    lengths = [-1 if part is None else len(each) for part, each in zip(parts, data, strict=True)]
+    return hashlib.blake2b(b"".join([repr(lengths).encode(), *data]), digest_size=16).digest()
 
 
 def damaged(what: str, why: str = "its content does not match its digest") -> StoreDamaged:

@@ -9,8 +9,9 @@ from tau.stores.sqlite.connection import Statements
 from tau.stores.sqlite.readers import Query, Readers
 from tau.stores.sqlite.signals import Signals
 from tau.stores.sqlite.transaction import Transaction
-from tau.stores.sqlite.writer import Operation, Writer
+from tau.stores.sqlite.writer import Operation, Together, Writer
 
+A = TypeVar("A")
 T = TypeVar("T")
 
 
@@ -46,6 +47,18 @@ class Database:
         if self._writer is None:
             raise StoreUnavailable("the store was opened for reading only", where=self.location)
         return await self._writer.write(operation, undo)
+
+    async def write_together(
+        self,
+        together: Together[A, T],
+        argument: A,
+        *,
+        undo: Callable[[T], Operation[object] | None] | None = None,
+    ) -> T:
+        """As `write`, but callers with an equal `together` are served by one call of it."""
+        if self._writer is None:
+            raise StoreUnavailable("the store was opened for reading only", where=self.location)
+        return await self._writer.write_together(together, argument, undo)
 
     async def read(self, query: Query[T]) -> T:
         """Run `query` on a snapshot of everything acknowledged so far."""

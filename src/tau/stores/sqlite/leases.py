@@ -74,7 +74,7 @@ def end_attempt(transaction: Transaction, held: Row, end: End, unix_ms: int) -> 
         tokens=real.tokens,
         cost_nano_usd=real.cost_nano_usd,
     )
-    transaction.run(
+    transaction.later(
         "end_attempt",
         (
             held["rollout"],
@@ -91,7 +91,7 @@ def end_attempt(transaction: Transaction, held: Row, end: End, unix_ms: int) -> 
             end.taken,
         ),
     )
-    transaction.reserve(held["run"], Spend() - reserved)
+    transaction.reserve(held["run"], reserved, sign=-1)
     transaction.spend(held["run"], booked)
     return booked
 
@@ -101,7 +101,7 @@ def requeue(
 ) -> None:
     """Put the rollout back, ready at monotonic `ready_ms` (0 = now)."""
     charged = 0 if refund and held["reserved_rollouts"] else 1
-    transaction.run("requeue_rollout", (held["rollout"], counted, charged, ready_ms, unix_ms))
+    transaction.later("requeue_rollout", (held["rollout"], counted, charged, ready_ms, unix_ms))
     transaction.move(held["run"], held["rollout_status"], RolloutStatus.REQUEUING)
     if ready_ms:
         transaction.due_ms.append(ready_ms)
@@ -115,11 +115,11 @@ def fail(
     """Settle the rollout as failed without an output."""
     failed = codec.text(failure)
     key = held["rollout"]
-    transaction.run(
+    transaction.later(
         "settle_rollout", (key, RolloutStatus.FAILED, counted, None, failed, 0, unix_ms)
     )
     digest = rows.result_digest(key, None, None, "[]", failed)
-    transaction.run("insert_result", (key, None, "[]", digest))
+    transaction.later("insert_result", (key, None, "[]", digest))
     transaction.move(held["run"], held["rollout_status"], RolloutStatus.FAILED)
     transaction.settled.add(held["run_id"])
     transaction.claimable = True  # the budget may have room again
@@ -152,7 +152,7 @@ def book_late(transaction: Transaction, held: Row, spent: Spend) -> None:
         return
     before = rows.spend(held, "spent")
     kept = Spend(rollouts=before.rollouts) if held["assumed"] else before
-    transaction.run(
+    transaction.later(
         "book_late",
         (
             held["rollout"],
@@ -166,7 +166,8 @@ def book_late(transaction: Transaction, held: Row, spent: Spend) -> None:
         ),
     )
     late = Spend(calls=spent.calls, tokens=spent.tokens, cost_nano_usd=spent.cost_nano_usd)
-    transaction.spend(held["run"], kept - before + late)
+    transaction.spend(held["run"], before, sign=-1)
+    transaction.spend(held["run"], kept + late)
     transaction.claimable = True
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 from typing import TypeAlias
 
 from tau.domain.failure import Failure, FailureClass
-from tau.domain.ids import AttemptId, attempt_parts, rollout_key
+from tau.domain.ids import AttemptId, RunId, attempt_parts, rollout_key
 from tau.domain.rollout import AttemptStatus, Outcome, RolloutStatus
 from tau.domain.span import Span
-from tau.errors import LeaseLost, NotFound
+from tau.errors import LeaseLost, NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.stores.sqlite import codec, leases, rows
 from tau.stores.sqlite.connection import Row, Statements
@@ -55,13 +55,32 @@ def prepared(attempt: AttemptId, outcome: Outcome) -> Record:
     )
 
 
-def complete(transaction: Transaction, record: Record, clock: Clock) -> LeaseLost | None:
-    """Write the outcome, or book its spend as late and return why nothing else was accepted."""
-    held = held_attempt(transaction, record.attempt)
+def complete(
+    transaction: Transaction, records: Sequence[Record], clock: Clock
+) -> list[StoreError | None]:
+    """Write outcomes; what is not accepted is answered with the reason, its spend booked late."""
+    held = _held_attempts(transaction, records)
+    answers: list[StoreError | None] = []
+    written: set[AttemptId] = set()
+    for record in records:
+        row = held.get(record.attempt)
+        if row is None:
+            answers.append(_unknown(record.attempt))
+            continue
+        if record.attempt in written:
+            row = held_attempt(transaction, record.attempt)
+        written.add(record.attempt)
+        if is_live(row):
+            _complete(transaction, record, row, clock)
+            answers.append(None)
+        else:
+            leases.book_late(transaction, row, record.outcome.spent)
+            answers.append(lease_lost(record.attempt, row))
+    return answers
+
+
+def _complete(transaction: Transaction, record: Record, held: Row, clock: Clock) -> None:
     outcome = record.outcome
-    if not is_live(held):
-        leases.book_late(transaction, held, outcome.spent)
-        return lease_lost(record.attempt, held)
     now = clock.unix_ms()
     succeeded = outcome.status is AttemptStatus.SUCCEEDED
     end = leases.End(
@@ -85,18 +104,40 @@ def complete(transaction: Transaction, record: Record, clock: Clock) -> LeaseLos
         leases.requeue(
             transaction, held, counted=counted, refund=False, ready_ms=ready_ms, unix_ms=now
         )
-    return None
 
 
 def held_attempt(statements: Statements, attempt: AttemptId) -> Row:
     """An attempt with what decides about it; NotFound."""
+    place = _place(attempt)
+    held = None if place is None else statements.row("held_attempt", place[1:])
+    if place is None or held is None or held["run_id"] != place[0]:
+        raise _unknown(attempt)
+    return held
+
+
+def _held_attempts(statements: Statements, records: Sequence[Record]) -> dict[AttemptId, Row]:
+    places = {record.attempt: _place(record.attempt) for record in records}
+    asked = codec.text([place[1:] for place in places.values() if place is not None])
+    found = {
+        (row["run_id"], row["rollout"], row["n"]): row
+        for row in statements.each("held_attempts", (asked,))
+    }
+    return {
+        attempt: found[place]
+        for attempt, place in places.items()
+        if place is not None and place in found
+    }
+
+
+def _place(attempt: AttemptId) -> tuple[RunId, int, int] | None:
+    """Run, rollout and number in an attempt's name."""
     parts = attempt_parts(attempt)
     rollout = rollout_key(parts[0]) if parts is not None else None
-    if parts is not None and rollout is not None:
-        held = statements.row("held_attempt", (rollout[1], parts[1]))
-        if held is not None and held["run_id"] == rollout[0]:
-            return held
-    raise NotFound(f"there is no attempt '{attempt}'")
+    return None if parts is None or rollout is None else (*rollout, parts[1])
+
+
+def _unknown(attempt: AttemptId) -> NotFound:
+    return NotFound(f"there is no attempt '{attempt}'")
 
 
 def is_live(held: Row) -> bool:
@@ -136,7 +177,7 @@ def store_spans(transaction: Transaction, rollout: int, n: int, spans: Sequence[
 def _store_block(transaction: Transaction, held: Row, record: Record) -> None:
     spans = record.outcome.spans
     rollout, n = held["rollout"], held["n"]
-    if record.block is None or transaction.value("last_sequence", (rollout, n)) is not None:
+    if record.block is None or held["last_sequence"] is not None:
         store_spans(transaction, rollout, n, spans)
     else:
         _insert_block(transaction, rollout, n, 1, len(spans), record.block)
@@ -146,7 +187,7 @@ def _insert_block(
     transaction: Transaction, rollout: int, n: int, first: int, count: int, data: bytes
 ) -> None:
     digest = rows.span_digest(rollout, n, first, data)
-    transaction.run("insert_spans", (rollout, n, first, count, data, digest))
+    transaction.later("insert_spans", (rollout, n, first, count, data, digest))
 
 
 def _settle(
@@ -160,10 +201,10 @@ def _settle(
         else RolloutStatus.FAILED
     )
     failed = None if record.failure is None else codec.text(record.failure)
-    transaction.run(
+    transaction.later(
         "settle_rollout", (key, status, counted, record.score, failed, outcome.duration_ms, unix_ms)
     )
     digest = rows.result_digest(key, record.score, record.output, record.rewards, failed)
-    transaction.run("insert_result", (key, record.output, record.rewards, digest))
+    transaction.later("insert_result", (key, record.output, record.rewards, digest))
     transaction.move(held["run"], held["rollout_status"], status)
     transaction.settled.add(held["run_id"])

@@ -1,13 +1,13 @@
 """A write transaction: statements, counters, and what to tell whom once it is committed."""
 
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import apsw
 
 from tau.domain.rollout import RolloutStatus
 from tau.domain.spend import Spend
-from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.connection import Bindings, Row, Statements
 
 _STATUSES = (
     RolloutStatus.QUEUING,
@@ -27,10 +27,11 @@ _WIDTH = 15
 class Transaction(Statements):
     """What the operations of one commit share.
 
-    Counters are summed here and written once per commit, before anything reads them.
+    Counters are summed here and written once per commit, before anything reads them. Rows put off
+    with `later` are written together, before the next statement.
     """
 
-    __slots__ = ("_changes", "claimable", "due_ms", "memory", "settled", "touched")
+    __slots__ = ("_changes", "_later", "claimable", "due_ms", "settled", "touched")
 
     def __init__(self, connection: apsw.Connection) -> None:
         """Begin with nothing changed."""
@@ -39,7 +40,7 @@ class Transaction(Statements):
         self.claimable = False
         self.settled: set[str] = set()
         self.due_ms: list[int] = []
-        self.memory: dict[str, Any] = {}
+        self._later: dict[str, list[Bindings]] = {}
         self.touched = 0
 
     def move(self, run: int, old: str | None, new: str | None, count: int = 1) -> None:
@@ -50,34 +51,60 @@ class Transaction(Statements):
         if new is not None:
             change[_SLOT[new]] += count
 
-    def spend(self, run: int, spent: Spend) -> None:
-        """Book `spent`, which may be negative, to `run`."""
-        self._add(run, _SPENT, spent)
+    def spend(self, run: int, spent: Spend, *, sign: int = 1) -> None:
+        """Book `spent` to `run`, or with `sign` -1 take it back."""
+        self._add(run, _SPENT, spent, sign)
 
-    def reserve(self, run: int, reserved: Spend) -> None:
-        """Set `reserved` aside, or give it back where negative."""
-        self._add(run, _RESERVED, reserved)
+    def reserve(self, run: int, reserved: Spend, *, sign: int = 1) -> None:
+        """Set `reserved` aside, or with `sign` -1 give it back."""
+        self._add(run, _RESERVED, reserved, sign)
 
     def flush(self) -> None:
         """Write the counters; to be called before they are read."""
+        self.settle()
         if self._changes:
             rows = [(run, *change) for run, change in self._changes.items() if any(change)]
             self._changes = {}
             if rows:
                 self.many("add_to_tally", rows)
 
-    def once(self, name: str, make: Callable[[], Any]) -> Any:  # noqa: ANN401  (any value)
-        """`make()`, remembered for the rest of the transaction."""
-        if name not in self.memory:
-            self.memory[name] = make()
-        return self.memory[name]
+    def later(self, name: str, row: Bindings) -> None:
+        """Run a statement that answers nothing, with others of its kind, before the next one."""
+        self.touched += 1
+        self._later.setdefault(name, []).append(row)
 
-    def _add(self, run: int, at: int, amount: Spend) -> None:
+    def settle(self) -> None:
+        """Write what was put off."""
+        while self._later:
+            name = next(iter(self._later))
+            super().many(name, self._later.pop(name))
+
+    def run(self, name: str, bindings: Bindings = ()) -> None:
+        """Run a statement that answers nothing, now."""
+        self.settle()
+        super().run(name, bindings)
+
+    def many(self, name: str, rows: Iterable[Bindings]) -> list[tuple[Any, ...]]:
+        """Run a statement once per row and collect what it answers."""
+        self.settle()
+        return super().many(name, rows)
+
+    def tuples(self, name: str, bindings: Bindings = ()) -> list[tuple[Any, ...]]:
+        """All rows, as they come."""
+        self.settle()
+        return super().tuples(name, bindings)
+
+    def each(self, name: str, bindings: Bindings = ()) -> Iterator[Row]:
+        """One row after the other, by column name."""
+        self.settle()
+        return super().each(name, bindings)
+
+    def _add(self, run: int, at: int, amount: Spend, sign: int) -> None:
         change = self._change(run)
-        change[at] += amount.rollouts
-        change[at + 1] += amount.calls
-        change[at + 2] += amount.tokens
-        change[at + 3] += amount.cost_nano_usd
+        change[at] += sign * amount.rollouts
+        change[at + 1] += sign * amount.calls
+        change[at + 2] += sign * amount.tokens
+        change[at + 3] += sign * amount.cost_nano_usd
 
     def _change(self, run: int) -> list[int]:
         self.touched += 1

@@ -1,7 +1,6 @@
 """The worker's side: claims, heartbeats and outcomes, all fenced."""
 
 import asyncio
-import heapq
 from collections.abc import Sequence
 
 from tau.domain.ids import AttemptId, ResourcesHash, RunId, WorkerId
@@ -10,14 +9,14 @@ from tau.domain.rollout import Claim, Outcome
 from tau.domain.span import Span
 from tau.domain.spend import Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
-from tau.errors import LeaseLost, NotFound
+from tau.errors import NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.stores.sqlite import budgets, codec, leases, outcomes, rows
+from tau.stores.sqlite.claims import Claims, Wish
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.liveness import Liveness
 from tau.stores.sqlite.outcomes import held_attempt, is_live
-from tau.stores.sqlite.queue import run_key
 from tau.stores.sqlite.signals import READY
 from tau.stores.sqlite.transaction import Transaction
 
@@ -30,6 +29,7 @@ class SqliteWork:
         self._database = database
         self._clock = clock
         self._liveness = liveness
+        self._claims = Claims(clock)
         self._claimed_for: set[RunId | None] = set()
         self._told_at = -1
 
@@ -60,9 +60,8 @@ class SqliteWork:
         self, worker: WorkerId, *, limit: int, run_id: RunId | None = None
     ) -> Sequence[Claim]:
         self._claimed_for.add(run_id)
-        return await self._database.write(
-            lambda transaction: self._claim(transaction, worker, limit, run_id),
-            undo=self._give_back,
+        return await self._database.write_together(
+            self._claims.take, Wish(worker, limit, run_id), undo=self._give_back
         )
 
     async def wait_ready(self, *, timeout_s: float) -> bool:
@@ -96,11 +95,7 @@ class SqliteWork:
 
     async def complete(self, attempt: AttemptId, outcome: Outcome) -> None:
         record = outcomes.prepared(attempt, outcome)
-        lost = await self._database.write(
-            lambda transaction: outcomes.complete(transaction, record, self._clock)
-        )
-        if lost is not None:
-            raise lost
+        await self._database.write_together(self._complete, record)
 
     async def release(self, attempts: Sequence[AttemptId], *, spent: Spend | None = None) -> None:
         def operation(transaction: Transaction) -> None:
@@ -151,41 +146,10 @@ class SqliteWork:
 
         await self._database.write(operation)
 
-    def _claim(
-        self, transaction: Transaction, worker: WorkerId, limit: int, run_id: RunId | None
-    ) -> list[Claim]:
-        key = rows.worker_key(worker)
-        if key is None or transaction.value("worker_state", (key,)) != "live":
-            raise LeaseLost(f"{worker} was given up as dead or retired", fix="register anew")
-        if run_id is not None:
-            run_key(transaction, run_id)
-        transaction.flush()
-        runs = {
-            run["key"]: run
-            for run in transaction.rows("running_runs")
-            if run_id in (None, run["id"])
-        }
-        now_ms = self._clock.monotonic_ms()
-        ready = [self._ready(transaction, run, limit, now_ms) for run in runs.values()]
-        chosen = budgets.affordable(heapq.merge(*ready, key=_by_key), runs, limit)
-        if chosen:
-            unix_ms = self._clock.unix_ms()
-            keys = codec.text([row["key"] for row, _ in chosen])
-            transaction.run("begin_attempts", (keys, key, unix_ms))
-            transaction.run("begin_rollouts", (keys, unix_ms))
-            for row, reserved in chosen:
-                transaction.move(row["run"], row["status"], "running")
-                transaction.reserve(row["run"], reserved)
-        return [
-            rows.claim(row, RunId(runs[row["run"]]["id"]), reserved) for row, reserved in chosen
-        ]
-
-    def _ready(self, transaction: Transaction, run: Row, limit: int, now_ms: int) -> list[Row]:
-        transaction.run("promote_due", (run["key"], now_ms))
-        found = transaction.rows("ready_rollouts", (run["key"], limit))
-        for row in found:
-            row["run"] = run["key"]
-        return found
+    def _complete(
+        self, transaction: Transaction, records: list[outcomes.Record]
+    ) -> list[StoreError | None]:
+        return outcomes.complete(transaction, records, self._clock)
 
     def _give_back(self, claims: Sequence[Claim]) -> "outcomes.Operation | None":
         """Claims whose caller was cancelled go back, as nobody will ever complete them."""
@@ -229,7 +193,3 @@ class SqliteWork:
             if row is not None and not budgets.refusals(run, budgets.reserve(row)):
                 return True
         return False
-
-
-def _by_key(row: Row) -> int:
-    return int(row["key"])

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import queue
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -18,7 +18,10 @@ from tau.stores.sqlite.signals import READY, Signals
 from tau.stores.sqlite.transaction import Transaction
 
 T = TypeVar("T")
+A = TypeVar("A")
 Operation: TypeAlias = Callable[[Transaction], T]
+Together: TypeAlias = Callable[[Transaction, list[A]], Sequence[T | StoreError]]
+"""Does the same for many callers at once; answers for each, an error where it refuses."""
 
 _MOST = 1024
 _LINGER_S = 0.0005
@@ -27,9 +30,15 @@ _IDLE_S = 1.0
 
 @dataclass(slots=True, kw_only=True)
 class Job(Generic[T]):
-    """An operation with whom to tell. `undo` makes what to do when nobody takes the result."""
+    """What to do, for whom, and what came of it.
 
-    operation: Operation[T]
+    Either `operation`, or `together` with `argument`. `undo` makes what to do when nobody takes
+    the result.
+    """
+
+    operation: Operation[T] | None = None
+    together: Together[Any, T] | None = None
+    argument: Any = None
     loop: asyncio.AbstractEventLoop | None = None
     future: "asyncio.Future[T] | None" = None
     undo: Callable[[T], Operation[object] | None] | None = None
@@ -85,6 +94,18 @@ class Writer:
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._put(Job(operation=operation, loop=loop, future=future, undo=undo))
+        return await future
+
+    async def write_together(
+        self,
+        together: Together[A, T],
+        argument: A,
+        undo: Callable[[T], Operation[object] | None] | None = None,
+    ) -> T:
+        """As `write`, but callers with an equal `together` are served by one call of it."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+        self._put(Job(together=together, argument=argument, loop=loop, future=future, undo=undo))
         return await future
 
     def close(self) -> None:
@@ -171,8 +192,8 @@ class Writer:
         transaction = Transaction(self._connection)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
-            for job in jobs:
-                self._operate(transaction, job)
+            for group in _groups(jobs):
+                self._operate(transaction, group)
             try:
                 transaction.flush()
             except apsw.ConstraintError as error:
@@ -189,10 +210,11 @@ class Writer:
         if topics:
             self._signals.happen(topics)
 
-    def _operate(self, transaction: Transaction, job: Job[Any]) -> None:
+    def _operate(self, transaction: Transaction, group: list[Job[Any]]) -> None:
         before = self._connection.total_changes() + transaction.touched
         try:
-            job.result, job.error = job.operation(transaction), None
+            _answer(transaction, group)
+            transaction.settle()
         except (apsw.FullError, apsw.IOError, apsw.BusyError, apsw.CorruptError):
             raise  # not this operation's fault
         except apsw.Error as error:
@@ -200,7 +222,9 @@ class Writer:
         except Exception as error:  # every caller must get its answer
             if self._connection.total_changes() + transaction.touched != before:
                 raise _Torn(error) from error
-            job.result, job.error = None, error
+            if len(group) > 1:
+                raise _Torn(error) from error
+            group[0].result, group[0].error = None, error
 
     def _acknowledge(self, jobs: Sequence[Job[Any]]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[Job[Any]]] = {}
@@ -259,6 +283,27 @@ class Writer:
         for (version,) in self._connection.execute("PRAGMA data_version"):
             return int(version)
         return 0
+
+
+def _groups(jobs: Sequence[Job[Any]]) -> Iterable[list[Job[Any]]]:
+    """Jobs that are done together, in the order in which the first of each came."""
+    groups: dict[object, list[Job[Any]]] = {}
+    for number, job in enumerate(jobs):
+        groups.setdefault(number if job.together is None else job.together, []).append(job)
+    return groups.values()
+
+
+def _answer(transaction: Transaction, group: list[Job[Any]]) -> None:
+    """Run what `group` wants; an operation that raises has refused."""
+    job = group[0]
+    if job.together is None:
+        assert job.operation is not None
+        job.result, job.error = job.operation(transaction), None
+        return
+    answers = job.together(transaction, [each.argument for each in group])
+    for each, answer in zip(group, answers, strict=True):
+        refused = isinstance(answer, StoreError)
+        each.result, each.error = (None, answer) if refused else (answer, None)
 
 
 class _Torn(Exception):

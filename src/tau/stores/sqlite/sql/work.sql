@@ -66,15 +66,15 @@ ORDER BY r.key
 LIMIT ?2;
 
 -- name: begin_attempts
--- Attempts for claimed rollouts, still as they were in the queue.
+-- Attempts for claimed rollouts, given as [rollout, worker], still as they were in the queue.
 INSERT INTO attempt (
   rollout, n, worker, status, started_unix_ms,
   reserved_rollouts, reserved_calls, reserved_tokens, reserved_cost
 )
 SELECT
-  r.key, r.attempts + 1, ?2, 'running', ?3,
+  r.key, r.attempts + 1, claimed.value ->> 1, 'running', ?2,
   iif(r.charged, 0, r.reserve_rollouts), r.reserve_calls, r.reserve_tokens, r.reserve_cost
-FROM json_each(?1) AS claimed CROSS JOIN rollout AS r ON r.key = claimed.value;
+FROM json_each(?1) AS claimed CROSS JOIN rollout AS r ON r.key = claimed.value ->> 0;
 
 -- name: begin_rollouts
 -- Claimed rollouts run under their new attempt.
@@ -92,12 +92,34 @@ SELECT
   a.spent_rollouts, a.spent_calls, a.spent_tokens, a.spent_cost,
   r.run, r.status AS rollout_status, r.live, r.counted, run.id AS run_id, run.max_attempts,
   coalesce(run.limit_calls, run.limit_tokens, run.limit_cost) IS NOT NULL AS limited,
-  w.state AS worker_state
+  w.state AS worker_state,
+  (
+    SELECT max(b.first + b.count - 1) FROM span_block AS b WHERE b.rollout = a.rollout AND b.n = a.n
+  ) AS last_sequence
 FROM attempt AS a
 JOIN rollout AS r ON r.key = a.rollout
 JOIN run ON run.key = r.run
 JOIN worker AS w ON w.key = a.worker
 WHERE a.rollout = ?1 AND a.n = ?2;
+
+-- name: held_attempts
+-- Attempts, given as [rollout, n], with everything that decides what may become of them.
+SELECT
+  a.rollout, a.n, a.status, a.taken, a.assumed, a.late_calls,
+  a.reserved_rollouts, a.reserved_calls, a.reserved_tokens, a.reserved_cost,
+  a.spent_rollouts, a.spent_calls, a.spent_tokens, a.spent_cost,
+  r.run, r.status AS rollout_status, r.live, r.counted, run.id AS run_id, run.max_attempts,
+  coalesce(run.limit_calls, run.limit_tokens, run.limit_cost) IS NOT NULL AS limited,
+  w.state AS worker_state,
+  (
+    SELECT max(b.first + b.count - 1) FROM span_block AS b WHERE b.rollout = a.rollout AND b.n = a.n
+  ) AS last_sequence
+FROM json_each(?1) AS asked
+CROSS JOIN attempt AS a
+  ON a.rollout = asked.value ->> 0 AND a.n = asked.value ->> 1
+JOIN rollout AS r ON r.key = a.rollout
+JOIN run ON run.key = r.run
+JOIN worker AS w ON w.key = a.worker;
 
 -- name: held_by_worker
 -- What a worker holds, oldest first.

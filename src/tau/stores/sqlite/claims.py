@@ -1,0 +1,118 @@
+"""Handing out what is ready."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tau.domain.ids import RunId, WorkerId
+from tau.domain.rollout import Claim
+from tau.domain.spend import Spend
+from tau.errors import LeaseLost, NotFound, StoreError
+from tau.ports.clock import Clock
+from tau.stores.sqlite import budgets, codec, rows
+from tau.stores.sqlite.connection import Row
+from tau.stores.sqlite.transaction import Transaction
+
+
+class Wish(NamedTuple):
+    """A worker wants up to `limit` rollouts, of any run or of one."""
+
+    worker: WorkerId
+    limit: int
+    run_id: RunId | None
+
+
+class Claims:
+    """Serves the wishes of many workers at once, in the order in which they came."""
+
+    def __init__(self, clock: Clock) -> None:
+        """`clock` decides which retries are due."""
+        self._clock = clock
+
+    def take(
+        self, transaction: Transaction, wishes: Sequence[Wish]
+    ) -> Sequence[list[Claim] | StoreError]:
+        """The oldest ready rollouts that budgets cover; a refusal where the worker is gone."""
+        answers: list[list[Claim] | StoreError] = [[] for _ in wishes]
+        by_run: dict[RunId | None, list[int]] = {}
+        live = _live(transaction, wishes)
+        for number, wish in enumerate(wishes):
+            refusal = _refusal(transaction, wish, live)
+            if refusal is not None:
+                answers[number] = refusal
+            elif wish.limit > 0:
+                by_run.setdefault(wish.run_id, []).append(number)
+        for run_id, numbers in by_run.items():
+            granted = self._grant(transaction, run_id, [wishes[number] for number in numbers])
+            for number, claims in zip(numbers, granted, strict=True):
+                answers[number] = claims
+        return answers
+
+    def _grant(
+        self, transaction: Transaction, run_id: RunId | None, wishes: Sequence[Wish]
+    ) -> list[list[Claim]]:
+        """Serve wishes with the same choice of runs."""
+        limit = sum(wish.limit for wish in wishes)
+        transaction.flush()
+        runs = {
+            run["key"]: run
+            for run in transaction.rows("running_runs")
+            if run_id in (None, run["id"])
+        }
+        ready = [self._ready(transaction, run["key"], limit) for run in runs.values()]
+        chosen = iter(budgets.affordable(heapq.merge(*ready, key=_by_key), runs, limit))
+        shares = [_share(chosen, wish.limit) for wish in wishes]
+        self._begin(transaction, wishes, shares)
+        return [
+            [rows.claim(row, RunId(runs[row["run"]]["id"]), reserved) for row, reserved in share]
+            for share in shares
+        ]
+
+    def _ready(self, transaction: Transaction, run: int, limit: int) -> list[Row]:
+        transaction.run("promote_due", (run, self._clock.monotonic_ms()))
+        found = transaction.rows("ready_rollouts", (run, limit))
+        for row in found:
+            row["run"] = run
+        return found
+
+    def _begin(
+        self,
+        transaction: Transaction,
+        wishes: Sequence[Wish],
+        shares: Sequence[Sequence[tuple[Row, Spend]]],
+    ) -> None:
+        pairs = [
+            (row["key"], rows.worker_key(wish.worker))
+            for wish, share in zip(wishes, shares, strict=True)
+            for row, _ in share
+        ]
+        if not pairs:
+            return
+        now = self._clock.unix_ms()
+        transaction.run("begin_attempts", (codec.text(pairs), now))
+        transaction.run("begin_rollouts", (codec.text([key for key, _ in pairs]), now))
+        for share in shares:
+            for row, reserved in share:
+                transaction.move(row["run"], row["status"], "running")
+                transaction.reserve(row["run"], reserved)
+
+
+def _live(transaction: Transaction, wishes: Sequence[Wish]) -> set[int]:
+    keys = sorted({rows.worker_key(wish.worker) or 0 for wish in wishes})
+    return {key for (key,) in transaction.tuples("live_among", (codec.text(keys),))}
+
+
+def _refusal(transaction: Transaction, wish: Wish, live: set[int]) -> StoreError | None:
+    if rows.worker_key(wish.worker) not in live:
+        return LeaseLost(f"{wish.worker} was given up as dead or retired", fix="register anew")
+    if wish.run_id is not None and transaction.value("run_key", (wish.run_id,)) is None:
+        return NotFound(f"there is no run '{wish.run_id}'")
+    return None
+
+
+def _share(chosen: Iterator[tuple[Row, Spend]], limit: int) -> list[tuple[Row, Spend]]:
+    return [pair for _, pair in zip(range(limit), chosen, strict=False)]
+
+
+def _by_key(row: Row) -> int:
+    return int(row["key"])
