@@ -12,6 +12,15 @@ from tau.domain.spend import Usage
 
 _MOST_TOKENS = 1_000_000_000  # of one call; a larger number is no count
 _RESERVED = ("messages", "model")
+_CACHED = (
+    "prompt_tokens_details",
+    "input_tokens_details",
+    "prompt_cache_hit_tokens",  # DeepSeek
+    "num_cached_tokens",  # Mistral
+    "cached_tokens",  # Moonshot
+    "cache_read_input_tokens",  # Anthropic
+)
+_REASONING = ("completion_tokens_details", "output_tokens_details", "reasoning_tokens")
 
 
 class Unexpected(Exception):
@@ -191,14 +200,7 @@ def _tool_call(function: Json, call_id: str) -> ToolCall:
 
 def _usage(usage: Mapping[str, Json]) -> Usage | None:
     """Counts in every provider's dialect; None where there are none."""
-    cached = max(
-        _count(_inside(usage, "prompt_tokens_details", "cached_tokens")),
-        _count(_inside(usage, "input_tokens_details", "cached_tokens")),
-        _count(usage.get("prompt_cache_hit_tokens")),  # DeepSeek
-        _count(usage.get("num_cached_tokens")),  # Mistral
-        _count(usage.get("cached_tokens")),  # Moonshot
-        _count(usage.get("cache_read_input_tokens")),  # Anthropic
-    )
+    cached = _most(usage, _CACHED, "cached_tokens")
     if "prompt_tokens" in usage or "completion_tokens" in usage:
         given, produced = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
     elif "input_tokens" in usage or "output_tokens" in usage:
@@ -207,11 +209,7 @@ def _usage(usage: Mapping[str, Json]) -> Usage | None:
             given += cached + _count(usage.get("cache_creation_input_tokens"))
     else:
         return None
-    reasoning = max(
-        _count(_inside(usage, "completion_tokens_details", "reasoning_tokens")),
-        _count(_inside(usage, "output_tokens_details", "reasoning_tokens")),
-        _count(usage.get("reasoning_tokens")),
-    )
+    reasoning = _most(usage, _REASONING, "reasoning_tokens")
     # xAI and Google count reasoning in the total only, not in the completion.
     apart = _count(usage.get("total_tokens")) - given - produced
     if apart > 0:
@@ -225,27 +223,32 @@ def _usage(usage: Mapping[str, Json]) -> Usage | None:
     )
 
 
+def _most(usage: Mapping[str, Json], names: tuple[str, ...], inside: str) -> int:
+    """The largest count under `names`; where one is an object, its field `inside`."""
+    most = 0
+    for name in names:
+        if name in usage:
+            value = usage[name]
+            most = max(most, _count(value.get(inside) if isinstance(value, dict) else value))
+    return most
+
+
 def _count(value: Json) -> int:
     """A number of tokens, 0 for anything that is none."""
-    if value is None:
-        return 0
+    if type(value) is int:  # not a bool
+        return value if 0 <= value <= _MOST_TOKENS else 0
     if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return 0
-    return value if 0 <= value <= _MOST_TOKENS else 0
-
-
-def _inside(usage: Mapping[str, Json], name: str, field: str) -> Json:
-    details = usage.get(name)
-    return details.get(field) if isinstance(details, dict) else None
+        return _count(int(value))
+    return 0
 
 
 def _cost_usd(usage: Mapping[str, Json]) -> float | None:
     """OpenRouter's own bill; with the user's key at the upstream, what that one takes is added."""
     cost = _amount(usage.get("cost"))
     if cost is not None and usage.get("is_byok") is True:
-        cost += _amount(_inside(usage, "cost_details", "upstream_inference_cost")) or 0.0
+        details = usage.get("cost_details")
+        upstream = details.get("upstream_inference_cost") if isinstance(details, dict) else None
+        cost += _amount(upstream) or 0.0
     return cost
 
 
