@@ -10,6 +10,7 @@ from tau.domain.failure import FailureClass
 from tau.domain.json import Json
 
 _DAY_MS = 86_400_000
+_MOST = 2**63 - 1  # what a store can hold
 
 Interval = Annotated[int, Field(gt=0, le=_DAY_MS)]
 
@@ -51,7 +52,7 @@ class Scalars:
         ),
     ] = None
     seed: Annotated[
-        int, Field(ge=0, le=2**63 - 1, description="What every random draw is derived from.")
+        int, Field(ge=0, le=_MOST, description="What every random draw is derived from.")
     ] = 0
     replicates: Annotated[
         int, Field(gt=0, le=1000, description="Independent tries at each example.")
@@ -72,9 +73,13 @@ class Scalars:
 class BudgetFields:
     """Hard limits of the run; it stops before it would exceed one, and can be continued."""
 
-    rollouts: Annotated[int | None, Field(gt=0, description="Attempts at rollouts.")] = None
-    calls: Annotated[int | None, Field(gt=0, description="Model calls.")] = None
-    tokens: Annotated[int | None, Field(gt=0, description="Tokens in and out together.")] = None
+    rollouts: Annotated[int | None, Field(gt=0, le=_MOST, description="Attempts at rollouts.")] = (
+        None
+    )
+    calls: Annotated[int | None, Field(gt=0, le=_MOST, description="Model calls.")] = None
+    tokens: Annotated[
+        int | None, Field(gt=0, le=_MOST, description="Tokens in and out together.")
+    ] = None
     usd: Annotated[
         float | None, Field(gt=0, le=9_000_000_000, description="Money, in US dollars.")
     ] = None
