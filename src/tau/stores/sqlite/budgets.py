@@ -3,14 +3,17 @@
 from collections.abc import Iterable, Mapping
 
 from tau.domain.spend import Budget, Spend
-from tau.stores.sqlite import rows
 from tau.stores.sqlite.connection import Row, Statements
 
 
 def reserve(row: Row) -> Spend:
     """What an attempt at a ready rollout sets aside; its rollout only the first time."""
-    wanted = rows.spend(row, "reserve")
-    return wanted - Spend(rollouts=wanted.rollouts) if row["charged"] else wanted
+    return Spend(
+        rollouts=0 if row["charged"] else row["reserve_rollouts"],
+        calls=row["reserve_calls"],
+        tokens=row["reserve_tokens"],
+        cost_nano_usd=row["reserve_cost"],
+    )
 
 
 def refusals(run: Row, wanted: Spend) -> tuple[str, ...]:
@@ -45,7 +48,7 @@ def affordable(
         if row["run"] in blocked:
             continue
         run, wanted = runs[row["run"]], reserve(row)
-        if refusals(run, wanted):
+        if run["limited"] and refusals(run, wanted):
             blocked.add(row["run"])
             continue
         run["rollouts"] += wanted.rollouts

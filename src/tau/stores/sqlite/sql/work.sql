@@ -39,6 +39,8 @@ UPDATE worker SET state = ?2 WHERE key = ?1 AND state = 'live';
 -- Runs whose rollouts may be claimed, with what their budgets have left to give.
 SELECT
   run.key, run.id, run.limit_rollouts, run.limit_calls, run.limit_tokens, run.limit_cost,
+  coalesce(run.limit_rollouts, run.limit_calls, run.limit_tokens, run.limit_cost) IS NOT NULL
+    AS limited,
   tally.spent_rollouts + tally.reserved_rollouts AS rollouts,
   tally.spent_calls + tally.reserved_calls AS calls,
   tally.spent_tokens + tally.reserved_tokens AS tokens,
