@@ -1,44 +1,35 @@
 """When two configurations mean the same run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-from tau.config.settings import GraderChoice, ModelChoice, PluginChoice
+from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
 from tau.config.wording import plain
-from tau.domain.dataset import Example, Split
 from tau.domain.json import Json, content_hash
-from tau.domain.resources import Resources
-from tau.scoring.safety import SafetyPolicy
 
 
-def semantic(
-    *,
-    examples: Mapping[Split, Sequence[Example]],
-    resources: Resources,
-    model: ModelChoice | None,
-    params: Mapping[str, Json],
-    executor: PluginChoice,
-    graders: Iterable[GraderChoice],
-    safety: SafetyPolicy,
-    algorithm: PluginChoice,
-    seed: int,
-    replicates: int,
-) -> dict[str, Json]:
+def identified(config: RunConfig) -> RunConfig:
+    """`config` with its meaning and the hash of it."""
+    meaning = _meaning(config)
+    return replace(config, semantic=meaning, config_hash=content_hash(meaning))
+
+
+def _meaning(config: RunConfig) -> dict[str, Json]:
     """What the outcome depends on, defaults written out; rows by their number and hash."""
     return {
         "examples": {
             split.value: {"rows": len(rows), "hash": content_hash([row.id for row in rows])}
-            for split, rows in examples.items()
+            for split, rows in config.examples.items()
         },
-        "resources": dict(resources.values),
-        "model": _model(model),
-        "params": dict(params),
-        "executor": _plugin(executor),
-        "graders": [_grader(each) for each in graders],
-        "safety_reward": plain(safety),
-        "algorithm": _plugin(algorithm),
-        "seed": seed,
-        "replicates": replicates,
+        "resources": dict(config.resources.values),
+        "model": _model(config.model),
+        "params": dict(config.params),
+        "executor": _plugin(config.executor),
+        "graders": [_grader(each) for each in config.graders],
+        "safety_reward": plain(config.safety),
+        "algorithm": _plugin(config.algorithm),
+        "seed": config.seed,
+        "replicates": config.replicates,
     }
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from tau.config import choices, documents, identity
 from tau.config.checks import check
@@ -15,7 +15,7 @@ from tau.config.settings import RunConfig
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.dataset import Example, Split, examples
-from tau.domain.json import Json, content_hash
+from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.spend import NANO, Budget
 from tau.errors import ConfigError, Problem
@@ -86,28 +86,11 @@ class _Reader:
         algorithm_choice = choices.algorithm(
             value.get("algorithm"), value.get("replicates"), report
         )
-        safety = validated(
-            SafetyPolicy,
-            given(self._object("safety_reward")),
-            steps=("safety_reward",),
-            report=report,
-        )
+        safety = self._safety()
         budget = self._budget()
         retries = self._retries(fixed.seed if fixed else 0)
         if fixed is None or executor_choice is None or algorithm_choice is None or safety is None:
             return None
-        meaning = identity.semantic(
-            examples=splits,
-            resources=resources,
-            model=chosen,
-            params=params,
-            executor=executor_choice,
-            graders=grader_choices,
-            safety=safety,
-            algorithm=algorithm_choice,
-            seed=fixed.seed,
-            replicates=fixed.replicates,
-        )
         config = RunConfig(
             path=self._path,
             base_dir=self._base_dir,
@@ -131,15 +114,13 @@ class _Reader:
             seed=fixed.seed,
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
-            semantic=meaning,
-            config_hash=content_hash(meaning),
             environ=self._environ,
             child_environ=child_environ(self._environ),
         )
         if executor_choice.type == "chat" and not report.failed:
             self._look_for_prompts(splits)
         check(config, report)
-        return config
+        return identity.identified(config)
 
     def _look_for_prompts(self, splits: Mapping[Split, tuple[Example, ...]]) -> None:
         """Warn of rows that the chat executor cannot run; the others are run all the same."""
@@ -197,6 +178,11 @@ class _Reader:
             (name,), f"training config field '{name}' must be an object, not {describe(value)}"
         )
         return {}
+
+    def _safety(self) -> SafetyPolicy | None:
+        value = given(self._object("safety_reward"))
+        made = validated(SafetyPolicy, value, steps=("safety_reward",), report=self._report)
+        return cast(SafetyPolicy | None, made)
 
     def _budget(self) -> Budget:
         limits = validated(

@@ -99,8 +99,8 @@ class RunConfig:
     seed: int = 0
     replicates: int = 1
     fail_fast: bool = False
-    semantic: Mapping[str, Json]
-    config_hash: str
+    semantic: Mapping[str, Json] = field(default_factory=dict)
+    config_hash: str = ""
     warnings: tuple[Problem, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     child_environ: Mapping[str, str] = field(default_factory=dict, repr=False)
