@@ -2,7 +2,6 @@
 
 from tau.domain.draws import below, uniform
 from tau.sim.calls import Call
-from tau.sim.oracle import case_score
 from tau.sim.reading import chances, demonstrated, read
 from tau.sim.world import Case, World
 
@@ -17,13 +16,6 @@ def answer(world: World, call: Call, case: Case, *, seed: int, draw: str) -> str
     if uniform(seed, "slip", draw) < case.slip:
         return _slipped(case, parts, below(3, seed, "kind of slip", draw))
     return case.line(parts)
-
-
-def true_score(world: World, call: Call, case: Case) -> float:
-    """The probability that `answer` is right."""
-    return case_score(
-        case, chances(world, read(call.instructions), demonstrated(call.demonstrations))
-    )
 
 
 def _slipped(case: Case, parts: list[str], kind: int) -> str:
