@@ -91,11 +91,6 @@ class World:
         self.rules = _choose_rules(seed, constants.rules)
         self.case = lru_cache(maxsize=1 << 12)(self._case)
 
-    @property
-    def name(self) -> str:
-        """For reports."""
-        return f"rules-{self.seed}"
-
     def variant(self, rule: int) -> Variant:
         """The form that rule number `rule` asks for."""
         slot, variant = self.rules[rule]
