@@ -6,13 +6,14 @@ that damage that still parses is found; files of other programs, which have none
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.ids import RunId
 from tau.domain.json import Json, content_hash
 from tau.domain.resources import Resources
+from tau.domain.spend import Spend
 from tau.errors import ControlError, FileError
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document, read_bytes, read_document
@@ -26,6 +27,7 @@ _REQUIRED = (
     "optimizer_step",
     "saved_at_unix_seconds",
 )
+_SPEND = tuple(field.name for field in fields(Spend))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +35,7 @@ class CheckpointFile:
     """A checkpoint file that was found right.
 
     `checkpoint` is None where another program wrote it: its states mean nothing to our algorithms.
-    `config_hash` and `spent` let a run go on with an empty store; None where the file lacks them.
+    `config_hash` and `spend` let a run go on with an empty store.
     """
 
     run_id: RunId
@@ -42,7 +44,7 @@ class CheckpointFile:
     saved_at_unix_seconds: int
     checkpoint: Checkpoint | None
     config_hash: str | None
-    spent: Mapping[str, Json]
+    spend: Spend
 
 
 def save_checkpoint(
@@ -51,23 +53,27 @@ def save_checkpoint(
     checkpoint: Checkpoint,
     *,
     config_hash: str,
-    spent: Mapping[str, Json],
+    spend: Spend,
 ) -> None:
     """Rotate the last good file to the fallback, then write the new one; both atomically.
 
-    A primary that cannot be loaded is not rotated: it would push a good fallback out.
+    A primary that cannot be loaded is not rotated: it would push a good fallback out. One that
+    holds this checkpoint already is left alone.
 
     Raises:
         FileError: whatever was there before is still there.
     """
+    good: bytes | None = None
     try:
-        load_checkpoint(primary)
+        held = load_checkpoint(primary).checkpoint
+        if held is not None and held.hash == checkpoint.hash:
+            return
         good = read_bytes(primary)
     except (ControlError, FileError):
         good = None
     if good is not None:
         atomic_write(fallback, good)
-    atomic_write(primary, dump_document(_document(checkpoint, config_hash, spent)))
+    atomic_write(primary, dump_document(_document(checkpoint, config_hash, spend)))
 
 
 def load_checkpoint(path: Path) -> CheckpointFile:
@@ -95,9 +101,7 @@ def load_checkpoint(path: Path) -> CheckpointFile:
     return _file(found)
 
 
-def _document(
-    checkpoint: Checkpoint, config_hash: str, spent: Mapping[str, Json]
-) -> dict[str, Json]:
+def _document(checkpoint: Checkpoint, config_hash: str, spend: Spend) -> dict[str, Json]:
     body: dict[str, Json] = {
         "checkpoint_version": VERSION,
         "run_id": checkpoint.run_id,
@@ -112,7 +116,7 @@ def _document(
         "saved_at_unix_seconds": checkpoint.saved_unix_ms // 1000,
         "algorithm": checkpoint.algorithm,
         "config_hash": config_hash,
-        "spent": dict(spent),
+        "spent": {name: getattr(spend, name) for name in _SPEND},
     }
     return {**body, "hash": content_hash(body)}
 
@@ -149,7 +153,7 @@ def _file(found: Mapping[str, Json]) -> CheckpointFile:
         saved_at_unix_seconds=_number(found, "saved_at_unix_seconds"),
         checkpoint=_checkpoint(found, run_id),
         config_hash=config_hash if isinstance(config_hash, str) else None,
-        spent=spent if isinstance(spent, Mapping) else {},
+        spend=_spend(spent if isinstance(spent, Mapping) else {}),
     )
 
 
@@ -170,6 +174,14 @@ def _checkpoint(found: Mapping[str, Json], run_id: RunId) -> Checkpoint | None:
         best=Resources(values=values),
         saved_unix_ms=_number(found, "saved_at_unix_seconds") * 1000,
     )
+
+
+def _spend(found: Mapping[str, Json]) -> Spend:
+    amounts = {}
+    for name in _SPEND:
+        value = found.get(name)
+        amounts[name] = value if isinstance(value, int) and value >= 0 else 0
+    return Spend(**amounts)
 
 
 def _number(found: Mapping[str, Json], name: str) -> int:

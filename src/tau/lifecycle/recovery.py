@@ -14,7 +14,8 @@ from tau.lifecycle.paths import StateDir
 
 PRIMARY = "primary"
 FALLBACK = "fallback"
-_ENDED = frozenset({"completed", "failed", "cancelled"})
+ENDED = frozenset({"completed", "failed", "cancelled"})
+"""Run states that are no crash."""
 _COMMANDS = frozenset(str(action) for action in Action)
 
 
@@ -111,7 +112,7 @@ def _crashed(
         LifecycleState.ROLLBACK_REQUESTED,
     ):
         return False
-    if training_state in _ENDED:
+    if training_state in ENDED:
         return False
     return _was_used(folder, state, lines)
 

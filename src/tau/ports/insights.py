@@ -94,6 +94,18 @@ class ScoreSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """Resources that a run's algorithm has proposed, in the `wave`-th wave (from 1).
+
+    `abandoned` ones came after a checkpoint that the run was rolled back to.
+    """
+
+    resources: Resources
+    wave: int
+    abandoned: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class StoreFacts:
     """What `tau doctor` and backups tell about a store."""
 
@@ -151,6 +163,12 @@ class Insights(Protocol):
 
     async def versions(self, *, limit: int = 50, offset: int = 0) -> Sequence[ResourcesVersion]:
         """Newest first."""
+        ...
+
+    async def candidates(
+        self, run_id: RunId, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[Candidate]:
+        """In order of their waves, abandoned ones too."""
         ...
 
     async def resources(self, hash_prefix: str) -> Resources:

@@ -218,10 +218,11 @@ class Checkpoints(Protocol):
         candidates: Sequence[Resources] = (),
         publish: Resources | None = None,
         drop: Sequence[RolloutId] = (),
+        rewind: bool = False,
     ) -> Checkpoint:
         """Commit state, candidates, a publication and the cancelling of `drop` as one unit.
 
-        `drop` are queued rollouts that were told as missing. Raises LeaseLost unless `trainer`
+        With `rewind`, candidates of later waves are kept and marked abandoned. `drop` are queued rollouts that were told as missing. Raises LeaseLost unless `trainer`
         drives the run.
         """
         ...

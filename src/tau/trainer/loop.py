@@ -7,21 +7,24 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from tau.domain.checkpoint import Checkpoint
+from tau.domain.control import LifecycleState
 from tau.domain.ids import RolloutId, WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult, RolloutStatus, Submission
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.spend import Spend
-from tau.errors import RunError, RunStopped, StoreFull, TauError
+from tau.errors import ControlError, RunError, RunStopped, StoreFull, TauError
 from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import Clock
 from tau.ports.store import Store
+from tau.trainer.control import Control
 from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
 
 _COLLECT_CHUNK = 2_000
 _STATUS_EVERY_MS = 250
 _FULL_RETRY_S = 1.0
+_PAUSE_LOOK_S = 0.1
 
 Value = TypeVar("Value")
 
@@ -46,8 +49,9 @@ class Fit:
 class Trainer:
     """Drives one run. `worker` is the registered trainer that has adopted it.
 
-    `estimate` says what one attempt at a request may spend at most. `on_trouble` is told what the
-    trainer waits for when the store cannot take a write, and None when it can again.
+    `estimate` says what one attempt at a request may spend at most. `lost` is a checkpoint the
+    store may have lost: it counts if it is newer than the store's. `on_trouble` is told what the
+    trainer waits for (a store that cannot take a write, an operator), and None afterwards.
     """
 
     def __init__(
@@ -59,6 +63,8 @@ class Trainer:
         settings: TrainerSettings,
         estimate: Callable[[RolloutRequest], Spend],
         stop: StopRequest,
+        control: Control,
+        lost: Checkpoint | None = None,
         on_trouble: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -67,9 +73,12 @@ class Trainer:
         self._settings = settings
         self._estimate = estimate
         self._stop = stop
+        self._control = control
+        self._lost = lost
         self._on_trouble = on_trouble
         self._patience = Patience(settings.limits, clock)
         self._status_seen_ms = 0
+        self._held = False
 
     async def fit(self, run: Run, algorithm: Algorithm) -> Fit:
         """Drive `algorithm` until it asks for nothing more. Safe to call again after a crash.
@@ -83,7 +92,11 @@ class Trainer:
             LeaseLost: another trainer has taken the run over.
         """
         waves, rollouts = await self._restore(run, algorithm)
-        while wave := algorithm.ask():
+        while True:
+            waves, rollouts = await self._at_boundary(run, algorithm, waves, rollouts)
+            wave = algorithm.ask()
+            if not wave:
+                return Fit(recommendation=algorithm.best(), stop_reason=StopReason.FINISHED)
             ids = await self._submit(run, wave)
             refused = await self._settle(run)
             results = await self._results(run, wave, ids)
@@ -94,22 +107,119 @@ class Trainer:
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
             await self._checkpoint(run, algorithm, waves, rollouts)
-        return Fit(recommendation=algorithm.best(), stop_reason=StopReason.FINISHED)
 
     async def _restore(self, run: Run, algorithm: Algorithm) -> tuple[int, int]:
         """Load the last checkpoint, or make the first one, which publishes the resources."""
         last = await self._store.checkpoints.latest(run.id)
+        if last is not None:
+            await self._control.show_checkpoint(run, last)
+        lost = self._lost
+        if lost is not None and (last is None or lost.saved_unix_ms > last.saved_unix_ms):
+            _load(algorithm, run, lost)
+            await self._checkpoint(run, algorithm, lost.waves, lost.rollouts, publish=lost.best)
+            return lost.waves, lost.rollouts
         if last is None:
             seed = algorithm.best().resources
             await self._checkpoint(run, algorithm, 0, 0, publish=seed if seed.values else None)
             return 0, 0
-        if last.algorithm != run.algorithm:
-            raise RunError(f"the checkpoint of {run.id} is one of algorithm '{last.algorithm}'")
-        try:
-            algorithm.load_state_dict(last.state)
-        except ValueError as error:
-            raise RunError(f"the checkpoint of {run.id} does not fit", why=str(error)) from error
+        _load(algorithm, run, last)
         return last.waves, last.rollouts
+
+    async def _at_boundary(
+        self, run: Run, algorithm: Algorithm, waves: int, rollouts: int
+    ) -> tuple[int, int]:
+        """Obey between two waves; a rollback is carried out here, and only here."""
+        await self._obey(run)
+        if self._control.wanted is not LifecycleState.ROLLBACK_REQUESTED:
+            return waves, rollouts
+        try:
+            target = self._control.rollback_target()
+            _load(algorithm, run, target)
+        except (ControlError, RunError) as error:
+            await self._control.rolled_back(str(error))
+            return waves, rollouts
+        await self._checkpoint(
+            run, algorithm, target.waves, target.rollouts, publish=target.best, rewind=True
+        )
+        await self._control.rolled_back(None)
+        return target.waves, target.rollouts
+
+    async def _obey(self, run: Run) -> None:
+        """Wait while the run is to be paused; end it if it is to be cancelled.
+
+        Wishes come from the state file and, for those on other machines, from the store.
+        """
+        while True:
+            self._check_stop()
+            wanted = self._control.wanted
+            if wanted is LifecycleState.CANCELLED:
+                await self._cancel(run)
+            elif wanted is LifecycleState.PAUSED:
+                await self._pause(run)
+            elif not await self._stored_wish(run):
+                return
+
+    async def _pause(self, run: Run) -> None:
+        """Stop claims at once; what is in flight finishes by itself. Return when that is over."""
+        await self._written(
+            lambda: self._store.runs.set_status(
+                run.id, RunStatus.PAUSED, trainer=self._worker, reason=StopReason.OPERATOR
+            )
+        )
+        self._on_trouble("paused by an operator")
+        while self._control.wanted is LifecycleState.PAUSED:
+            await self._wait(asyncio.sleep(_PAUSE_LOOK_S))
+            self._check_stop()
+        if self._control.wanted is not LifecycleState.CANCELLED:
+            await self._written(
+                lambda: self._store.runs.set_status(run.id, RunStatus.RUNNING, trainer=self._worker)
+            )
+        self._on_trouble(None)
+        self._patience.rest()
+
+    async def _cancel(self, run: Run) -> None:
+        """Cancel what is queued, keep what is in flight, then end the run."""
+        queue = self._store.queue
+        while True:
+            await self._written(lambda: queue.cancel(run.id))
+            counts = await queue.counts(run.id)
+            if counts.in_flight == 0 and counts.waiting == 0:
+                break
+            await queue.wait_settled(run.id, timeout_s=self._settings.poll_interval_s)
+        await self._written(
+            lambda: self._store.runs.set_status(
+                run.id, RunStatus.CANCELLED, trainer=self._worker, reason=StopReason.OPERATOR
+            )
+        )
+        self._stop.set(StopReason.OPERATOR, "the run was cancelled")
+        self._check_stop()
+
+    async def _stored_wish(self, run: Run) -> bool:
+        """Obey what somebody wrote into the store; False where there is nothing to obey."""
+        now_ms = self._clock.monotonic_ms()
+        if not self._held and now_ms - self._status_seen_ms < _STATUS_EVERY_MS:
+            return False
+        self._status_seen_ms = now_ms
+        self._check_running_time(run)
+        current = await self._store.runs.get(run.id)
+        if current.status is RunStatus.PAUSED:
+            self._held = True
+            self._on_trouble("paused in the store")
+            await self._wait(asyncio.sleep(_PAUSE_LOOK_S))
+            self._patience.rest()
+            return True
+        if self._held:
+            self._held = False
+            self._on_trouble(None)
+        if current.status is RunStatus.CANCELLED:
+            await self._cancel(run)
+        return False
+
+    def _check_running_time(self, run: Run) -> None:
+        limit = run.budget.seconds
+        if limit is not None and run.active_s + self._patience.elapsed_s >= limit:
+            self._stop.set(StopReason.TIME_LIMIT, f"the budget of {limit:g} seconds is used up")
+            self._check_stop()
 
     async def _submit(self, run: Run, wave: Sequence[RolloutRequest]) -> Sequence[RolloutId]:
         submissions = [Submission(request=one, reserve=self._estimate(one)) for one in wave]
@@ -119,8 +229,7 @@ class Trainer:
         """Wait until nothing of the run is left, or return the budget limits that prevent it."""
         queue = self._store.queue
         while True:
-            self._check_stop()
-            await self._check_status(run)
+            await self._obey(run)
             counts = await queue.counts(run.id)
             if counts.waiting == 0 and counts.in_flight == 0:
                 return ()
@@ -160,6 +269,7 @@ class Trainer:
         rollouts: int,
         *,
         publish: Resources | None = None,
+        rewind: bool = False,
     ) -> None:
         checkpoint = Checkpoint(
             run_id=run.id,
@@ -169,9 +279,12 @@ class Trainer:
             state=algorithm.state_dict(),
             best=algorithm.best().resources,
         )
-        await self._written(
-            lambda: self._store.checkpoints.save(checkpoint, trainer=self._worker, publish=publish)
+        saved = await self._written(
+            lambda: self._store.checkpoints.save(
+                checkpoint, trainer=self._worker, publish=publish, rewind=rewind
+            )
         )
+        await self._control.show_checkpoint(await self._store.runs.get(run.id), saved)
 
     async def _written(self, write: Callable[[], Awaitable[Value]]) -> Value:
         """Make a write, waiting for space where there is none."""
@@ -190,21 +303,6 @@ class Trainer:
         if self._stop.reason is not None:
             raise RunStopped(f"stopped: {self._stop.reason}", why=self._stop.detail or None)
 
-    async def _check_status(self, run: Run) -> None:
-        """Notice what an operator did to the run from elsewhere."""
-        now_ms = self._clock.monotonic_ms()
-        if now_ms - self._status_seen_ms < _STATUS_EVERY_MS:
-            return
-        self._status_seen_ms = now_ms
-        current = await self._store.runs.get(run.id)
-        if current.status is not RunStatus.RUNNING:
-            self._stop.set(StopReason.OPERATOR, f"the run was set to {current.status}")
-            self._check_stop()
-        limit = run.budget.seconds
-        if limit is not None and run.active_s + self._patience.elapsed_s >= limit:
-            self._stop.set(StopReason.TIME_LIMIT, f"the budget of {limit:g} seconds is used up")
-            self._check_stop()
-
     async def _wait(self, something: Awaitable[object]) -> None:
         """Wait for it or for a request to stop, whichever is first."""
         waiting = asyncio.ensure_future(something)
@@ -221,3 +319,12 @@ class Trainer:
             if isinstance(error, TauError):
                 raise error
             raise RunError("waiting for the store failed", why=str(error)) from error
+
+
+def _load(algorithm: Algorithm, run: Run, checkpoint: Checkpoint) -> None:
+    if checkpoint.algorithm != run.algorithm:
+        raise RunError(f"the checkpoint of {run.id} is one of algorithm '{checkpoint.algorithm}'")
+    try:
+        algorithm.load_state_dict(checkpoint.state)
+    except ValueError as error:
+        raise RunError(f"the checkpoint of {run.id} does not fit", why=str(error)) from error

@@ -40,6 +40,12 @@ class Patience:
         """Since this start."""
         return (self._clock.monotonic_ms() - self._started_ms) / 1000
 
+    def rest(self) -> None:
+        """Time since the last look was not the run's: it was paused."""
+        now_ms = self._clock.monotonic_ms()
+        self._started_ms += now_ms - self._last_ms
+        self._last_ms = now_ms
+
     def watch(self, counts: RolloutCounts, next_ready_ms: int | None) -> None:
         """Take one look.
 

@@ -1,34 +1,80 @@
 """Which run a start continues, or the new one it begins."""
 
 import secrets
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tau.config.settings import RunConfig
+from tau.domain.checkpoint import Checkpoint
+from tau.domain.control import LifecycleState
 from tau.domain.ids import RunId
-from tau.domain.run import Run, RunStatus
-from tau.errors import InputError, NotFound
+from tau.domain.run import Run, RunStatus, StopReason
+from tau.errors import InputError, NotFound, RunStopped
+from tau.lifecycle.live import RunControl, paused_by_operator
 from tau.ports.clock import Clock
 from tau.ports.store import Store
 
 _FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
 
 
-async def choose_run(
-    store: Store, config: RunConfig, clock: Clock, *, run_id: str | None
-) -> tuple[Run, bool]:
-    """The run to drive, and whether it is one that goes on.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """A run to drive. `lost` is its checkpoint file's content, should the store have less."""
 
-    The named one, else the newest unfinished one of the same configuration, else a new one.
+    run: Run
+    resumed: bool
+    lost: Checkpoint | None = None
+
+
+async def choose_run(
+    store: Store, config: RunConfig, clock: Clock, control: RunControl, *, run_id: str | None
+) -> Chosen:
+    """The named run, else the newest unfinished one of the configuration, else a new one.
+
+    A run that the store has lost goes on from its checkpoint file. One that an operator cancelled
+    while it was not running is ended first.
 
     Raises:
         InputError: the named run does not exist, is finished, or is of another configuration.
+        RunStopped: an operator has paused it; nothing was changed.
+        ControlError: the control state cannot be read.
     """
+    wish = control.wish()
+    file = control.orphan(config.config_hash)
+    run = await _unfinished(store, config, run_id)
+    if run is not None and wish is not None and wish.run_id in (None, run.id):
+        if wish.lifecycle_state is LifecycleState.CANCELLED:
+            await store.queue.cancel(run.id)
+            await store.runs.set_status(run.id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
+            run = file = None
+        elif paused_by_operator(wish):
+            raise RunStopped(
+                f"run '{run.id}' was paused by {wish.principal}",
+                why=wish.reason,
+                fix="let it go on with: tau resume",
+            )
+    if run is not None:
+        known = file if file and file.run_id == run.id else None
+        return Chosen(run=run, resumed=True, lost=known.checkpoint if known else None)
+    if file is not None and run_id is None and not await _known(store, file.run_id):
+        new = replace(_new(config, clock), id=file.run_id, spent=file.spend)
+        return Chosen(run=await store.runs.create(new), resumed=True, lost=file.checkpoint)
+    return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
+
+
+async def _unfinished(store: Store, config: RunConfig, run_id: str | None) -> Run | None:
     if run_id is not None:
-        return await _named(store, config, RunId(run_id)), True
-    for run in await store.runs.find(config.config_hash):
-        if run.status not in _FINAL:
-            return run, True
-    return await store.runs.create(_new(config, clock)), False
+        return await _named(store, config, RunId(run_id))
+    found = await store.runs.find(config.config_hash)
+    return next((run for run in found if run.status not in _FINAL), None)
+
+
+async def _known(store: Store, run_id: RunId) -> bool:
+    try:
+        await store.runs.get(run_id)
+    except NotFound:
+        return False
+    return True
 
 
 async def _named(store: Store, config: RunConfig, run_id: RunId) -> Run:

@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 
-from tau.config.paths import status_files
+from tau.config.paths import state_dir, status_files
 from tau.config.settings import RunConfig
+from tau.domain.checkpoint import Checkpoint
+from tau.domain.control import LifecycleState
 from tau.domain.ids import WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output, RolloutKind
@@ -17,6 +19,8 @@ from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.spend import Usage
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, RunStopped, StoreError, TauError, TrainerTimeout
+from tau.lifecycle.authorization import local_principal
+from tau.lifecycle.live import RunControl
 from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
@@ -43,12 +47,11 @@ _PROCESSES = SystemProcesses()
 
 _ENDINGS = {
     StopReason.FINISHED: RunStatus.COMPLETED,
-    StopReason.SIGNAL: RunStatus.PAUSED,
     StopReason.BUDGET: RunStatus.FAILED,
     StopReason.TIME_LIMIT: RunStatus.FAILED,
     StopReason.ERROR: RunStatus.FAILED,
 }
-"""What a run becomes; a stop by an operator has already set it."""
+"""What a run becomes; a signal pauses it, and an operator's wish has been carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,8 +102,15 @@ async def run_session(
     algorithm = build_algorithm(config)
     async with AsyncExitStack() as closing:
         parts = build_parts(config, closing)
+        control = RunControl(
+            state_dir(request.store, request.state_dir),
+            principal=local_principal(config.environ),
+            clock=_CLOCK,
+        )
+        await control.take(_PROCESSES.this())
+        closing.callback(control.release)
         store = await closing.enter_async_context(await open_store(request.store))
-        session = await _Session.begin(request, store, parts, algorithm, observer, stop)
+        session = await _Session.begin(request, store, parts, algorithm, control, observer, stop)
         return await session.drive()
 
 
@@ -117,6 +127,8 @@ class _Session:
         parts: Parts,
         trainer: WorkerId,
         algorithm: Algorithm,
+        control: RunControl,
+        lost: Checkpoint | None,
         observer: Observer,
         stop: StopRequest,
     ) -> None:
@@ -127,6 +139,8 @@ class _Session:
         self._parts = parts
         self._worker = trainer
         self._algorithm = algorithm
+        self._control = control
+        self._lost_checkpoint = lost
         self._observer = observer
         self._stop = stop
         self._trouble: str | None = None
@@ -159,10 +173,11 @@ class _Session:
         store: Store,
         parts: Parts,
         algorithm: Algorithm,
+        control: RunControl,
         observer: Observer,
         stop: StopRequest,
     ) -> Self:
-        """Register as a trainer and adopt the run to drive."""
+        """Register as a trainer, adopt the run to drive and write that it runs."""
         config = request.config
         trainer = await store.work.register(
             name="trainer",
@@ -170,18 +185,21 @@ class _Session:
             process=_PROCESSES.this(),
             lease_ms=_runner_settings(config).lease_ms,
         )
-        run, resumed = await choose_run(store, config, _CLOCK, run_id=request.run_id)
+        chosen = await choose_run(store, config, _CLOCK, control, run_id=request.run_id)
         run = await store.runs.adopt(
-            run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
+            chosen.run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
         )
+        await control.begin(run)
         return cls(
             request,
             run=run,
-            resumed=resumed,
+            resumed=chosen.resumed,
             store=store,
             parts=parts,
             trainer=trainer.id,
             algorithm=algorithm,
+            control=control,
+            lost=chosen.lost,
             observer=observer,
             stop=stop,
         )
@@ -192,15 +210,19 @@ class _Session:
         self._observer.started(self._run, resumed=self._resumed, total=total or None)
         try:
             async with self._supervisor:
-                watching = asyncio.create_task(self._monitor.watch(), name="monitor")
+                watching = {
+                    asyncio.create_task(self._monitor.watch(), name="monitor"),
+                    asyncio.create_task(self._control.watch(), name="control"),
+                }
                 try:
                     fit = await self._trainer().fit(self._run, self._algorithm)
                     await self._close(_ENDINGS[fit.stop_reason], fit.stop_reason, fit.detail)
                 except RunStopped:
                     fit = await self._stopped()
                 finally:
-                    watching.cancel()
-                    await asyncio.wait((watching,))
+                    for task in watching:
+                        task.cancel()
+                    await asyncio.wait(watching)
         except LeaseLost:
             raise
         except TrainerTimeout as error:
@@ -229,6 +251,8 @@ class _Session:
             ),
             estimate=Reservation(config, calls=self._parts.calls_per_attempt, price=price),
             stop=self._stop,
+            control=self._control,
+            lost=self._lost_checkpoint,
             on_trouble=self._note_trouble,
         )
 
@@ -244,9 +268,18 @@ class _Session:
         await asyncio.wait((draining, hurrying))
         if self._lost is not None:
             raise LeaseLost("this process no longer drives the run", why=self._lost)
-        if reason is not StopReason.OPERATOR:
+        if reason is StopReason.SIGNAL:
+            await self._signalled()
+        elif reason is not StopReason.OPERATOR:
             await self._close(_ENDINGS[reason], reason, self._stop.detail or None)
         return Fit(recommendation=self._algorithm.best(), stop_reason=reason)
+
+    async def _signalled(self) -> None:
+        """A signal pauses the run, unless an operator has done so already."""
+        if self._control.wanted is LifecycleState.PAUSED:
+            return
+        await self._close(RunStatus.PAUSED, StopReason.SIGNAL, self._stop.detail or None)
+        await self._control.signalled()
 
     async def _close(self, status: RunStatus, reason: StopReason, detail: str | None) -> None:
         await self._monitor.book()
@@ -302,7 +335,7 @@ class _Session:
         health = self._supervisor.health()
         if health.state is RunnerState.HALTED:
             self._stop.set(StopReason.ERROR, health.reason or "")
-        return self._trouble or health.reason
+        return self._trouble or self._control.trouble or health.reason
 
     def _limit_now(self) -> int | None:
         paces = self._supervisor.paces().values()

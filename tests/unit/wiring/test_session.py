@@ -214,8 +214,8 @@ async def test_a_stop_keeps_what_is_in_flight(tmp_path: Path) -> None:
         assert provider.calls == 20
 
 
-async def test_an_operator_stops_a_run_through_the_store(tmp_path: Path) -> None:
-    async with LoopbackProvider(latency_s=0.1) as provider:
+async def test_a_run_paused_in_the_store_waits_and_goes_on(tmp_path: Path) -> None:
+    async with LoopbackProvider(latency_s=0.05) as provider:
         place = Place(tmp_path, provider)
         called = asyncio.Event()
 
@@ -230,9 +230,37 @@ async def test_an_operator_stops_a_run_through_the_store(tmp_path: Path) -> None
         async with store:
             [run] = await store.insights.runs()
             await store.runs.set_status(run.id, RunStatus.PAUSED, reason=StopReason.OPERATOR)
+            while (await store.queue.counts(run.id)).in_flight:
+                await store.queue.wait_settled(run.id, timeout_s=0.1)
+            asked = provider.calls
+            await store.queue.wait_settled(run.id, timeout_s=0.3)
+            assert provider.calls == asked < 20
+            await store.runs.set_status(run.id, RunStatus.RUNNING)
         report = await asyncio.wait_for(running, 10)
-        assert (report.status, report.stop_reason) == (RunStatus.PAUSED, StopReason.OPERATOR)
-        assert provider.calls < 20
+        assert report.status is RunStatus.COMPLETED
+        assert provider.calls == 20
+
+
+async def test_a_run_cancelled_in_the_store_ends(tmp_path: Path) -> None:
+    async with LoopbackProvider(latency_s=0.05) as provider:
+        place = Place(tmp_path, provider)
+        called = asyncio.Event()
+
+        def answer(call: Call) -> str:
+            called.set()
+            return call.prompt
+
+        provider.answer = answer
+        running = asyncio.ensure_future(place.run())
+        await asyncio.wait_for(called.wait(), 10)
+        store = await open_store(place.store)
+        async with store:
+            [run] = await store.insights.runs()
+            await store.runs.set_status(run.id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
+        report = await asyncio.wait_for(running, 10)
+        assert (report.status, report.stop_reason) == (RunStatus.CANCELLED, StopReason.OPERATOR)
+        assert report.counts[RolloutStatus.SUCCEEDED] == provider.calls
+        assert report.counts.settled == report.counts.total
 
 
 async def test_a_failing_grader_leaves_rows_unscored(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from tau.domain.run import Run, RunStatus
 from tau.domain.worker import Worker
 from tau.errors import Conflict, NotFound
 from tau.ports.insights import (
+    Candidate,
     RolloutFilter,
     RolloutRow,
     RolloutView,
@@ -113,6 +114,20 @@ class SqliteInsights:
         return await self._database.read(
             lambda statements: [
                 rows.version(row) for row in statements.rows("versions", (limit, offset))
+            ]
+        )
+
+    async def candidates(
+        self, run_id: RunId, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[Candidate]:
+        return await self._database.read(
+            lambda statements: [
+                Candidate(
+                    resources=rows.resources(row),
+                    wave=row["wave"],
+                    abandoned=bool(row["abandoned"]),
+                )
+                for row in statements.rows("candidates", (run_id, limit, offset))
             ]
         )
 

@@ -63,6 +63,7 @@ class SqliteCheckpoints:
         candidates: Sequence[Resources] = (),
         publish: Resources | None = None,
         drop: Sequence[RolloutId] = (),
+        rewind: bool = False,
     ) -> Checkpoint:
         digest = checkpoint.hash
         state = codec.packed(dict(checkpoint.state))
@@ -72,8 +73,11 @@ class SqliteCheckpoints:
             run = run_row(transaction, checkpoint.run_id)
             driver_key(transaction, run, trainer)
             now = self._clock.unix_ms()
+            if rewind:
+                transaction.run("abandon_candidates", (run["key"], checkpoint.waves))
             for candidate in candidates:
-                store_resources(transaction, candidate)
+                key = store_resources(transaction, candidate)
+                transaction.run("insert_candidate", (run["key"], key, checkpoint.waves))
             best = store_resources(transaction, checkpoint.best)
             row = (
                 run["key"], checkpoint.algorithm, checkpoint.waves, checkpoint.rollouts,

@@ -14,7 +14,7 @@ CURRENT = len(migrations())
 _EXPECTED = frozenset(
     {
         "schema_meta", "worker", "run", "tally", "resources", "resources_version", "example",
-        "rollout", "attempt", "result", "span_block", "checkpoint",
+        "rollout", "attempt", "result", "span_block", "checkpoint", "candidate",
     }
 )  # fmt: skip
 

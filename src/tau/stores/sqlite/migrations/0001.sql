@@ -214,3 +214,12 @@ CREATE TABLE checkpoint (
   hash TEXT NOT NULL
 ) STRICT;
 CREATE INDEX checkpoint_run ON checkpoint (run);
+
+-- Resources that a run's algorithm has proposed; those of waves that were rolled back are abandoned.
+CREATE TABLE candidate (
+  run INTEGER NOT NULL REFERENCES run (key),
+  resources INTEGER NOT NULL REFERENCES resources (key),
+  wave INTEGER NOT NULL CHECK (wave >= 0),
+  abandoned INTEGER NOT NULL DEFAULT 0 CHECK (abandoned IN (0, 1)),
+  PRIMARY KEY (run, resources)
+) STRICT, WITHOUT ROWID;

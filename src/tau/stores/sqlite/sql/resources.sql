@@ -64,3 +64,23 @@ JOIN checkpoint AS c ON c.run = run.key
 JOIN resources AS s ON s.key = c.best
 WHERE run.id = ?1
 ORDER BY c.key DESC;
+
+-- name: insert_candidate
+-- A candidate of a wave; one that was abandoned comes back.
+INSERT INTO candidate (run, resources, wave) VALUES (?1, ?2, ?3)
+ON CONFLICT (run, resources) DO UPDATE SET wave = excluded.wave, abandoned = 0
+WHERE candidate.abandoned;
+
+-- name: abandon_candidates
+-- Candidates of later waves than this are abandoned.
+UPDATE candidate SET abandoned = 1 WHERE run = ?1 AND wave > ?2;
+
+-- name: candidates
+-- Candidates of a run, in order of their waves.
+SELECT c.wave, c.abandoned, s.hash, s.parent, s.content, s.digest
+FROM run
+JOIN candidate AS c ON c.run = run.key
+JOIN resources AS s ON s.key = c.resources
+WHERE run.id = ?1
+ORDER BY c.wave, c.resources
+LIMIT ?2 OFFSET ?3;

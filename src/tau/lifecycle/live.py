@@ -1,0 +1,248 @@
+"""A live run's side of lifecycle control: the lock, the wishes, the files."""
+
+import asyncio
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import orjson
+
+from tau.domain.checkpoint import Checkpoint
+from tau.domain.control import Action, ControlState, LifecycleState
+from tau.domain.run import Run
+from tau.domain.worker import ProcessIdentity
+from tau.errors import ControlError, FileError, RunActive
+from tau.files.atomic import clean_orphans
+from tau.files.lock import FileLock
+from tau.lifecycle.audit import AuditEvent, AuditTrail
+from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint, save_checkpoint
+from tau.lifecycle.paths import StateDir
+from tau.lifecycle.recovery import ENDED, training_run_state
+from tau.lifecycle.state import load_head, load_state, save_state
+from tau.ports.clock import Clock
+
+_WATCH_S = 0.1
+_LOCK_TRIES = 20
+_LOCK_PAUSE_S = 0.05
+_CONTROL_LOCK_S = 10.0
+
+STARTED = "start"
+SIGNALLED = "signal"
+ROLLED_BACK = "rollback_done"
+ROLLBACK_FAILED = "rollback_failed"
+
+
+class RunControl:
+    """Holds the run lock of a state dir and follows its control state; implements Control.
+
+    `principal` is who started the run: it signs what the run itself does to the files.
+    """
+
+    def __init__(self, folder: StateDir, *, principal: str, clock: Clock) -> None:
+        self._folder = folder
+        self._principal = principal
+        self._clock = clock
+        self._lock = FileLock(folder.run_lock)
+        self._audit = AuditTrail(folder.audit)
+        self._run: Run | None = None
+        self._wanted = LifecycleState.RUNNING
+        self._seen: tuple[int, int, int] | None = None
+        self.trouble: str | None = None
+        """Why the control state cannot be read just now; the last wish stands meanwhile."""
+
+    async def take(self, process: ProcessIdentity) -> None:
+        """Take the lock of the folder and clean what crashes left there.
+
+        Raises:
+            RunActive: another live process drives a run in this state dir.
+            FileError: the folder cannot be used.
+        """
+        note = orjson.dumps({"pid": process.pid, "host": process.host})
+        for _ in range(_LOCK_TRIES):  # a command that looks whether we live holds it for a moment
+            if self._lock.acquire(note):
+                clean_orphans(self._folder.root)
+                return
+            await asyncio.sleep(_LOCK_PAUSE_S)
+        raise RunActive(
+            f"a run is being driven in the state dir '{self._folder.root}'",
+            where=_holder(self._lock.holder()),
+            fix="let it finish, stop it, or use another --state-dir",
+        )
+
+    def release(self) -> None:
+        """Let others drive runs here."""
+        self._lock.release()
+
+    def wish(self) -> ControlState | None:
+        """The control state as it stands; ControlError where it cannot be used."""
+        return load_state(self._folder.control_state)
+
+    def orphan(self, config_hash: str) -> CheckpointFile | None:
+        """The checkpoint file of an unfinished run of this configuration, primary first.
+
+        It lets that run go on where the store has lost it.
+        """
+        ended, _ = training_run_state(self._folder.status)
+        if ended in ENDED - {"failed"}:
+            return None
+        for path in (self._folder.checkpoint, self._folder.fallback_checkpoint):
+            try:
+                found = load_checkpoint(path)
+            except ControlError:
+                continue
+            return found if found.checkpoint and found.config_hash == config_hash else None
+        return None
+
+    async def begin(self, run: Run) -> None:
+        """Write that `run` is running, audited, before anything is claimed.
+
+        A requested rollback is left standing, for the trainer to carry out.
+        """
+        self._run = run
+        before = self.wish()
+        wanted = LifecycleState.RUNNING
+        target = None
+        if before and before.lifecycle_state is LifecycleState.ROLLBACK_REQUESTED:
+            wanted, target = before.lifecycle_state, before.rollback_checkpoint
+        await self._record(STARTED, wanted, target=target)
+        self._follow(force=True)
+
+    async def signalled(self) -> None:
+        """A signal stopped the run: what it wants is to be paused, and the next start goes on."""
+        await self._record(SIGNALLED, LifecycleState.PAUSED)
+
+    async def watch(self) -> None:
+        """Follow the state file until cancelled."""
+        while True:
+            self._follow()
+            await asyncio.sleep(_WATCH_S)
+
+    @property
+    def wanted(self) -> LifecycleState:
+        """The latest wish that could be read."""
+        return self._wanted
+
+    def rollback_target(self) -> Checkpoint:
+        """The checkpoint named by the state file."""
+        state = self.wish()
+        if state is None or state.rollback_checkpoint is None:
+            raise ControlError("the control state names no checkpoint to roll back to")
+        found = load_checkpoint(Path(state.rollback_checkpoint))
+        run = self._run
+        if found.checkpoint is None:
+            raise ControlError(
+                f"'{state.rollback_checkpoint}' was written by another program",
+                why="its states mean nothing to Tau's algorithms",
+            )
+        if run is not None and found.checkpoint.algorithm != run.algorithm:
+            raise ControlError(
+                f"'{state.rollback_checkpoint}' is one of algorithm "
+                f"'{found.checkpoint.algorithm}', the run's is '{run.algorithm}'"
+            )
+        if run is not None and found.config_hash not in (None, run.config_hash):
+            raise ControlError(
+                f"'{state.rollback_checkpoint}' belongs to run '{found.run_id}'",
+                why="that run had another configuration",
+            )
+        return replace(found.checkpoint, run_id=run.id if run else found.run_id)
+
+    async def rolled_back(self, failure: str | None) -> None:
+        """Back to running, audited either way."""
+        action = ROLLBACK_FAILED if failure else ROLLED_BACK
+        await self._record(action, LifecycleState.RUNNING, detail=failure)
+        self._follow(force=True)
+
+    async def show_checkpoint(self, run: Run, checkpoint: Checkpoint) -> None:
+        """Rotate and write the checkpoint files; a full disk there must not end the run."""
+        try:
+            await asyncio.to_thread(
+                save_checkpoint,
+                self._folder.checkpoint,
+                self._folder.fallback_checkpoint,
+                checkpoint,
+                config_hash=run.config_hash,
+                spend=run.spent,
+            )
+        except FileError as error:
+            self.trouble = str(error)
+
+    def _follow(self, *, force: bool = False) -> None:
+        """Read the state file again if it was replaced since."""
+        stamp = _stamp(self._folder.control_state)
+        if stamp == self._seen and not force:
+            return
+        try:
+            state = self.wish()
+        except ControlError as error:
+            self.trouble = str(error)
+            return
+        self.trouble = None
+        self._seen = stamp
+        self._wanted = state.lifecycle_state if state else LifecycleState.RUNNING
+
+    async def _record(
+        self,
+        action: str,
+        wanted: LifecycleState,
+        *,
+        target: str | None = None,
+        detail: str | None = None,
+    ) -> None:
+        await asyncio.to_thread(self._write, action, wanted, target, detail)
+
+    def _write(
+        self, action: str, wanted: LifecycleState, target: str | None, detail: str | None
+    ) -> None:
+        """State, then audit line, as a command does it."""
+        with FileLock(self._folder.control_lock).held(timeout_s=_CONTROL_LOCK_S):
+            before = self.wish()
+            state = ControlState(
+                lifecycle_state=wanted,
+                last_action=action,
+                principal=self._principal,
+                updated_unix_ms=self._clock.unix_ms(),
+                rollback_checkpoint=target,
+                run_id=self._run.id if self._run else None,
+                reason=detail,
+            )
+            save_state(self._folder.control_state, state, load_head(self._folder.control_state))
+            same = before is not None and before.lifecycle_state is wanted
+            head = self._audit.append(
+                AuditEvent(
+                    timestamp_unix_ms=state.updated_unix_ms,
+                    principal=self._principal,
+                    action=action,
+                    action_key=f"run:{action}",
+                    lifecycle_state=str(wanted),
+                    idempotent=same,
+                    rollback_checkpoint=target,
+                    detail=detail,
+                    run_id=state.run_id,
+                )
+            )
+            save_state(self._folder.control_state, state, head)
+
+
+def paused_by_operator(state: ControlState | None) -> bool:
+    """Whether a person paused it; a signal's pause ends with the next start."""
+    return (
+        state is not None
+        and state.lifecycle_state is LifecycleState.PAUSED
+        and state.last_action == Action.PAUSE
+    )
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns, found.st_size)
+
+
+def _holder(note: bytes) -> str | None:
+    try:
+        found = orjson.loads(note)
+        return f"process {found['pid']} on {found['host']}"
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        return None
