@@ -143,6 +143,21 @@ def test_models_are_paced_apart_and_other_errors_do_not_count() -> None:
     assert virtual.run(scenario()) == {"a": 7, "b": 10}
 
 
+def test_calls_refused_together_count_as_one_refusal() -> None:
+    async def scenario() -> int:
+        pacing = Pacing(PacingSettings(), ceiling=10)
+
+        async def call() -> None:
+            async with pacing.slot("m"):
+                await asyncio.sleep(0.1)
+                raise RateLimited("all at once")
+
+        await asyncio.gather(*(call() for _ in range(10)), return_exceptions=True)
+        return pacing.paces()["m"].limit
+
+    assert virtual.run(scenario()) == 7
+
+
 def test_one_call_is_always_possible() -> None:
     async def scenario() -> int:
         pacing = Pacing(PacingSettings(hold_s=0.0), ceiling=10)

@@ -90,6 +90,46 @@ async def test_finished_outcomes_wait_for_space_and_nothing_is_claimed_meanwhile
     assert len(executed) == 6, "nothing was executed twice"
 
 
+async def test_free_slots_claim_nothing_while_outcomes_wait(table: Bench) -> None:
+    trouble = troubled(table)
+    first = await table.submit("q0", "q1")
+    trouble.failing["complete"] = FULL
+    async with table.supervisor(job(echo), quick(concurrency=4)) as supervisor:
+        await until(lambda: supervisor.health().unwritten == 2)
+        more = await table.submit("q2", "q3")
+        await asyncio.sleep(0.1)
+        assert supervisor.in_flight == 2
+        trouble.failing.clear()
+        results = await table.settled([*first, *more])
+
+    assert {r.status for r in results} == {RolloutStatus.SUCCEEDED}
+
+
+async def test_a_shutdown_while_registering_leaves_no_worker_behind(table: Bench) -> None:
+    registered, go_on = asyncio.Event(), asyncio.Event()
+    real = table.store.work.register
+
+    class Slow(Trouble):
+        async def register(self, **kwargs: object) -> object:
+            worker = await real(**kwargs)  # type: ignore[arg-type]  # passed on as they are
+            registered.set()
+            await go_on.wait()
+            return worker
+
+    around = Troubled(table.store)
+    around.work = cast("Work", Slow(table.store.work))
+    supervisor = Supervisor(cast("Store", around), job(echo), quick(), run_id=table.run_id)
+    await supervisor.start()
+    await registered.wait()
+
+    stopping = asyncio.ensure_future(supervisor.stop())
+    await asyncio.sleep(0.02)
+    go_on.set()
+    await stopping
+
+    assert await table.store.insights.workers() == []
+
+
 async def test_a_shutdown_with_a_full_store_ends(table: Bench) -> None:
     trouble = troubled(table)
     await table.submit("q")
@@ -188,7 +228,6 @@ async def test_writing_an_outcome_is_shielded_from_cancellation(table: Bench) ->
 
 async def test_a_blocked_event_loop_keeps_its_leases(tmp_path: Path) -> None:
     table = await bench(tmp_path / "store.sqlite")
-    other = await SqliteStore.open(tmp_path / "store.sqlite")
 
     async def execute(example: Example, resources: Resources, record: Recorder) -> Output:
         time.sleep(1.5)  # noqa: ASYNC251  (the point: nothing else runs on this loop)
@@ -198,7 +237,6 @@ async def test_a_blocked_event_loop_keeps_its_leases(tmp_path: Path) -> None:
     await asyncio.sleep(0.2)
     (result,) = await table.done(job(execute), "q", settings=quick(heartbeat_ms=100))
     reaped = await reaping
-    await other.aclose()
     await table.store.aclose()
 
     assert (result.status, result.attempts) == (RolloutStatus.SUCCEEDED, 1)
