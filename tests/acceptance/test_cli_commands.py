@@ -18,6 +18,7 @@ from acceptance.programs import (
     Provider,
     config,
     environment,
+    inside,
     provider,
     run,
     script,
@@ -198,8 +199,8 @@ def test_check_touches_nothing_and_lists_everything_wrong(tmp_path: Path) -> Non
     config(tmp_path, worker_count=0, poll_interval_ms=0, graders=["containz"])
     before = sorted(tmp_path.iterdir())
 
-    text = run("tau", "check", "config.json", cwd=tmp_path)
-    document = run("tau", "check", "config.json", "--json", cwd=tmp_path)
+    text = inside("check", "config.json", cwd=tmp_path)
+    document = inside("check", "config.json", "--json", cwd=tmp_path)
 
     assert (text.code, document.code) == (2, 2)
     assert text.out == ""
@@ -214,7 +215,7 @@ def test_check_touches_nothing_and_lists_everything_wrong(tmp_path: Path) -> Non
 def test_check_says_what_a_configuration_comes_to(tmp_path: Path) -> None:
     config(tmp_path)
 
-    ended = run("tau", "check", "config.json", "--json", cwd=tmp_path)
+    ended = inside("check", "config.json", "--json", cwd=tmp_path)
 
     assert ended.code == 0
     document = ended.json()
@@ -241,7 +242,7 @@ def test_what_init_writes_can_be_run_without_a_key(tmp_path: Path) -> None:
 
 
 def test_the_schema_is_one_document(tmp_path: Path) -> None:
-    schema = run("tau", "schema", "config", cwd=tmp_path).json()
+    schema = inside("schema", "config", cwd=tmp_path).json()
 
     assert {"optimize", "validate", "resources", "worker_count"} <= set(schema["properties"])
 
@@ -253,16 +254,14 @@ def test_runs_and_rollouts_are_listed_in_pages(done: tuple[Path, Ended]) -> None
     folder, ended = done
     run_id = ended.json()["run_id"]
 
-    (listed,) = run("tau", "runs", "--json", cwd=folder).json()
+    (listed,) = inside("runs", "--json", cwd=folder).json()
     pages = [
-        run(
-            "tau", "rollouts", "ls", "--json", "--limit", "2", "--offset", str(n), cwd=folder
-        ).json()
+        inside("rollouts", "ls", "--json", "--limit", "2", "--offset", str(n), cwd=folder).json()
         for n in (0, 2, 4)
     ]
-    failed = run("tau", "rollouts", "ls", "--json", "--status", "failed", cwd=folder).json()
-    validate = run("tau", "rollouts", "ls", "--json", "--split", "validate", cwd=folder).json()
-    text = run("tau", "rollouts", "ls", cwd=folder)
+    failed = inside("rollouts", "ls", "--json", "--status", "failed", cwd=folder).json()
+    validate = inside("rollouts", "ls", "--json", "--split", "validate", cwd=folder).json()
+    text = inside("rollouts", "ls", cwd=folder)
 
     assert (listed["run_id"], listed["total_rollouts"]) == (run_id, 3)
     assert [len(page) for page in pages] == [2, 1, 0]
@@ -276,12 +275,12 @@ def test_a_rollout_shows_what_happened_and_texts_only_on_request(
     done: tuple[Path, Ended],
 ) -> None:
     folder, _ = done
-    (row,) = run("tau", "rollouts", "ls", "--json", "--split", "validate", cwd=folder).json()
-    show = ["tau", "rollouts", "show", row["rollout_id"]]
+    (row,) = inside("rollouts", "ls", "--json", "--split", "validate", cwd=folder).json()
+    show = ["rollouts", "show", row["rollout_id"]]
 
-    plain = run(*show, cwd=folder)
-    full = run(*show, "--content", cwd=folder)
-    document = run(*show, "--json", cwd=folder)
+    plain = inside(*show, cwd=folder)
+    full = inside(*show, "--content", cwd=folder)
+    document = inside(*show, "--json", cwd=folder)
 
     assert plain.code == full.code == 0
     assert "exact_match  0  not passed" in plain.out
@@ -298,10 +297,10 @@ def test_a_rollout_shows_what_happened_and_texts_only_on_request(
 
 def test_resources_are_shown_by_version_and_hash(done: tuple[Path, Ended]) -> None:
     folder, ended = done
-    (version,) = run("tau", "resources", "ls", "--json", cwd=folder).json()
+    (version,) = inside("resources", "ls", "--json", cwd=folder).json()
 
-    quiet = run("tau", "resources", "show", "resources-1", cwd=folder)
-    loud = run("tau", "resources", "show", version["hash"][:8], "--content", cwd=folder)
+    quiet = inside("resources", "show", "resources-1", cwd=folder)
+    loud = inside("resources", "show", version["hash"][:8], "--content", cwd=folder)
 
     assert version["hash"] == ended.json()["best_resources_hash"]
     assert version["version"] == ended.json()["best_resources_version"] == "resources-1"
@@ -320,7 +319,7 @@ def test_resources_are_shown_by_version_and_hash(done: tuple[Path, Ended]) -> No
     ],
 )
 def test_what_is_not_there_is_said(done: tuple[Path, Ended], command: list[str]) -> None:
-    ended = run("tau", *command, cwd=done[0])
+    ended = inside(*command, cwd=done[0])
 
     assert (ended.code, ended.out) == (1, "")
     assert ended.err.startswith("Error: ")
@@ -347,11 +346,11 @@ def test_a_store_is_copied_and_verified(done: tuple[Path, Ended], tmp_path: Path
     folder, ended = done
     copy = tmp_path / "copy.sqlite"
 
-    made = run("tau", "db", "backup", copy, cwd=folder)
-    twice = run("tau", "db", "backup", copy, cwd=folder)
-    whole = run("tau", "db", "verify", "--store", copy, "--json", cwd=tmp_path)
-    current = run("tau", "db", "migrate", "--store", copy, cwd=tmp_path)
-    (listed,) = run("tau", "runs", "--store", copy, "--json", cwd=tmp_path).json()
+    made = inside("db", "backup", copy, cwd=folder)
+    twice = inside("db", "backup", copy, cwd=folder)
+    whole = inside("db", "verify", "--store", copy, "--json", cwd=tmp_path)
+    current = inside("db", "migrate", "--store", copy, cwd=tmp_path)
+    (listed,) = inside("runs", "--store", copy, "--json", cwd=tmp_path).json()
 
     assert (made.code, made.out) == (0, f"{copy}\n")
     assert (twice.code, current.code) == (1, 0)
@@ -362,13 +361,13 @@ def test_a_store_is_copied_and_verified(done: tuple[Path, Ended], tmp_path: Path
 
 def test_damage_is_found(done: tuple[Path, Ended], tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite"
-    run("tau", "db", "backup", copy, cwd=done[0])
+    inside("db", "backup", copy, cwd=done[0])
     page = 4096
     damaged = bytearray(copy.read_bytes())
     damaged[8 * page : 12 * page] = b"\xa5" * 4 * page
     copy.write_bytes(damaged)
 
-    ended = run("tau", "db", "verify", "--store", copy, cwd=tmp_path)
+    ended = inside("db", "verify", "--store", copy, cwd=tmp_path)
 
     assert ended.code == 1
     assert "copy.sqlite" in ended.out + ended.err
@@ -380,14 +379,14 @@ def test_damage_is_found(done: tuple[Path, Ended], tmp_path: Path) -> None:
 def test_doctor_finds_a_store_that_is_none(tmp_path: Path) -> None:
     (tmp_path / "text.sqlite").write_text("no database " * 100, encoding="utf-8")
 
-    ended = run("tau", "doctor", "--store", "text.sqlite", cwd=tmp_path)
+    ended = inside("doctor", "--store", "text.sqlite", cwd=tmp_path)
 
     assert ended.code == 1
     assert [line for line in ended.out.splitlines() if line.split()[:2] == ["store", "PROBLEM"]]
 
 
 def test_every_grader_is_listed(tmp_path: Path) -> None:
-    graders = run("tau", "graders", "list", "--json", cwd=tmp_path).json()
+    graders = inside("graders", "list", "--json", cwd=tmp_path).json()
 
     assert {"exact_match", "number", "regex", "weighted"} <= {row["name"] for row in graders}
     assert [row["name"] for row in graders if not row["about"]] == []
@@ -396,7 +395,7 @@ def test_every_grader_is_listed(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])
 def test_completion_scripts(tmp_path: Path, shell: str) -> None:
-    assert "_TAU_COMPLETE" in run("tau", "completion", shell, cwd=tmp_path).out
+    assert "_TAU_COMPLETE" in inside("completion", shell, cwd=tmp_path).out
 
 
 def test_completion_knows_the_commands(tmp_path: Path) -> None:
@@ -417,13 +416,24 @@ def test_the_simulated_model_is_served_until_a_signal(tmp_path: Path) -> None:
     assert child.returncode == 0
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(done: tuple[Path, Ended]) -> None:
-    command = f"{script('tau')} rollouts ls --limit 3 | true"
-
+@pytest.mark.parametrize(
+    ("redirection", "code", "said"),
+    [
+        ("| true", 0, ""),
+        ("> /dev/full", 1, "Error: the result cannot be written: No space left on device\n"),
+        (">&-", 0, ""),
+        ("2>&-", 0, ""),
+        ("<&- >/dev/null 2>&-", 0, ""),
+    ],
+)
+def test_strange_standard_streams(
+    done: tuple[Path, Ended], redirection: str, code: int, said: str
+) -> None:
     ended = subprocess.run(
-        ["bash", "-c", command], cwd=done[0], env=environment(), capture_output=True, text=True,
-        timeout=30, check=False,
+        ["bash", "-c", f"{script('tau')} rollouts ls --run RUN {redirection}".replace(
+            "RUN", done[1].json()["run_id"])],
+        cwd=done[0], env=environment({"PYTHONIOENCODING": "ascii"}), capture_output=True,
+        text=True, timeout=30, check=False,
     )  # fmt: skip
 
-    assert "Traceback" not in ended.stderr
-    assert "BrokenPipe" not in ended.stderr
+    assert (ended.returncode, ended.stderr) == (code, said)

@@ -1,6 +1,5 @@
 """How a program meets the shell: declared options, exit codes, and errors in words."""
 
-import os
 import signal
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -11,6 +10,7 @@ from typing import Any
 import click
 
 from tau import __version__
+from tau.cli.streams import open_streams, output_lost
 from tau.cli.text import line
 from tau.errors import (
     AttemptError,
@@ -86,6 +86,7 @@ def program(command: click.Command, surface: Surface, arguments: Sequence[str]) 
     """Run `command` and return the exit code; errors made on purpose end as words on stderr."""
     sys.excepthook = _unexpected(surface)
     signal.signal(signal.SIGTERM, _terminated)
+    open_streams()
     try:
         code = command.main(
             list(arguments), prog_name=surface.program, standalone_mode=False, obj=surface
@@ -97,9 +98,8 @@ def program(command: click.Command, surface: Surface, arguments: Sequence[str]) 
     except (KeyboardInterrupt, click.Abort):
         click.echo("interrupted", err=True)
         return 128 + signal.SIGINT
-    except BrokenPipeError:  # the reader of our output has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 128 + signal.SIGPIPE
+    except OSError as error:
+        return output_lost(error)
     except TauError as error:
         if surface.debug:
             raise
