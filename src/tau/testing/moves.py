@@ -34,7 +34,7 @@ _RESOURCES = tuple(Resources(values={"system_prompt": f"prompt {n}"}) for n in r
 _EXAMPLES = examples(Split.OPTIMIZE, ["a", "b", {"prompt": "c", "expected": "d"}, "b"])
 _OUTPUT = Output(text="an answer", finish_reason="stop")
 _SERVER = Failure(kind=FailureClass.SERVER, message="it broke", status=500)
-_ENDS = (RunStatus.PAUSED, RunStatus.RUNNING, RunStatus.FAILED, RunStatus.PAUSED,
+_ENDS = (RunStatus.PAUSED, RunStatus.RUNNING, RunStatus.FAILED, RunStatus.RUNNING,
          RunStatus.RUNNING, RunStatus.COMPLETED, RunStatus.CANCELLED)  # fmt: skip
 
 
@@ -93,7 +93,7 @@ async def adopt(world: World, a: int, b: int, c: int, d: int) -> None:
 async def set_status(world: World, a: int, b: int, c: int, d: int) -> None:
     """Pause, go on, or end."""
     run_id, status = world.run(a), _ENDS[b % len(_ENDS)]
-    if status in (RunStatus.COMPLETED, RunStatus.CANCELLED) and c % 4:
+    if status in (RunStatus.COMPLETED, RunStatus.CANCELLED) and c % 8:
         return  # final: keep most runs going
     trainer = world.hand(c, WorkerRole.TRAINER) if d % 3 == 0 else None
     await world.same(
@@ -175,8 +175,8 @@ async def register(world: World, a: int, b: int, c: int, d: int) -> None:
     """A worker or a trainer in this process, in one that lives, or in a new one."""
     if b % 5 == 3:
         world.process = world.processes.start()
-    role = WorkerRole.TRAINER if a % 4 == 0 else WorkerRole.WORKER
-    lease_ms = (500, 1000, 1000, 3000)[c % 4]
+    role = WorkerRole.TRAINER if a % 2 else WorkerRole.WORKER
+    lease_ms = (1000, 3000, 3000, 10_000)[c % 4]
     worker = await world.store.work.register(
         name=f"{role}-{b % 3}", role=role, process=world.process, lease_ms=lease_ms
     )
@@ -244,8 +244,10 @@ async def release(world: World, a: int, b: int, c: int, d: int) -> None:
 
 
 async def beat(world: World, a: int, b: int, c: int, d: int) -> None:
-    """Renew the leases of some workers."""
-    workers = sorted(world.model.hands)[a % 3 :: 1 + b % 3]
+    """Renew the leases of all workers, or of some."""
+    workers = sorted(world.model.hands)
+    if a % 4 == 0:
+        workers = workers[a % 3 :: 1 + b % 3]
     got = await world.store.work.beat(workers)
     world.equal("beat", set(got), world.model.beat(workers, world.now))
 
@@ -257,22 +259,25 @@ async def reap(world: World, a: int, b: int, c: int, d: int) -> None:
 
 async def retire(world: World, a: int, b: int, c: int, d: int) -> None:
     """Take a worker off the list."""
-    workers = [world.hand(a, WorkerRole.WORKER if b % 3 else WorkerRole.TRAINER)]
+    workers = [world.hand(a, WorkerRole.WORKER if b % 4 else WorkerRole.TRAINER)]
     await world.same(world.store.work.retire(workers), lambda: world.model.retire(workers))
 
 
 async def wait(world: World, a: int, b: int, c: int, d: int) -> None:
     """Time passes, mostly a little."""
-    world.clock.advance((1, 10, 100, 400)[a % 4] + b % 50)
+    world.clock.advance((1, 10, 50, 300)[a % 4] + b % 50)
 
 
 async def reach_deadline(world: World, a: int, b: int, c: int, d: int) -> None:
     """Go to the last instant of a lease or of a wait, or one millisecond past it."""
-    deadlines = {world.model.watch.deadline(hand) for hand in world.model.hands.values()}
+    live = [hand for hand in world.model.hands.values() if not hand.given_up]
+    deadlines = {world.model.watch.deadline(hand) for hand in live}
     deadlines |= {unit.ready_ms for unit in world.model.units.values()}
     ahead = sorted(deadline for deadline in deadlines if deadline >= world.now)
     if ahead:
         world.clock.advance(ahead[min(a % 3, len(ahead) - 1)] - world.now + b % 2)
+        if d % 3:
+            await beat(world, 1, 0, 0, 0)  # most of the time the heartbeats go on
 
 
 async def jump_wall_clock(world: World, a: int, b: int, c: int, d: int) -> None:
@@ -287,15 +292,24 @@ async def die(world: World, a: int, b: int, c: int, d: int) -> None:
         process = sorted(lives, key=lambda life: life.pid)[a % len(lives)]
         world.processes.kill(process)
         world.model.dead.add(process)
-    world.process = world.processes.start()
+    await _start_anew(world, b, c)
 
 
 async def reopen(world: World, a: int, b: int, c: int, d: int) -> None:
-    """The store is closed and opened again, now and then by a machine started anew."""
-    if a % 4 == 0:
+    """The store is closed and opened again, by a machine started anew half of the times."""
+    if a % 2 == 0:
         world.processes.reboot(f"boot-{world.now}")
-        world.process = world.processes.start()
     await world.reopen()
+    await _start_anew(world, b, c)
+
+
+async def _start_anew(world: World, a: int, b: int) -> None:
+    """Another process with a trainer, which mostly takes the run over, and a worker."""
+    world.process = world.processes.start()
+    await register(world, 1, 0, a, 0)
+    await register(world, 0, 0, b, 0)
+    if a % 4:
+        await adopt(world, b, 1, a, b)
 
 
 def _claimed(claim: Claim) -> tuple[object, ...]:
@@ -331,7 +345,7 @@ def _submission(number: int, calls: int, tokens: int) -> Submission:
 
 
 def _failure(kind: int, wait: int) -> Outcome:
-    retry = (None, 0.0, 0.0, 0.25, 1.5)[kind % 5]
+    retry = (None, 0.0, 0.0, 0.25, 20.0)[kind % 5]
     timeout = kind % 3 == 0
     return Outcome(
         status=AttemptStatus.TIMEOUT if timeout else AttemptStatus.FAILED,
@@ -361,28 +375,28 @@ MOVES: Mapping[str, tuple[Move, float]] = {
     move.__name__: (move, weight)
     for move, weight in (
         (create, 0.5),
-        (register, 3),
+        (register, 6),
         (submit, 6),
-        (claim, 12),
+        (claim, 10),
         (succeed, 8),
         (fail, 6),
         (late, 4),
         (spans, 3),
-        (beat, 6),
+        (beat, 10),
         (wait, 5),
-        (reach_deadline, 7),
+        (reach_deadline, 4),
         (jump_wall_clock, 2),
-        (die, 1.5),
-        (reap, 6),
+        (die, 0.6),
+        (reap, 5),
         (release, 3),
-        (retire, 1),
+        (retire, 0.7),
         (cancel, 0.5),
         (requeue, 2),
-        (adopt, 2),
-        (set_status, 2.5),
+        (adopt, 5),
+        (set_status, 2),
         (save, 3),
         (publish, 1.5),
-        (reopen, 0.4),
+        (reopen, 0.5),
     )
 }
 """Every move by name, with its usual weight."""

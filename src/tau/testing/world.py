@@ -77,9 +77,11 @@ class World:
         return self.runs[pick % len(self.runs)]
 
     def hand(self, pick: int, role: WorkerRole) -> WorkerId:
-        """One of the last few of a role, who are likely to live."""
-        hands = [hand.id for hand in self.model.hands.values() if hand.role is role]
-        return hands[-1 - pick % min(len(hands), 4)]
+        """One of a role: mostly one of the last few that live, now and then any."""
+        hands = [hand for hand in self.model.hands.values() if hand.role is role]
+        live = [hand for hand in hands if not hand.given_up][-3:]
+        among = live if live and pick % 8 else hands
+        return among[pick // 8 % len(among)].id
 
     def attempt(self, pick: int, *, live: bool) -> AttemptId | None:
         """An attempt that is in flight, or one that is over; None where there is none."""
