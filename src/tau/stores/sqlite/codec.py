@@ -29,7 +29,7 @@ def packed(value: object) -> bytes:
     """Compressed JSON."""
     raw = text(value).encode()
     if len(raw) > _SMALL:
-        return cast(bytes, zstandard.ZstdCompressor(level=_LEVEL).compress(raw))
+        return zstandard.ZstdCompressor(level=_LEVEL).compress(raw)
     compressor = getattr(_local, "compressor", None)
     if compressor is None:  # tables of the right size take a quarter of the time
         parameters = zstandard.ZstdCompressionParameters.from_level(_LEVEL, source_size=_SMALL)

@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -117,6 +118,12 @@ class Place:
         """Both the file and its folder may be written."""
         return os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK | os.X_OK)
 
+    @property
+    def logged(self) -> bool:
+        """There is a write-ahead log with something in it."""
+        log = Path(f"{self.path}-wal")
+        return log.exists() and log.stat().st_size > 0
+
     def _identify(self) -> tuple[int, int] | None:
         try:
             status = os.stat(self.path)
@@ -147,12 +154,14 @@ class Place:
     def _foreign(self, access: Access) -> bool:
         """Neither ours nor empty, as SQLite sees it (the header may still be in the log)."""
         try:
-            connection = access.reader()
+            # Without a log nothing needs to be put beside the file to read it.
+            connection = replace(access, immutable=not self.logged).reader()
             try:
                 ours = connection.pragma("application_id") == APPLICATION_ID
-                tables = list(connection.execute("SELECT count(*) FROM sqlite_schema"))
+                tables = connection.execute("SELECT name FROM sqlite_schema").fetchall()
+                pages = connection.pragma("page_count")
             finally:
                 connection.close()
         except apsw.Error as error:
             raise translated(error, str(self.path), writing=False) from error
-        return not ours and tables != [(0,)]
+        return not ours and (bool(tables) or pages > 1)

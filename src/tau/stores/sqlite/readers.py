@@ -10,6 +10,7 @@ from typing import TypeAlias, TypeVar
 import apsw
 
 from tau.errors import StoreUnavailable
+from tau.stores.sqlite.codec import damaged
 from tau.stores.sqlite.connection import Access, Statements
 from tau.stores.sqlite.faults import translated
 
@@ -57,6 +58,8 @@ class Readers:
                     connection.execute("ROLLBACK")
         except apsw.Error as error:
             raise translated(error, self._access.path, writing=False) from error
+        except UnicodeDecodeError as error:
+            raise damaged("a text", str(error)) from error
         finally:
             if connection is not None:
                 self._free.put(connection)

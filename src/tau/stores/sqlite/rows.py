@@ -1,8 +1,9 @@
 """Rows become values."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Sequence
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
 
 import orjson
 
@@ -37,6 +38,23 @@ from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.ports.insights import AttemptView, RolloutRow
 from tau.stores.sqlite import codec
 from tau.stores.sqlite.connection import Row
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _decoding(decode: Callable[P, T]) -> Callable[P, T]:
+    """Rows that have not the shape in which they were written are damaged."""
+
+    @wraps(decode)
+    def decoded(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return decode(*args, **kwargs)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            what = f"a row ({decode.__name__})"
+            raise codec.damaged(what, f"{type(error).__name__}: {error}") from error
+
+    return decoded
 
 
 def worker_id(key: int) -> WorkerId:
@@ -76,6 +94,7 @@ def run_digest(row: Row) -> bytes:
     )  # fmt: skip
 
 
+@_decoding
 def run(row: Row) -> Run:
     """One run; its snapshot is checked."""
     if run_digest(row) != row["digest"]:
@@ -118,6 +137,7 @@ def process(row: Row) -> ProcessIdentity:
     )
 
 
+@_decoding
 def worker(row: Row) -> Worker:
     """One worker; lost ones are off the list like retired ones."""
     return Worker(
@@ -133,6 +153,7 @@ def worker(row: Row) -> Worker:
     )
 
 
+@_decoding
 def resources(row: Row) -> Resources:
     """Resources; their hash is computed from the content and must be the stored one."""
     what = f"resources {row['hash'][:12]}"
@@ -145,6 +166,7 @@ def resources(row: Row) -> Resources:
     return found
 
 
+@_decoding
 def version(row: Row) -> ResourcesVersion:
     """One publication."""
     return ResourcesVersion(
@@ -161,6 +183,7 @@ def example_digest(identity: str, split: str, content: str) -> bytes:
     return codec.digest(identity, split, content)
 
 
+@_decoding
 def example(row: Row) -> Example | None:
     """The example of a joined row, if it has one."""
     identity, content = row["example_id"], row["example_content"]
@@ -184,6 +207,7 @@ def proposal(row: Row, what: str) -> Any:  # noqa: ANN401  (JSON)
     return codec.parsed(row["proposal"], what)
 
 
+@_decoding
 def claim(row: Row, run_id: RunId, reserved: Spend) -> Claim:
     """A ready rollout, handed out with its next attempt."""
     rollout = rollout_id(run_id, row["key"])
@@ -207,6 +231,7 @@ def claim(row: Row, run_id: RunId, reserved: Spend) -> Claim:
     )
 
 
+@_decoding
 def failure(stored: str | None) -> Failure | None:
     """A failure from its JSON."""
     if stored is None:
@@ -238,6 +263,7 @@ def check_result(rollout: int, row: Row) -> None:
         raise codec.damaged(f"the result of rollout {rollout}")
 
 
+@_decoding
 def output(stored: str | None) -> Output | None:
     """An output from its JSON."""
     if stored is None:
@@ -247,11 +273,13 @@ def output(stored: str | None) -> Output | None:
     return Output(**found)
 
 
+@_decoding
 def rewards(stored: str) -> tuple[Reward, ...]:
     """Rewards from their JSON."""
     return tuple(Reward(**found) for found in codec.parsed(stored, "rewards"))
 
 
+@_decoding
 def result(row: Row, run_id: RunId) -> RolloutResult:
     """A rollout as it is told; its content is checked."""
     identity = rollout_id(run_id, row["key"])
@@ -284,6 +312,7 @@ def result(row: Row, run_id: RunId) -> RolloutResult:
 _AMOUNTS = ("rollouts", "calls", "tokens", "cost_nano_usd")
 
 
+@_decoding
 def rollout_row(row: Row) -> RolloutRow:
     """One line of a listing."""
     amounts = orjson.loads(row["spent"])
@@ -303,6 +332,7 @@ def rollout_row(row: Row) -> RolloutRow:
     )
 
 
+@_decoding
 def attempt_view(row: Row, attempt: AttemptId, spans: Sequence[Span]) -> AttemptView:
     """One try."""
     return AttemptView(
@@ -329,6 +359,7 @@ def span_digest(rollout: int, n: int, first: int, data: bytes) -> bytes:
     return codec.digest(rollout, n, first, data)
 
 
+@_decoding
 def spans(blocks: Iterable[Row]) -> tuple[Span, ...]:
     """The spans of an attempt, in order; each block is checked."""
     found: list[Span] = []
@@ -343,6 +374,7 @@ def spans(blocks: Iterable[Row]) -> tuple[Span, ...]:
     return tuple(found)
 
 
+@_decoding
 def checkpoint(row: Row) -> Checkpoint:
     """A checkpoint; StoreDamaged unless its hash is that of its content."""
     what = f"a checkpoint of run {row['run_id']}"

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -171,12 +172,9 @@ class _Opening:
 
     def _readable(self, access: Access) -> Access:
         """Where even SQLite's own files beside the store cannot be made, nobody else writes."""
-        if self._place is None or self._place.writable:
+        if self._place is None or self._place.writable or self._place.logged:
             return access
-        log = Path(access.path + "-wal")
-        if log.exists() and log.stat().st_size:
-            return access
-        return Access(path=access.path, vfs=access.vfs, immutable=True)
+        return replace(access, immutable=True)
 
     def _migrate(self, connection: apsw.Connection) -> None:
         access = self._access

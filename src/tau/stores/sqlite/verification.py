@@ -44,7 +44,7 @@ def verify(path: Path) -> Verification:
     """
     place = Place(path)
     place.prepare(read_only=True)
-    access = Access(path=str(path), immutable=not place.writable and not _log(path))
+    access = Access(path=str(path), immutable=not place.writable and not place.logged)
     place.recognise(access)
     try:
         with contextlib.closing(access.reader()) as connection:
@@ -105,7 +105,7 @@ class _Inspection:
     def _noting(self, what: str) -> Iterator[None]:
         try:
             yield
-        except apsw.Error as error:
+        except (apsw.Error, UnicodeDecodeError) as error:
             self.problems.append(f"{what.rstrip('.')}: {error}")
 
 
@@ -134,11 +134,7 @@ _CONTENTS: dict[str, Callable[[Row], Any]] = {
     "all_examples": rows.example,
     "all_proposals": _proposal,
     "all_results": _result,
+    "all_failures": lambda row: rows.failure(row["failure"]),
     "all_spans": _spans,
     "all_checkpoints": rows.checkpoint,
 }
-
-
-def _log(path: Path) -> bool:
-    log = Path(f"{path}-wal")
-    return log.exists() and log.stat().st_size > 0

@@ -272,10 +272,11 @@ class Writer:
             self._checkpoint()
 
     def _checkpoint(self) -> None:
-        self._dirty = False
         self._connection.set_busy_timeout(0)  # readers go first
+        self._idle_s = 0.0
         try:
-            self._connection.pragma("wal_checkpoint(TRUNCATE)")
+            self._connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
+            self._dirty = False
         finally:
             self._connection.set_busy_timeout(self._access.busy_timeout_ms)
 

@@ -149,7 +149,7 @@ CREATE INDEX rollout_ready ON rollout (run)
 WHERE status IN ('queuing', 'requeuing') AND ready_ms = 0;
 CREATE INDEX rollout_delayed ON rollout (run, ready_ms)
 WHERE status = 'requeuing' AND ready_ms > 0;
-CREATE INDEX rollout_unlucky ON rollout (run, status) WHERE status IN ('failed', 'cancelled');
+CREATE INDEX rollout_failed ON rollout (run) WHERE status = 'failed';
 
 -- `assumed`: the spend is what was reserved, because nobody knows what was really made.
 CREATE TABLE attempt (

@@ -102,6 +102,12 @@ SELECT key, subject, proposal FROM rollout WHERE kind = 'propose';
 SELECT x.rollout, x.output, x.rewards, x.digest, r.score, r.failure
 FROM result AS x JOIN rollout AS r ON r.key = x.rollout;
 
+-- name: all_failures
+-- Failures of attempts and rollouts.
+SELECT failure FROM attempt WHERE failure IS NOT NULL
+UNION ALL
+SELECT failure FROM rollout WHERE failure IS NOT NULL;
+
 -- name: all_spans
 -- Blocks of spans.
 SELECT rollout, n, first, count, data, digest FROM span_block;
