@@ -15,7 +15,7 @@ from tau.domain.spend import Spend
 from tau.errors import AttemptError, ExampleInvalid, ModelTimeout, RateLimited
 from tau.graders.text import Contains, ContainsSettings, ExactMatch, ExactMatchSettings
 from tau.ports.record import Recorder
-from tau.runner.retry import RetryPolicy
+from tau.runner.retry import Backoff, RetryPolicy
 from tau.scoring.safety import SafetyPolicy
 from unit.runner.working import Bench, Echo, Execute, asking, echo, job, quick
 
@@ -389,3 +389,31 @@ async def test_a_deep_recursion_of_user_code_is_a_failed_rollout(table: Bench) -
 
     assert result.failure is not None
     assert "RecursionError" in result.failure.message
+
+
+async def test_a_class_of_failures_can_have_its_own_number_of_attempts(table: Bench) -> None:
+    policy = RetryPolicy(classes={FailureClass.EXECUTOR: Backoff(max_attempts=2, base_s=0.001)})
+
+    (result,) = await table.done(job(raising(ValueError), retry=policy), "q")
+
+    assert (result.status, result.attempts) == (RolloutStatus.FAILED, 2)
+
+
+async def test_attempts_given_back_do_not_count_against_it(table: Bench) -> None:
+    policy = RetryPolicy(classes={FailureClass.EXECUTOR: Backoff(max_attempts=2, base_s=0.001)})
+    started = asyncio.Event()
+
+    async def execute(example: Example, resources: Resources, record: Recorder) -> Output:
+        started.set()
+        await asyncio.sleep(60)
+        raise AssertionError
+
+    ids = await table.submit("q")
+    for _ in range(3):
+        started.clear()
+        async with table.supervisor(job(execute)):
+            await started.wait()
+    async with table.supervisor(job(raising(ValueError), retry=policy)):
+        (result,) = await table.settled(ids)
+
+    assert result.attempts == 5, "three given back, two that failed"
