@@ -1,4 +1,6 @@
 import json
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,33 @@ def test_schemas_that_cannot_be_used(tmp_path: Path, settings: dict[str, Any], s
         JsonSchema.check(
             JsonSchemaSettings(**settings), GraderContext(name="s", base_dir=tmp_path), None
         )
+
+
+def test_nothing_is_fetched_even_where_it_could_be() -> None:
+    asked = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"{}")
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        schema = {"$ref": f"http://127.0.0.1:{server.server_port}/other.json"}
+        try:
+            with pytest.raises(InputError, match="cannot be used"):
+                JsonSchema.check(JsonSchemaSettings(schema=schema), GraderContext(name="s"), None)
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert asked == []
 
 
 @pytest.mark.parametrize(
