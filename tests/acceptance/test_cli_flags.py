@@ -359,5 +359,6 @@ def test_a_traceback_only_on_request(tmp_path: Path) -> None:
     loud = run(PROGRAM, "--prompt-optimization-config", path, "--debug", cwd=tmp_path)
 
     assert (quiet.code, loud.code) == (1, 1)
+    assert one_error(quiet).startswith("Error: failed to read prompt-optimization config")
     assert "Traceback" not in quiet.err
     assert "Traceback" in loud.err
