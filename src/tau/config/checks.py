@@ -62,11 +62,15 @@ class _Checker:
 
     def check_model(self) -> None:
         """Look for a missing key or address."""
-        chosen = self.config.model
-        if chosen is not None:
-            plugin = plugins.load(plugins.MODELS, chosen.provider)
-            context = chosen.context(self.config.environ, max_connections=self.config.concurrency)
-            self._run(("model",), plugin.check, chosen.settings, context)
+        for steps, chosen in (
+            (("model",), self.config.model),
+            (("algorithm", "reflection_model"), self.config.reflection.model),
+        ):
+            if chosen is not None:
+                plugin = plugins.load(plugins.MODELS, chosen.provider)
+                connections = self.config.concurrency
+                context = chosen.context(self.config.environ, max_connections=connections)
+                self._run(steps, plugin.check, chosen.settings, context)
 
     def check_executor(self) -> None:
         """Try the executor with the resources and one row."""

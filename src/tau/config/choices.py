@@ -9,13 +9,14 @@ from tau import plugins
 from tau.config.environment import is_secret
 from tau.config.fields import ModelFields, given
 from tau.config.report import Report, Steps, dotted
-from tau.config.settings import GraderChoice, ModelChoice, PluginChoice
+from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, Reflection
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.json import Json
 from tau.errors import PluginError
 
 MODEL_FIELDS = tuple(each.name for each in fields(ModelFields))
+REFLECTION_FIELDS = ("reflection_model", "reflection_params")
 _CHILDREN = ("graders", "grader")
 
 
@@ -37,6 +38,7 @@ def algorithm(value: Json, replicates: Json, report: Report) -> PluginChoice | N
     if plugin is None:
         return None
     name, options = named
+    options = {key: each for key, each in options.items() if key not in REFLECTION_FIELDS}
     if replicates is not None and "replicates" in _names(plugin.Settings):
         if options.get("replicates", replicates) != replicates:
             report.error(
@@ -65,17 +67,37 @@ def graders(value: Json, report: Report) -> tuple[GraderChoice, ...]:
     return _unique(_graders(value, ("graders",), report), report)
 
 
-def model(value: Json, flag: str | None, report: Report) -> ModelChoice | None:
+def reflection(value: Json, report: Report) -> Reflection:
+    """What an algorithm's proposals are asked of: fields of its section beside its own settings."""
+    if not isinstance(value, Mapping):
+        return Reflection()
+    named, params = value.get("reflection_model"), value.get("reflection_params")
+    if params is not None and not isinstance(params, Mapping):
+        report.error(
+            ("algorithm", "reflection_params"),
+            f"training config field 'algorithm.reflection_params' must be an object, "
+            f"not {describe(params)}",
+        )
+        params = None
+    chosen = None
+    if named is not None:
+        chosen = model(named, None, report, steps=("algorithm", "reflection_model"))
+    return Reflection(model=chosen, params=given(params or {}))
+
+
+def model(
+    value: Json, flag: str | None, report: Report, *, steps: Steps = ("model",)
+) -> ModelChoice | None:
     """The section `model`: `provider/model`, or an object with it as `name`; the flag wins."""
-    steps: Steps = ("model",)
     if isinstance(value, str):
         value, at = {"name": value}, steps
     else:
-        at = ("model", "name")
+        at = (*steps, "name")
     if value is not None and not isinstance(value, Mapping):
         report.error(
             steps,
-            "training config field 'model' must be text or an object, not " + describe(value),
+            f"training config field '{dotted(steps)}' must be text or an object, not "
+            + describe(value),
             fix="write 'provider/model', as openai/gpt-4o-mini",
         )
         value = None

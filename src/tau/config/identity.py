@@ -28,6 +28,10 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         "graders": [_grader(each) for each in config.graders],
         "safety_reward": plain(config.safety),
         "algorithm": _plugin(config.algorithm),
+        "reflection": {
+            "model": _model(config.reflection.model),
+            "params": dict(config.reflection.params),
+        },
         "seed": config.seed,
         "replicates": config.replicates,
     }

@@ -64,7 +64,8 @@ def schema() -> Schema:
         "minItems": 1,
         "items": {"$ref": "#/$defs/grader"},
     }
-    properties["algorithm"] = {"anyOf": _choices(plugins.ALGORITHMS, "evaluate", defs)}
+    algorithms = _choices(plugins.ALGORITHMS, "evaluate", defs)
+    properties["algorithm"] = {"anyOf": [_with_reflection(way, defs) for way in algorithms]}
     properties["budget"] = _settings(BudgetFields, "budget", defs)
     properties["retries"] = _settings(RetriesFields, "retries", defs)
     properties["safety_reward"] = _settings(SafetyPolicy, "safety", defs)
@@ -80,6 +81,23 @@ def schema() -> Schema:
         "anyOf": [{"required": [name]} for name in ("optimize", "validate", "train", "val")],
         "$defs": defs,
     }
+
+
+def _with_reflection(way: Schema, defs: Schema) -> Schema:
+    """A way of choosing an algorithm with the model that its proposals are asked of."""
+    if way.get("type") != "object":
+        return way
+    fields: Schema = {
+        "reflection_model": {
+            "anyOf": _models(defs),
+            "description": "The model that proposals are asked of. Unset: that of the rollouts.",
+        },
+        "reflection_params": {
+            "type": "object",
+            "description": "Passed to the reflection model with every call.",
+        },
+    }
+    return {**way, "properties": {**way["properties"], **fields}}
 
 
 def _settings(settings: Any, prefix: str, defs: Schema) -> Schema:  # noqa: ANN401  (a class)

@@ -86,6 +86,7 @@ class _Reader:
         algorithm_choice = choices.algorithm(
             value.get("algorithm"), value.get("replicates"), report
         )
+        reflection = choices.reflection(value.get("algorithm"), report)
         safety = self._safety()
         budget = self._budget()
         retries = self._retries(fixed.seed if fixed else 0)
@@ -102,6 +103,7 @@ class _Reader:
             graders=grader_choices,
             safety=safety,
             algorithm=algorithm_choice,
+            reflection=reflection,
             worker_count=fixed.worker_count,
             worker_concurrency=fixed.worker_concurrency,
             poll_interval_ms=fixed.poll_interval_ms,

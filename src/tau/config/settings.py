@@ -66,6 +66,14 @@ class ModelChoice:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reflection:
+    """What proposals are asked of: `model` None is the model of the rollouts."""
+
+    model: ModelChoice | None = None
+    params: Mapping[str, Json] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunConfig:
     """Everything a run needs to know, validated; making it touched nothing but the files read.
 
@@ -87,6 +95,7 @@ class RunConfig:
     graders: tuple[GraderChoice, ...]
     safety: SafetyPolicy
     algorithm: PluginChoice
+    reflection: Reflection = field(default_factory=Reflection)
     worker_count: int = 2
     worker_concurrency: int = 1
     poll_interval_ms: int = 50

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
 
 from tau.domain.dataset import Example, Split
+from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult
@@ -29,9 +30,14 @@ class Problem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recommendation:
-    """What the algorithm would use now. `evidence` is JSON for reports, `caveats` for people."""
+    """What the algorithm would use now. `evidence` is JSON for reports, `caveats` for people.
+
+    `decision` is None where the algorithm decides nothing, or not yet. With `promote`, a finished
+    run publishes the resources as the latest version.
+    """
 
     resources: Resources
+    decision: Decision | None = None
     evidence: Mapping[str, Json] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
 

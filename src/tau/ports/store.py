@@ -222,8 +222,8 @@ class Checkpoints(Protocol):
     ) -> Checkpoint:
         """Commit state, candidates, a publication and the cancelling of `drop` as one unit.
 
-        With `rewind`, candidates of later waves are kept and marked abandoned. `drop` are queued rollouts that were told as missing. Raises LeaseLost unless `trainer`
-        drives the run.
+        `drop` are queued rollouts that were told as missing. With `rewind`, candidates of later
+        waves are kept and marked abandoned. Raises LeaseLost unless `trainer` drives the run.
         """
         ...
 

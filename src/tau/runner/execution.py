@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Mapping
 from typing import Protocol
 
+from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import Claim, Output, RolloutKind
 from tau.errors import ExampleInvalid, ExecutorFailed
@@ -32,6 +33,25 @@ class Evaluation:
         if claim.example is None:
             raise ExampleInvalid("the rollout has no example to evaluate")
         return await self._executor.execute(claim.example, resources, record)
+
+
+class Proposing(Protocol):
+    """Asks a model for better resources."""
+
+    def propose(self, proposal: Json, resources: Resources, record: Recorder) -> Awaitable[Output]:
+        """Produce what the model said."""
+        ...
+
+
+class Proposal:
+    """Performs proposals."""
+
+    def __init__(self, proposer: Proposing) -> None:
+        self._proposer = proposer
+
+    async def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Output:
+        """Ask for what the claim's proposal says."""
+        return await self._proposer.propose(claim.proposal, resources, record)
 
 
 async def perform(

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.control import LifecycleState
+from tau.domain.decision import Decision
 from tau.domain.ids import RolloutId, WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult, RolloutStatus, Submission
@@ -106,7 +107,7 @@ class Trainer:
                 best = algorithm.best()
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
-            await self._checkpoint(run, algorithm, waves, rollouts)
+            await self._checkpoint(run, algorithm, waves, rollouts, publish=_promoted(algorithm))
 
     async def _restore(self, run: Run, algorithm: Algorithm) -> tuple[int, int]:
         """Load the last checkpoint, or make the first one, which publishes the resources."""
@@ -319,6 +320,14 @@ class Trainer:
             if isinstance(error, TauError):
                 raise error
             raise RunError("waiting for the store failed", why=str(error)) from error
+
+
+def _promoted(algorithm: Algorithm) -> Resources | None:
+    """What a finished algorithm has proved better, to be published with its last checkpoint."""
+    best = algorithm.best()
+    if best.decision is not Decision.PROMOTE or algorithm.ask():
+        return None
+    return best.resources
 
 
 def _load(algorithm: Algorithm, run: Run, checkpoint: Checkpoint) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tau.domain.json import Json
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import Spend
@@ -14,7 +15,8 @@ class RunReport:
     """The final report of one start of a run.
 
     `store_path` is as given by the user. `counts` are this run's rollouts only. `best_version` is
-    None where nothing was published. `decision` is None for an algorithm that decides nothing.
+    None where nothing was published. `decision` is None for an algorithm that decides nothing;
+    `evidence` is what the algorithm bases its recommendation on.
     `cost_usd` is None where calls were made and no price is known. `duration_s` is of this start,
     `active_s` of all starts of the run. `resumable` tells whether starting it again goes on.
     """
@@ -32,6 +34,7 @@ class RunReport:
     best_hash: str
     best_version: str | None
     decision: str | None
+    evidence: Mapping[str, Json]
     spent: Spend
     cost_usd: float | None
     failures: Mapping[str, int] = field(default_factory=dict)

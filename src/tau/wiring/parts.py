@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from typing import cast
 
 from tau import plugins
-from tau.config.settings import GraderChoice, RunConfig
+from tau.config.settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
+from tau.executors.proposal import Proposer
 from tau.ports.algorithm import Algorithm, Problem
 from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
@@ -21,6 +22,7 @@ class Parts:
     model: Model | None
     executor: Executor
     graders: tuple[Grader, ...]
+    proposer: Proposer | None
 
     @property
     def calls_per_attempt(self) -> int:
@@ -30,13 +32,14 @@ class Parts:
 
 def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
     """Build them inside the running event loop; `closing` releases them, last built first."""
-    model = _model(config)
+    model = _model(config, config.model)
     if model is not None:
         closing.push_async_callback(model.aclose)
+    proposer = _proposer(config, model, closing)
     executor = _executor(config, model)
     closing.push_async_callback(executor.aclose)
     graders = tuple(_grader(config, choice, model, closing) for choice in config.graders)
-    return Parts(model=model, executor=executor, graders=graders)
+    return Parts(model=model, executor=executor, graders=graders, proposer=proposer)
 
 
 def build_algorithm(config: RunConfig) -> Algorithm:
@@ -53,8 +56,17 @@ def build_algorithm(config: RunConfig) -> Algorithm:
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 
 
-def _model(config: RunConfig) -> Model | None:
-    choice = config.model
+def _proposer(config: RunConfig, model: Model | None, closing: AsyncExitStack) -> Proposer | None:
+    """The reflection model: its own where one is named, else the model of the rollouts."""
+    reflection = config.reflection
+    if reflection.model is not None:
+        model = _model(config, reflection.model)
+        assert model is not None
+        closing.push_async_callback(model.aclose)
+    return None if model is None else Proposer(model, reflection.params)
+
+
+def _model(config: RunConfig, choice: ModelChoice | None) -> Model | None:
     if choice is None:
         return None
     plugin = plugins.load(plugins.MODELS, choice.provider)

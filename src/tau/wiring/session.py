@@ -25,7 +25,7 @@ from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
-from tau.runner.execution import Evaluation
+from tau.runner.execution import Evaluation, Proposal
 from tau.runner.health import RunnerState
 from tau.runner.settings import RunnerSettings
 from tau.runner.supervisor import Job, Supervisor
@@ -311,7 +311,8 @@ class _Session:
             splits=progress.splits,
             best_hash=best.resources.hash,
             best_version=version,
-            decision=None,
+            decision=best.decision and str(best.decision),
+            evidence=best.evidence,
             spent=run.spent,
             cost_usd=self._cost_usd(run),
             failures=progress.failures,
@@ -351,7 +352,10 @@ class _Session:
 
 def _supervisor(config: RunConfig, store: Store, parts: Parts, run: Run) -> Supervisor:
     job = Job(
-        performers={RolloutKind.EVALUATE: Evaluation(parts.executor)},
+        performers={
+            RolloutKind.EVALUATE: Evaluation(parts.executor),
+            **({RolloutKind.PROPOSE: Proposal(parts.proposer)} if parts.proposer else {}),
+        },
         graders=parts.graders,
         default_grader=default_grader(),
         safety=config.safety,
