@@ -4,10 +4,12 @@ import gzip
 import json
 import os
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
 
+from tau import config
 from tau.domain.dataset import Split
 from tau.errors import ConfigError, Problem
 from unit.config.conftest import Load, Problems
@@ -252,12 +254,22 @@ def test_device(problems: Problems) -> None:
     assert "is a device" in found["/optimize/file"].message
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_file_without_permission(problems: Problems, tmp_path: Path) -> None:
-    (tmp_path / "rows.jsonl").touch(mode=0o000)
-
-    found = problems({"optimize": {"file": "rows.jsonl"}})
-    assert "may not be read by this user" in found["/optimize/file"].message
+def test_file_without_permission() -> None:
+    me = os.geteuid()
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        (folder / "rows.jsonl").touch(mode=0o000)
+        (folder / "config.json").write_text('{"optimize": {"file": "rows.jsonl"}}')
+        if me == 0:
+            os.seteuid(65534)  # root may read everything
+        try:
+            with pytest.raises(ConfigError) as caught:
+                config.load(folder / "config.json", environ={})
+        finally:
+            os.seteuid(me)
+    [found] = [one for one in caught.value.problems if one.pointer == "/optimize/file"]
+    assert "may not be read by this user" in found.message
 
 
 @pytest.mark.parametrize("value", ["rows.jsonl", 3, {}, {"file": 3}, {"file": "a", "lmit": 1}])
