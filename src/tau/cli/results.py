@@ -32,6 +32,7 @@ def document(report: RunReport) -> dict[str, Any]:
         "best_resources_version": report.best_version,
         "best_resources_hash": report.best_hash,
         "decision": report.decision,
+        "evidence": report.evidence,
         "failures": dict(report.failures),
         "calls": report.spent.calls,
         "tokens": report.spent.tokens,

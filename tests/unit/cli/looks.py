@@ -69,6 +69,7 @@ def report(**changes: Any) -> RunReport:  # noqa: ANN401
         "best_hash": "ab" * 32,
         "best_version": "resources-1",
         "decision": None,
+        "evidence": {"splits": {}},
         "spent": Spend(rollouts=100, calls=100, tokens=2000, cost_nano_usd=123_000_000),
         "cost_usd": 0.123,
         "failures": {"server": 1, "rate_limit": 2},
