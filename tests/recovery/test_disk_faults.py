@@ -91,7 +91,7 @@ async def work(store: SqliteStore, sure: Stubborn) -> list[str]:
 
 async def one_fault(path: Path, disk: Faults) -> int:
     """Do the work on a disk with this fault, look at what is left; how often it was refused."""
-    vfs = HookedVfs(disk)
+    vfs = HookedVfs(disk, wait=False)
     try:
         store = await opened(path, vfs, disk)
         async with store:

@@ -23,7 +23,7 @@ async def recorded(path: Path, *, sync: bool = True, synchronous: str = "FULL") 
     The store is closed and opened again before the last wave.
     """
     trace = Trace()
-    vfs = HookedVfs(trace.add, sync=sync)
+    vfs = HookedVfs(trace.add, sync=sync, wait=False)
     process = SystemProcesses().this()
     try:
         for part in (replace(WORKLOAD, waves=WORKLOAD.waves - 1, complete=False), WORKLOAD):

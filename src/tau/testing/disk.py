@@ -59,38 +59,41 @@ Hook = Callable[[Event], None]
 class HookedVfs(apsw.VFS):
     """The system's disk with a hook before every effect on a file.
 
-    Use `vfs_name` in `apsw.Connection(..., vfs=...)`, and close it after the last connection.
+    Use `vfs_name` in `apsw.Connection(..., vfs=...)`, and `unregister` after the last of them.
     """
 
-    def __init__(self, hook: Hook, *, sync: bool = True) -> None:
-        """Without `sync`, fsync is neither reported nor done."""
+    def __init__(self, hook: Hook, *, sync: bool = True, wait: bool = True) -> None:
+        """Without `sync`, fsync is neither reported nor done; without `wait` only reported."""
         self.vfs_name = f"tau-hooked-{next(_numbers)}"
         self._hook = hook
         self._sync = sync
+        self._wait = wait
         super().__init__(self.vfs_name, "")
 
     def xOpen(  # noqa: D102
         self, name: str | apsw.URIFilename | None, flags: list[int]
     ) -> apsw.VFSFile:
-        return _HookedFile(name, flags, self._hook, self._sync)
+        return _HookedFile(name, flags, self._hook, self._sync, self._wait)
 
     def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: D102
         self._hook(Event(Effect.DELETE, suffix_of(filename), int(syncdir)))
         super().xDelete(filename, syncdir)
 
-    def close(self) -> None:
-        """Take the name off SQLite's list."""
-        self.unregister()
-
 
 class _HookedFile(apsw.VFSFile):
     def __init__(
-        self, name: str | apsw.URIFilename | None, flags: list[int], hook: Hook, sync: bool
+        self,
+        name: str | apsw.URIFilename | None,
+        flags: list[int],
+        hook: Hook,
+        sync: bool,
+        wait: bool,
     ) -> None:
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         self._suffix = suffix_of(path or "temporary")
         self._hook = hook
         self._sync = sync
+        self._wait = wait
         super().__init__("", name, flags)
 
     def xWrite(self, data: bytes, offset: int) -> None:
@@ -104,7 +107,8 @@ class _HookedFile(apsw.VFSFile):
     def xSync(self, flags: int) -> None:
         if self._sync:
             self._hook(Event(Effect.SYNC, self._suffix))
-            super().xSync(flags)
+            if self._wait:
+                super().xSync(flags)
 
 
 def suffix_of(path: str) -> str:
