@@ -181,6 +181,16 @@ async def test_dates_are_read_by_the_injected_clock(server: LoopbackProvider) ->
     assert (await failure(client(server.base_url))).retry_after_s == 42
 
 
+async def test_reset_headers_count_only_where_the_call_was_limited(
+    server: LoopbackProvider,
+) -> None:
+    headers = {"x-ratelimit-reset-tokens": "6m0s"}
+    for status, wait in ((400, None), (500, None), (429, 360)):
+        server.fail({server.calls + 1: Fault(kind="status", status=status, headers=headers)})
+
+        assert (await failure(client(server.base_url))).retry_after_s == wait
+
+
 async def test_a_redirect_is_not_followed_anywhere(server: LoopbackProvider) -> None:
     async with LoopbackProvider() as other:
         for target in (other, server):
