@@ -261,13 +261,15 @@ def test_runs_and_rollouts_are_listed_in_pages(done: tuple[Path, Ended]) -> None
     ]
     failed = inside("rollouts", "ls", "--json", "--status", "failed", cwd=folder).json()
     validate = inside("rollouts", "ls", "--json", "--split", "validate", cwd=folder).json()
-    text = inside("rollouts", "ls", cwd=folder)
+    proposals = inside("rollouts", "ls", "--json", "--kind", "propose", cwd=folder).json()
+    text = inside("rollouts", cwd=folder)
 
     assert (listed["run_id"], listed["total_rollouts"]) == (run_id, 3)
     assert [len(page) for page in pages] == [2, 1, 0]
     assert [row["score"] for page in pages for row in page] == [1.0, None, 0.0]
     assert [row["failure"]["class"] for row in failed] == ["example"]
     assert [row["split"] for row in validate] == ["validate"]
+    assert proposals == []
     assert len(text.out.splitlines()) == 4
 
 

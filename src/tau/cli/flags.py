@@ -6,9 +6,8 @@ from click.core import ParameterSource
 from tau import __version__
 from tau.cli.modes import Mode, chosen, flag
 from tau.cli.surface import Exit, Surface, debug_option, name_variables
+from tau.config.paths import DEFAULT_STORE
 from tau.errors import UsageError
-
-DEFAULT_STORE = ".tau/training/store.sqlite"
 
 RUN = Mode(
     name="run",

@@ -34,7 +34,6 @@ class Exit(IntEnum):
     USAGE = 2
     GATE = 3
     STOPPED = 4
-    DENIED = 5
 
 
 @dataclass(slots=True, kw_only=True)

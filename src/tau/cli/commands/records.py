@@ -39,9 +39,11 @@ def runs(*, store: str, status: str | None, limit: int, offset: int, as_json: bo
     return list_runs(store, status=status, limit=limit, offset=offset, as_json=as_json)
 
 
-@click.group("rollouts", short_help="List rollouts, or look into one.")
-def rollouts() -> None:
-    """List rollouts, or look into one."""
+@click.group("rollouts", invoke_without_command=True, short_help="List rollouts, or look into one.")
+@click.pass_context
+def rollouts(context: click.Context) -> int | None:
+    """List rollouts, or look into one. Without a command: ls."""
+    return context.invoke(rollouts_ls) if context.invoked_subcommand is None else None
 
 
 @rollouts.command("ls")
@@ -52,6 +54,7 @@ def rollouts() -> None:
               help="Only these; may be repeated.")  # fmt: skip
 @click.option("--split", "splits", type=click.Choice(("optimize", "validate", "test")),
               multiple=True, help="Only these; may be repeated.")  # fmt: skip
+@click.option("--kind", type=click.Choice(("evaluate", "propose")), help="Only these.")
 @click.option("--newest", is_flag=True, help="Newest first; else in order of submission.")
 @limit_option
 @offset_option
@@ -64,6 +67,7 @@ def rollouts_ls(
     all_runs: bool,
     statuses: tuple[str, ...],
     splits: tuple[str, ...],
+    kind: str | None,
     newest: bool,
     limit: int,
     offset: int,
@@ -73,9 +77,15 @@ def rollouts_ls(
     from tau.cli.records import RolloutListing, list_rollouts
 
     listing = RolloutListing(
-        run_id=run_id, all_runs=all_runs, statuses=statuses, splits=splits, newest=newest,
-        limit=limit, offset=offset,
-    )  # fmt: skip
+        run_id=run_id,
+        all_runs=all_runs,
+        statuses=statuses,
+        splits=splits,
+        kind=kind,
+        newest=newest,
+        limit=limit,
+        offset=offset,
+    )
     return list_rollouts(store, listing, as_json=as_json)
 
 
@@ -96,9 +106,15 @@ def rollouts_show(*, rollout: str, store: str, content: bool, as_json: bool) -> 
     return show_rollout(store, rollout, content=content, as_json=as_json)
 
 
-@click.group("resources", short_help="List published resources, or look at some.")
-def resources() -> None:
-    """List published resources, or look at some."""
+@click.group(
+    "resources",
+    invoke_without_command=True,
+    short_help="List published resources, or look at some.",
+)
+@click.pass_context
+def resources(context: click.Context) -> int | None:
+    """List published resources, or look at some. Without a command: ls."""
+    return context.invoke(resources_ls) if context.invoked_subcommand is None else None
 
 
 @resources.command("ls")

@@ -2,8 +2,8 @@
 
 import click
 
-from tau.cli.flags import DEFAULT_STORE
 from tau.cli.surface import Surface, debug_option
+from tau.config.paths import DEFAULT_STORE
 from tau.errors import UsageError
 
 model_option = click.option(

@@ -11,7 +11,7 @@ from tau.cli.surface import Exit
 from tau.cli.text import table
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
-from tau.domain.rollout import RolloutCounts, RolloutStatus
+from tau.domain.rollout import RolloutCounts, RolloutKind, RolloutStatus
 from tau.domain.run import Run, RunStatus
 from tau.ports.insights import RolloutFilter, RolloutRow
 from tau.ports.store import Store
@@ -25,6 +25,7 @@ class RolloutListing:
     all_runs: bool = False
     statuses: tuple[str, ...] = ()
     splits: tuple[str, ...] = ()
+    kind: str | None = None
     newest: bool = False
     limit: int = 50
     offset: int = 0
@@ -35,6 +36,7 @@ class RolloutListing:
             run=run,
             statuses=frozenset(map(RolloutStatus, self.statuses)) or None,
             splits=frozenset(map(Split, self.splits)) or None,
+            kinds=frozenset({RolloutKind(self.kind)}) if self.kind else None,
         )
 
 
