@@ -157,7 +157,7 @@ class Disk:
 async def disk(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Disk]:
     made = Disk(tmp_path / "store.sqlite", request.param)
     yield made
-    made.vfs.close()
+    made.vfs.unregister()
 
 
 async def test_a_full_disk_refuses_loses_nothing_and_goes_on(disk: Disk) -> None:

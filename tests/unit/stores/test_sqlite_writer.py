@@ -11,7 +11,8 @@ import apsw
 import pytest
 
 from tau.domain.ids import RunId
-from tau.errors import Conflict
+from tau.domain.resources import Resources
+from tau.errors import Conflict, NotFound
 from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.maintenance import verify
 from tau.testing.clock import ManualClock, ManualProcesses
@@ -48,7 +49,7 @@ async def test_what_many_want_at_once_is_synced_once(tmp_path: Path) -> None:
                 await bench.worker()
             assert effects[Effect.SYNC] - before == 5, "every acknowledgement was synced"
     finally:
-        vfs.close()
+        vfs.unregister()
 
 
 async def test_one_refusal_does_not_touch_its_neighbours(tmp_path: Path) -> None:
@@ -69,15 +70,18 @@ async def test_one_failure_in_the_middle_does_not_touch_its_neighbours(tmp_path:
         await bench.run()
         real = rows(1)[0]
         fake = type(real)(id=real.id, split=real.split, value="something else")
+        new = Resources(values={"system_prompt": "stored before the refusal"})
         submit = bench.store.queue.submit
         answers = await asyncio.gather(
             submit(RUN, [evaluation(real)]),
-            submit(RUN, [evaluation(rows(2)[1]), evaluation(fake, replicate=5)]),
+            submit(RUN, [evaluation(rows(2)[1]), evaluation(fake, resources=new)]),
             submit(RUN, [evaluation(rows(3)[2])]),
             return_exceptions=True,
         )
         assert [type(answer) for answer in answers] == [list, Conflict, list]
         assert await bench.counts() == {"queuing": 2}
+        with pytest.raises(NotFound):
+            await bench.store.insights.resources(new.hash)
     assert verify(tmp_path / "store.sqlite").ok
 
 
@@ -169,6 +173,16 @@ async def test_what_another_process_submits_is_noticed(tmp_path: Path) -> None:
         await other.communicate(b"go\n")
         assert await waiting
         assert len(await bench.claim(await bench.worker())) == 3
+
+
+async def test_what_settled_between_looking_and_waiting_is_not_missed(tmp_path: Path) -> None:
+    bench = await bench_at(tmp_path / "store.sqlite")
+    async with bench.store:
+        _, claims = await bench.held()
+        assert (await bench.store.queue.counts(RUN)).settled == 0
+        await bench.store.work.complete(claims[0].attempt_id, success())
+        async with asyncio.timeout(5):
+            assert await bench.store.queue.wait_settled(RUN, timeout_s=60)
 
 
 async def test_the_log_is_emptied_when_nothing_happens(tmp_path: Path) -> None:
