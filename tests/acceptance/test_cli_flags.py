@@ -138,6 +138,9 @@ def test_the_guides_command_twice_on_one_store(tmp_path: Path, sums: Provider) -
     assert [one["counts"]["succeeded"] for one in runs] == [2, 2]
     status = json.loads((tmp_path / ".tau/training/status.json").read_text(encoding="utf-8"))
     assert (status["run_state"], status["total_rollouts"]) == ("completed", 2)
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert KEY not in first.out + first.err
 
 
 def test_the_text_result_is_one_line(tmp_path: Path, sums: Provider) -> None:

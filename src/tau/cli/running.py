@@ -102,7 +102,7 @@ def loaded(arguments: RunArguments) -> RunConfig:
 def _display(arguments: RunArguments, output: TextIO) -> Display:
     if arguments.events:
         return EventsDisplay(output)
-    if interactive(sys.stderr):
+    if interactive(sys.stderr, snapshot()):
         from tau.cli.live import LiveDisplay
 
         return LiveDisplay(sys.stderr)
@@ -117,7 +117,7 @@ def _print(
         EventsDisplay(output).emit("finished", results.document(report))
     elif arguments.json:
         output.write(json.dumps(results.document(report), indent=2) + "\n")
-    elif not surface.flat and interactive(output):
+    elif not surface.flat and interactive(output, snapshot()):
         from tau.cli.report import print_report
 
         print_report(report, output, resume=resume)

@@ -5,7 +5,7 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import TextIO
 
@@ -64,7 +64,7 @@ def reserved_stdout() -> Iterator[TextIO]:
         result.close()
 
 
-def interactive(stream: TextIO) -> bool:
+def interactive(stream: TextIO, environ: Mapping[str, str]) -> bool:
     """Whether a person is watching `stream` on a terminal that can redraw."""
-    dumb = os.environ.get("TERM", "dumb") in ("dumb", "unknown")
-    return stream.isatty() and not dumb and not os.environ.get("CI")
+    dumb = environ.get("TERM", "dumb") in ("dumb", "unknown")
+    return stream.isatty() and not dumb and not environ.get("CI")
