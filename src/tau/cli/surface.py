@@ -113,10 +113,10 @@ def _parts(error: TauError) -> Iterator[str]:
     if error.why:
         yield f"why: {line(error.why)}"
     problems = error.problems if isinstance(error, ConfigError) else ()
-    if len(problems) == 1 and problems[0].message in error.what:
-        yield from _place(problems[0])
-    else:
-        yield from map(_problem_line, problems)
+    mistakes = [problem for problem in problems if not problem.warning]
+    said = mistakes[0] if len(mistakes) == 1 and mistakes[0].message in error.what else None
+    for problem in problems:
+        yield from _place(problem) if problem is said else (_problem_line(problem),)
     yield from _causes(error)
     if error.fix:
         yield f"fix: {line(error.fix)}"
@@ -144,7 +144,8 @@ def _causes(error: TauError) -> Iterator[str]:
     """The errors made on purpose that led to this one; what they say of others is in `why`."""
     cause = error.__cause__
     while isinstance(cause, TauError) and not isinstance(cause, AttemptError):
-        yield f"caused by: {line(str(cause))}"
+        if cause.what not in str(error):
+            yield f"caused by: {line(str(cause))}"
         cause = cause.__cause__
 
 

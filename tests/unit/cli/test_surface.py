@@ -77,6 +77,18 @@ def test_every_problem_of_a_config_is_listed_and_one_is_not_said_twice() -> None
         "Error: a must be greater than 0",
         "  where: c.json:2 /a",
     ]
+    one_of_each = ConfigError("a must be greater than 0", problems=[second, first])
+    assert PEOPLE.describe(one_of_each)[1:] == [
+        "  warning: c.json /b: unknown field (c?)",
+        "  where: c.json:2 /a",
+    ]
+
+
+def test_a_cause_that_says_the_same_is_not_repeated() -> None:
+    error = InputError("there is no run 'x' in this store")
+    error.__cause__ = StoreDamaged("there is no run 'x'")
+
+    assert PEOPLE.describe(error) == ["Error: there is no run 'x' in this store"]
 
 
 def test_what_others_wrote_cannot_steer_the_terminal() -> None:
