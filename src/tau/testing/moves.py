@@ -5,35 +5,26 @@ A move takes a world and four numbers below 4096 that choose among what there is
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 from tau.domain.checkpoint import Checkpoint
-from tau.domain.dataset import Split, examples
-from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import RunId
-from tau.domain.resources import Resources
 from tau.domain.rollout import (
     AttemptStatus,
     Claim,
     Outcome,
-    Output,
-    RolloutKind,
-    RolloutRequest,
-    Submission,
 )
 from tau.domain.run import Run, RunStatus
-from tau.domain.spend import Budget, Spend
 from tau.domain.worker import WorkerRole
-from tau.testing.store_model import Hand, Try
+from tau.errors import StoreError
+from tau.testing.drawn import OUTPUT, RESOURCES, SUCCESS, budget, failure, spend, submission
+from tau.testing.units import Hand, Try
 from tau.testing.workload import span
 from tau.testing.world import Divergence, OpenStore, World, answered
 
 Move: TypeAlias = Callable[[World, int, int, int, int], Awaitable[None]]
 
-_RESOURCES = tuple(Resources(values={"system_prompt": f"prompt {n}"}) for n in range(3))
-_EXAMPLES = examples(Split.OPTIMIZE, ["a", "b", {"prompt": "c", "expected": "d"}, "b"])
-_OUTPUT = Output(text="an answer", finish_reason="stop")
-_SERVER = Failure(kind=FailureClass.SERVER, message="it broke", status=500)
 _ENDS = (RunStatus.PAUSED, RunStatus.RUNNING, RunStatus.FAILED, RunStatus.RUNNING,
          RunStatus.RUNNING, RunStatus.COMPLETED, RunStatus.CANCELLED)  # fmt: skip
 
@@ -73,7 +64,7 @@ async def create(world: World, a: int, b: int, c: int, d: int) -> None:
         seed=d,
         algorithm="evaluate",
         config={"a": a},
-        budget=_budget(c),
+        budget=budget(c),
         max_attempts=1 + d % 3,
     )
     await world.same(world.store.runs.create(run), lambda: world.model.create(run))
@@ -85,9 +76,9 @@ async def adopt(world: World, a: int, b: int, c: int, d: int) -> None:
     """Drive a run by some trainer, new limits included."""
     trainer = world.hand(b, WorkerRole.TRAINER)
     run_id = world.run(a)
-    budget, most = _budget(c), 1 + d % 4
-    asked = world.store.runs.adopt(run_id, trainer, budget=budget, max_attempts=most)
-    await world.same(asked, lambda: world.model.adopt(run_id, trainer, world.now, budget, most))
+    limits, most = budget(c), 1 + d % 4
+    asked = world.store.runs.adopt(run_id, trainer, budget=limits, max_attempts=most)
+    await world.same(asked, lambda: world.model.adopt(run_id, trainer, world.now, limits, most))
 
 
 async def set_status(world: World, a: int, b: int, c: int, d: int) -> None:
@@ -105,17 +96,17 @@ async def set_status(world: World, a: int, b: int, c: int, d: int) -> None:
 async def submit(world: World, a: int, b: int, c: int, d: int) -> None:
     """A few rollouts out of a small universe, so that many are there already."""
     run_id = world.run(a)
-    submissions = [_submission(b + 7 * i, c, d) for i in range(1 + c % 5)]
-    expected = [world.model.known(run_id, submission) for submission in submissions]
+    submissions = [submission(b + 7 * i, c, d) for i in range(1 + c % 5)]
+    expected = [world.model.known(run_id, one) for one in submissions]
     got = await world.answer(world.store.queue.submit(run_id, submissions))
     if not isinstance(got, Sequence) or len(got) != len(submissions):
         raise Divergence(f"submit answered {got!r}")
-    for submission, name, known in zip(submissions, got, expected, strict=True):
-        known = known or world.model.known(run_id, submission)  # twice in one call
+    for asked, name, known in zip(submissions, got, expected, strict=True):
+        known = known or world.model.known(run_id, asked)  # twice in one call
         if known is None and name not in world.model.units:
-            world.model.add(run_id, submission, name)
+            world.model.add(run_id, asked, name)
         elif name != known:
-            raise Divergence(f"{submission.request.key} is {known}, submit says {name}")
+            raise Divergence(f"{asked.request.key} is {known}, submit says {name}")
 
 
 async def cancel(world: World, a: int, b: int, c: int, d: int) -> None:
@@ -150,9 +141,9 @@ async def save(world: World, a: int, b: int, c: int, d: int) -> None:
         waves=waves,
         rollouts=waves * 3,
         state={"a": a, "b": [b, 0.1]},
-        best=_RESOURCES[c % 3],
+        best=RESOURCES[c % 3],
     )
-    publish = _RESOURCES[d % 3] if d % 4 == 0 else None
+    publish = RESOURCES[d % 3] if d % 4 == 0 else None
     saved = await world.same(
         world.store.checkpoints.save(checkpoint, trainer=trainer, publish=publish, drop=drop),
         lambda: world.model.save(run_id, trainer, waves, drop),
@@ -163,7 +154,7 @@ async def save(world: World, a: int, b: int, c: int, d: int) -> None:
 
 async def publish(world: World, a: int, b: int, c: int, d: int) -> None:
     """The next version."""
-    resources = _RESOURCES[a % 3]
+    resources = RESOURCES[a % 3]
     run_id = world.run(b) if c % 2 else None
     version = await world.store.resources.publish(resources, run_id=run_id)
     world.model.publications.append(resources.hash)
@@ -191,9 +182,7 @@ async def claim(world: World, a: int, b: int, c: int, d: int) -> None:
     run_id = world.run(c) if d % 4 == 0 else None
     got = await world.answer(world.store.work.claim(worker, limit=limit, run_id=run_id))
     expected = answered(lambda: world.model.claim(worker, limit, run_id, world.now))
-    shown = [_claimed(claim) for claim in got] if isinstance(got, list) else got
-    wanted = [_tried(made) for made in expected] if isinstance(expected, list) else expected
-    world.equal("claim", shown, wanted)
+    world.equal("claim", _all_claimed(got), _all_tried(expected))
 
 
 async def succeed(world: World, a: int, b: int, c: int, d: int) -> None:
@@ -201,9 +190,9 @@ async def succeed(world: World, a: int, b: int, c: int, d: int) -> None:
     score = None if c % 7 == 0 else b / 4096
     outcome = Outcome(
         status=AttemptStatus.SUCCEEDED,
-        output=_OUTPUT,
+        output=OUTPUT,
         score=score,
-        spent=_spend(c),
+        spent=spend(c),
         spans=tuple(span(i + 1) for i in range(d % 3)),
     )
     await world.complete(world.attempt(a, live=True), outcome)
@@ -211,13 +200,33 @@ async def succeed(world: World, a: int, b: int, c: int, d: int) -> None:
 
 async def fail(world: World, a: int, b: int, c: int, d: int) -> None:
     """Fail something in flight: for good, to be retried at once, or later."""
-    await world.complete(world.attempt(a, live=True), _failure(b, c))
+    await world.complete(world.attempt(a, live=True), failure(b, c))
 
 
 async def late(world: World, a: int, b: int, c: int, d: int) -> None:
     """Complete something that is over already."""
-    outcome = Outcome(status=AttemptStatus.SUCCEEDED, output=_OUTPUT, spent=_spend(c))
-    await world.complete(world.attempt(a, live=False), outcome if b % 3 else _failure(c, d))
+    outcome = Outcome(status=AttemptStatus.SUCCEEDED, output=OUTPUT, spent=spend(c))
+    await world.complete(world.attempt(a, live=False), outcome if b % 3 else failure(c, d))
+
+
+async def rush(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Several workers claim at once, and several attempts end at once, some of them twice."""
+    workers = [world.hand(a + 9 * i, WorkerRole.WORKER) for i in range(1 + b % 3)]
+    limit = 1 + c % 3
+    claimed = await world.answers([world.store.work.claim(who, limit=limit) for who in workers])
+    for worker, got in zip(workers, claimed, strict=True):
+        made = answered(partial(world.model.claim, worker, limit, None, world.now))
+        world.equal("rush", _all_claimed(got), _all_tried(made))
+    names = [world.attempt(b + i, live=(c + i) % 5 > 0) for i in range(1 + d % 5)]
+    ends = [
+        (name, failure(c + i, d) if i % 2 else SUCCESS)
+        for i, name in enumerate(names)
+        if name is not None
+    ]
+    told = await world.answers([world.store.work.complete(name, end) for name, end in ends])
+    for (name, end), answer in zip(ends, told, strict=True):
+        over = answered(partial(world.model.complete, name, end, world.now))
+        world.equal(f"{name}, ended with others", answer, over)
 
 
 async def spans(world: World, a: int, b: int, c: int, d: int) -> None:
@@ -236,7 +245,7 @@ async def release(world: World, a: int, b: int, c: int, d: int) -> None:
     """Give attempts back, among them some that are over."""
     attempts = [world.attempt(a + i, live=(b + i) % 4 > 0) for i in range(1 + c % 3)]
     names = list(dict.fromkeys(name for name in attempts if name is not None))
-    spent = _spend(d) if d % 2 else None
+    spent = spend(d) if d % 2 else None
     await world.same(
         world.store.work.release(names, spent=spent),
         lambda: world.model.release(names, spent),
@@ -312,6 +321,14 @@ async def _start_anew(world: World, a: int, b: int) -> None:
         await adopt(world, b, 1, a, b)
 
 
+def _all_claimed(got: Sequence[Claim] | type[StoreError]) -> object:
+    return got if isinstance(got, type) else [_claimed(claim) for claim in got]
+
+
+def _all_tried(made: Sequence[Try] | type[StoreError]) -> object:
+    return made if isinstance(made, type) else [_tried(one) for one in made]
+
+
 def _claimed(claim: Claim) -> tuple[object, ...]:
     request = (claim.kind, claim.resources, claim.example, claim.replicate, claim.proposal)
     return (claim.attempt_id, claim.rollout_id, claim.reserved, claim.counted, *request, claim.slot)
@@ -324,53 +341,6 @@ def _tried(made: Try) -> tuple[object, ...]:
     return (made.id, unit.id, made.reserved, unit.counted, *request, asked.slot)
 
 
-def _submission(number: int, calls: int, tokens: int) -> Submission:
-    reserve = Spend(rollouts=1, calls=1 + calls % 2, tokens=tokens % 50, cost_nano_usd=calls % 9)
-    resources = _RESOURCES[number % 3]
-    if number % 5 == 4:
-        request = RolloutRequest(
-            kind=RolloutKind.PROPOSE,
-            resources=resources,
-            proposal={"ask": number % 2},
-            slot=number // 7 % 2,
-        )
-    else:
-        request = RolloutRequest(
-            kind=RolloutKind.EVALUATE,
-            resources=resources,
-            example=_EXAMPLES[number // 3 % 4],
-            replicate=number // 11 % 2,
-        )
-    return Submission(request=request, reserve=reserve)
-
-
-def _failure(kind: int, wait: int) -> Outcome:
-    retry = (None, 0.0, 0.0, 0.25, 20.0)[kind % 5]
-    timeout = kind % 3 == 0
-    return Outcome(
-        status=AttemptStatus.TIMEOUT if timeout else AttemptStatus.FAILED,
-        failure=_SERVER,
-        retry_in_s=retry,
-        spent=_spend(wait),
-    )
-
-
-def _spend(pick: int) -> Spend:
-    return Spend(rollouts=1, calls=pick % 3, tokens=pick % 40, cost_nano_usd=pick % 11)
-
-
-def _budget(pick: int) -> Budget:
-    """Mostly generous, sometimes soon used up."""
-    kinds = (
-        Budget(),
-        Budget(rollouts=30),
-        Budget(calls=60, tokens=1500),
-        Budget(cost_nano_usd=200),
-        Budget(rollouts=500, calls=500),
-    )
-    return kinds[pick % len(kinds)]
-
-
 MOVES: Mapping[str, tuple[Move, float]] = {
     move.__name__: (move, weight)
     for move, weight in (
@@ -381,6 +351,7 @@ MOVES: Mapping[str, tuple[Move, float]] = {
         (succeed, 8),
         (fail, 6),
         (late, 4),
+        (rush, 4),
         (spans, 3),
         (beat, 10),
         (wait, 5),

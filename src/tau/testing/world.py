@@ -1,7 +1,8 @@
 """A store, its model and a virtual clock, side by side: what one does the other does, compared."""
 
+import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
 from tau.domain.failure import Failure, FailureClass
@@ -113,6 +114,10 @@ class World:
         except StoreError as error:
             self.refusals[type(error).__name__] += 1
             return type(error)
+
+    async def answers(self, asked: Sequence[Awaitable[T]]) -> list[T | type[StoreError]]:
+        """The answers to what is asked all at once, in order."""
+        return await asyncio.gather(*(self.answer(one) for one in asked))
 
     def equal(self, what: str, got: object, wanted: object) -> None:
         """Raise Divergence unless they are."""
