@@ -25,6 +25,7 @@ Together: TypeAlias = Callable[[Transaction, list[A]], Sequence[T | StoreError]]
 
 _MOST = 1024
 _LINGER_S = 0.0005
+_LINGERS = 8
 _IDLE_S = 1.0
 
 
@@ -152,14 +153,17 @@ class Writer:
         if first is None:
             return None
         jobs = [first]
-        patience = 1 if self._callers > 1 else 0
+        patience = _LINGERS
+        met = 0
         while len(jobs) < _MOST:
             try:
                 job = self._queue.get_nowait()
             except queue.Empty:
-                if len(jobs) >= self._callers or not patience:
+                # As many as last time are likely to come again, as long as some still do.
+                if len(jobs) >= self._callers or len(jobs) == met or not patience:
                     break
                 patience -= 1
+                met = len(jobs)
                 self._linger()
                 continue
             if job is None:
