@@ -12,9 +12,13 @@ from typing import Any
 
 import orjson
 
+from tau.domain.run import RunStatus
+from tau.domain.spend import Budget
+from tau.domain.worker import WorkerRole
+from tau.errors import LeaseLost
 from tau.ports.processes import SystemProcesses
 from tau.stores.sqlite import SqliteStore
-from tau.testing.workload import Acknowledge, Workload
+from tau.testing.workload import RUN, Acknowledge, Workload, span
 
 Program = Callable[..., Awaitable[None]]
 
@@ -25,7 +29,70 @@ async def workload(acknowledge: Acknowledge, *, path: str, **shape: Any) -> None
         await Workload(**shape).go(store, SystemProcesses().this(), acknowledge)
 
 
-PROGRAMS: dict[str, Program] = {"workload": workload}
+async def help_out(acknowledge: Acknowledge, *, path: str, **shape: Any) -> None:  # noqa: ANN401
+    """Workers for a run that another process drives."""
+    async with await SqliteStore.open(Path(path)) as store:
+        acknowledge("helping")
+        await Workload(**shape).help(store, SystemProcesses().this(), acknowledge)
+
+
+async def hold(acknowledge: Acknowledge, *, path: str, lease_ms: int) -> None:
+    """Drive a run and hold a rollout of it, until the heartbeat says that both are lost.
+
+    Then try to write with what was held, and tell what was accepted.
+    """
+    process = SystemProcesses().this()
+    shape = Workload(lease_ms=lease_ms)
+    async with await SqliteStore.open(Path(path)) as store:
+        trainer, worker = [
+            await store.work.register(name=role, role=role, process=process, lease_ms=lease_ms)
+            for role in (WorkerRole.TRAINER, WorkerRole.WORKER)
+        ]
+        await store.runs.adopt(RUN, trainer.id, budget=Budget(), max_attempts=3)
+        claim = (await store.work.claim(worker.id, limit=1))[0]
+        acknowledge(f"holding {claim.attempt_id}")
+        both = [trainer.id, worker.id]
+        while len(await store.work.beat(both)) < 2:  # noqa: ASYNC110  (it is another process)
+            await asyncio.sleep(0.01)
+        attempt = claim.attempt_id
+        checkpoint = shape.checkpoint(1, "stale")
+        stale: dict[str, Awaitable[object]] = {
+            "spans": store.work.append_spans(attempt, [span(1)]),
+            "complete": store.work.complete(attempt, shape.outcome(claim)),
+            "claim": store.work.claim(worker.id, limit=1),
+            "checkpoint": store.checkpoints.save(checkpoint, trainer=trainer.id),
+            "status": store.runs.set_status(RUN, RunStatus.PAUSED, trainer=trainer.id),
+            "adopt": store.runs.adopt(RUN, trainer.id, budget=Budget(), max_attempts=9),
+        }
+        for name, asked in stale.items():
+            try:
+                await asked
+            except LeaseLost:
+                acknowledge(f"refused {name}")
+            else:
+                acknowledge(f"accepted {name}")
+
+
+async def claim_first(acknowledge: Acknowledge, *, path: str) -> None:
+    """Take a dead process's run over and claim."""
+    process = SystemProcesses().this()
+    async with await SqliteStore.open(Path(path)) as store:
+        trainer, worker = [
+            await store.work.register(name=role, role=role, process=process, lease_ms=60_000)
+            for role in (WorkerRole.TRAINER, WorkerRole.WORKER)
+        ]
+        await store.runs.adopt(RUN, trainer.id, budget=Budget(), max_attempts=3)
+        while not (claims := await store.work.claim(worker.id, limit=1)):
+            await store.work.wait_ready(timeout_s=1)
+        acknowledge(f"claimed {claims[0].attempt_id}")
+
+
+PROGRAMS: dict[str, Program] = {
+    "workload": workload,
+    "help": help_out,
+    "hold": hold,
+    "claim_first": claim_first,
+}
 
 
 def main(descriptor: int) -> None:

@@ -65,7 +65,7 @@ class Workload:
             name="trainer", role=WorkerRole.TRAINER, process=process, lease_ms=self.lease_ms
         )
         try:
-            await store.runs.create(self._run())
+            await store.runs.create(self.run())
             acknowledge("created")
         except Conflict:
             if (await store.runs.get(self.run_id)).status is RunStatus.COMPLETED:
@@ -83,6 +83,18 @@ class Workload:
                 hand.cancel()
         await store.work.retire([trainer.id])
 
+    async def help(self, store: Store, process: ProcessIdentity, acknowledge: Acknowledge) -> None:
+        """Join a run that another process drives, as workers, until it is completed."""
+        async with asyncio.TaskGroup() as tasks:
+            hands = [
+                tasks.create_task(self._work(store, process, f"helper-{n}", acknowledge))
+                for n in range(self.workers)
+            ]
+            while (await store.runs.get(self.run_id)).status is not RunStatus.COMPLETED:
+                await store.queue.wait_settled(self.run_id, timeout_s=0.05)
+            for hand in hands:
+                hand.cancel()
+
     async def _train(self, store: Store, trainer: WorkerId, acknowledge: Acknowledge) -> None:
         last = await store.checkpoints.latest(self.run_id)
         fold = str(last.state["fold"]) if last else ""
@@ -91,10 +103,12 @@ class Workload:
             acknowledge("submitted " + " ".join(ids))
             while (counts := await store.queue.counts(self.run_id)).settled < counts.total:
                 await store.queue.wait_settled(self.run_id, timeout_s=0.05)
+                await store.work.reap()
+                await store.work.beat([trainer])
             results = await store.queue.collect(self.run_id, ids)
             fold = _fold(fold, [result for result in results if result])
             await store.checkpoints.save(
-                self._checkpoint(wave + 1, fold),
+                self.checkpoint(wave + 1, fold),
                 trainer=trainer,
                 candidates=[self.resources(wave + 1)],
                 publish=self.resources(wave) if wave % 3 == 0 else None,
@@ -181,7 +195,8 @@ class Workload:
             duration_ms=5,
         )
 
-    def _run(self) -> Run:
+    def run(self) -> Run:
+        """The run as it is created."""
         return Run(
             id=self.run_id,
             config_hash="storm",
@@ -192,7 +207,8 @@ class Workload:
             max_attempts=MAX_ATTEMPTS,
         )
 
-    def _checkpoint(self, waves: int, fold: str) -> Checkpoint:
+    def checkpoint(self, waves: int, fold: str) -> Checkpoint:
+        """After `waves` waves."""
         return Checkpoint(
             run_id=self.run_id,
             algorithm="storm",
