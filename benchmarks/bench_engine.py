@@ -1,0 +1,158 @@
+"""Whole runs over loopback HTTP, against a bare aiohttp loop on the same server.
+
+    python benchmarks/bench_engine.py [--rollouts 4000] [--in-flight 256] [--rounds 3] [--json]
+
+Throughput: `tau run` as a child process (start-up, config, store at FULL, spans, grading, report)
+and the bare loop in turns, on one server process; medians of ratios. Memory: peak resident size of
+a run with 2,000 calls in flight against a server that answers after two seconds. Start: from
+starting the process to the server's first call.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import sysconfig
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+from urllib.request import urlopen
+
+from tau.testing.provider import ProviderProcess
+
+PROMPT = "What is 17 times 23? Think step by step, then give the number. " * 8
+
+
+def write_config(folder: Path, rollouts: int, in_flight: int) -> Path:
+    """A configuration of `rollouts` rows."""
+    rows = folder / "rows.jsonl"
+    with rows.open("w", encoding="utf-8") as file:
+        for n in range(rollouts):
+            file.write(json.dumps({"prompt": f"{n} {PROMPT}", "expected": f"{n} {PROMPT}"}) + "\n")
+    path = folder / "config.json"
+    document = {
+        "optimize": {"file": "rows.jsonl"},
+        "worker_count": 4,
+        "worker_concurrency": max(1, in_flight // 4),
+        "resources": {"system_prompt": "You are a concise assistant."},
+    }
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return path
+
+
+def run(folder: Path, config: Path, base_url: str, store: str) -> tuple[float, float, int]:
+    """Wall seconds, the run's own seconds and peak resident KiB of one whole run."""
+    environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "sk-none"}
+    command = [str(Path(sysconfig.get_path("scripts")) / "tau"), "run", str(config), "--json"]
+    command += ["--model", "openai/gpt-4o-mini", "--store", str(folder / store)]
+    before = time.monotonic()
+    with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        out = child.stdout.read()
+        _, status, usage = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    wall = time.monotonic() - before
+    result = json.loads(out)
+    assert child.returncode == 0
+    assert result["succeeded"] == result["total_rollouts"]
+    return wall, float(result["duration_s"]), usage.ru_maxrss
+
+
+def bare(base_url: str, rollouts: int, in_flight: int) -> float:
+    """Calls per second of the bare loop, in a fresh process."""
+    script = Path(__file__).with_name("bench_models.py")
+    command = [sys.executable, str(script), "--variant", "bare", "--base-url", base_url]
+    command += ["--calls", str(rollouts), "--in-flight", str(in_flight)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    return float(json.loads(done.stdout)["calls_per_s"])
+
+
+def calls(base_url: str) -> int:
+    """How many calls the server has seen."""
+    with urlopen(f"{base_url.removesuffix('/v1')}/__calls", timeout=10) as answer:
+        return int(json.load(answer)["calls"])
+
+
+def throughput(folder: Path, rollouts: int, in_flight: int, rounds: int) -> dict[str, Any]:
+    """Both in turns on one server."""
+    config = write_config(folder, rollouts, in_flight)
+    rows = []
+    with ProviderProcess() as server:
+        for number in range(rounds):
+            rate = bare(server.base_url, rollouts, in_flight)
+            wall, own, _ = run(folder, config, server.base_url, f"s{number}.sqlite")
+            rows.append((rate, rollouts / own, rollouts / wall))
+    return {
+        "rollouts": rollouts,
+        "in_flight": in_flight,
+        "bare_per_s": statistics.median(row[0] for row in rows),
+        "engine_per_s": statistics.median(row[1] for row in rows),
+        "engine_with_start_up_per_s": statistics.median(row[2] for row in rows),
+        "ratio": statistics.median(row[1] / row[0] for row in rows),
+        "ratio_with_start_up": statistics.median(row[2] / row[0] for row in rows),
+    }
+
+
+def memory(folder: Path) -> dict[str, Any]:
+    """Peak resident size with 2,000 calls in flight."""
+    config = write_config(folder, 6_000, 2_000)
+    with ProviderProcess("--latency-ms", "2000") as server:
+        _, own, peak_kib = run(folder, config, server.base_url, "memory.sqlite")
+    return {"in_flight": 2_000, "peak_mib": peak_kib / 1024, "seconds": own}
+
+
+def first_claim(folder: Path, rounds: int) -> dict[str, Any]:
+    """Seconds from starting the program to the server's first call."""
+    config = write_config(folder, 1, 1)
+    found = []
+    for number in range(rounds):
+        with ProviderProcess() as server:
+            environment = {**os.environ, "OPENAI_BASE_URL": server.base_url}
+            environment["OPENAI_API_KEY"] = "sk-none"
+            command = [str(Path(sysconfig.get_path("scripts")) / "tau"), "run", str(config)]
+            command += ["--model", "openai/gpt-4o-mini", "--store", str(folder / f"f{number}.db")]
+            before = time.monotonic()
+            with subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL,
+                                  stderr=subprocess.DEVNULL) as child:  # fmt: skip
+                while calls(server.base_url) == 0:
+                    time.sleep(0.002)
+                found.append(time.monotonic() - before)
+                child.wait()
+    return {"median_s": statistics.median(found)}
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rollouts", type=int, default=4_000)
+    parser.add_argument("--in-flight", type=int, default=256)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--json", action="store_true")
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        found = {
+            "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+            "throughput": throughput(folder, given.rollouts, given.in_flight, given.rounds),
+            "memory": memory(folder),
+            "first_call": first_claim(folder, given.rounds),
+        }
+    if given.json:
+        print(json.dumps(found, indent=2))
+        return
+    one = found["throughput"]
+    print(found["machine"])
+    print(f"bare aiohttp loop     {one['bare_per_s']:8.0f} calls/s")
+    print(f"whole engine          {one['engine_per_s']:8.0f} rollouts/s  ratio {one['ratio']:.2f}")
+    print(f"with start-up         {one['engine_with_start_up_per_s']:8.0f} rollouts/s  "
+          f"ratio {one['ratio_with_start_up']:.2f}")  # fmt: skip
+    print(f"2,000 calls in flight {found['memory']['peak_mib']:8.0f} MiB peak")
+    print(f"start to first call   {found['first_call']['median_s']:8.2f} s")
+
+
+if __name__ == "__main__":
+    main()
