@@ -17,7 +17,9 @@ from tau.testing.workload import Workload
 WORKLOAD = Workload(seed=3, waves=3, width=12)
 
 
-async def recorded(path: Path, *, sync: bool = True, synchronous: str = "FULL") -> list[Event]:
+async def recorded(
+    path: Path, *, sync: bool = True, synchronous: str = "FULL", exclusive: bool = False
+) -> list[Event]:
     """The effects of a run on the disk, with its acknowledgements among them.
 
     The store is closed and opened again before the last wave.
@@ -27,7 +29,9 @@ async def recorded(path: Path, *, sync: bool = True, synchronous: str = "FULL") 
     process = SystemProcesses().this()
     try:
         for part in (replace(WORKLOAD, waves=WORKLOAD.waves - 1, complete=False), WORKLOAD):
-            store = await SqliteStore.open(path, vfs=vfs.vfs_name, synchronous=synchronous)
+            store = await SqliteStore.open(
+                path, vfs=vfs.vfs_name, synchronous=synchronous, exclusive=exclusive
+            )
             async with store:
                 await part.go(store, process, trace.note)
     finally:
