@@ -17,3 +17,9 @@ def below(limit: int, seed: int, purpose: str, *counters: int | str) -> int:
     if limit <= 0:
         raise ValueError(f"limit must be positive, got {limit}")
     return int(uniform(seed, purpose, *counters) * limit)
+
+
+def stream(size: int, seed: int, purpose: str, *counters: int | str) -> bytes:
+    """`size` random bytes fixed by the other arguments alone (SHAKE-128)."""
+    text = "\x1f".join([str(seed), purpose, *(str(counter) for counter in counters)])
+    return hashlib.shake_128(text.encode()).digest(size)

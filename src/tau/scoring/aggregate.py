@@ -1,11 +1,12 @@
 """What many scores say together: a mean and how sure it is."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
-Z_95 = 1.959963984540054
-"""The 97.5 % point of the standard normal distribution."""
+_ALPHA = 0.05
+_NORMAL = NormalDist()
 
 _PRIOR = 0.5
 """Sum of squares of two imagined scores, one 0 and one 1: no few equal scores look certain."""
@@ -40,22 +41,43 @@ def summarize(scores: Sequence[float]) -> Estimate:
         raise ValueError("no scores to summarize")
     if not all(math.isfinite(score) and score <= 1 for score in scores):
         raise ValueError("scores must be finite and at most 1")
+    mean = math.fsum(scores) / len(scores)
+    low, high = effective_interval(scores, start=min(0.0, min(scores)), alpha=_ALPHA)
+    return Estimate(n=len(scores), mean=mean, low=min(low, mean), high=max(high, mean))
+
+
+def summarize_by_example(scores: Iterable[tuple[str, float]]) -> Estimate:
+    """The mean over examples of (example, score) rows; `n` counts examples.
+
+    The replicates of one example are averaged first: they say how noisy it is, and nothing about
+    examples not seen, so that counting them one by one would make the interval too short.
+
+    Raises:
+        ValueError: no scores, or one that is not finite or above 1.
+    """
+    examples: dict[str, list[float]] = {}
+    for example, score in scores:
+        examples.setdefault(example, []).append(score)
+    return summarize([math.fsum(known) / len(known) for known in examples.values()])
+
+
+def effective_interval(
+    scores: Sequence[float], *, start: float, alpha: float
+) -> tuple[float, float]:
+    """Wilson's interval for the effective sample size, for scores in `start`..1 (see above)."""
     n = len(scores)
-    start = min(0.0, min(scores))
     width = 1 - start
     mean = (math.fsum(scores) / n - start) / width
     squares = math.fsum(((score - start) / width - mean) ** 2 for score in scores)
     most = n * mean * (1 - mean)
     effect = min(1.0, (squares + _PRIOR) / (most + _PRIOR))
-    low, high = _wilson(mean, n / effect)
-    return Estimate(
-        n=n, mean=start + width * mean, low=start + width * low, high=start + width * high
-    )
+    low, high = _wilson(mean, n / effect, -_NORMAL.inv_cdf(alpha / 2))
+    return start + width * low, start + width * high
 
 
-def _wilson(mean: float, n: float) -> tuple[float, float]:
+def _wilson(mean: float, n: float, z: float) -> tuple[float, float]:
     """Both solutions m of n (mean - m)^2 = z^2 m (1 - m)."""
-    zz = Z_95 * Z_95
+    zz = z * z
     centre = (mean + zz / (2 * n)) / (1 + zz / n)
-    half = Z_95 * math.sqrt(mean * (1 - mean) / n + zz / (4 * n * n)) / (1 + zz / n)
+    half = z * math.sqrt(mean * (1 - mean) / n + zz / (4 * n * n)) / (1 + zz / n)
     return max(0.0, min(mean, centre - half)), min(1.0, max(mean, centre + half))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tau.scoring.aggregate import Z_95, summarize
+from tau.scoring.aggregate import summarize
 
 Draw = Callable[
     [np.random.Generator, tuple[int, int]], "np.ndarray[tuple[int, int], np.dtype[np.float64]]"

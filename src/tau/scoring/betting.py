@@ -1,0 +1,178 @@
+"""Anytime-valid evidence by betting on paired differences: look as often as you like."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+BETS = (0.1, 0.25, 0.5, 0.75)
+"""Shares of the wealth that are put at risk; the process averages over them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bets:
+    """Wealth won by betting that the mean of values in [-1, 1] is above `null`.
+
+    Start from `Bets()` (or another null, population) and take values with `after`; the order must
+    have been fixed without looking at them. If the mean is at most `null`, the wealth reaches
+    1 / alpha with probability at most alpha, whenever one looks (J. Ville, 1939; capital process:
+    I. Waudby-Smith and A. Ramdas, J. Roy. Stat. Soc. B 86, 2024, 1-27). With a `population` of N
+    the values are drawn without replacement from N and the mean is that of all N (the same paper,
+    section 5): each bet is against the mean that the values still to come would have.
+
+    `logs` are the log wealths of BETS; `total` and `n` belong to the values taken so far; `peak`
+    is the highest log wealth so far.
+    """
+
+    null: float = 0.0
+    population: int | None = None
+    n: int = 0
+    total: float = 0.0
+    logs: tuple[float, ...] = (0.0,) * len(BETS)
+    peak: float = 0.0
+
+    def after(self, values: Sequence[float]) -> "Bets":
+        """This process and `values`, in their order.
+
+        Raises:
+            ValueError: a value outside [-1, 1], or more values than the population holds.
+        """
+        logs, total, peak = self.logs, self.total, self.peak
+        for n, value in enumerate(values, self.n):
+            if not -1 <= value <= 1:
+                raise ValueError(f"values must be in [-1, 1], got {value}")
+            expected = _expected(self.null, self.population, n, total)
+            logs = tuple(
+                log + _gain(bet, value, expected) for bet, log in zip(BETS, logs, strict=True)
+            )
+            total += value
+            peak = max(peak, _mixed(logs))
+        return Bets(
+            null=self.null,
+            population=self.population,
+            n=self.n + len(values),
+            total=total,
+            logs=logs,
+            peak=peak,
+        )
+
+    @property
+    def log_wealth(self) -> float:
+        """Log of the wealth now; infinite where the null has become impossible."""
+        return _mixed(self.logs)
+
+    @property
+    def p_value(self) -> float:
+        """Anytime-valid: 1 over the highest wealth so far."""
+        return math.exp(-self.peak)
+
+    def rejects(self, alpha: float) -> bool:
+        """Whether the wealth has ever reached 1 / alpha."""
+        return self.peak >= -math.log(alpha)
+
+    def hopeless(self, alpha: float, remaining: int) -> bool:
+        """Whether not even `remaining` values of 1 could bring the wealth to 1 / alpha.
+
+        With a population, impossibility of the null counts as reaching it.
+        """
+        if self.rejects(alpha):
+            return False
+        if self.population is None:
+            best = [
+                log + remaining * _gain(bet, 1.0, self.null)
+                for bet, log in zip(BETS, self.logs, strict=True)
+            ]
+            return _mixed(best) < -math.log(alpha)
+        left = min(remaining, self.population - self.n)
+        return not self.after([1.0] * left).rejects(alpha)
+
+
+def bet(values: Sequence[float], *, null: float = 0.0, population: int | None = None) -> Bets:
+    """The process that bets on `values` in order that their mean is above `null`."""
+    return Bets(null=null, population=population).after(values)
+
+
+def lower_bound(values: Sequence[float], alpha: float, *, population: int | None = None) -> float:
+    """A bound below the mean that holds with 1 - alpha at every look at once.
+
+    The largest null that the wealth now rejects, found by bisection: the wealth falls as the null
+    rises. One look's bound may lie below an earlier one's; their maximum holds as well.
+    """
+    if not values:
+        return -1.0
+    low, high = -1.0, 1.0
+    for _ in range(40):
+        middle = (low + high) / 2
+        if bet(values, null=middle, population=population).log_wealth >= -math.log(alpha):
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def confidence_sequence(
+    values: Sequence[float], alpha: float, *, population: int | None = None
+) -> tuple[float, float]:
+    """An interval for the mean that holds with 1 - alpha at every look at once."""
+    low = lower_bound(values, alpha / 2, population=population)
+    high = -lower_bound([-value for value in values], alpha / 2, population=population)
+    return low, high
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screening:
+    """What a child's paired differences on fresh examples say so far; both looks are anytime-valid.
+
+    `accepted`: its mean is above 0. `futile`: its mean is below the effect that matters, or the
+    remaining examples cannot bring acceptance any more.
+    """
+
+    accepted: bool
+    futile: bool
+    p_value: float
+
+
+def screen(
+    differences: Sequence[float],
+    *,
+    alpha: float,
+    remaining: int,
+    effect: float = 0.0,
+    futility_alpha: float = 0.1,
+    population: int | None = None,
+) -> Screening:
+    """Accept, give up, or neither (go on) on a child's differences, in their hashed order.
+
+    `effect` is the smallest gain worth having; a child whose gain is that large is given up with
+    probability at most `futility_alpha`, unless it could not have been accepted any more.
+    """
+    gains = bet(differences, population=population)
+    accepted = gains.rejects(alpha)
+    losses = bet([-d for d in differences], null=-effect, population=population)
+    futile = losses.rejects(futility_alpha) or gains.hopeless(alpha, remaining)
+    return Screening(accepted=accepted, futile=not accepted and futile, p_value=gains.p_value)
+
+
+def _expected(null: float, population: int | None, n: int, total: float) -> float:
+    """The mean of the next value under the null, given the `n` before."""
+    if population is None:
+        return null
+    if n >= population:
+        raise ValueError(f"more values than the population of {population} holds")
+    return (population * null - total) / (population - n)
+
+
+def _gain(bet: float, value: float, expected: float) -> float:
+    """Log of 1 + bet (value - expected) / (1 + expected): never below 1 - bet."""
+    room = 1 + expected
+    if room <= 1e-12:
+        # Only -1 could still come under the null; anything else refutes it for good.
+        return 0.0 if value <= -1 + 1e-9 and room > -1e-9 else math.inf
+    return math.log1p(bet * ((1 + value) / room - 1))
+
+
+def _mixed(logs: Sequence[float]) -> float:
+    """Log of the mean of exp(logs)."""
+    top = max(logs)
+    if math.isinf(top):
+        return top
+    return top + math.log(math.fsum(math.exp(log - top) for log in logs) / len(logs))

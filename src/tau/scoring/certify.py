@@ -1,0 +1,122 @@
+"""The claim: the one winner meets the baseline once, on examples that chose nothing."""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tau.scoring.compare import Comparison, compare
+from tau.scoring.power import rows_to_settle
+from tau.scoring.sign_flips import DRAWS
+from tau.scoring.table import Pairing
+
+
+class Decision(StrEnum):
+    """What a run concludes."""
+
+    PROMOTE = "promote"
+    KEEP_BASELINE = "keep_baseline"
+    INCONCLUSIVE = "inconclusive"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certificate:
+    """A decision with its evidence and its reason in one sentence.
+
+    `comparison` is None where nothing was compared. `rows_to_settle` is only for an inconclusive
+    one, and None where that can't be told.
+    """
+
+    decision: Decision
+    reason: str
+    comparison: Comparison | None = None
+    rows_to_settle: int | None = None
+    caveats: tuple[str, ...] = ()
+
+
+def no_candidate(reason: str) -> Certificate:
+    """The decision where no candidate survived the search."""
+    return Certificate(decision=Decision.KEEP_BASELINE, reason=reason)
+
+
+def certify(
+    pairing: Pairing,
+    *,
+    effect: float,
+    alpha: float = 0.05,
+    planned: int | None = None,
+    gated: bool = False,
+    draws: int = DRAWS,
+) -> Certificate:
+    """Decide on the paired differences of the whole certification set, at once and in full.
+
+    `promote` if and only if the interval's lower bound is above 0; `keep_baseline` if its upper
+    bound is below `effect`, the smallest gain that matters; else `inconclusive`. A `gated`
+    candidate tripped a safety gate and can't win. With rows of the `planned` size still to come or
+    missing the decision stands on those that are there, and a caveat says so.
+
+    Raises:
+        ValueError: an effect that is not positive.
+    """
+    if not effect > 0:
+        raise ValueError(f"the effect that matters must be positive, got {effect}")
+    if not pairing.differences:
+        return Certificate(
+            decision=Decision.INCONCLUSIVE,
+            reason="no example has known scores of both prompts",
+            caveats=_caveats(pairing, planned),
+        )
+    found = compare(pairing, alpha=alpha, draws=draws)
+    decision, reason = _decided(found, effect, gated)
+    return Certificate(
+        decision=decision,
+        reason=reason,
+        comparison=found,
+        rows_to_settle=(
+            rows_to_settle(found.difference, _spread(pairing), effect, alpha=alpha)
+            if decision is Decision.INCONCLUSIVE
+            else None
+        ),
+        caveats=_caveats(pairing, planned),
+    )
+
+
+def _decided(found: Comparison, effect: float, gated: bool) -> tuple[Decision, str]:
+    interval = f"{found.low:+.3f} to {found.high:+.3f}"
+    if gated:
+        return Decision.KEEP_BASELINE, "the candidate tripped a safety gate"
+    if found.low > 0:
+        return Decision.PROMOTE, f"the interval of the gain, {interval}, lies above 0"
+    if found.high < effect:
+        return (
+            Decision.KEEP_BASELINE,
+            f"the interval of the gain, {interval}, lies below the {effect:.3f} that matters",
+        )
+    return (
+        Decision.INCONCLUSIVE,
+        f"the interval of the gain, {interval}, holds both 0 and gains that matter"
+        f" (from {effect:.3f})",
+    )
+
+
+def _spread(pairing: Pairing) -> float:
+    """Standard deviation of single differences, as if one more example were fixed or broken.
+
+    Without that a few examples that all agree would seem to settle anything.
+    """
+    n = len(pairing.differences)
+    squares = math.fsum(difference**2 for difference in pairing.differences)
+    mean = math.fsum(pairing.differences) / n
+    return math.sqrt(max(0.0, (squares + 1) / (n + 1) - mean**2 * (n / (n + 1)) ** 2))
+
+
+def _caveats(pairing: Pairing, planned: int | None) -> tuple[str, ...]:
+    found = []
+    n = len(pairing.differences)
+    if pairing.missing:
+        found.append(
+            f"{pairing.missing} of {n + pairing.missing} examples have no score of both prompts "
+            "and are left out"
+        )
+    if planned is not None and n + pairing.missing < planned:
+        found.append(f"{planned} examples were planned, {n + pairing.missing} were evaluated")
+    return tuple(found)

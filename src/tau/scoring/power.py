@@ -1,0 +1,111 @@
+"""What a certification of planned size can show, before anything is spent."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+
+from tau.scoring.discordance import fewest_fixed
+
+_NORMAL = NormalDist()
+POWER = 0.8
+"""The chance of promotion from which an effect counts as detectable."""
+
+
+def power(n: int, gain: float, broken: float, *, alpha: float = 0.05) -> float:
+    """The chance that a true `gain` with a share `broken` of examples broken is promoted.
+
+    Exact for right and wrong answers: over the number of examples on which both differ, the
+    chance that McNemar's exact test rejects in favour of the candidate (W. Schork and G. Williams,
+    Communications in Statistics B 9, 1980, 349-357).
+
+    Raises:
+        ValueError: shares that no examples can have.
+    """
+    fixed = gain + broken
+    different = fixed + broken
+    if not (0 <= fixed <= 1 and 0 <= broken <= 1 and different <= 1 + 1e-12):
+        raise ValueError(f"no examples have {fixed:g} fixed and {broken:g} broken")
+    if different == 0:
+        return 0.0
+    total = []
+    for discordant in range(n + 1):
+        least = fewest_fixed(discordant, alpha)
+        chance = _binomial(n, discordant, min(1.0, different))
+        if least is not None and chance > 1e-15:
+            total.append(chance * _at_least(discordant, least, fixed / different))
+    return min(1.0, math.fsum(total))
+
+
+def detectable_gain(
+    n: int, broken: float, *, alpha: float = 0.05, chance: float = POWER
+) -> float | None:
+    """The smallest true gain that is promoted with probability `chance`, to 3 decimals, rounded up.
+
+    None where no gain is: too few rows to certify anything.
+    """
+    low, high = 0, math.floor((1 - 2 * broken) * 1000 + 1e-9)
+    if high < 1 or power(n, high / 1000, broken, alpha=alpha) < chance:
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        if power(n, middle / 1000, broken, alpha=alpha) >= chance:
+            high = middle
+        else:
+            low = middle + 1
+    return low / 1000
+
+
+def fewest_rows(alpha: float = 0.05) -> int:
+    """The rows below which nothing can be promoted, even if all of them are fixed."""
+    return math.ceil(math.log2(2 / alpha) - 1e-9)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PowerRow:
+    """The chances of promotion at several sizes, for one true gain and share broken."""
+
+    gain: float
+    broken: float
+    chances: tuple[float, ...]
+
+
+def power_table(
+    effects: Sequence[tuple[float, float]], sizes: Sequence[int], *, alpha: float = 0.05
+) -> tuple[PowerRow, ...]:
+    """`power` for each (gain, share broken) at each size."""
+    return tuple(
+        PowerRow(
+            gain=gain,
+            broken=broken,
+            chances=tuple(power(n, gain, broken, alpha=alpha) for n in sizes),
+        )
+        for gain, broken in effects
+    )
+
+
+def rows_to_settle(
+    difference: float, sd: float, effect: float, *, alpha: float = 0.05, chance: float = POWER
+) -> int:
+    """About how many examples would settle it if the truth is as observed.
+
+    The fewest for which, with probability `chance`, the interval lies above 0 or below `effect`
+    (normal approximation: ((z_alpha/2 + z_chance) sd / distance)^2). `sd` is that of the paired
+    differences of single examples.
+    """
+    distance = max(difference, effect - difference)
+    z = -_NORMAL.inv_cdf(alpha / 2) + _NORMAL.inv_cdf(chance)
+    return max(fewest_rows(alpha), math.ceil((z * sd / distance) ** 2))
+
+
+def _binomial(n: int, k: int, p: float) -> float:
+    """P(X = k) for X ~ Binomial(n, p)."""
+    if p in (0.0, 1.0):
+        return float(k == n * p)
+    choices = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
+    return math.exp(choices + k * math.log(p) + (n - k) * math.log1p(-p))
+
+
+def _at_least(n: int, least: int, p: float) -> float:
+    """P(X >= least) for X ~ Binomial(n, p)."""
+    return min(1.0, math.fsum(_binomial(n, k, p) for k in range(least, n + 1)))
