@@ -1,9 +1,15 @@
-"""The claim: the one winner meets the baseline once, on examples that chose nothing."""
+"""The claim: the one winner meets the baseline once, on examples that chose nothing.
+
+Only a gain is claimed, so the level is that of one direction: a candidate that is no better is
+promoted with probability at most alpha. Each bound of the reported interval holds with probability
+1 - alpha, both together with 1 - 2 alpha.
+"""
 
 import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tau.domain.json import Json
 from tau.scoring.compare import Comparison, compare
 from tau.scoring.power import rows_to_settle
 from tau.scoring.sign_flips import DRAWS
@@ -32,6 +38,17 @@ class Certificate:
     rows_to_settle: int | None = None
     caveats: tuple[str, ...] = ()
 
+    def to_json(self) -> Json:
+        """For evidence and reports; examples by id."""
+        found = self.comparison
+        return {
+            "decision": self.decision.value,
+            "reason": self.reason,
+            "comparison": found.to_json() if found else None,
+            "rows_to_settle": self.rows_to_settle,
+            "caveats": list(self.caveats),
+        }
+
 
 def no_candidate(reason: str) -> Certificate:
     """The decision where no candidate survived the search."""
@@ -49,7 +66,8 @@ def certify(
 ) -> Certificate:
     """Decide on the paired differences of the whole certification set, at once and in full.
 
-    `promote` if and only if the interval's lower bound is above 0; `keep_baseline` if its upper
+    `promote` if and only if the interval's lower bound is above 0, which is when its `p_greater`
+    is at most alpha; `keep_baseline` if its upper
     bound is below `effect`, the smallest gain that matters; else `inconclusive`. A `gated`
     candidate tripped a safety gate and can't win. With rows of the `planned` size still to come or
     missing the decision stands on those that are there, and a caveat says so.
@@ -65,7 +83,7 @@ def certify(
             reason="no example has known scores of both prompts",
             caveats=_caveats(pairing, planned),
         )
-    found = compare(pairing, alpha=alpha, draws=draws)
+    found = compare(pairing, alpha=2 * alpha, draws=draws)
     decision, reason = _decided(found, effect, gated)
     return Certificate(
         decision=decision,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tau.domain.ids import ExampleId
+from tau.domain.json import Json
 from tau.scoring.aggregate import effective_interval
 from tau.scoring.discordance import mcnemar, score_interval
 from tau.scoring.sign_flips import DRAWS, sign_flips
@@ -38,6 +39,22 @@ class Comparison:
     method: Method
     fixed: tuple[ExampleId, ...]
     broken: tuple[ExampleId, ...]
+
+    def to_json(self) -> Json:
+        """For evidence and reports; examples by id."""
+        return {
+            "n": self.n,
+            "missing": self.missing,
+            "difference": self.difference,
+            "low": self.low,
+            "high": self.high,
+            "alpha": self.alpha,
+            "p_value": self.p_value,
+            "p_greater": self.p_greater,
+            "method": self.method.value,
+            "fixed": list(self.fixed),
+            "broken": list(self.broken),
+        }
 
 
 def compare(pairing: Pairing, *, alpha: float = 0.05, draws: int = DRAWS) -> Comparison:

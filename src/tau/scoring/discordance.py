@@ -32,11 +32,11 @@ def binomial_tail(n: int, least: int) -> float:
 
 @lru_cache(maxsize=65536)
 def fewest_fixed(discordant: int, alpha: float) -> int | None:
-    """The fewest of `discordant` examples that must be fixed for a two-sided p of at most alpha."""
+    """The fewest of `discordant` examples that must be fixed for a p-value of at most alpha."""
     low, high = discordant // 2 + 1, discordant + 1
     while low < high:
         middle = (low + high) // 2
-        if binomial_tail(discordant, middle) <= alpha / 2:
+        if binomial_tail(discordant, middle) <= alpha:
             high = middle
         else:
             low = middle + 1

@@ -12,7 +12,7 @@ from tau.scoring.table import Pairing, ScoreTable, pair
 def no_worse(pairing: Pairing, margin: float, *, alpha: float = 0.05) -> bool:
     """Whether the candidate is proved not to be worse than the other by `margin` or more.
 
-    The lower bound of the interval is above -margin: two one-sided tests at alpha / 2 (S. Wellek,
+    The lower bound of the difference, which holds with 1 - alpha, is above -margin (S. Wellek,
     Testing Statistical Hypotheses of Equivalence and Noninferiority, 2010, chapter 2). To be asked
     once, on a fixed set; without pairs nothing is proved.
 
@@ -21,7 +21,7 @@ def no_worse(pairing: Pairing, margin: float, *, alpha: float = 0.05) -> bool:
     """
     if not margin > 0:
         raise ValueError(f"a margin must be positive, got {margin}")
-    return bool(pairing.differences) and compare(pairing, alpha=alpha).low > -margin
+    return bool(pairing.differences) and compare(pairing, alpha=2 * alpha).low > -margin
 
 
 def no_worse_so_far(pairing: Pairing, margin: float, *, alpha: float = 0.05) -> bool:

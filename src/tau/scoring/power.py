@@ -1,4 +1,7 @@
-"""What a certification of planned size can show, before anything is spent."""
+"""What a certification of planned size can show, before anything is spent.
+
+As in `certify`, alpha is the chance that a candidate that is no better gets promoted (one-sided).
+"""
 
 import math
 from collections.abc import Sequence
@@ -58,7 +61,7 @@ def detectable_gain(
 
 def fewest_rows(alpha: float = 0.05) -> int:
     """The rows below which nothing can be promoted, even if all of them are fixed."""
-    return math.ceil(math.log2(2 / alpha) - 1e-9)
+    return math.ceil(math.log2(1 / alpha) - 1e-9)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +93,11 @@ def rows_to_settle(
     """About how many examples would settle it if the truth is as observed.
 
     The fewest for which, with probability `chance`, the interval lies above 0 or below `effect`
-    (normal approximation: ((z_alpha/2 + z_chance) sd / distance)^2). `sd` is that of the paired
+    (normal approximation: ((z_alpha + z_chance) sd / distance)^2). `sd` is that of the paired
     differences of single examples.
     """
     distance = max(difference, effect - difference)
-    z = -_NORMAL.inv_cdf(alpha / 2) + _NORMAL.inv_cdf(chance)
+    z = _NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(chance)
     return max(fewest_rows(alpha), math.ceil((z * sd / distance) ** 2))
 
 
