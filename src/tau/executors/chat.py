@@ -9,6 +9,7 @@ from annotated_types import Gt, MinLen
 from tau.domain.chat import Completion, Message, ModelRequest
 from tau.domain.dataset import Example
 from tau.domain.json import Json
+from tau.domain.placeholders import placeholders
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.errors import ExampleInvalid, InputError
@@ -104,7 +105,7 @@ class ChatExecutor:
         ]
         brought = _brought(example)
         messages += brought
-        if any("prompt" in template.names(m.content) for m in prompt):
+        if any("prompt" in placeholders(m.content) for m in prompt):
             return messages
         if example.prompt is not None:
             messages.append(Message(role="user", content=example.prompt))
@@ -120,7 +121,7 @@ def _prompt(settings: ChatSettings, resources: Resources, where: str) -> tuple[M
     """The resource as messages, unfilled. What is neither text nor list is no prompt."""
     value = resources.values.get(settings.resource)
     if isinstance(value, str):
-        role = "user" if "prompt" in template.names(value) else settings.role
+        role = "user" if "prompt" in placeholders(value) else settings.role
         return (Message(role=role, content=value),)
     if isinstance(value, Sequence):
         return _parsed(value, InputError, where)

@@ -5,19 +5,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 
 from tau.domain.json import Json, canonical
+from tau.domain.placeholders import PLACEHOLDER, placeholders
 from tau.errors import ExampleInvalid, InputError
-
-_NAME = r"[A-Za-z_][A-Za-z0-9_]*"
-# Braces around anything but a simple name (JSON, code, sets) are text and stay as they are.
-_PLACEHOLDER = re.compile(
-    rf"(?<!\{{)\{{\{{(?P<literal>{_NAME})\}}\}}(?!\}})|\{{(?P<name>{_NAME})\}}"
-)
-
-
-def names(text: str) -> tuple[str, ...]:
-    """The names `text` asks for, in order, each once. `{{name}}` asks for nothing."""
-    found = (match["name"] for match in _PLACEHOLDER.finditer(text))
-    return tuple(dict.fromkeys(name for name in found if name))
 
 
 def fill(text: str, fields: Mapping[str, Json]) -> str:
@@ -43,7 +32,7 @@ def fill(text: str, fields: Mapping[str, Json]) -> str:
             return ""
         return value if isinstance(value, str) else canonical(value).decode()
 
-    return _PLACEHOLDER.sub(replacement, text)
+    return PLACEHOLDER.sub(replacement, text)
 
 
 def check(text: str, known: Iterable[str], *, where: str) -> None:
@@ -53,7 +42,7 @@ def check(text: str, known: Iterable[str], *, where: str) -> None:
         InputError: an unknown name, with close ones.
     """
     fields = tuple(known)
-    for name in names(text):
+    for name in placeholders(text):
         if name not in fields:
             raise InputError(
                 f"unknown placeholder '{{{name}}}'", where=where, fix=_advice(name, fields)
