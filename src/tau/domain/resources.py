@@ -43,3 +43,18 @@ class ResourcesVersion:
     def id(self) -> str:
         """`resources-<number>`."""
         return version_id(self.number)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alias:
+    """A name that somebody pointed at a publication; `evidence` is what it was based on.
+
+    An alias is never changed: pointing the name again makes a newer one, which counts from then on.
+    """
+
+    name: str
+    version: ResourcesVersion
+    principal: str
+    set_unix_ms: int
+    reason: str = ""
+    evidence: Mapping[str, Json] = field(default_factory=dict)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from tau.domain.dataset import Split
 from tau.domain.failure import Failure
-from tau.domain.ids import AttemptId, RolloutId, RunId, WorkerId
+from tau.domain.ids import AttemptId, ExampleId, ResourcesHash, RolloutId, RunId, WorkerId
 from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import (
     AttemptStatus,
@@ -94,6 +94,23 @@ class ScoreSummary:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Measurement:
+    """One evaluation as a point of a comparison: no content, only what it was and what it gave.
+
+    `score` is None while it is not settled, and where it is missing.
+    """
+
+    rollout_id: RolloutId
+    run_id: RunId
+    resources: ResourcesHash
+    example: ExampleId
+    split: Split
+    replicate: int
+    status: RolloutStatus
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
     """Resources that a run's algorithm has proposed, in the `wave`-th wave (from 1).
 
@@ -151,6 +168,17 @@ class Insights(Protocol):
 
     async def scores(self, run_id: RunId) -> Sequence[ScoreSummary]:
         """Per split and resources, in order of first submission."""
+        ...
+
+    async def measurements(
+        self, *, run: RunId | None = None, resources: ResourcesHash | None = None
+    ) -> Sequence[Measurement]:
+        """Evaluations of a run, of some resources in any run, or of both, in submission order.
+
+        Raises:
+            NotFound: no such run.
+            ValueError: neither is given.
+        """
         ...
 
     async def failures(self, run_id: RunId) -> Mapping[str, int]:

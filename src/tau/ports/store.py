@@ -5,12 +5,14 @@ LeaseLost; times come from the store's clock. Every write has been committed dur
 returns. Cancelling a caller never tears a write: it happens whole or not at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from tau.domain.checkpoint import Checkpoint
+from tau.domain.decision import Verdict
 from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId, WorkerId
-from tau.domain.resources import Resources, ResourcesVersion
+from tau.domain.json import Json
+from tau.domain.resources import Alias, Resources, ResourcesVersion
 from tau.domain.rollout import Claim, Outcome, RolloutCounts, RolloutResult, Submission
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.span import Span
@@ -207,6 +209,48 @@ class ResourcesLedger(Protocol):
         ...
 
 
+class Aliases(Protocol):
+    """Names for publications, with who pointed them where, when and why."""
+
+    async def point(
+        self,
+        name: str,
+        number: int,
+        *,
+        principal: str,
+        reason: str = "",
+        evidence: Mapping[str, Json] | None = None,
+    ) -> Alias:
+        """Let `name` stand for publication `number` from now on; NotFound where there is none."""
+        ...
+
+    async def find(self, name: str) -> Alias:
+        """Where `name` points now; NotFound."""
+        ...
+
+    async def current(self) -> Sequence[Alias]:
+        """Where every name points now, by name."""
+        ...
+
+    async def history(
+        self, name: str | None = None, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[Alias]:
+        """Everything that was ever pointed, of one name or of all, newest first."""
+        ...
+
+
+class Verdicts(Protocol):
+    """What runs recommended when they last ended."""
+
+    async def save(self, verdict: Verdict, *, trainer: WorkerId) -> Verdict:
+        """Replace what the run said before. LeaseLost unless `trainer` drives it."""
+        ...
+
+    async def find(self, run_id: RunId) -> Verdict | None:
+        """What the run said; NotFound for the run, None where it has said nothing yet."""
+        ...
+
+
 class Checkpoints(Protocol):
     """Checkpoints of algorithms."""
 
@@ -246,6 +290,12 @@ class Store(Protocol):
 
     @property
     def resources(self) -> ResourcesLedger: ...  # noqa: D102
+
+    @property
+    def aliases(self) -> Aliases: ...  # noqa: D102
+
+    @property
+    def verdicts(self) -> Verdicts: ...  # noqa: D102
 
     @property
     def checkpoints(self) -> Checkpoints: ...  # noqa: D102

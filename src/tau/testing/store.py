@@ -7,6 +7,7 @@ Subclass it in a test module, implement `open_store` and run pytest::
             return await MyStore.open(..., clock=clock, processes=processes)
 """
 
+from tau.testing.store_aliases import AliasContract, VerdictContract
 from tau.testing.store_leases import (
     AdoptionContract,
     FencingContract,
@@ -33,6 +34,8 @@ class StoreContract(
     WaitingContract,
     BudgetContract,
     ResourcesContract,
+    AliasContract,
+    VerdictContract,
     CheckpointContract,
     InsightsContract,
 ):

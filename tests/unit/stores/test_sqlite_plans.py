@@ -18,6 +18,8 @@ WHOLE = {name for name in SQL if name.startswith(("check_", "all_"))} | {
     "forget_retry_times",  # once per boot, over the scheduled retries only
 }
 SORTED = {
+    "aliases",  # one row per name
+    "measurements_of_resources",  # what is known of one candidate, run by run
     "candidates",  # one row per proposal of a run
     "first_due",  # among retries that are due and not yet noticed
     "failures",  # grouped by class, over the failed only

@@ -7,14 +7,23 @@ from pathlib import Path
 import apsw
 
 from tau.domain.dataset import Split
-from tau.domain.ids import RolloutId, RunId, attempt_id, rollout_id, rollout_key
+from tau.domain.ids import (
+    ExampleId,
+    ResourcesHash,
+    RolloutId,
+    RunId,
+    attempt_id,
+    rollout_id,
+    rollout_key,
+)
 from tau.domain.resources import Resources, ResourcesVersion
-from tau.domain.rollout import RolloutCounts
+from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run, RunStatus
 from tau.domain.worker import Worker
 from tau.errors import Conflict, NotFound
 from tau.ports.insights import (
     Candidate,
+    Measurement,
     RolloutFilter,
     RolloutRow,
     RolloutView,
@@ -95,6 +104,22 @@ class SqliteInsights:
         def query(statements: Statements) -> list[ScoreSummary]:
             run = run_key(statements, run_id)
             return _summaries(statements.rows("scored", (run,)))
+
+        return await self._database.read(query)
+
+    async def measurements(
+        self, *, run: RunId | None = None, resources: ResourcesHash | None = None
+    ) -> Sequence[Measurement]:
+        if run is None and resources is None:
+            raise ValueError("measurements are asked for by run, by resources, or by both")
+
+        def query(statements: Statements) -> list[Measurement]:
+            if run is None:
+                found = statements.rows("measurements_of_resources", (resources,))
+            else:
+                key = run_key(statements, run)
+                found = statements.rows("measurements_of_run", (key, resources))
+            return [_measurement(row) for row in found]
 
         return await self._database.read(query)
 
@@ -222,6 +247,21 @@ def _view(statements: Statements, rollout: RolloutId) -> RolloutView:
         created_unix_ms=row["created_unix_ms"],
         updated_unix_ms=row["updated_unix_ms"],
         attempts=attempts,
+    )
+
+
+@rows.decoding
+def _measurement(row: Row) -> Measurement:
+    run = RunId(row["run_id"])
+    return Measurement(
+        rollout_id=rollout_id(run, row["key"]),
+        run_id=run,
+        resources=ResourcesHash(row["hash"]),
+        example=ExampleId(row["example_id"]),
+        split=Split(row["split"]),
+        replicate=row["ordinal"],
+        status=RolloutStatus(row["status"]),
+        score=row["score"],
     )
 
 

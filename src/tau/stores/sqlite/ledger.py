@@ -30,7 +30,7 @@ class SqliteResources:
         def operation(transaction: Transaction) -> ResourcesVersion:
             run = None if run_id is None else run_key(transaction, run_id)
             number = publish(transaction, resources, run, self._clock.unix_ms())
-            return rows.version(_version_row(transaction, number))
+            return rows.version(version_row(transaction, number))
 
         return await self._database.write(operation)
 
@@ -43,7 +43,7 @@ class SqliteResources:
 
     async def version(self, number: int) -> ResourcesVersion:
         return await self._database.read(
-            lambda statements: rows.version(_version_row(statements, number))
+            lambda statements: rows.version(version_row(statements, number))
         )
 
 
@@ -122,7 +122,8 @@ def _newest_whole(found: Sequence[Row]) -> Checkpoint | None:
     return None
 
 
-def _version_row(statements: Statements, number: int) -> Row:
+def version_row(statements: Statements, number: int) -> Row:
+    """The row of one publication; NotFound."""
     row = statements.row("version", (number,))
     if row is None:
         raise NotFound(f"there is no {version_id(number)}")

@@ -43,7 +43,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def _decoding(decode: Callable[P, T]) -> Callable[P, T]:
+def decoding(decode: Callable[P, T]) -> Callable[P, T]:
     """Rows that have not the shape in which they were written are damaged."""
 
     @wraps(decode)
@@ -94,7 +94,7 @@ def run_digest(row: Row) -> bytes:
     )  # fmt: skip
 
 
-@_decoding
+@decoding
 def run(row: Row) -> Run:
     """One run; its snapshot is checked."""
     if run_digest(row) != row["digest"]:
@@ -137,7 +137,7 @@ def process(row: Row) -> ProcessIdentity:
     )
 
 
-@_decoding
+@decoding
 def worker(row: Row) -> Worker:
     """One worker; lost ones are off the list like retired ones."""
     return Worker(
@@ -153,7 +153,7 @@ def worker(row: Row) -> Worker:
     )
 
 
-@_decoding
+@decoding
 def resources(row: Row) -> Resources:
     """Resources; their hash is computed from the content and must be the stored one."""
     what = f"resources {row['hash'][:12]}"
@@ -166,7 +166,7 @@ def resources(row: Row) -> Resources:
     return found
 
 
-@_decoding
+@decoding
 def version(row: Row) -> ResourcesVersion:
     """One publication."""
     return ResourcesVersion(
@@ -183,7 +183,7 @@ def example_digest(identity: str, split: str, content: str) -> bytes:
     return codec.digest(identity, split, content)
 
 
-@_decoding
+@decoding
 def example(row: Row) -> Example | None:
     """The example of a joined row, if it has one."""
     identity, content = row["example_id"], row["example_content"]
@@ -207,7 +207,7 @@ def proposal(row: Row, what: str) -> Any:  # noqa: ANN401  (JSON)
     return codec.parsed(row["proposal"], what)
 
 
-@_decoding
+@decoding
 def claim(row: Row, run_id: RunId, reserved: Spend) -> Claim:
     """A ready rollout, handed out with its next attempt."""
     rollout = rollout_id(run_id, row["key"])
@@ -231,7 +231,7 @@ def claim(row: Row, run_id: RunId, reserved: Spend) -> Claim:
     )
 
 
-@_decoding
+@decoding
 def failure(stored: str | None) -> Failure | None:
     """A failure from its JSON."""
     if stored is None:
@@ -263,7 +263,7 @@ def check_result(rollout: int, row: Row) -> None:
         raise codec.damaged(f"the result of rollout {rollout}")
 
 
-@_decoding
+@decoding
 def output(stored: str | None) -> Output | None:
     """An output from its JSON."""
     if stored is None:
@@ -273,13 +273,13 @@ def output(stored: str | None) -> Output | None:
     return Output(**found)
 
 
-@_decoding
+@decoding
 def rewards(stored: str) -> tuple[Reward, ...]:
     """Rewards from their JSON."""
     return tuple(Reward(**found) for found in codec.parsed(stored, "rewards"))
 
 
-@_decoding
+@decoding
 def result(row: Row, run_id: RunId) -> RolloutResult:
     """A rollout as it is told; its content is checked."""
     identity = rollout_id(run_id, row["key"])
@@ -312,7 +312,7 @@ def result(row: Row, run_id: RunId) -> RolloutResult:
 _AMOUNTS = ("rollouts", "calls", "tokens", "cost_nano_usd")
 
 
-@_decoding
+@decoding
 def rollout_row(row: Row) -> RolloutRow:
     """One line of a listing."""
     amounts = orjson.loads(row["spent"])
@@ -332,7 +332,7 @@ def rollout_row(row: Row) -> RolloutRow:
     )
 
 
-@_decoding
+@decoding
 def attempt_view(row: Row, attempt: AttemptId, spans: Sequence[Span]) -> AttemptView:
     """One try."""
     return AttemptView(
@@ -359,7 +359,7 @@ def span_digest(rollout: int, n: int, first: int, data: bytes) -> bytes:
     return codec.digest(rollout, n, first, data)
 
 
-@_decoding
+@decoding
 def spans(blocks: Iterable[Row]) -> tuple[Span, ...]:
     """The spans of an attempt, in order; each block is checked."""
     found: list[Span] = []
@@ -374,7 +374,7 @@ def spans(blocks: Iterable[Row]) -> tuple[Span, ...]:
     return tuple(found)
 
 
-@_decoding
+@decoding
 def checkpoint(row: Row) -> Checkpoint:
     """A checkpoint; StoreDamaged unless its hash is that of its content."""
     what = f"a checkpoint of run {row['run_id']}"

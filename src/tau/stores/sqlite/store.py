@@ -21,6 +21,7 @@ from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
 from tau.stores.sqlite.liveness import Liveness
 from tau.stores.sqlite.location import Place, file_system
 from tau.stores.sqlite.maintenance import keep_old
+from tau.stores.sqlite.naming import SqliteAliases, SqliteVerdicts
 from tau.stores.sqlite.queue import SqliteQueue
 from tau.stores.sqlite.readers import Readers
 from tau.stores.sqlite.runs import SqliteRuns
@@ -42,6 +43,8 @@ class SqliteStore:
         self.queue = SqliteQueue(database, clock)
         self.work = SqliteWork(database, clock, liveness)
         self.resources = SqliteResources(database, clock)
+        self.aliases = SqliteAliases(database, clock)
+        self.verdicts = SqliteVerdicts(database, clock)
         self.checkpoints = SqliteCheckpoints(database, clock)
         self.insights = SqliteInsights(database)
 

@@ -9,7 +9,7 @@ from typing import Any
 import apsw
 
 from tau.errors import StoreDamaged
-from tau.stores.sqlite import codec, rows, schema
+from tau.stores.sqlite import codec, naming, rows, schema
 from tau.stores.sqlite.connection import Access, Row, Statements
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.location import Place
@@ -137,4 +137,6 @@ _CONTENTS: dict[str, Callable[[Row], Any]] = {
     "all_failures": lambda row: rows.failure(row["failure"]),
     "all_spans": _spans,
     "all_checkpoints": rows.checkpoint,
+    "all_aliases": naming.alias,
+    "all_verdicts": naming.read_verdict,
 }

@@ -223,3 +223,31 @@ CREATE TABLE candidate (
   abandoned INTEGER NOT NULL DEFAULT 0 CHECK (abandoned IN (0, 1)),
   PRIMARY KEY (run, resources)
 ) STRICT, WITHOUT ROWID;
+
+-- Names for publications: the newest row of a name counts, the others are its history.
+CREATE TABLE alias (
+  key INTEGER PRIMARY KEY,
+  name TEXT NOT NULL,
+  version INTEGER NOT NULL REFERENCES resources_version (number),
+  principal TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  evidence TEXT NOT NULL,
+  set_unix_ms INTEGER NOT NULL,
+  digest BLOB NOT NULL
+) STRICT;
+CREATE INDEX alias_name ON alias (name);
+CREATE TRIGGER alias_stays BEFORE UPDATE ON alias
+BEGIN SELECT raise(ABORT, 'what an alias was pointed at never changes'); END;
+CREATE TRIGGER alias_remains BEFORE DELETE ON alias
+BEGIN SELECT raise(ABORT, 'the history of aliases is never deleted'); END;
+
+-- What a run recommended when it last ended.
+CREATE TABLE verdict (
+  run INTEGER PRIMARY KEY REFERENCES run (key),
+  resources INTEGER NOT NULL REFERENCES resources (key),
+  decision TEXT,
+  evidence TEXT NOT NULL,
+  caveats TEXT NOT NULL,
+  reached_unix_ms INTEGER NOT NULL,
+  digest BLOB NOT NULL
+) STRICT;

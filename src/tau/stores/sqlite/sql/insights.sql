@@ -36,6 +36,29 @@ JOIN resources AS s ON s.key = r.resources
 WHERE r.run = ?1 AND r.kind = 'evaluate'
 ORDER BY r.key;
 
+-- name: measurements_of_run
+-- Evaluations of a run in submission order, of some resources alone where asked.
+SELECT
+  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score
+FROM rollout AS r INDEXED BY rollout_run
+JOIN run ON run.key = r.run
+JOIN example AS e ON e.key = r.example
+JOIN resources AS s ON s.key = r.resources
+WHERE r.run = ?1 AND r.kind = 'evaluate' AND (?2 IS NULL OR s.hash = ?2)
+ORDER BY r.key;
+
+-- name: measurements_of_resources
+-- Evaluations of resources in any run, run by run.
+SELECT
+  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score
+FROM resources AS s
+CROSS JOIN run
+CROSS JOIN rollout AS r INDEXED BY rollout_evaluate
+  ON r.run = run.key AND r.resources = s.key AND r.kind = 'evaluate'
+CROSS JOIN example AS e ON e.key = r.example
+WHERE s.hash = ?1
+ORDER BY run.key;
+
 -- name: failures
 -- Final failures of a run by class.
 SELECT json_extract(failure, '$.kind') AS kind, count(*)

@@ -120,3 +120,22 @@ SELECT
 FROM checkpoint AS c
 JOIN run ON run.key = c.run
 JOIN resources AS s ON s.key = c.best;
+
+-- name: all_aliases
+-- What names were pointed at.
+SELECT
+  n.name, n.principal, n.reason, n.evidence, n.set_unix_ms, n.digest AS alias_digest,
+  v.number, v.published_unix_ms, NULL AS run_id, s.hash, s.parent, s.content, s.digest,
+  0 AS latest
+FROM alias AS n
+JOIN resources_version AS v ON v.number = n.version
+JOIN resources AS s ON s.key = v.resources;
+
+-- name: all_verdicts
+-- What runs recommended.
+SELECT
+  run.id AS run_id, d.decision, d.evidence, d.caveats, d.reached_unix_ms,
+  d.digest AS verdict_digest, s.hash, s.parent, s.content, s.digest
+FROM verdict AS d
+JOIN run ON run.key = d.run
+JOIN resources AS s ON s.key = d.resources;

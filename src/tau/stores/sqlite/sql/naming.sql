@@ -1,0 +1,50 @@
+-- name: insert_alias
+-- Point a name at a publication.
+INSERT INTO alias (name, version, principal, reason, evidence, set_unix_ms, digest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+RETURNING key;
+
+-- name: alias_history
+-- What was pointed, of one name or of all, newest first.
+SELECT
+  n.name, n.principal, n.reason, n.evidence, n.set_unix_ms, n.digest AS alias_digest,
+  v.number, v.published_unix_ms, run.id AS run_id, s.hash, s.parent, s.content, s.digest,
+  v.number = (SELECT max(number) FROM resources_version) AS latest
+FROM alias AS n
+JOIN resources_version AS v ON v.number = n.version
+JOIN resources AS s ON s.key = v.resources
+LEFT JOIN run ON run.key = v.run
+WHERE ?1 IS NULL OR n.name = ?1
+ORDER BY n.key DESC
+LIMIT ?2 OFFSET ?3;
+
+-- name: aliases
+-- Where every name points now, by name.
+SELECT
+  n.name, n.principal, n.reason, n.evidence, n.set_unix_ms, n.digest AS alias_digest,
+  v.number, v.published_unix_ms, run.id AS run_id, s.hash, s.parent, s.content, s.digest,
+  v.number = (SELECT max(number) FROM resources_version) AS latest
+FROM (SELECT max(key) AS key FROM alias GROUP BY name) AS newest
+JOIN alias AS n ON n.key = newest.key
+JOIN resources_version AS v ON v.number = n.version
+JOIN resources AS s ON s.key = v.resources
+LEFT JOIN run ON run.key = v.run
+ORDER BY n.name;
+
+-- name: save_verdict
+-- What a run recommends now.
+INSERT INTO verdict (run, resources, decision, evidence, caveats, reached_unix_ms, digest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
+ON CONFLICT (run) DO UPDATE SET
+  resources = excluded.resources, decision = excluded.decision, evidence = excluded.evidence,
+  caveats = excluded.caveats, reached_unix_ms = excluded.reached_unix_ms, digest = excluded.digest;
+
+-- name: verdict
+-- What a run recommended.
+SELECT
+  run.id AS run_id, d.decision, d.evidence, d.caveats, d.reached_unix_ms,
+  d.digest AS verdict_digest, s.hash, s.parent, s.content, s.digest
+FROM run
+JOIN verdict AS d ON d.run = run.key
+JOIN resources AS s ON s.key = d.resources
+WHERE run.id = ?1;
