@@ -182,7 +182,7 @@ def test_snapshot_is_a_copy(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     "name",
     [
-        *{key for provider in PROVIDERS.values() for key in provider.key_variables},
+        *sorted({key for provider in PROVIDERS.values() for key in provider.key_variables}),
         "AWS_SECRET_ACCESS_KEY",
         "AWS_ACCESS_KEY_ID",
         "GITHUB_TOKEN",
