@@ -9,7 +9,7 @@ from annotated_types import Ge
 from tau.domain.dataset import Split
 from tau.domain.json import Json, content_hash
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
-from tau.ports.algorithm import Problem, Recommendation
+from tau.ports.algorithm import Plan, Problem, Recommendation
 
 _STATE_VERSION = 1
 
@@ -44,6 +44,13 @@ class Evaluate:
     @classmethod
     def build(cls, settings: EvaluateSettings, problem: Problem) -> Self:
         return cls(settings, problem)
+
+    @classmethod
+    def plan(cls, settings: EvaluateSettings, problem: Problem) -> Plan:
+        phases = {
+            str(split): settings.replicates * len(problem.examples.get(split, ())) for split in Split
+        }
+        return Plan(evaluations=sum(phases.values()), proposals=0, phases=phases)
 
     def ask(self) -> Sequence[RolloutRequest]:
         return self._wave if self._sums is None else ()

@@ -34,12 +34,36 @@ class Recommendation:
 
     `decision` is None where the algorithm decides nothing, or not yet. With `promote`, a finished
     run publishes the resources as the latest version.
+
+    Reports and displays know these keys of `evidence`, each of which may be absent: `phase` (one
+    word: what the search is at), `leader` (hash of the candidate that is ahead, proved or not),
+    `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`) and
+    `stopped` (one sentence: why the search ended).
     """
 
     resources: Resources
     decision: Decision | None = None
     evidence: Mapping[str, Json] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What a budget buys, told before anything is spent.
+
+    `evaluations` and `proposals` are the most that will be asked for; None where only the budget
+    ends it. `phases` are parts of `evaluations` by name, in order. `certification_rows` are the
+    examples set aside for the claim, `detectable_gain` the smallest true gain that they show in 4
+    runs of 5 at the level `alpha`; None where they can show nothing. `warnings` are for people.
+    """
+
+    evaluations: int | None
+    proposals: int | None
+    phases: Mapping[str, int] = field(default_factory=dict)
+    certification_rows: int = 0
+    detectable_gain: float | None = None
+    alpha: float = 0.05
+    warnings: tuple[str, ...] = ()
 
 
 class Algorithm(Protocol):
@@ -80,6 +104,11 @@ class AlgorithmPlugin(Protocol):
     """What the entry-point group `tau.algorithms` holds; `Settings` is a frozen dataclass."""
 
     Settings: ClassVar[type[Any]]
+
+    @classmethod
+    def plan(cls, settings: Any, problem: Problem) -> Plan:  # noqa: ANN401
+        """What it would do with the problem's budget; the same rules as when it runs."""
+        ...
 
     @classmethod
     def build(cls, settings: Any, problem: Problem) -> Algorithm:  # noqa: ANN401
