@@ -48,7 +48,8 @@ class Evaluate:
     @classmethod
     def plan(cls, settings: EvaluateSettings, problem: Problem) -> Plan:
         phases = {
-            str(split): settings.replicates * len(problem.examples.get(split, ())) for split in Split
+            str(split): settings.replicates * len(problem.examples.get(split, ()))
+            for split in Split
         }
         return Plan(evaluations=sum(phases.values()), proposals=0, phases=phases)
 
