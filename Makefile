@@ -94,7 +94,7 @@ bench: test-setup  ## Run the benchmarks; never part of the tests
 .PHONY: lock clean
 UV := $(VENV)/lock/bin/uv
 UV_COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 \
-	--generate-hashes --custom-compile-command "make lock" pyproject.toml
+	--generate-hashes --custom-compile-command "make lock" pyproject.toml --extra gateway
 
 # Each file starts from the one before it, so that a package has the same version in all of them.
 lock: $(VENV)/.created  ## Choose new versions and write requirements/*.txt
@@ -103,7 +103,7 @@ lock: $(VENV)/.created  ## Choose new versions and write requirements/*.txt
 	@cp requirements/dev.txt requirements/runtime.txt
 	@$(UV_COMPILE) --output-file requirements/runtime.txt
 	@cp requirements/dev.txt requirements/build.txt
-	@$(UV_COMPILE:pyproject.toml=) --group build --output-file requirements/build.txt
+	@$(filter-out pyproject.toml --extra gateway,$(UV_COMPILE)) --group build --output-file requirements/build.txt
 
 clean:  ## Remove .venv, caches and build results
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \
