@@ -3,10 +3,13 @@
     python benchmarks/bench_store_lifecycle.py [--rollouts 4000] [--in-flight 256] [--rounds 5]
         [--folder .] [--json]
 
-Variants run in turns on new files, and medians of ratios within a round count. *ceiling* is one
-thread writing the same rows with plain apsw in transactions of 256 rollouts, spans encoded as the
-store does it, nothing checked or fenced. *alone* is the store with one caller at a time, so that
-every operation is a transaction of its own.
+Variants run in turns on new files, and medians of ratios within a round count. *waves* is how a run
+uses the store: waves of 256 are submitted, four workers claim up to a quarter of what may be in
+flight, and every attempt is completed by a call of its own. *callers*: each of as many callers as
+are in flight submits, claims and completes one rollout at a time, three calls for each. *ceiling*
+is one thread writing the same rows with plain apsw in transactions of 256 rollouts, spans encoded
+as the store does it, nothing checked or fenced. *alone* is *callers* with one caller, so that every
+operation is a transaction of its own.
 """
 
 import argparse
@@ -21,11 +24,12 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import apsw
 
 from tau.domain.dataset import Split, examples
-from tau.domain.ids import RunId
+from tau.domain.ids import RunId, WorkerId
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import (
@@ -55,6 +59,13 @@ OUTCOME = Outcome(
     spent=Spend(calls=1, tokens=420, cost_nano_usd=81_000),
     duration_ms=812,
 )
+TARGETS = {
+    "waves / ceiling": "target 0.5",
+    "waves / waves, NORMAL": "target 0.7",
+    "waves / alone": "target 15 where an fsync takes 0.2 ms or more",
+    "callers / ceiling": "",
+    "callers / alone": "",
+}
 
 
 def submissions(count: int) -> list[Submission]:
@@ -69,8 +80,10 @@ def submissions(count: int) -> list[Submission]:
     ]
 
 
-async def through_store(path: Path, count: int, in_flight: int, synchronous: str) -> float:
-    """Rollouts per second with `in_flight` callers, each with one rollout at a time."""
+async def through_store(
+    path: Path, count: int, in_flight: int, *, synchronous: str = "FULL", waves: bool = True
+) -> float:
+    """Rollouts per second."""
     waiting = submissions(count)
     async with await SqliteStore.open(path, synchronous=synchronous) as store:
         run = Run(id=RUN, config_hash="b", model_ref="m", seed=1, algorithm="evaluate", config={})
@@ -79,20 +92,51 @@ async def through_store(path: Path, count: int, in_flight: int, synchronous: str
         worker = await store.work.register(
             name="bench", role=WorkerRole.WORKER, process=process, lease_ms=600_000
         )
-
-        async def live() -> None:
-            while waiting:
-                await store.queue.submit(RUN, [waiting.pop()])
-                for claim in await store.work.claim(worker.id, limit=1):
-                    await store.work.complete(claim.attempt_id, OUTCOME)
-
+        live = in_waves if waves else by_callers
         begun = time.perf_counter()
-        await asyncio.gather(*(live() for _ in range(in_flight)))
+        await live(store, worker.id, waiting, in_flight)
         seconds = time.perf_counter() - begun
         counts = await store.queue.counts(RUN)
-        if counts.settled != counts.total:
-            raise SystemExit(f"only {counts.settled} of {counts.total} are settled")
-    return counts.total / seconds
+        if counts.settled != count:
+            raise SystemExit(f"only {counts.settled} of {count} are settled")
+    return count / seconds
+
+
+async def in_waves(
+    store: SqliteStore, worker: WorkerId, waiting: list[Submission], in_flight: int
+) -> None:
+    """Submitted in waves, claimed in batches."""
+    left = len(waiting)
+
+    async def work() -> None:
+        nonlocal left
+        while left:
+            claims = await store.work.claim(worker, limit=max(1, in_flight // 4))
+            left -= len(claims)
+            ends = [store.work.complete(claim.attempt_id, OUTCOME) for claim in claims]
+            await asyncio.gather(*ends)
+            if left and not claims:
+                await store.work.wait_ready(timeout_s=0.1)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(4):
+            tasks.create_task(work())
+        for start in range(0, len(waiting), 256):
+            await store.queue.submit(RUN, waiting[start : start + 256])
+
+
+async def by_callers(
+    store: SqliteStore, worker: WorkerId, waiting: list[Submission], in_flight: int
+) -> None:
+    """Submitted, claimed and completed one by one."""
+
+    async def live() -> None:
+        while waiting:
+            await store.queue.submit(RUN, [waiting.pop()])
+            for claim in await store.work.claim(worker, limit=1):
+                await store.work.complete(claim.attempt_id, OUTCOME)
+
+    await asyncio.gather(*(live() for _ in range(in_flight)))
 
 
 def ceiling(path: Path, count: int) -> float:
@@ -193,11 +237,16 @@ def size_per_rollout(path: Path, count: int) -> float:
 def measure(folder: Path, count: int, in_flight: int, rounds: int) -> dict[str, float]:
     """Medians over rounds; ratios are taken within a round."""
     few = max(50, count // 20)
+
+    def store(n: int, flying: int, **how: Any) -> Callable[[Path], float]:  # noqa: ANN401
+        return lambda path: asyncio.run(through_store(path, n, flying, **how))
+
     variants: dict[str, Callable[[Path], float]] = {
         "ceiling": lambda path: ceiling(path, count),
-        "full": lambda path: asyncio.run(through_store(path, count, in_flight, "FULL")),
-        "normal": lambda path: asyncio.run(through_store(path, count, in_flight, "NORMAL")),
-        "alone": lambda path: asyncio.run(through_store(path, few, 1, "FULL")),
+        "waves": store(count, in_flight),
+        "waves, NORMAL": store(count, in_flight, synchronous="NORMAL"),
+        "callers": store(count, in_flight, waves=False),
+        "alone": store(few, 1, waves=False),
     }
     found: dict[str, list[float]] = {name: [] for name in (*variants, "fsync_ms", "bytes")}
     for number in range(rounds + 1):
@@ -205,18 +254,20 @@ def measure(folder: Path, count: int, in_flight: int, rounds: int) -> dict[str, 
         for name, run in variants.items():
             path = folder / f"{name}-{number}.sqlite"
             found[name].append(run(path))
-            if name == "full":
+            if name == "waves":
                 found["bytes"].append(size_per_rollout(path, count))
             path.unlink()
     warm = {name: values[1:] for name, values in found.items()}  # the first round only warms up
     result = {name: statistics.median(values) for name, values in warm.items()}
-    for name, above, below in (
-        ("full/ceiling", "full", "ceiling"),
-        ("full/alone", "full", "alone"),
-        ("full/normal", "full", "normal"),
+    for above, below in (
+        ("waves", "ceiling"),
+        ("waves", "waves, NORMAL"),
+        ("waves", "alone"),
+        ("callers", "ceiling"),
+        ("callers", "alone"),
     ):
         ratios = [a / b for a, b in zip(warm[above], warm[below], strict=True)]
-        result[name] = statistics.median(ratios)
+        result[f"{above} / {below}"] = statistics.median(ratios)
     return result
 
 
@@ -236,15 +287,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
         return
     print(f"{platform.machine()}, {os.cpu_count()} processors, Python {sys.version.split()[0]}, "
           f"SQLite {apsw.sqlite_lib_version()}, fsync {found['fsync_ms']:.2f} ms")  # fmt: skip
-    print(f"single-threaded bulk ceiling      {found['ceiling']:8.0f} rollouts/s")
-    print(f"store, FULL, {options.in_flight} in flight        {found['full']:8.0f} rollouts/s")
-    print(f"store, NORMAL, {options.in_flight} in flight      {found['normal']:8.0f} rollouts/s")
-    print(f"store, FULL, one at a time        {found['alone']:8.0f} rollouts/s")
-    print(f"share of the ceiling              {found['full/ceiling']:8.2f}   (target 0.5)")
-    print(f"times a transaction per operation {found['full/alone']:8.1f}   (target 15 where an "
-          "fsync takes 0.2 ms or more)")  # fmt: skip
-    print(f"FULL / NORMAL                     {found['full/normal']:8.2f}   (target 0.7)")
-    print(f"on disk                           {found['bytes']:8.0f} bytes a rollout")
+    for name in ("ceiling", "waves", "waves, NORMAL", "callers", "alone"):
+        print(f"{name:24}{found[name]:10.0f} rollouts/s")
+    for name, target in TARGETS.items():
+        print(f"{name:24}{found[name]:10.2f}   {target}")
+    print(f"{'on disk':24}{found['bytes']:10.0f} bytes a rollout")
 
 
 if __name__ == "__main__":
