@@ -197,9 +197,11 @@ class ControlError(TauError):
 class AccessDenied(ControlError):
     """The policy does not allow the principal to do this; `reason_code` says why."""
 
-    def __init__(self, what: str, *, reason_code: str, fix: str | None = None) -> None:
+    def __init__(
+        self, what: str, *, reason_code: str, why: str | None = None, fix: str | None = None
+    ) -> None:
         """`reason_code` is one of the contract's deny codes."""
-        super().__init__(what, fix=fix)
+        super().__init__(what, why=why, fix=fix)
         self.reason_code = reason_code
 
 

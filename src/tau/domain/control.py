@@ -33,8 +33,8 @@ class ControlState:
     """The content of `control-state.json`.
 
     `last_action` is an `Action` or what the run itself did (start, finish, rollback_done).
-    `rollback_checkpoint` is the path given with the rollback, kept until it is carried out.
-    `run_id` is the run the state was written for, where known.
+    `rollback_checkpoint` is the path given with the rollback, kept until it is carried out;
+    `rollback_hash` that of the copy which the command made of it. `run_id` is the run the state was written for, where known.
     """
 
     lifecycle_state: LifecycleState
@@ -42,5 +42,6 @@ class ControlState:
     principal: str
     updated_unix_ms: int
     rollback_checkpoint: str | None = None
+    rollback_hash: str | None = None
     run_id: str | None = None
     reason: str | None = None

@@ -1,8 +1,11 @@
 """Replace and append to files so that a crash at any instant leaves a whole file."""
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 from tau.errors import FileError
@@ -18,7 +21,7 @@ def atomic_write(path: Path, data: bytes) -> None:
     Raises:
         FileError: with the cause; `path` holds its old content then.
     """
-    temp = path.with_name(f".{path.name}{_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+    temp = _temp_name(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -39,7 +42,7 @@ def append_line(path: Path, line: bytes) -> None:
     """Append `line` and a newline in one O_APPEND write and fsync it; mode 0600.
 
     Raises:
-        FileError: with the cause; a reader may then find a torn last line.
+        FileError: with the cause; what was written of the line is taken back if possible.
     """
     if b"\n" in line:
         raise ValueError("a line must not contain a newline")
@@ -49,16 +52,36 @@ def append_line(path: Path, line: bytes) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(path, flags, 0o600)
         try:
-            written = os.write(descriptor, line + b"\n")
-            if written != len(line) + 1:
-                raise FileError(f"cannot append to '{path}'", why="the disk took half a line")
-            os.fsync(descriptor)
+            _append(descriptor, line + b"\n")
         finally:
             os.close(descriptor)
         if created:
             sync_folder(path.parent)
     except OSError as error:
         raise FileError(f"cannot append to '{path}'", why=error.strerror or str(error)) from error
+
+
+@contextlib.contextmanager
+def undone_on_failure(*paths: Path) -> Iterator[None]:
+    """Put `paths` back as they were if the block fails; that needs no space on the disk.
+
+    Raises:
+        FileError: what is there now cannot be kept; the block was not begun.
+    """
+    kept: dict[Path, Path | None] = {}
+    try:
+        for path in paths:
+            kept[path] = _second_name(path)
+        yield
+    except BaseException:
+        for path, second in kept.items():
+            _put_back(path, second)
+        raise
+    finally:
+        for second in kept.values():
+            if second is not None:
+                with contextlib.suppress(OSError):
+                    second.unlink()
 
 
 def clean_orphans(folder: Path) -> int:
@@ -80,6 +103,51 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _temp_name(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_MARK}{os.getpid()}-{secrets.token_hex(4)}")
+
+
+def _second_name(path: Path) -> Path | None:
+    """A hard link to the file (a copy where the file system has none); None where there is none.
+
+    It stays as it is when `path` is replaced.
+    """
+    second = _temp_name(path)
+    try:
+        try:
+            os.link(path, second)
+        except PermissionError:
+            shutil.copyfile(path, second)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise FileError(f"cannot write '{path}'", why=error.strerror or str(error)) from error
+    return second
+
+
+def _put_back(path: Path, second: Path | None) -> None:
+    with contextlib.suppress(OSError):
+        if second is None:
+            path.unlink()
+        else:
+            os.rename(second, path)
+        sync_folder(path.parent)
+
+
+def _append(descriptor: int, data: bytes) -> None:
+    """One write, durable; what it left behind is cut off again if it fails."""
+    size = os.fstat(descriptor).st_size
+    try:
+        written = os.write(descriptor, data)
+        if written != len(data):
+            raise OSError(errno.ENOSPC, "the disk took half a line")
+        os.fsync(descriptor)
+    except OSError:
+        with contextlib.suppress(OSError):
+            os.ftruncate(descriptor, size)
+        raise
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

@@ -2,7 +2,8 @@
 
 Every line carries `previous_hash`, the SHA-256 of the bytes of the line before it (64 zeros for the
 first line of a file), and `hash`, that of its own canonical JSON without `hash`. Lines written by
-other programs without these fields are accepted as a prefix of the file.
+other programs without these fields are accepted as a prefix of the file. A repair anchors the chain
+anew: its line vouches for the bytes before it, as they were then, by `anchored_hash`.
 """
 
 import hashlib
@@ -15,10 +16,11 @@ import orjson
 
 from tau.domain.json import Json, canonical
 from tau.errors import ControlError, FileError
-from tau.files.atomic import append_line, sync_folder
+from tau.files.atomic import append_line, atomic_write, sync_folder
 from tau.files.documents import read_bytes
 
 NO_PREVIOUS = "0" * 64
+REPAIR = "audit_repair"
 _MAX_BYTES = 256 * 1024 * 1024
 
 
@@ -54,9 +56,13 @@ class AuditHead:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuditLine:
-    """One parsed line; `number` counts from 1 in the file, blank lines included."""
+    """One parsed line; `number` counts from 1 in the file, blank lines included.
+
+    `offset` is where it begins in the file, in bytes.
+    """
 
     number: int
+    offset: int
     fields: Mapping[str, Json]
     raw: bytes
 
@@ -79,42 +85,55 @@ class AuditBreak:
     what: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repair:
+    """What a repair did. `kept` is the original; `removed` are lines nobody could parse."""
+
+    kept: Path
+    removed: tuple[int, ...]
+    breaks: tuple[AuditBreak, ...]
+    head: AuditHead
+
+
 class AuditTrail:
-    """The audit file. Whoever appends holds the control lock of the state dir."""
+    """The audit file. Whoever writes holds the control lock of the state dir."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def append(self, event: AuditEvent) -> AuditHead:
-        """Write one line and return the new head.
+    def compose(self, event: AuditEvent) -> bytes:
+        """The line that would come next.
+
+        Raises:
+            FileError: the file cannot be read.
+        """
+        last, count = self._last_line()
+        return _line(event, last, count + 1)
+
+    def append(self, line: bytes) -> None:
+        """Write a composed line; a torn one that a crash left is set aside first.
 
         Raises:
             FileError: it cannot be written.
         """
-        self.set_aside_torn_line()
-        last, count = self._last_line()
-        fields: dict[str, Json] = {
-            "schema_version": 1,
-            "timestamp_unix_ms": event.timestamp_unix_ms,
-            "principal": event.principal,
-            "action": event.action,
-            "action_key": event.action_key,
-            "lifecycle_state": event.lifecycle_state,
-            "idempotent": event.idempotent,
-            "rollback_checkpoint": event.rollback_checkpoint,
-            "recovery_checkpoint_source": event.recovery_checkpoint_source,
-            "sequence": count + 1,
-            "reason": event.reason,
-            "decision": event.decision,
-            "reason_code": event.reason_code,
-            "detail": event.detail,
-            "run_id": event.run_id,
-            "previous_hash": line_hash(last) if last is not None else NO_PREVIOUS,
-        }
-        fields["hash"] = line_hash(canonical(fields))
-        line = orjson.dumps(fields)
+        self._set_aside_torn_line()
         append_line(self.path, line)
-        return AuditHead(sequence=count + 1, line_hash=line_hash(line))
+
+    def settle(self, line: bytes) -> bool:
+        """Append a line that was composed and promised but, for a crash, never written.
+
+        True if that was so. A line that is not the very next one is left alone.
+        """
+        last, count = self._last_line()
+        try:
+            fields = orjson.loads(line)
+            place = (fields["sequence"], fields["previous_hash"])
+        except (orjson.JSONDecodeError, KeyError, TypeError):
+            return False
+        if place != (count + 1, line_hash(last) if last is not None else NO_PREVIOUS):
+            return False
+        self.append(line)
+        return True
 
     def read(self) -> tuple[Sequence[AuditLine], bytes]:
         """Every non-blank whole line, and the torn rest after the last newline (usually empty).
@@ -123,54 +142,98 @@ class AuditTrail:
             ControlError: a whole line is not a JSON object with a string `action`.
             FileError: the file cannot be read.
         """
-        lines = []
         whole, torn = self._split()
+        lines = []
+        offset = 0
         for number, raw in enumerate(whole, start=1):
-            if not raw.strip():
-                continue
-            try:
-                fields = orjson.loads(raw)
-            except orjson.JSONDecodeError as error:
-                raise self._unparsable(number, f"not JSON: {error}") from error
-            if not isinstance(fields, dict) or not isinstance(fields.get("action"), str):
-                raise self._unparsable(number, "expected an object with a string 'action'")
-            lines.append(AuditLine(number=number, fields=fields, raw=raw))
+            if raw.strip():
+                lines.append(self._parsed(number, offset, raw))
+            offset += len(raw) + 1
         return lines, torn
 
-    def verify(self, head: AuditHead | None = None) -> Sequence[AuditBreak]:
+    def verify(self, *heads: AuditHead | None) -> Sequence[AuditBreak]:
         """Every place where the chain does not hold; empty if it is whole.
 
-        `head` is the last line as it is remembered elsewhere; with it, lines missing at the end
-        are found too.
+        `heads` are last lines as they are remembered elsewhere; with them, lines missing at the
+        end are found too.
+
+        Raises:
+            ControlError: a line cannot be parsed.
+            FileError: the file cannot be read.
         """
         lines, torn = self.read()
-        breaks = _chain_breaks(lines)
+        data = read_bytes(self.path, limit=_MAX_BYTES) or b""
+        breaks = _chain_breaks(lines, data)
+        after = data.count(b"\n") + 1
         if torn:
-            breaks.append(
-                AuditBreak(line=len(self._split()[0]) + 1, what="the last line is torn off")
-            )
-        if head is not None:
+            breaks.append(AuditBreak(line=after, what="the last line is torn off"))
+        for head in heads:
+            if head is None:
+                continue
             if len(lines) < head.sequence:
                 what = f"{head.sequence - len(lines)} lines are missing at the end"
-                breaks.append(AuditBreak(line=len(self._split()[0]) + 1, what=what))
+                breaks.append(AuditBreak(line=after, what=what))
             elif line_hash(lines[head.sequence - 1].raw) != head.line_hash:
                 number = lines[head.sequence - 1].number
                 breaks.append(AuditBreak(line=number, what="not the line that is remembered"))
         return sorted(set(breaks), key=lambda one: (one.line, one.what))
 
-    def set_aside_torn_line(self) -> Path | None:
+    def repair(self, event: AuditEvent) -> Repair:
+        """Keep the original beside the file, take out what nobody can parse, anchor the chain.
+
+        Raises:
+            FileError: nothing was changed.
+        """
+        data = read_bytes(self.path, limit=_MAX_BYTES)
+        if data is None:
+            raise FileError(f"there is no audit to repair at '{self.path}'")
+        whole, torn = self._split()
+        good: list[bytes] = []
+        removed = []
+        for number, raw in enumerate(whole, start=1):
+            if not raw.strip():
+                continue
+            try:
+                good.append(self._parsed(number, 0, raw).raw)
+            except ControlError:
+                removed.append(number)
+        breaks = () if removed else tuple(self.verify())
+        kept = self._keep(data)
+        text = b"".join(raw + b"\n" for raw in good)
+        more: dict[str, Json] = {
+            "anchored_hash": line_hash(text),
+            "original_file": kept.name,
+            "original_hash": line_hash(data),
+            "removed_lines": list(removed),
+            "torn_bytes": len(torn),
+        }
+        line = _line(event, good[-1] if good else None, len(good) + 1, more)
+        atomic_write(self.path, text + line + b"\n")
+        return Repair(kept=kept, removed=tuple(removed), breaks=breaks, head=head_of(line))
+
+    def _keep(self, data: bytes) -> Path:
+        number = 1
+        while (kept := self.path.with_name(f"{self.path.name}.original-{number}")).exists():
+            number += 1
+        atomic_write(kept, data)
+        return kept
+
+    def _parsed(self, number: int, offset: int, raw: bytes) -> AuditLine:
+        try:
+            fields = orjson.loads(raw)
+        except orjson.JSONDecodeError as error:
+            raise self._unparsable(number, f"not JSON: {error}") from error
+        if not isinstance(fields, dict) or not isinstance(fields.get("action"), str):
+            raise self._unparsable(number, "expected an object with a string 'action'")
+        return AuditLine(number=number, offset=offset, fields=fields, raw=raw)
+
+    def _set_aside_torn_line(self) -> None:
         """Move what a crash in mid-write left after the last newline into a file beside it."""
         whole, torn = self._split()
         if not torn:
-            return None
-        aside = self.path.with_name(f"{self.path.name}.torn-{len(whole) + 1}")
+            return
+        atomic_write(self.path.with_name(f"{self.path.name}.torn-{len(whole) + 1}"), torn)
         try:
-            descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-            try:
-                os.write(descriptor, torn)
-                os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
             with self.path.open("r+b") as file:
                 file.truncate(self.path.stat().st_size - len(torn))
                 os.fsync(file.fileno())
@@ -179,7 +242,6 @@ class AuditTrail:
             raise FileError(
                 f"cannot set a torn line of '{self.path}' aside", why=error.strerror or str(error)
             ) from error
-        return aside
 
     def _split(self) -> tuple[list[bytes], bytes]:
         data = read_bytes(self.path, limit=_MAX_BYTES) or b""
@@ -203,26 +265,83 @@ def line_hash(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def _chain_breaks(lines: Sequence[AuditLine]) -> list[AuditBreak]:
-    breaks = []
-    previous: AuditLine | None = None
-    in_chain = False
-    for count, line in enumerate(lines, start=1):
-        if not line.chained:
-            if in_chain:
-                breaks.append(AuditBreak(line=line.number, what="it is not part of the chain"))
-            previous = line
-            continue
-        in_chain = True
-        own = {name: value for name, value in line.fields.items() if name != "hash"}
-        if line_hash(canonical(own)) != line.fields["hash"]:
-            breaks.append(AuditBreak(line=line.number, what="it was changed"))
-        expected = line_hash(previous.raw) if previous else NO_PREVIOUS
-        if line.fields["previous_hash"] != expected and line.action != "audit_repair":
-            what = "the line before it was changed, dropped or moved"
-            breaks.append(AuditBreak(line=line.number, what=what))
-        if line.fields.get("sequence") != count:
-            what = f"its sequence is {line.fields.get('sequence')}, expected {count}"
-            breaks.append(AuditBreak(line=line.number, what=what))
+def head_of(line: bytes) -> AuditHead:
+    """The head that a composed line makes; sequence 0 where it is none."""
+    try:
+        sequence = orjson.loads(line)["sequence"]
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        sequence = 0
+    number = sequence if type(sequence) is int and sequence > 0 else 0
+    return AuditHead(sequence=number, line_hash=line_hash(line))
+
+
+def _line(
+    event: AuditEvent, last: bytes | None, sequence: int, more: Mapping[str, Json] | None = None
+) -> bytes:
+    fields: dict[str, Json] = {
+        "schema_version": 1,
+        "timestamp_unix_ms": event.timestamp_unix_ms,
+        "principal": event.principal,
+        "action": event.action,
+        "action_key": event.action_key,
+        "lifecycle_state": event.lifecycle_state,
+        "idempotent": event.idempotent,
+        "rollback_checkpoint": event.rollback_checkpoint,
+        "recovery_checkpoint_source": event.recovery_checkpoint_source,
+        "sequence": sequence,
+        "reason": event.reason,
+        "decision": event.decision,
+        "reason_code": event.reason_code,
+        "detail": event.detail,
+        "run_id": event.run_id,
+        **(more or {}),
+        "previous_hash": line_hash(last) if last is not None else NO_PREVIOUS,
+    }
+    fields["hash"] = line_hash(canonical(fields))
+    return orjson.dumps(fields)
+
+
+def _chain_breaks(lines: Sequence[AuditLine], data: bytes) -> list[AuditBreak]:
+    """`data` is the whole file. What the last intact anchor vouches for is not looked at again."""
+    start, breaks = _anchored(lines, data)
+    previous = lines[start - 1] if start else None
+    in_chain = start > 0
+    for count, line in enumerate(lines[start:], start=start + 1):
+        if line.chained:
+            in_chain = True
+            breaks += _link_breaks(line, previous, count)
+        elif in_chain:
+            breaks.append(AuditBreak(line=line.number, what="it is not part of the chain"))
         previous = line
+    return breaks
+
+
+def _anchored(lines: Sequence[AuditLine], data: bytes) -> tuple[int, list[AuditBreak]]:
+    """How many lines the last anchor vouches for, and what is wrong with that."""
+    for count in range(len(lines), 0, -1):
+        line = lines[count - 1]
+        if line.action != REPAIR or "anchored_hash" not in line.fields:
+            continue
+        if line_hash(data[: line.offset]) == line.fields["anchored_hash"]:
+            return count - 1, []
+        what = "what it vouches for was changed since"
+        return count - 1, [AuditBreak(line=line.number, what=what)]
+    return 0, []
+
+
+def _link_breaks(line: AuditLine, previous: AuditLine | None, count: int) -> list[AuditBreak]:
+    breaks = []
+    own = {name: value for name, value in line.fields.items() if name != "hash"}
+    try:
+        intact = line_hash(canonical(own)) == line.fields["hash"]
+    except ValueError:
+        intact = False
+    if not intact:
+        breaks.append(AuditBreak(line=line.number, what="it was changed"))
+    if line.fields["previous_hash"] != (line_hash(previous.raw) if previous else NO_PREVIOUS):
+        what = "the line before it was changed, dropped or moved"
+        breaks.append(AuditBreak(line=line.number, what=what))
+    if line.fields.get("sequence") != count:
+        what = f"its sequence is {line.fields.get('sequence')}, expected {count}"
+        breaks.append(AuditBreak(line=line.number, what=what))
     return breaks

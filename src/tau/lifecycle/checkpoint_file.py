@@ -5,14 +5,15 @@
 that damage that still parses is found; files of other programs, which have none, are accepted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 
 from tau.domain.checkpoint import Checkpoint
-from tau.domain.ids import RunId
+from tau.domain.ids import ResourcesHash, RunId
 from tau.domain.json import Json, content_hash
 from tau.domain.resources import Resources
+from tau.domain.run import Run
 from tau.domain.spend import Spend
 from tau.errors import ControlError, FileError
 from tau.files.atomic import atomic_write
@@ -35,7 +36,7 @@ class CheckpointFile:
     """A checkpoint file that was found right.
 
     `checkpoint` is None where another program wrote it: its states mean nothing to our algorithms.
-    `config_hash` and `spend` let a run go on with an empty store.
+    `config_hash`, `spend`, `active_s` and `candidates` let a run go on with an empty store.
     """
 
     run_id: RunId
@@ -44,7 +45,26 @@ class CheckpointFile:
     saved_at_unix_seconds: int
     checkpoint: Checkpoint | None
     config_hash: str | None
+    content_hash: str
     spend: Spend
+    active_s: float = 0.0
+    candidates: tuple[Resources, ...] = ()
+
+    def differs(self, own: "CheckpointFile") -> str | None:
+        """Why a run with the checkpoint `own` cannot go back to this one; None where it can.
+
+        What other programs wrote is not compared.
+        """
+        if self.checkpoint is None or own.checkpoint is None:
+            return None
+        if self.checkpoint.algorithm != own.checkpoint.algorithm:
+            return (
+                f"it is one of algorithm '{self.checkpoint.algorithm}', "
+                f"the run's is '{own.checkpoint.algorithm}'"
+            )
+        if self.config_hash != own.config_hash:
+            return f"it belongs to run '{self.run_id}', which had another configuration"
+        return None
 
 
 def save_checkpoint(
@@ -52,13 +72,14 @@ def save_checkpoint(
     fallback: Path,
     checkpoint: Checkpoint,
     *,
-    config_hash: str,
-    spend: Spend,
+    run: Run,
+    candidates: Sequence[Resources] = (),
 ) -> None:
     """Rotate the last good file to the fallback, then write the new one; both atomically.
 
-    A primary that cannot be loaded is not rotated: it would push a good fallback out. One that
-    holds this checkpoint already is left alone.
+    `candidates` are all that the run has tried so far. A primary that cannot be loaded is not
+    rotated: it would push a good fallback out. One that holds this checkpoint already is left
+    alone.
 
     Raises:
         FileError: whatever was there before is still there.
@@ -73,7 +94,7 @@ def save_checkpoint(
         good = None
     if good is not None:
         atomic_write(fallback, good)
-    atomic_write(primary, dump_document(_document(checkpoint, config_hash, spend)))
+    atomic_write(primary, dump_document(_document(checkpoint, run, candidates)))
 
 
 def load_checkpoint(path: Path) -> CheckpointFile:
@@ -91,34 +112,48 @@ def load_checkpoint(path: Path) -> CheckpointFile:
     mistakes = _mistakes(found)
     if mistakes:
         raise ControlError(f"failed to load checkpoint '{path}'", why="; ".join(mistakes))
+    try:
+        _check_hash(found)
+        return _file(found)
+    except ValueError as error:
+        raise ControlError(f"failed to load checkpoint '{path}'", why=str(error)) from error
+
+
+def _check_hash(found: Mapping[str, Json]) -> None:
+    """ValueError for a file of ours that is not as it was written."""
     if "hash" in found:
         body = {name: value for name, value in found.items() if name != "hash"}
         if content_hash(body) != found["hash"]:
-            raise ControlError(
-                f"failed to load checkpoint '{path}'",
-                why="its hash does not match its content: it was damaged or edited",
-            )
-    return _file(found)
+            raise ValueError("its hash does not match its content: it was damaged or edited")
 
 
-def _document(checkpoint: Checkpoint, config_hash: str, spend: Spend) -> dict[str, Json]:
+def _document(checkpoint: Checkpoint, run: Run, candidates: Sequence[Resources]) -> dict[str, Json]:
     body: dict[str, Json] = {
         "checkpoint_version": VERSION,
         "run_id": checkpoint.run_id,
         "policy_state": {
-            "resources": dict(checkpoint.best.values),
-            "resources_hash": checkpoint.best.hash,
-            "parent": checkpoint.best.parent,
+            **_resources_json(checkpoint.best),
+            "candidates": [_resources_json(one) for one in candidates],
         },
         "optimizer_state": dict(checkpoint.state),
         "global_step": checkpoint.rollouts,
         "optimizer_step": checkpoint.waves,
         "saved_at_unix_seconds": checkpoint.saved_unix_ms // 1000,
+        "saved_at_unix_ms": checkpoint.saved_unix_ms,
         "algorithm": checkpoint.algorithm,
-        "config_hash": config_hash,
-        "spent": {name: getattr(spend, name) for name in _SPEND},
+        "config_hash": run.config_hash,
+        "spent": {name: getattr(run.spent, name) for name in _SPEND},
+        "active_s": run.active_s,
     }
     return {**body, "hash": content_hash(body)}
+
+
+def _resources_json(resources: Resources) -> dict[str, Json]:
+    return {
+        "resources": dict(resources.values),
+        "resources_hash": resources.hash,
+        "parent": resources.parent,
+    }
 
 
 def _mistakes(found: Mapping[str, Json]) -> list[str]:
@@ -146,6 +181,9 @@ def _mistakes(found: Mapping[str, Json]) -> list[str]:
 def _file(found: Mapping[str, Json]) -> CheckpointFile:
     run_id = RunId(str(found["run_id"]))
     config_hash, spent = found.get("config_hash"), found.get("spent")
+    policy, active_s = found["policy_state"], found.get("active_s")
+    listed = policy.get("candidates") if isinstance(policy, Mapping) else None
+    candidates = [_resources(one) for one in listed] if isinstance(listed, list) else []
     return CheckpointFile(
         run_id=run_id,
         global_step=_number(found, "global_step"),
@@ -153,37 +191,45 @@ def _file(found: Mapping[str, Json]) -> CheckpointFile:
         saved_at_unix_seconds=_number(found, "saved_at_unix_seconds"),
         checkpoint=_checkpoint(found, run_id),
         config_hash=config_hash if isinstance(config_hash, str) else None,
+        content_hash=content_hash(found),
         spend=_spend(spent if isinstance(spent, Mapping) else {}),
+        active_s=active_s if isinstance(active_s, float) and active_s >= 0 else 0.0,
+        candidates=tuple(one for one in candidates if one is not None),
     )
 
 
 def _checkpoint(found: Mapping[str, Json], run_id: RunId) -> Checkpoint | None:
-    policy, state = found["policy_state"], found["optimizer_state"]
-    algorithm = found.get("algorithm")
-    if not (isinstance(policy, Mapping) and isinstance(state, Mapping)):
+    state, algorithm = found["optimizer_state"], found.get("algorithm")
+    best = _resources(found["policy_state"])
+    if best is None or not isinstance(state, Mapping) or not isinstance(algorithm, str):
         return None
-    values = policy.get("resources")
-    if not isinstance(algorithm, str) or not isinstance(values, Mapping):
-        return None
+    seconds = _number(found, "saved_at_unix_seconds")
     return Checkpoint(
         run_id=run_id,
         algorithm=algorithm,
         waves=_number(found, "optimizer_step"),
         rollouts=_number(found, "global_step"),
         state=state,
-        best=Resources(values=values),
-        saved_unix_ms=_number(found, "saved_at_unix_seconds") * 1000,
+        best=best,
+        saved_unix_ms=_number(found, "saved_at_unix_ms") or seconds * 1000,
+    )
+
+
+def _resources(found: Json) -> Resources | None:
+    if not isinstance(found, Mapping) or not isinstance(found.get("resources"), Mapping):
+        return None
+    values, parent = found["resources"], found.get("parent")
+    assert isinstance(values, Mapping)
+    return Resources(
+        values=values, parent=ResourcesHash(parent) if isinstance(parent, str) else None
     )
 
 
 def _spend(found: Mapping[str, Json]) -> Spend:
-    amounts = {}
-    for name in _SPEND:
-        value = found.get(name)
-        amounts[name] = value if isinstance(value, int) and value >= 0 else 0
-    return Spend(**amounts)
+    return Spend(**{name: _number(found, name) for name in _SPEND})
 
 
 def _number(found: Mapping[str, Json], name: str) -> int:
-    value = found[name]
-    return value if isinstance(value, int) else 0
+    """A non-negative integer, 0 where it is none."""
+    value = found.get(name)
+    return value if type(value) is int and value >= 0 else 0

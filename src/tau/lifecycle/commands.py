@@ -4,25 +4,25 @@ Resolve the principal, authorize, read the state, act, write the state, append t
 under the control lock of the state dir, so that two operators at once are one after the other.
 """
 
+import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.json import Json
 from tau.errors import AccessDenied, ControlError, FileError, PolicyInvalid, TauError
-from tau.files.atomic import atomic_write, clean_orphans
-from tau.files.documents import dump_document, read_document
+from tau.files.atomic import atomic_write, undone_on_failure
+from tau.files.documents import dump_document, read_bytes, read_document
 from tau.files.lock import FileLock
-from tau.lifecycle.audit import AuditEvent, AuditTrail
+from tau.lifecycle.audit import AuditEvent, AuditHead
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import Recovery, recover
-from tau.lifecycle.state import load_head, load_state, save_state, state_json
+from tau.lifecycle.register import Register
+from tau.lifecycle.state import load_state, state_json
 from tau.ports.clock import Clock
-
-_LOCK_TIMEOUT_S = 10.0
 
 _WANTED = {
     Action.PAUSE: LifecycleState.PAUSED,
@@ -46,8 +46,8 @@ class Command:
 class ControlResult:
     """What came of it. `idempotent` is None for status; `alive` tells of a live run.
 
-    `control_state` and `training_status` are the documents, None where there are none; `notes` say
-    what could not be read of them.
+    `state` and `training_status` are None where there are none; `notes` say what could not be read
+    of them. `head` is the audit's new head.
     """
 
     folder: StateDir
@@ -60,7 +60,8 @@ class ControlResult:
     checkpoint_run_id: str | None = None
     recovery: Recovery | None = None
     alive: bool = False
-    notes: tuple[str, ...] = field(default=())
+    head: AuditHead | None = None
+    notes: tuple[str, ...] = ()
 
     def document(self) -> dict[str, Json]:
         """The JSON result: the contract's fields first, null where nothing is known."""
@@ -93,33 +94,49 @@ class Lifecycle:
         self._folder = folder
         self._authorizer = authorizer
         self._clock = clock
-        self._audit = AuditTrail(folder.audit)
+        self._register = Register(folder)
+
+    @property
+    def head(self) -> AuditHead | None:
+        """The audit's head after what was written here, None before."""
+        return self._register.head
 
     def execute(self, command: Command) -> ControlResult:
         """Carry out one command.
 
         Raises:
             AccessDenied: the policy says no; that is audited.
+            PolicyInvalid: the policy is malformed; that is audited, too.
             ControlError: it could not be done; audited where the audit itself can be used, and
                 nothing else was changed.
+            FileError: the folder or a file in it cannot be used; nothing was changed.
         """
+        self._authorize(command)
         if command.action is Action.STATUS:
             return self._status(command)
         self._check_folder()
-        with FileLock(self._folder.control_lock).held(timeout_s=_LOCK_TIMEOUT_S):
-            clean_orphans(self._folder.root)
-            self._authorize(command)
+        with self._register.held():
             try:
                 return self._act(command)
             except (ControlError, FileError) as error:
                 self._note_failure(command, error)
                 raise
 
+    def _authorize(self, command: Command) -> None:
+        what = f"failed to authorize prompt-optimization lifecycle action '{command.action}'"
+        try:
+            self._authorizer.require(command.principal, command.action.key)
+        except AccessDenied as error:
+            self._note_denial(command, error.reason_code, error)
+            raise AccessDenied(
+                what, reason_code=error.reason_code, why=str(error), fix=error.fix
+            ) from None
+        except PolicyInvalid as error:
+            self._note_denial(command, "policy_invalid", error)
+            raise PolicyInvalid(what, why=str(error), fix="put the policy file right") from None
+
     def _status(self, command: Command) -> ControlResult:
-        """Answer whatever the files look like; nothing is written but a denial's audit line."""
-        if not self._allowed_to_look(command):
-            with FileLock(self._folder.control_lock).held(timeout_s=_LOCK_TIMEOUT_S):
-                self._authorize(command)
+        """Answer whatever the files look like, and write nothing."""
         notes: list[str] = []
         state = status = None
         try:
@@ -130,6 +147,9 @@ class Lifecycle:
             status = read_document(self._folder.status)
         except FileError as error:
             notes.append(str(error))
+        alive = run_is_alive(self._folder)
+        if not alive and (status or {}).get("run_state") == "running":
+            notes.append("the run's process is gone; resume, then start the run to go on with it")
         return ControlResult(
             folder=self._folder,
             action=command.action,
@@ -137,30 +157,12 @@ class Lifecycle:
             state=state,
             training_status=status,
             rollback_checkpoint=state.rollback_checkpoint if state else None,
-            alive=run_is_alive(self._folder),
+            alive=alive,
             notes=tuple(notes),
         )
 
-    def _allowed_to_look(self, command: Command) -> bool:
-        try:
-            return self._authorizer.decide(command.principal, command.action.key).allowed
-        except PolicyInvalid:
-            return False
-
-    def _authorize(self, command: Command) -> None:
-        try:
-            self._authorizer.require(command.principal, command.action.key)
-        except (AccessDenied, PolicyInvalid) as error:
-            code = error.reason_code if isinstance(error, AccessDenied) else "policy_invalid"
-            self._note(command, decision="denied", reason_code=code, detail=str(error))
-            raise ControlError(
-                f"failed to authorize prompt-optimization lifecycle action '{command.action}'",
-                why=str(error),
-                fix=error.fix,
-            ) from error
-
     def _act(self, command: Command) -> ControlResult:
-        before = load_state(self._folder.control_state)
+        before = self._register.state()
         alive = run_is_alive(self._folder)
         recovery: Recovery | None = None
         target: CheckpointFile | None = None
@@ -168,16 +170,9 @@ class Lifecycle:
             target = self._rollback_target(command)
         elif command.action is Action.RESUME:
             recovery = recover(self._folder, before, alive=alive)
-        after = self._wanted(command, before)
+        after = self._wanted(command, before, target)
         idempotent = _same(before, after)
-        now_ms = self._clock.unix_ms()
-        if recovery is not None:
-            report = recovery.report(now_unix_ms=now_ms, principal=command.principal)
-            atomic_write(self._folder.recovery_report, dump_document(report))
-        head = load_head(self._folder.control_state)
-        save_state(self._folder.control_state, after, head)
-        head = self._audit.append(self._event(command, after, idempotent, recovery))
-        save_state(self._folder.control_state, after, head)
+        self._write(command, after, idempotent, recovery)
         return ControlResult(
             folder=self._folder,
             action=command.action,
@@ -189,32 +184,57 @@ class Lifecycle:
             checkpoint_run_id=_checkpoint_run(target, recovery),
             recovery=recovery,
             alive=alive,
+            head=self._register.head,
             notes=recovery.diagnostics if recovery else (),
         )
 
-    def _wanted(self, command: Command, before: ControlState | None) -> ControlState:
-        target = str(command.checkpoint.absolute()) if command.checkpoint else None
-        if command.action is Action.ROLLBACK and command.checkpoint:
-            target = str(command.checkpoint)
+    def _write(
+        self, command: Command, after: ControlState, idempotent: bool, recovery: Recovery | None
+    ) -> None:
+        """What goes with the state first, then the state and its audit line."""
+        folder = self._folder
+        with undone_on_failure(folder.recovery_report, folder.requested_checkpoint):
+            if recovery is not None:
+                report = recovery.report(
+                    now_unix_ms=self._clock.unix_ms(), principal=command.principal
+                )
+                atomic_write(folder.recovery_report, dump_document(report))
+            if command.action is Action.ROLLBACK and command.checkpoint is not None:
+                atomic_write(folder.requested_checkpoint, read_bytes(command.checkpoint) or b"")
+            self._register.commit(after, self._event(command, after, idempotent, recovery))
+
+    def _wanted(
+        self, command: Command, before: ControlState | None, target: CheckpointFile | None
+    ) -> ControlState:
         return ControlState(
             lifecycle_state=_WANTED[command.action],
             last_action=str(command.action),
             principal=command.principal,
             updated_unix_ms=self._clock.unix_ms(),
-            rollback_checkpoint=target,
+            rollback_checkpoint=_text(command.checkpoint) if target else None,
+            rollback_hash=target.content_hash if target else None,
             run_id=before.run_id if before else None,
             reason=command.reason,
         )
 
     def _rollback_target(self, command: Command) -> CheckpointFile:
+        """The checkpoint to go back to; one of another algorithm or configuration is refused."""
         if command.checkpoint is None:
             raise ControlError("a rollback needs the path of a checkpoint")
+        what = f"failed to load rollback checkpoint '{_text(command.checkpoint)}'"
         try:
-            return load_checkpoint(command.checkpoint)
+            found = load_checkpoint(command.checkpoint)
         except ControlError as error:
-            raise ControlError(
-                f"failed to load rollback checkpoint '{command.checkpoint}'", why=str(error)
-            ) from error
+            raise ControlError(what, why=error.why, fix=error.fix) from None
+        for path in (self._folder.checkpoint, self._folder.fallback_checkpoint):
+            try:
+                own = load_checkpoint(path)
+            except ControlError:
+                continue
+            if why := found.differs(own):
+                raise ControlError(what, why=why, fix="name a checkpoint of this run")
+            break
+        return found
 
     def _event(
         self,
@@ -236,38 +256,38 @@ class Lifecycle:
             run_id=after.run_id,
         )
 
+    def _note_denial(self, command: Command, code: str, error: TauError) -> None:
+        """Audit a denial; that it cannot be written down makes it no less a denial."""
+        with contextlib.suppress(FileError), self._register.held():
+            self._register.note(self._attempt(command, "denied", code, str(error)))
+
     def _note_failure(self, command: Command, error: TauError) -> None:
         """Audit a failed action, unless the audit itself cannot be read or written."""
-        try:
-            self._audit.read()
-            self._note(command, decision="failed", reason_code=None, detail=str(error))
-        except (ControlError, FileError):
-            return
+        with contextlib.suppress(ControlError, FileError):
+            self._register.audit.read()
+            self._register.note(self._attempt(command, "failed", None, str(error)))
 
-    def _note(
-        self, command: Command, *, decision: str, reason_code: str | None, detail: str
-    ) -> None:
+    def _attempt(
+        self, command: Command, decision: str, code: str | None, detail: str
+    ) -> AuditEvent:
         try:
-            state = load_state(self._folder.control_state)
+            state = self._register.state()
         except ControlError:
             state = None
-        head = self._audit.append(
-            AuditEvent(
-                timestamp_unix_ms=self._clock.unix_ms(),
-                principal=command.principal,
-                action=str(command.action),
-                action_key=command.action.key,
-                lifecycle_state=str(state.lifecycle_state) if state else "unknown",
-                idempotent=None,
-                reason=command.reason,
-                decision=decision,
-                reason_code=reason_code,
-                detail=detail,
-                run_id=state.run_id if state else None,
-            )
+        return AuditEvent(
+            timestamp_unix_ms=self._clock.unix_ms(),
+            principal=command.principal,
+            action=str(command.action),
+            action_key=command.action.key,
+            lifecycle_state=str(state.lifecycle_state) if state else "unknown",
+            idempotent=None,
+            rollback_checkpoint=_text(command.checkpoint) if command.checkpoint else None,
+            reason=command.reason,
+            decision=decision,
+            reason_code=code,
+            detail=_text(detail),
+            run_id=state.run_id if state else None,
         )
-        if state is not None:
-            save_state(self._folder.control_state, state, head)
 
     def _check_folder(self) -> None:
         root = self._folder.root
@@ -277,13 +297,12 @@ class Lifecycle:
 
 def run_is_alive(folder: StateDir) -> bool:
     """Whether a process holds the run lock of this state dir now."""
-    if not folder.run_lock.exists():
-        return False
-    lock = FileLock(folder.run_lock)
-    if lock.acquire():
-        lock.release()
-        return False
-    return True
+    return FileLock(folder.run_lock).taken()
+
+
+def _text(value: Path | str | None) -> str:
+    """As text that a file can hold: names of files may be any bytes."""
+    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _same(before: ControlState | None, after: ControlState) -> bool:

@@ -1,7 +1,9 @@
 """A live run's side of lifecycle control: the lock, the wishes, the files."""
 
 import asyncio
+import contextlib
 import os
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,22 +11,24 @@ import orjson
 
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.control import Action, ControlState, LifecycleState
+from tau.domain.resources import Resources
 from tau.domain.run import Run
 from tau.domain.worker import ProcessIdentity
 from tau.errors import ControlError, FileError, RunActive
 from tau.files.atomic import clean_orphans
 from tau.files.lock import FileLock
-from tau.lifecycle.audit import AuditEvent, AuditTrail
+from tau.lifecycle.audit import AuditEvent, AuditHead
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint, save_checkpoint
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import ENDED, training_run_state
-from tau.lifecycle.state import load_head, load_state, save_state
+from tau.lifecycle.register import Register
+from tau.lifecycle.state import load_state
 from tau.ports.clock import Clock
 
 _WATCH_S = 0.1
 _LOCK_TRIES = 20
 _LOCK_PAUSE_S = 0.05
-_CONTROL_LOCK_S = 10.0
+_RETRY_S = 1.0
 
 STARTED = "start"
 SIGNALLED = "signal"
@@ -43,12 +47,24 @@ class RunControl:
         self._principal = principal
         self._clock = clock
         self._lock = FileLock(folder.run_lock)
-        self._audit = AuditTrail(folder.audit)
+        self._register = Register(folder)
         self._run: Run | None = None
         self._wanted = LifecycleState.RUNNING
         self._seen: tuple[int, int, int] | None = None
         self.trouble: str | None = None
-        """Why the control state cannot be read just now; the last wish stands meanwhile."""
+        """Why the control state cannot be used just now; the last wish stands meanwhile."""
+        self.file_trouble: str | None = None
+        """Why the checkpoint files lag behind the store."""
+
+    @property
+    def folder(self) -> StateDir:
+        """Where the control files are."""
+        return self._folder
+
+    @property
+    def audit_head(self) -> AuditHead | None:
+        """The last line written here."""
+        return self._register.head
 
     async def take(self, process: ProcessIdentity) -> None:
         """Take the lock of the folder and clean what crashes left there.
@@ -97,6 +113,10 @@ class RunControl:
         """Write that `run` is running, audited, before anything is claimed.
 
         A requested rollback is left standing, for the trainer to carry out.
+
+        Raises:
+            ControlError: the state file cannot be used.
+            FileError: it cannot be written.
         """
         self._run = run
         before = self.wish()
@@ -109,7 +129,8 @@ class RunControl:
 
     async def signalled(self) -> None:
         """A signal stopped the run: what it wants is to be paused, and the next start goes on."""
-        await self._record(SIGNALLED, LifecycleState.PAUSED)
+        with contextlib.suppress(FileError):  # the store says it too
+            await self._record(SIGNALLED, LifecycleState.PAUSED)
 
     async def watch(self) -> None:
         """Follow the state file until cancelled."""
@@ -123,36 +144,49 @@ class RunControl:
         return self._wanted
 
     def rollback_target(self) -> Checkpoint:
-        """The checkpoint named by the state file."""
+        """The checkpoint that was asked for, from the copy which the command made of it."""
         state = self.wish()
         if state is None or state.rollback_checkpoint is None:
             raise ControlError("the control state names no checkpoint to roll back to")
-        found = load_checkpoint(Path(state.rollback_checkpoint))
-        run = self._run
+        name = state.rollback_checkpoint
+        found = self._requested(state.rollback_hash) or load_checkpoint(Path(name))
         if found.checkpoint is None:
             raise ControlError(
-                f"'{state.rollback_checkpoint}' was written by another program",
+                f"'{name}' was written by another program",
                 why="its states mean nothing to Tau's algorithms",
             )
-        if run is not None and found.checkpoint.algorithm != run.algorithm:
+        run = self._run
+        if run is None:
+            return found.checkpoint
+        if found.checkpoint.algorithm != run.algorithm:
             raise ControlError(
-                f"'{state.rollback_checkpoint}' is one of algorithm "
-                f"'{found.checkpoint.algorithm}', the run's is '{run.algorithm}'"
+                f"'{name}' is one of algorithm '{found.checkpoint.algorithm}', "
+                f"the run's is '{run.algorithm}'"
             )
-        if run is not None and found.config_hash not in (None, run.config_hash):
+        if found.config_hash not in (None, run.config_hash):
             raise ControlError(
-                f"'{state.rollback_checkpoint}' belongs to run '{found.run_id}'",
+                f"'{name}' belongs to run '{found.run_id}'",
                 why="that run had another configuration",
             )
-        return replace(found.checkpoint, run_id=run.id if run else found.run_id)
+        return replace(found.checkpoint, run_id=run.id)
 
     async def rolled_back(self, failure: str | None) -> None:
-        """Back to running, audited either way."""
+        """Back to running, audited either way; waits for space where there is none."""
         action = ROLLBACK_FAILED if failure else ROLLED_BACK
-        await self._record(action, LifecycleState.RUNNING, detail=failure)
+        while True:
+            try:
+                await self._record(action, LifecycleState.RUNNING, detail=failure)
+                break
+            except FileError as error:
+                self.trouble = str(error)
+                await asyncio.sleep(_RETRY_S)
+        with contextlib.suppress(OSError):
+            self._folder.requested_checkpoint.unlink()
         self._follow(force=True)
 
-    async def show_checkpoint(self, run: Run, checkpoint: Checkpoint) -> None:
+    async def show_checkpoint(
+        self, run: Run, checkpoint: Checkpoint, candidates: Sequence[Resources]
+    ) -> None:
         """Rotate and write the checkpoint files; a full disk there must not end the run."""
         try:
             await asyncio.to_thread(
@@ -160,11 +194,22 @@ class RunControl:
                 self._folder.checkpoint,
                 self._folder.fallback_checkpoint,
                 checkpoint,
-                config_hash=run.config_hash,
-                spend=run.spent,
+                run=run,
+                candidates=candidates,
             )
         except FileError as error:
-            self.trouble = str(error)
+            self.file_trouble = str(error)
+        else:
+            self.file_trouble = None
+
+    def _requested(self, digest: str | None) -> CheckpointFile | None:
+        if digest is None:
+            return None
+        try:
+            found = load_checkpoint(self._folder.requested_checkpoint)
+        except ControlError:
+            return None
+        return found if found.content_hash == digest else None
 
     def _follow(self, *, force: bool = False) -> None:
         """Read the state file again if it was replaced since."""
@@ -193,34 +238,33 @@ class RunControl:
     def _write(
         self, action: str, wanted: LifecycleState, target: str | None, detail: str | None
     ) -> None:
-        """State, then audit line, as a command does it."""
-        with FileLock(self._folder.control_lock).held(timeout_s=_CONTROL_LOCK_S):
-            before = self.wish()
+        """State and audit line, as a command writes them."""
+        with self._register.held():
+            try:
+                before = self.wish()
+            except ControlError:  # it is replaced by a whole one, which is what it needs
+                before = None
             state = ControlState(
                 lifecycle_state=wanted,
                 last_action=action,
                 principal=self._principal,
                 updated_unix_ms=self._clock.unix_ms(),
                 rollback_checkpoint=target,
+                rollback_hash=before.rollback_hash if before and target else None,
                 run_id=self._run.id if self._run else None,
-                reason=detail,
             )
-            save_state(self._folder.control_state, state, load_head(self._folder.control_state))
-            same = before is not None and before.lifecycle_state is wanted
-            head = self._audit.append(
-                AuditEvent(
-                    timestamp_unix_ms=state.updated_unix_ms,
-                    principal=self._principal,
-                    action=action,
-                    action_key=f"run:{action}",
-                    lifecycle_state=str(wanted),
-                    idempotent=same,
-                    rollback_checkpoint=target,
-                    detail=detail,
-                    run_id=state.run_id,
-                )
+            event = AuditEvent(
+                timestamp_unix_ms=state.updated_unix_ms,
+                principal=self._principal,
+                action=action,
+                action_key=f"run:{action}",
+                lifecycle_state=str(wanted),
+                idempotent=before is not None and before.lifecycle_state is wanted,
+                rollback_checkpoint=target,
+                detail=detail,
+                run_id=state.run_id,
             )
-            save_state(self._folder.control_state, state, head)
+            self._register.commit(state, event)
 
 
 def paused_by_operator(state: ControlState | None) -> bool:

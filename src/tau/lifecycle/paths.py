@@ -36,6 +36,11 @@ class StateDir:
         return self.root / "policy-checkpoint.rollback.json"
 
     @property
+    def requested_checkpoint(self) -> Path:
+        """A copy of what a requested rollback goes back to: the original may be rotated away."""
+        return self.root / "policy-checkpoint.requested.json"
+
+    @property
     def recovery_report(self) -> Path:
         """What the last resume found and did."""
         return self.root / "recovery-report.json"

@@ -8,7 +8,7 @@ from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError, RecoveryRefused
 from tau.files.documents import read_document
-from tau.lifecycle.audit import AuditLine, AuditTrail
+from tau.lifecycle.audit import REPAIR, AuditLine, AuditTrail
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
 from tau.lifecycle.paths import StateDir
 
@@ -17,6 +17,7 @@ FALLBACK = "fallback"
 ENDED = frozenset({"completed", "failed", "cancelled"})
 """Run states that are no crash."""
 _COMMANDS = frozenset(str(action) for action in Action)
+_OURS = _COMMANDS | {REPAIR}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,17 +119,17 @@ def _crashed(
 
 
 def _was_used(folder: StateDir, state: ControlState, lines: Sequence[AuditLine]) -> bool:
-    """Whether a run ever used the folder, as far as its files tell.
+    """Whether a run ever used the folder; where that cannot be told, it counts as used.
 
-    Commands alone leave a state file and audit lines that explain it, and nothing else.
+    Our commands alone leave a state file and chained audit lines that explain it, nothing else.
     """
     if state.run_id is not None or state.last_action not in _COMMANDS:
         return True
     evidence = (folder.status, folder.checkpoint, folder.fallback_checkpoint)
     if any(path.exists() for path in evidence):
         return True
-    actions = {line.action for line in lines}
-    return not actions or not actions <= _COMMANDS
+    explained = lines and all(line.chained and line.action in _OURS for line in lines)
+    return not explained
 
 
 def _restore(folder: StateDir) -> tuple[str, CheckpointFile, str | None]:

@@ -8,9 +8,9 @@ from tau.domain.json import Json
 from tau.errors import ControlError, FileError
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document, read_document
-from tau.lifecycle.audit import AuditHead
 
 _VERSION = 1
+_LIMIT = 16 * 1024 * 1024
 
 
 def load_state(path: Path) -> ControlState | None:
@@ -23,47 +23,48 @@ def load_state(path: Path) -> ControlState | None:
     return None if found is None else _parse(path, found)
 
 
-def load_head(path: Path) -> AuditHead | None:
-    """The audit's head as the state file remembers it, None where it does not."""
-    found = _document(path)
-    head = (found or {}).get("audit_head")
-    if not isinstance(head, Mapping):
+def load_audit_line(path: Path) -> bytes | None:
+    """The audit line that belongs to the state, None where the file remembers none.
+
+    It is in the file before it is in the audit, so that a crash between the two loses nothing.
+    """
+    try:
+        found = _document(path)
+    except ControlError:
         return None
-    sequence, digest = head.get("sequence"), head.get("line_hash")
-    if type(sequence) is not int or sequence < 1 or not isinstance(digest, str):
-        return None
-    return AuditHead(sequence=sequence, line_hash=digest)
+    line = (found or {}).get("audit_line")
+    return line.encode() if isinstance(line, str) and "\n" not in line else None
 
 
-def save_state(path: Path, state: ControlState, head: AuditHead | None) -> None:
+def save_state(path: Path, state: ControlState, audit_line: bytes | None) -> None:
     """Write it atomically.
 
     Raises:
         FileError: the old state stands then.
     """
-    atomic_write(path, dump_document(state_json(state, head)))
+    document = state_json(state)
+    document["audit_line"] = audit_line.decode() if audit_line is not None else None
+    atomic_write(path, dump_document(document))
 
 
-def state_json(state: ControlState, head: AuditHead | None = None) -> dict[str, Json]:
+def state_json(state: ControlState) -> dict[str, Json]:
     """The document, the contract's fields first."""
-    document: dict[str, Json] = {
+    return {
         "schema_version": _VERSION,
         "updated_unix_ms": state.updated_unix_ms,
         "lifecycle_state": str(state.lifecycle_state),
         "last_action": state.last_action,
         "principal": state.principal,
         "rollback_checkpoint": state.rollback_checkpoint,
+        "rollback_hash": state.rollback_hash,
         "run_id": state.run_id,
         "reason": state.reason,
     }
-    if head is not None:
-        document["audit_head"] = {"sequence": head.sequence, "line_hash": head.line_hash}
-    return document
 
 
 def _document(path: Path) -> Mapping[str, Json] | None:
     try:
-        return read_document(path)
+        return read_document(path, limit=_LIMIT)
     except FileError as error:
         raise ControlError(
             f"training control state '{path}' cannot be used",
@@ -83,11 +84,12 @@ def _parse(path: Path, found: Mapping[str, Json]) -> ControlState:
     mistakes = [
         f"'{name}' must be {kind}"
         for name, kind, fits in (
-            ("lifecycle_state", "a known state", found.get("lifecycle_state") in _STATES),
+            ("lifecycle_state", "a known state", str(found.get("lifecycle_state")) in _STATES),
             ("last_action", "a string", isinstance(found.get("last_action"), str)),
             ("principal", "a string", isinstance(found.get("principal"), str)),
             ("updated_unix_ms", "a number", type(found.get("updated_unix_ms")) is int),
             ("rollback_checkpoint", "a string or null", _optional(found, "rollback_checkpoint")),
+            ("rollback_hash", "a string or null", _optional(found, "rollback_hash")),
             ("run_id", "a string or null", _optional(found, "run_id")),
             ("reason", "a string or null", _optional(found, "reason")),
         )
@@ -101,6 +103,7 @@ def _parse(path: Path, found: Mapping[str, Json]) -> ControlState:
         principal=str(found["principal"]),
         updated_unix_ms=int(str(found["updated_unix_ms"])),
         rollback_checkpoint=_text(found, "rollback_checkpoint"),
+        rollback_hash=_text(found, "rollback_hash"),
         run_id=_text(found, "run_id"),
         reason=_text(found, "reason"),
     )

@@ -25,7 +25,10 @@ class Runs(Protocol):
     """The ledger of runs (trainer, lifecycle)."""
 
     async def create(self, run: Run) -> Run:
-        """Record a new run as running; times are set here. Conflict where the id exists."""
+        """Record a new run as running; times are set here. Conflict where the id exists.
+
+        Its `spent` and `active_s` count as brought forward from a store that was lost.
+        """
         ...
 
     async def get(self, run_id: RunId) -> Run:
@@ -276,6 +279,18 @@ class Checkpoints(Protocol):
         ...
 
 
+class Seals(Protocol):
+    """Hashes of files beside the store, kept where whoever edits such a file does not look."""
+
+    async def keep(self, name: str, value: str) -> None:
+        """Remember `value` for `name`, in place of what was remembered before."""
+        ...
+
+    async def find(self, name: str) -> str | None:
+        """What is remembered for `name`, if anything."""
+        ...
+
+
 class Store(Protocol):
     """A store that is open. Roles are attributes; `async with` closes it."""
 
@@ -299,6 +314,9 @@ class Store(Protocol):
 
     @property
     def checkpoints(self) -> Checkpoints: ...  # noqa: D102
+
+    @property
+    def seals(self) -> Seals: ...  # noqa: D102
 
     @property
     def insights(self) -> Insights: ...  # noqa: D102

@@ -9,16 +9,22 @@ from typing import TypeVar
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.control import LifecycleState
 from tau.domain.decision import Decision
-from tau.domain.ids import RolloutId, WorkerId
+from tau.domain.ids import RolloutId, RunId, WorkerId
 from tau.domain.resources import Resources
-from tau.domain.rollout import RolloutRequest, RolloutResult, RolloutStatus, Submission
+from tau.domain.rollout import (
+    RolloutKind,
+    RolloutRequest,
+    RolloutResult,
+    RolloutStatus,
+    Submission,
+)
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.spend import Spend
-from tau.errors import ControlError, RunError, RunStopped, StoreFull, TauError
+from tau.errors import ControlError, RunError, RunStopped, StoreDamaged, StoreFull, TauError
 from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import Clock
 from tau.ports.store import Store
-from tau.trainer.control import Control
+from tau.trainer.control import Control, Lost
 from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
 
@@ -26,6 +32,7 @@ _COLLECT_CHUNK = 2_000
 _STATUS_EVERY_MS = 250
 _FULL_RETRY_S = 1.0
 _PAUSE_LOOK_S = 0.1
+_MOST_CANDIDATES = 10_000
 
 Value = TypeVar("Value")
 
@@ -65,7 +72,7 @@ class Trainer:
         estimate: Callable[[RolloutRequest], Spend],
         stop: StopRequest,
         control: Control,
-        lost: Checkpoint | None = None,
+        lost: Lost | None = None,
         on_trouble: Callable[[str | None], None] = lambda _: None,
     ) -> None:
         self._store = store
@@ -107,22 +114,35 @@ class Trainer:
                 best = algorithm.best()
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
-            await self._checkpoint(run, algorithm, waves, rollouts, publish=_promoted(algorithm))
+            await self._checkpoint(
+                run, algorithm, waves, rollouts,
+                candidates=_candidates(wave), publish=_promoted(algorithm),
+            )  # fmt: skip
 
     async def _restore(self, run: Run, algorithm: Algorithm) -> tuple[int, int]:
         """Load the last checkpoint, or make the first one, which publishes the resources."""
-        last = await self._store.checkpoints.latest(run.id)
-        if last is not None:
-            await self._control.show_checkpoint(run, last)
         lost = self._lost
-        if lost is not None and (last is None or lost.saved_unix_ms > last.saved_unix_ms):
-            _load(algorithm, run, lost)
-            await self._checkpoint(run, algorithm, lost.waves, lost.rollouts, publish=lost.best)
-            return lost.waves, lost.rollouts
+        try:
+            last = await self._store.checkpoints.latest(run.id)
+        except StoreDamaged:
+            if lost is None:
+                raise
+            last = None
+        if lost is not None and (
+            last is None or lost.checkpoint.saved_unix_ms > last.saved_unix_ms
+        ):
+            found = lost.checkpoint
+            _load(algorithm, run, found)
+            await self._checkpoint(
+                run, algorithm, found.waves, found.rollouts,
+                candidates=lost.candidates, publish=found.best,
+            )  # fmt: skip
+            return found.waves, found.rollouts
         if last is None:
             seed = algorithm.best().resources
             await self._checkpoint(run, algorithm, 0, 0, publish=seed if seed.values else None)
             return 0, 0
+        await self._show(run.id, last)
         _load(algorithm, run, last)
         return last.waves, last.rollouts
 
@@ -167,8 +187,12 @@ class Trainer:
                 run.id, RunStatus.PAUSED, trainer=self._worker, reason=StopReason.OPERATOR
             )
         )
-        self._on_trouble("paused by an operator")
+        self._on_trouble("calls in flight to finish: an operator pauses the run")
+        quiet = False
         while self._control.wanted is LifecycleState.PAUSED:
+            if not quiet and (await self._store.queue.counts(run.id)).in_flight == 0:
+                quiet = True
+                self._on_trouble("an operator, who paused the run")
             await self._wait(asyncio.sleep(_PAUSE_LOOK_S))
             self._check_stop()
         if self._control.wanted is not LifecycleState.CANCELLED:
@@ -186,7 +210,8 @@ class Trainer:
             counts = await queue.counts(run.id)
             if counts.in_flight == 0 and counts.waiting == 0:
                 break
-            await queue.wait_settled(run.id, timeout_s=self._settings.poll_interval_s)
+            await self._wait(queue.wait_settled(run.id, timeout_s=self._settings.poll_interval_s))
+            self._check_stop()
         await self._written(
             lambda: self._store.runs.set_status(
                 run.id, RunStatus.CANCELLED, trainer=self._worker, reason=StopReason.OPERATOR
@@ -269,6 +294,7 @@ class Trainer:
         waves: int,
         rollouts: int,
         *,
+        candidates: Sequence[Resources] = (),
         publish: Resources | None = None,
         rewind: bool = False,
     ) -> None:
@@ -282,10 +308,21 @@ class Trainer:
         )
         saved = await self._written(
             lambda: self._store.checkpoints.save(
-                checkpoint, trainer=self._worker, publish=publish, rewind=rewind
+                checkpoint,
+                trainer=self._worker,
+                candidates=candidates,
+                publish=publish,
+                rewind=rewind,
             )
         )
-        await self._control.show_checkpoint(await self._store.runs.get(run.id), saved)
+        await self._show(run.id, saved)
+
+    async def _show(self, run_id: RunId, checkpoint: Checkpoint) -> None:
+        """Let the checkpoint's file follow its row."""
+        run = await self._store.runs.get(run_id)
+        found = await self._store.insights.candidates(run_id, limit=_MOST_CANDIDATES)
+        candidates = [one.resources for one in found if not one.abandoned]
+        await self._control.show_checkpoint(run, checkpoint, candidates)
 
     async def _written(self, write: Callable[[], Awaitable[Value]]) -> Value:
         """Make a write, waiting for space where there is none."""
@@ -320,6 +357,12 @@ class Trainer:
             if isinstance(error, TauError):
                 raise error
             raise RunError("waiting for the store failed", why=str(error)) from error
+
+
+def _candidates(wave: Sequence[RolloutRequest]) -> Sequence[Resources]:
+    """The resources that a wave measures, each once, in its order."""
+    measured = [one.resources for one in wave if one.kind is RolloutKind.EVALUATE]
+    return tuple({one.hash: one for one in measured}.values())
 
 
 def _promoted(algorithm: Algorithm) -> Resources | None:

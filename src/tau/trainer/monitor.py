@@ -1,9 +1,11 @@
 """Looks at a live run about once a second and shows what it sees."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 
 from tau.domain.ids import RunId, WorkerId
+from tau.domain.run import RunStatus
 from tau.errors import FileError, StoreError
 from tau.ports.clock import Clock
 from tau.ports.insights import ScoreSummary
@@ -52,14 +54,23 @@ class Monitor:
         self._scores_due_ms = 0
         self._splits: tuple[SplitScore, ...] = ()
         self._file_trouble = ""
+        self._due = asyncio.Event()
 
     async def watch(self) -> None:
         """Look until cancelled."""
         while True:
-            await self.look()
-            if self._unbooked_s() >= _ACTIVE_EVERY_S:
+            self._due.clear()
+            progress = await self.look()
+            if progress.run.status is RunStatus.PAUSED:
+                self._booked_ms = self._clock.monotonic_ms()  # it does not count as running
+            elif self._unbooked_s() >= _ACTIVE_EVERY_S:
                 await self.book()
-            await asyncio.sleep(_PERIOD_S)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), _PERIOD_S)
+
+    def wake(self) -> None:
+        """Look at once: something that people wait for has happened."""
+        self._due.set()
 
     async def look(self, *, final: bool = False) -> Progress:
         """Take one look; the final one reads the scores whatever that takes."""

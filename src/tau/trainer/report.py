@@ -7,6 +7,8 @@ from tau.domain.json import Json
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import Spend
+from tau.ports.algorithm import Plan
+from tau.reports.account import Account
 from tau.trainer.progress import SplitScore
 
 
@@ -17,7 +19,8 @@ class RunReport:
     `store_path` is as given by the user. `counts` are this run's rollouts only. `best_version` is
     None where nothing was published. `decision` is None for an algorithm that decides nothing;
     `evidence` is what the algorithm bases its recommendation on.
-    `cost_usd` is None where calls were made and no price is known. `duration_s` is of this start,
+    `account` is what an optimization tried and found; None where there was nothing to decide.
+    `plan` is what its algorithm had planned. `cost_usd` is None where calls were made and no price is known. `duration_s` is of this start,
     `active_s` of all starts of the run. `resumable` tells whether starting it again goes on.
     """
 
@@ -41,3 +44,5 @@ class RunReport:
     duration_s: float = 0.0
     active_s: float = 0.0
     caveats: tuple[str, ...] = ()
+    account: Account | None = None
+    plan: Plan | None = None

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus
-from tau.domain.run import RunStatus
+from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.worker import ProcessIdentity
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document
@@ -16,7 +16,8 @@ from tau.trainer.progress import Progress, SplitScore
 class StatusFile:
     """Writes the same status into every file that shows it.
 
-    `store_path` is as given by the user; `process` is who drives the run.
+    `store_path` is as given by the user; `process` is who drives the run; `more` is put beside
+    what the progress tells.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class StatusFile:
         store_path: str,
         process: ProcessIdentity,
         clock: Clock,
+        more: Mapping[str, Json] | None = None,
     ) -> None:
         self._files = tuple(files)
         self._store_path = store_path
         self._process = process
         self._clock = clock
+        self._more = dict(more or {})
         self._last: Mapping[str, Json] | None = None
 
     def write(self, progress: Progress) -> bool:
@@ -56,7 +59,7 @@ class StatusFile:
     def _status(self, progress: Progress) -> dict[str, Json]:
         run, counts = progress.run, progress.counts
         return {
-            "run_state": str(run.status),
+            "run_state": _run_state(progress),
             "model_ref": run.model_ref,
             "store_path": self._store_path,
             "total_rollouts": counts.total,
@@ -82,11 +85,13 @@ class StatusFile:
                 "tokens": run.spent.tokens,
                 "cost_usd": run.spent.cost_usd,
             },
-            "process": self._process_json(run.status),
+            "process": self._process_json(run),
+            **self._more,
         }
 
-    def _process_json(self, status: RunStatus) -> Json:
-        if status is not RunStatus.RUNNING:
+    def _process_json(self, run: Run) -> Json:
+        held = run.status is RunStatus.PAUSED and run.stop_reason is StopReason.OPERATOR
+        if run.status is not RunStatus.RUNNING and not held:
             return None
         return {
             "host": self._process.host,
@@ -94,6 +99,14 @@ class StatusFile:
             "boot_id": self._process.boot_id,
             "started_ticks": self._process.started_ticks,
         }
+
+
+def _run_state(progress: Progress) -> str:
+    """A run is paused when nothing of it is in flight any more."""
+    status = progress.run.status
+    if status is RunStatus.PAUSED and progress.counts.in_flight:
+        status = RunStatus.RUNNING
+    return str(status)
 
 
 def split_json(score: SplitScore) -> dict[str, Json]:

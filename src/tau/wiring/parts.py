@@ -9,7 +9,7 @@ from tau.config.settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
 from tau.executors.proposal import Proposer
-from tau.ports.algorithm import Algorithm, Problem
+from tau.ports.algorithm import Algorithm, Plan, Problem
 from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.model import Model
@@ -44,7 +44,20 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
 
 def build_algorithm(config: RunConfig) -> Algorithm:
     """Build it, complete; the same configuration gives the same algorithm."""
-    problem = Problem(
+    plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
+    return cast(Algorithm, plugin.build(config.algorithm.settings, problem_of(config)))
+
+
+def plan_of(config: RunConfig) -> Plan | None:
+    """What the algorithm plans; None where it does not say."""
+    plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
+    plan = getattr(plugin, "plan", None)
+    return None if plan is None else cast(Plan, plan(config.algorithm.settings, problem_of(config)))
+
+
+def problem_of(config: RunConfig) -> Problem:
+    """What the algorithm may know."""
+    return Problem(
         seed_resources=config.resources,
         examples=config.examples,
         budget=config.budget,
@@ -52,8 +65,6 @@ def build_algorithm(config: RunConfig) -> Algorithm:
         graders=content_hash([_described(choice) for choice in config.graders]),
         model=content_hash([config.model_ref, dict(config.params)]),
     )
-    plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
-    return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 
 
 def _proposer(config: RunConfig, model: Model | None, closing: AsyncExitStack) -> Proposer | None:

@@ -5,14 +5,15 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tau.config.settings import RunConfig
-from tau.domain.checkpoint import Checkpoint
 from tau.domain.control import LifecycleState
 from tau.domain.ids import RunId
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.errors import InputError, NotFound, RunStopped
+from tau.lifecycle.checkpoint_file import CheckpointFile
 from tau.lifecycle.live import RunControl, paused_by_operator
 from tau.ports.clock import Clock
 from tau.ports.store import Store
+from tau.trainer.control import Lost
 
 _FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
 
@@ -23,7 +24,7 @@ class Chosen:
 
     run: Run
     resumed: bool
-    lost: Checkpoint | None = None
+    lost: Lost | None = None
 
 
 async def choose_run(
@@ -40,26 +41,59 @@ async def choose_run(
         ControlError: the control state cannot be read.
     """
     wish = control.wish()
-    file = control.orphan(config.config_hash)
-    run = await _unfinished(store, config, run_id)
-    if run is not None and wish is not None and wish.run_id in (None, run.id):
+    file = await _lost(store, config, control, run_id)
+    if file is not None and run_id == file.run_id:
+        run = None
+    else:
+        run = await _unfinished(store, config, run_id)
+    known = run or file
+    if known is not None and wish is not None and wish.run_id in (None, _id(known)):
         if wish.lifecycle_state is LifecycleState.CANCELLED:
-            await store.queue.cancel(run.id)
-            await store.runs.set_status(run.id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
+            if run is not None:
+                await end_run(store, run.id)
             run = file = None
         elif paused_by_operator(wish):
             raise RunStopped(
-                f"run '{run.id}' was paused by {wish.principal}",
+                f"run '{_id(known)}' was paused by {wish.principal}",
                 why=wish.reason,
                 fix="let it go on with: tau resume",
             )
     if run is not None:
-        known = file if file and file.run_id == run.id else None
-        return Chosen(run=run, resumed=True, lost=known.checkpoint if known else None)
-    if file is not None and run_id is None and not await _known(store, file.run_id):
-        new = replace(_new(config, clock), id=file.run_id, spent=file.spend)
-        return Chosen(run=await store.runs.create(new), resumed=True, lost=file.checkpoint)
+        return Chosen(run=run, resumed=True, lost=_of(control.orphan(config.config_hash), run.id))
+    if file is not None:
+        new = replace(_new(config, clock), id=file.run_id, spent=file.spend, active_s=file.active_s)
+        lost = _of(file, file.run_id)
+        return Chosen(run=await store.runs.create(new), resumed=True, lost=lost)
     return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
+
+
+async def end_run(store: Store, run_id: RunId) -> None:
+    """Cancel a run that nobody drives, with everything that is queued."""
+    await store.queue.cancel(run_id, in_flight=True)
+    await store.runs.set_status(run_id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
+
+
+async def _lost(
+    store: Store, config: RunConfig, control: RunControl, run_id: str | None
+) -> CheckpointFile | None:
+    """The checkpoint file of a run that is to go on and that the store does not know."""
+    file = control.orphan(config.config_hash)
+    if file is None or run_id not in (None, file.run_id):
+        return None
+    found = await store.runs.find(config.config_hash)
+    if any(run.status not in _FINAL for run in found) or await _known(store, file.run_id):
+        return None
+    return file
+
+
+def _id(known: Run | CheckpointFile) -> RunId:
+    return known.id if isinstance(known, Run) else known.run_id
+
+
+def _of(file: CheckpointFile | None, run_id: RunId) -> Lost | None:
+    if file is None or file.checkpoint is None or file.run_id != run_id:
+        return None
+    return Lost(checkpoint=file.checkpoint, candidates=file.candidates)
 
 
 async def _unfinished(store: Store, config: RunConfig, run_id: str | None) -> Run | None:

@@ -2,19 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
-from tau.config.paths import state_dir, status_files
+from tau.config.paths import state_dir, status_files, store_folder
 from tau.config.settings import RunConfig
-from tau.domain.checkpoint import Checkpoint
 from tau.domain.control import LifecycleState
+from tau.domain.decision import Verdict
 from tau.domain.ids import WorkerId
-from tau.domain.resources import Resources
-from tau.domain.rollout import Output, RolloutKind
+from tau.domain.json import Json
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.spend import Usage
 from tau.domain.worker import WorkerRole
@@ -25,11 +24,8 @@ from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
-from tau.runner.execution import Evaluation, Proposal
 from tau.runner.health import RunnerState
-from tau.runner.settings import RunnerSettings
-from tau.runner.supervisor import Job, Supervisor
-from tau.scoring.detectors import unsafe_codes
+from tau.trainer.control import Lost
 from tau.trainer.loop import Fit, Trainer, TrainerSettings
 from tau.trainer.monitor import Monitor
 from tau.trainer.patience import TimeLimits
@@ -37,10 +33,12 @@ from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
-from tau.wiring.parts import Parts, build_algorithm, build_parts, default_grader
+from tau.wiring.control import keep_seal
+from tau.wiring.parts import Parts, build_algorithm, build_parts
 from tau.wiring.reserve import Reservation
 from tau.wiring.runs import choose_run
 from tau.wiring.stores import open_store
+from tau.wiring.workers import runner_settings, supervisor
 
 _CLOCK = SystemClock()
 _PROCESSES = SystemProcesses()
@@ -60,13 +58,15 @@ class SessionRequest:
 
     `store` is as the user gave it. `state_dir` gets `status.json` too, besides the store's folder.
     `run_id` names the run to continue; without it, the newest unfinished one of the same
-    configuration is continued, or a new one begun.
+    configuration is continued, or a new one begun. `origin` says how to start it again, for whoever
+    resumes it; it holds no key.
     """
 
     config: RunConfig
     store: str
     state_dir: Path | None = None
     run_id: str | None = None
+    origin: Mapping[str, Json] = field(default_factory=dict)
 
 
 class Observer(Protocol):
@@ -128,7 +128,7 @@ class _Session:
         trainer: WorkerId,
         algorithm: Algorithm,
         control: RunControl,
-        lost: Checkpoint | None,
+        lost: Lost | None,
         observer: Observer,
         stop: StopRequest,
     ) -> None:
@@ -146,7 +146,7 @@ class _Session:
         self._trouble: str | None = None
         self._lost: str | None = None
         self._resumed = resumed
-        self._supervisor = _supervisor(self._config, store, parts, run)
+        self._supervisor = supervisor(self._config, store, parts, run)
         self._supervisor.accompany(trainer, self._lease_lost)
         self._monitor = Monitor(
             store=store,
@@ -158,6 +158,11 @@ class _Session:
                 store_path=request.store,
                 process=_PROCESSES.this(),
                 clock=_CLOCK,
+                more={
+                    "store_file": _absolute(request.store),
+                    "state_dir": str(control.folder.root.absolute()),
+                    "started_with": dict(request.origin) or None,
+                },
             ),
             observe=observer.progress,
             notice=observer.notice,
@@ -179,18 +184,18 @@ class _Session:
     ) -> Self:
         """Register as a trainer, adopt the run to drive and write that it runs."""
         config = request.config
+        chosen = await choose_run(store, config, _CLOCK, control, run_id=request.run_id)
         trainer = await store.work.register(
             name="trainer",
             role=WorkerRole.TRAINER,
             process=_PROCESSES.this(),
-            lease_ms=_runner_settings(config).lease_ms,
+            lease_ms=runner_settings(config).lease_ms,
         )
-        chosen = await choose_run(store, config, _CLOCK, control, run_id=request.run_id)
         run = await store.runs.adopt(
             chosen.run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
         )
         await control.begin(run)
-        return cls(
+        session = cls(
             request,
             run=run,
             resumed=chosen.resumed,
@@ -203,6 +208,8 @@ class _Session:
             observer=observer,
             stop=stop,
         )
+        await session._seal()
+        return session
 
     async def drive(self) -> RunReport:
         """Run it to its end; however that comes, the store and `status.json` say so."""
@@ -216,6 +223,7 @@ class _Session:
                 }
                 try:
                     fit = await self._trainer().fit(self._run, self._algorithm)
+                    await self._give_verdict(fit.recommendation)
                     await self._close(_ENDINGS[fit.stop_reason], fit.stop_reason, fit.detail)
                 except RunStopped:
                     fit = await self._stopped()
@@ -233,13 +241,14 @@ class _Session:
             raise
         progress = await self._monitor.look(final=True)
         await self._store.work.retire([self._worker])
+        await self._seal()
         return await self._report(fit.recommendation, progress)
 
     def _trainer(self) -> Trainer:
         config = self._config
         limits = TimeLimits(
             run_s=config.completion_timeout_s,
-            attempt_s=_runner_settings(config).time_limit_s,
+            attempt_s=runner_settings(config).time_limit_s,
         )
         price = self._parts.model.price if self._parts.model else _free
         return Trainer(
@@ -268,15 +277,34 @@ class _Session:
         await asyncio.wait((draining, hurrying))
         if self._lost is not None:
             raise LeaseLost("this process no longer drives the run", why=self._lost)
+        await self._give_verdict(self._algorithm.best())
         if reason is StopReason.SIGNAL:
             await self._signalled()
         elif reason is not StopReason.OPERATOR:
             await self._close(_ENDINGS[reason], reason, self._stop.detail or None)
         return Fit(recommendation=self._algorithm.best(), stop_reason=reason)
 
+    async def _give_verdict(self, best: Recommendation) -> None:
+        """Keep what the run recommends, for those who read of it later."""
+        verdict = Verdict(
+            run_id=self._run.id,
+            resources=best.resources,
+            decision=best.decision,
+            evidence=best.evidence,
+            caveats=best.caveats,
+        )
+        await self._store.verdicts.save(verdict, trainer=self._worker)
+
     async def _signalled(self) -> None:
-        """A signal pauses the run, unless an operator has done so already."""
-        if self._control.wanted is LifecycleState.PAUSED:
+        """A signal pauses the run, unless an operator has done so, or wants it cancelled."""
+        current = await self._store.runs.get(self._run.id)
+        wanted = self._control.wanted
+        if wanted is LifecycleState.CANCELLED or current.status is RunStatus.CANCELLED:
+            await self._store.queue.cancel(self._run.id)
+            await self._close(RunStatus.CANCELLED, StopReason.OPERATOR, self._stop.detail or None)
+            return
+        if wanted is LifecycleState.PAUSED:
+            await self._close(RunStatus.PAUSED, StopReason.OPERATOR, self._stop.detail or None)
             return
         await self._close(RunStatus.PAUSED, StopReason.SIGNAL, self._stop.detail or None)
         await self._control.signalled()
@@ -319,7 +347,17 @@ class _Session:
             duration_s=progress.elapsed_s,
             active_s=run.active_s,
             caveats=best.caveats,
+            account=await self._account(best),
+            plan=plan_of(self._config),
         )
+
+    async def _account(self, best: Recommendation) -> Account | None:
+        """What was tried, where anything but the given resources was."""
+        seed = self._config.resources.hash
+        found = await self._store.insights.candidates(self._run.id, limit=2)
+        if best.decision is None and all(one.resources.hash == seed for one in found):
+            return None
+        return await gather(self._store, self._run.id)
 
     def _cost_usd(self, run: Run) -> float | None:
         """Dollars, None where calls were made at a price nobody knows."""
@@ -336,50 +374,33 @@ class _Session:
         health = self._supervisor.health()
         if health.state is RunnerState.HALTED:
             self._stop.set(StopReason.ERROR, health.reason or "")
-        return self._trouble or self._control.trouble or health.reason
+        control = self._control
+        return self._trouble or control.trouble or control.file_trouble or health.reason
 
     def _limit_now(self) -> int | None:
         paces = self._supervisor.paces().values()
         return min((pace.limit for pace in paces), default=None)
 
     def _note_trouble(self, trouble: str | None) -> None:
-        self._trouble = trouble
+        if trouble != self._trouble:
+            self._trouble = trouble
+            self._monitor.wake()
+
+    async def _seal(self) -> None:
+        """Let the store remember the audit's last line."""
+        head = self._control.audit_head
+        if head is not None:
+            await keep_seal(self._store, self._control.folder.audit, head)
 
     def _lease_lost(self, reason: str) -> None:
         self._lost = reason
         self._stop.set(StopReason.ERROR, reason)
 
 
-def _supervisor(config: RunConfig, store: Store, parts: Parts, run: Run) -> Supervisor:
-    job = Job(
-        performers={
-            RolloutKind.EVALUATE: Evaluation(parts.executor),
-            **({RolloutKind.PROPOSE: Proposal(parts.proposer)} if parts.proposer else {}),
-        },
-        graders=parts.graders,
-        default_grader=default_grader(),
-        safety=config.safety,
-        detectors=(_unsafe_codes,),
-        retry=config.retries,
-    )
-    settings = _runner_settings(config)
-    return Supervisor(store, job, settings, run_id=run.id, clock=_CLOCK, processes=_PROCESSES)
-
-
-def _runner_settings(config: RunConfig) -> RunnerSettings:
-    settings = RunnerSettings(
-        worker_count=config.worker_count,
-        worker_concurrency=config.worker_concurrency,
-        poll_interval_ms=config.poll_interval_ms,
-        heartbeat_interval_ms=config.heartbeat_interval_ms,
-        fail_fast=config.fail_fast,
-    )
-    limit_s = config.rollout_time_limit_s
-    return settings if limit_s is None else replace(settings, time_limit_s=limit_s)
-
-
-def _unsafe_codes(output: Output, resources: Resources) -> Sequence[str]:
-    return unsafe_codes(output.text, resources.text("system_prompt"))
+def _absolute(store: str) -> str | None:
+    """The store's file from wherever one looks, None where it is no file."""
+    folder = store_folder(store)
+    return None if folder is None else str((folder / Path(store).name).absolute())
 
 
 def _free(_usage: Usage) -> int | None:

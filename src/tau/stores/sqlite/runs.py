@@ -1,6 +1,7 @@
 """The ledger of runs."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 
 from tau.domain import transitions
 from tau.domain.ids import RunId, WorkerId
@@ -53,6 +54,7 @@ class SqliteRuns:
             "algorithm": run.algorithm,
             "config": content,
             "now": self._clock.unix_ms(),
+            "active_s": run.active_s,
             **_limits(run.budget, run.max_attempts),
         }
         row["digest"] = rows.run_digest(row)
@@ -61,7 +63,7 @@ class SqliteRuns:
             if transaction.value("run_key", (run.id,)) is not None:
                 raise Conflict(f"there is a run '{run.id}' already")
             key = transaction.value("insert_run", row)
-            transaction.run("insert_tally", {"run": key})
+            transaction.run("insert_tally", {"run": key, **asdict(run.spent)})
             return rows.run(run_row(transaction, run.id))
 
         return await self._database.write(operation)

@@ -25,6 +25,7 @@ from tau.stores.sqlite.naming import SqliteAliases, SqliteVerdicts
 from tau.stores.sqlite.queue import SqliteQueue
 from tau.stores.sqlite.readers import Readers
 from tau.stores.sqlite.runs import SqliteRuns
+from tau.stores.sqlite.seals import SqliteSeals
 from tau.stores.sqlite.signals import Signals
 from tau.stores.sqlite.transaction import Transaction
 from tau.stores.sqlite.work import SqliteWork
@@ -46,6 +47,7 @@ class SqliteStore:
         self.aliases = SqliteAliases(database, clock)
         self.verdicts = SqliteVerdicts(database, clock)
         self.checkpoints = SqliteCheckpoints(database, clock)
+        self.seals = SqliteSeals(database)
         self.insights = SqliteInsights(database)
 
     @classmethod

@@ -50,7 +50,8 @@ CREATE TABLE run (
 CREATE INDEX run_config ON run (config_hash);
 CREATE INDEX run_running ON run (key) WHERE status = 'running';
 
--- Counters of a run, so that no question scans the queue.
+-- Counters of a run, so that no question scans the queue. `brought`: what it had spent when it went
+-- on here from a checkpoint file, its store being lost; part of `spent`.
 CREATE TABLE tally (
   run INTEGER PRIMARY KEY REFERENCES run (key),
   queuing INTEGER NOT NULL DEFAULT 0 CHECK (queuing >= 0),
@@ -64,6 +65,10 @@ CREATE TABLE tally (
   spent_calls INTEGER NOT NULL DEFAULT 0,
   spent_tokens INTEGER NOT NULL DEFAULT 0,
   spent_cost INTEGER NOT NULL DEFAULT 0,
+  brought_rollouts INTEGER NOT NULL DEFAULT 0,
+  brought_calls INTEGER NOT NULL DEFAULT 0,
+  brought_tokens INTEGER NOT NULL DEFAULT 0,
+  brought_cost INTEGER NOT NULL DEFAULT 0,
   reserved_rollouts INTEGER NOT NULL DEFAULT 0 CHECK (reserved_rollouts >= 0),
   reserved_calls INTEGER NOT NULL DEFAULT 0 CHECK (reserved_calls >= 0),
   reserved_tokens INTEGER NOT NULL DEFAULT 0 CHECK (reserved_tokens >= 0),

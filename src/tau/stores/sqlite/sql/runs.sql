@@ -2,17 +2,24 @@
 -- A new run, running; the caller has seen that its id is free.
 INSERT INTO run (
   id, config_hash, model_ref, seed, algorithm, config, limit_rollouts, limit_calls, limit_tokens,
-  limit_cost, limit_seconds, max_attempts, status, created_unix_ms, updated_unix_ms, digest
+  limit_cost, limit_seconds, max_attempts, status, created_unix_ms, updated_unix_ms, active_s, digest
 )
 VALUES (
   :id, :config_hash, :model_ref, :seed, :algorithm, :config, :limit_rollouts, :limit_calls,
-  :limit_tokens, :limit_cost, :limit_seconds, :max_attempts, 'running', :now, :now, :digest
+  :limit_tokens, :limit_cost, :limit_seconds, :max_attempts, 'running', :now, :now, :active_s,
+  :digest
 )
 RETURNING key;
 
 -- name: insert_tally
--- Counters of a new run.
-INSERT INTO tally (run) VALUES (:run);
+-- Counters of a new run, with what it brings along from a store that was lost.
+INSERT INTO tally (
+  run, spent_rollouts, spent_calls, spent_tokens, spent_cost,
+  brought_rollouts, brought_calls, brought_tokens, brought_cost
+)
+VALUES (
+  :run, :rollouts, :calls, :tokens, :cost_nano_usd, :rollouts, :calls, :tokens, :cost_nano_usd
+);
 
 -- name: run_by_id
 -- One run with its spend and its driver.

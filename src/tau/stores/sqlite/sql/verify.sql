@@ -24,14 +24,14 @@ WHERE (t.reserved_rollouts, t.reserved_calls, t.reserved_tokens, t.reserved_cost
 );
 
 -- name: check_spent
--- what a run has spent differs from its attempts
+-- what a run has spent differs from its attempts and what it brought along
 SELECT run.id FROM run LEFT JOIN tally AS t ON t.run = run.key
 WHERE (t.spent_rollouts, t.spent_calls, t.spent_tokens, t.spent_cost) IS NOT (
   SELECT
-    ifnull(sum(a.spent_rollouts), 0),
-    ifnull(sum(a.spent_calls + ifnull(a.late_calls, 0)), 0),
-    ifnull(sum(a.spent_tokens + ifnull(a.late_tokens, 0)), 0),
-    ifnull(sum(a.spent_cost + ifnull(a.late_cost, 0)), 0)
+    t.brought_rollouts + ifnull(sum(a.spent_rollouts), 0),
+    t.brought_calls + ifnull(sum(a.spent_calls + ifnull(a.late_calls, 0)), 0),
+    t.brought_tokens + ifnull(sum(a.spent_tokens + ifnull(a.late_tokens, 0)), 0),
+    t.brought_cost + ifnull(sum(a.spent_cost + ifnull(a.late_cost, 0)), 0)
   FROM rollout AS r JOIN attempt AS a ON a.rollout = r.key
   WHERE r.run = run.key
 );

@@ -1,0 +1,137 @@
+"""Lifecycle commands with what they mean for the run's store, where it is there."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from tau.domain.control import Action
+from tau.domain.ids import RunId
+from tau.domain.json import Json
+from tau.domain.rollout import RolloutStatus
+from tau.domain.run import RunStatus, StopReason
+from tau.errors import FileError, NotFound, StoreError
+from tau.files.atomic import atomic_write
+from tau.files.documents import dump_document, read_document
+from tau.files.lock import FileLock
+from tau.lifecycle.audit import AuditHead
+from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.commands import Command, ControlResult, Lifecycle
+from tau.lifecycle.paths import StateDir
+from tau.ports.clock import SystemClock
+from tau.ports.store import Store
+from tau.wiring.runs import end_run
+from tau.wiring.stores import open_store
+
+_FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
+
+
+async def control(folder: StateDir, command: Command, *, policy: Path) -> ControlResult:
+    """Carry out a command; its result's notes tell what the store could not be told.
+
+    Raises:
+        ControlError, FileError: as `Lifecycle.execute`.
+    """
+    lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock())
+    try:
+        result = await asyncio.to_thread(lifecycle.execute, command)
+    except BaseException:
+        if lifecycle.head is not None:
+            await _with_store(folder, lifecycle.head, None)
+        raise
+    if command.action is Action.STATUS:
+        return result
+    cancelled = result if command.action is Action.CANCEL and not result.alive else None
+    notes, status = await _with_store(folder, result.head, cancelled)
+    return replace(
+        result, notes=result.notes + notes, training_status=status or result.training_status
+    )
+
+
+def store_of(folder: StateDir) -> Path | None:
+    """The file of the store of the run in `folder`, None where there is none."""
+    try:
+        status = read_document(folder.status) or {}
+    except FileError:
+        status = {}
+    named = status.get("store_file")
+    places = [folder.root / "store.sqlite"]
+    if isinstance(named, str) and named:
+        places = [Path(named), folder.root / Path(named).name, *places]
+    for place in places:
+        try:
+            if place.is_file():
+                return place
+        except (OSError, ValueError):
+            continue
+    return None
+
+
+async def keep_seal(store: Store, audit: Path, head: AuditHead) -> None:
+    """Remember the audit's head in the store."""
+    value = json.dumps({"sequence": head.sequence, "line_hash": head.line_hash})
+    await store.seals.keep(_name(audit), value)
+
+
+async def find_seal(store: Store, audit: Path) -> AuditHead | None:
+    """The audit's head as the store remembers it, None where it does not."""
+    found = await store.seals.find(_name(audit))
+    if found is None:
+        return None
+    fields = json.loads(found)
+    return AuditHead(sequence=fields["sequence"], line_hash=fields["line_hash"])
+
+
+def _name(audit: Path) -> str:
+    return str(audit.resolve()).encode("utf-8", "backslashreplace").decode()
+
+
+async def _with_store(
+    folder: StateDir, head: AuditHead | None, cancelled: ControlResult | None
+) -> tuple[tuple[str, ...], Mapping[str, Json] | None]:
+    """Tell the store; notes, and the status as it is now where it was changed."""
+    path = store_of(folder)
+    if path is None:
+        return (), None
+    try:
+        async with await open_store(str(path)) as store:
+            if head is not None:
+                await keep_seal(store, folder.audit, head)
+            return (), await _end(folder, store, path, cancelled) if cancelled else None
+    except (StoreError, FileError) as error:
+        return (f"the store '{path}' could not be told: {error}",), None
+
+
+async def _end(
+    folder: StateDir, store: Store, path: Path, result: ControlResult
+) -> Mapping[str, Json] | None:
+    """End a run that nobody drives; while the lock is ours, nobody can begin to."""
+    status = dict(result.training_status or {})
+    run_id = (result.state and result.state.run_id) or status.get("run_id")
+    lock = FileLock(folder.run_lock)
+    if not isinstance(run_id, str) or not lock.acquire():
+        return None
+    try:
+        run = await store.runs.get(RunId(run_id))
+        if run.status in _FINAL:
+            return None
+        await end_run(store, run.id)
+        counts = await store.queue.counts(run.id)
+        if status.get("run_id") != run_id:
+            return None
+        status |= {
+            "updated_unix_ms": SystemClock().unix_ms(),
+            "run_state": str(RunStatus.CANCELLED),
+            "stop_reason": str(StopReason.OPERATOR),
+            "cancelled": counts[RolloutStatus.CANCELLED],
+            "waiting_for": None,
+            "process": None,
+        }
+        for file in {folder.status.resolve(), (path.parent / "status.json").resolve()}:
+            atomic_write(file, dump_document(status))
+        return status
+    except NotFound:
+        return None
+    finally:
+        lock.release()

@@ -1,0 +1,53 @@
+"""The workers of a run, from its configuration."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from tau.config.settings import RunConfig
+from tau.domain.resources import Resources
+from tau.domain.rollout import Output, RolloutKind
+from tau.domain.run import Run
+from tau.ports.clock import SystemClock
+from tau.ports.processes import SystemProcesses
+from tau.ports.store import Store
+from tau.runner.execution import Evaluation, Proposal
+from tau.runner.settings import RunnerSettings
+from tau.runner.supervisor import Job, Supervisor
+from tau.scoring.detectors import unsafe_codes
+from tau.wiring.parts import Parts, default_grader
+
+
+def supervisor(config: RunConfig, store: Store, parts: Parts, run: Run) -> Supervisor:
+    """What runs the workers of a run."""
+    job = Job(
+        performers={
+            RolloutKind.EVALUATE: Evaluation(parts.executor),
+            **({RolloutKind.PROPOSE: Proposal(parts.proposer)} if parts.proposer else {}),
+        },
+        graders=parts.graders,
+        default_grader=default_grader(),
+        safety=config.safety,
+        detectors=(_unsafe_codes,),
+        retry=config.retries,
+    )
+    settings = runner_settings(config)
+    return Supervisor(
+        store, job, settings, run_id=run.id, clock=SystemClock(), processes=SystemProcesses()
+    )
+
+
+def runner_settings(config: RunConfig) -> RunnerSettings:
+    """How many workers there are and how they behave."""
+    settings = RunnerSettings(
+        worker_count=config.worker_count,
+        worker_concurrency=config.worker_concurrency,
+        poll_interval_ms=config.poll_interval_ms,
+        heartbeat_interval_ms=config.heartbeat_interval_ms,
+        fail_fast=config.fail_fast,
+    )
+    limit_s = config.rollout_time_limit_s
+    return settings if limit_s is None else replace(settings, time_limit_s=limit_s)
+
+
+def _unsafe_codes(output: Output, resources: Resources) -> Sequence[str]:
+    return unsafe_codes(output.text, resources.text("system_prompt"))
