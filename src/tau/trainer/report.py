@@ -18,10 +18,11 @@ class RunReport:
 
     `store_path` is as given by the user. `counts` are this run's rollouts only. `best_version` is
     None where nothing was published. `decision` is None for an algorithm that decides nothing;
-    `evidence` is what the algorithm bases its recommendation on.
-    `account` is what an optimization tried and found; None where there was nothing to decide.
-    `plan` is what its algorithm had planned. `cost_usd` is None where calls were made and no price is known. `duration_s` is of this start,
-    `active_s` of all starts of the run. `resumable` tells whether starting it again goes on.
+    `evidence` is what the algorithm bases its recommendation on. `account` is what an optimization
+    tried and found; None where only the given resources were measured. `plan` is what the algorithm
+    had planned. `cost_usd` is None where calls were made and no price is known. `duration_s` is of
+    this start, `active_s` of all starts of the run. `resumable` tells whether starting it again
+    goes on.
     """
 
     run_id: str

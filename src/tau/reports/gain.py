@@ -1,0 +1,101 @@
+"""The claim of a run, taken from its evidence."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tau.domain.json import Json
+from tau.scoring.compare import Comparison
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """Best minus baseline on `n` examples that chose nothing; the interval is at 1 - `alpha`.
+
+    `rows_to_settle` is about how many examples would settle an inconclusive one.
+    """
+
+    n: int
+    missing: int
+    difference: float
+    low: float
+    high: float
+    alpha: float
+    p_value: float
+    fixed: tuple[str, ...]
+    broken: tuple[str, ...]
+    method: str = ""
+    reason: str = ""
+    rows_to_settle: int | None = None
+
+    def to_json(self) -> dict[str, Json]:
+        """By the names of its fields."""
+        return {
+            "n": self.n,
+            "missing": self.missing,
+            "difference": self.difference,
+            "low": self.low,
+            "high": self.high,
+            "level": round(1 - self.alpha, 6),
+            "p_value": self.p_value,
+            "method": self.method,
+            "fixed": list(self.fixed),
+            "broken": list(self.broken),
+            "reason": self.reason,
+            "rows_to_settle": self.rows_to_settle,
+        }
+
+
+def of_comparison(found: Comparison) -> Gain:
+    """A comparison as a gain."""
+    return Gain(
+        n=found.n,
+        missing=found.missing,
+        difference=found.difference,
+        low=found.low,
+        high=found.high,
+        alpha=found.alpha,
+        p_value=found.p_value,
+        method=found.method.value,
+        fixed=tuple(found.fixed),
+        broken=tuple(found.broken),
+    )
+
+
+def certificate(evidence: Mapping[str, Json]) -> Mapping[str, Json]:
+    """The certificate in a run's evidence; empty where nothing was certified."""
+    found = evidence.get("certificate")
+    return found if isinstance(found, Mapping) else {}
+
+
+def of_evidence(evidence: Mapping[str, Json]) -> Gain | None:
+    """The gain that a run's evidence claims or denies, None where nothing was compared."""
+    whole = certificate(evidence)
+    found = whole.get("comparison")
+    if not isinstance(found, Mapping):
+        return None
+    reason, settle = whole.get("reason"), whole.get("rows_to_settle")
+    return Gain(
+        n=int(_number(found, "n")),
+        missing=int(_number(found, "missing")),
+        difference=_number(found, "difference"),
+        low=_number(found, "low"),
+        high=_number(found, "high"),
+        alpha=_number(found, "alpha"),
+        p_value=_number(found, "p_value"),
+        method=str(found.get("method") or ""),
+        fixed=_names(found.get("fixed")),
+        broken=_names(found.get("broken")),
+        reason=reason if isinstance(reason, str) else "",
+        rows_to_settle=settle if isinstance(settle, int) else None,
+    )
+
+
+def _number(found: Mapping[str, Json], name: str) -> float:
+    value = found.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
+
+
+def _names(value: Json) -> tuple[str, ...]:
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        return tuple(str(one) for one in value)
+    return ()

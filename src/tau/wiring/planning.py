@@ -1,0 +1,121 @@
+"""What a configuration would cost and could show, told before anything is spent."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from itertools import combinations
+
+from tau.config.settings import RunConfig
+from tau.domain.dataset import Split
+from tau.domain.json import content_hash
+from tau.domain.rollout import RolloutKind, RolloutRequest
+from tau.domain.spend import Budget, Spend, Usage
+from tau.ports.algorithm import Plan
+from tau.wiring.parts import build_parts, plan_of
+from tau.wiring.reserve import Reservation
+
+_SAMPLE = 50
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """The plan of an algorithm in rollouts, calls, tokens and money; every number is an upper one.
+
+    `most` is what the plan would use without retries, None where it has no end of its own.
+    `price_known` tells whether the money means anything.
+    """
+
+    plan: Plan
+    budget: Budget
+    most: Spend | None
+    price_known: bool
+    warnings: tuple[str, ...]
+
+
+async def forecast(config: RunConfig) -> Forecast | None:
+    """Look ahead without calling a model or touching a store; None where the algorithm can't say.
+
+    Raises:
+        InputError: the configuration cannot be carried out.
+    """
+    plan = plan_of(config)
+    if plan is None:
+        return None
+    async with AsyncExitStack() as closing:
+        parts = build_parts(config, closing)
+        price = parts.model.price if parts.model is not None else _free
+        known = price(Usage(input_tokens=1)) is not None
+        # Tokens and money are only estimated under a budget that limits them.
+        limited = replace(config, budget=Budget(tokens=0))
+        estimate = Reservation(limited, calls=parts.calls_per_attempt, price=price)
+        each = _mean([estimate(request) for request in _sample(config)])
+        asking = Reservation(limited, calls=1, price=price)
+        ask = asking(RolloutRequest(kind=RolloutKind.PROPOSE, resources=config.resources))
+    most = None
+    if plan.evaluations is not None and plan.proposals is not None:
+        most = _times(each, plan.evaluations) + _times(ask, plan.proposals)
+    return Forecast(
+        plan=plan,
+        budget=config.budget,
+        most=most,
+        price_known=known,
+        warnings=(*plan.warnings, *_warnings(config, plan, most)),
+    )
+
+
+def _sample(config: RunConfig) -> list[RolloutRequest]:
+    rows = [row for split in Split for row in config.examples[split][:_SAMPLE]]
+    return [
+        RolloutRequest(kind=RolloutKind.EVALUATE, resources=config.resources, example=row)
+        for row in rows
+    ]
+
+
+def _mean(spends: Sequence[Spend]) -> Spend:
+    total = sum(spends, Spend())
+    count = max(1, len(spends))
+    return Spend(
+        rollouts=1,
+        calls=-(-total.calls // count),
+        tokens=-(-total.tokens // count),
+        cost_nano_usd=-(-total.cost_nano_usd // count),
+    )
+
+
+def _times(spend: Spend, count: int) -> Spend:
+    return Spend(
+        rollouts=count * spend.rollouts,
+        calls=count * spend.calls,
+        tokens=count * spend.tokens,
+        cost_nano_usd=count * spend.cost_nano_usd,
+    )
+
+
+def _warnings(config: RunConfig, plan: Plan, most: Spend | None) -> Iterator[str]:
+    """What the budget cannot cover, and rows that stand in two splits."""
+    if most is not None:
+        over = config.budget.refuses(most)
+        if over:
+            yield f"the budget of {' and '.join(over)} may end the run before the plan is through"
+    if plan.proposals != 0:
+        yield from shared_rows(config)
+
+
+def shared_rows(config: RunConfig) -> Iterator[str]:
+    """Rows that choose or certify and were seen before: they make every gain look larger."""
+    contents = {
+        split: {content_hash(row.value) for row in config.examples[split]} for split in Split
+    }
+    for earlier, later in combinations(Split, 2):
+        shared = len(contents[earlier] & contents[later])
+        if shared:
+            rows = "row of" if shared == 1 else "rows of"
+            verb = "stands" if shared == 1 else "stand"
+            yield (
+                f"{shared:,} {rows} '{later}' {verb} in '{earlier}' too: what was learnt there "
+                "is not proved by them"
+            )
+
+
+def _free(_usage: Usage) -> int | None:
+    return 0
