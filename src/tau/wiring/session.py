@@ -11,7 +11,6 @@ from typing import Protocol, Self
 from tau.config.paths import state_dir, status_files, store_folder
 from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
-from tau.domain.decision import Verdict
 from tau.domain.ids import WorkerId
 from tau.domain.json import Json
 from tau.domain.run import Run, RunStatus, StopReason
@@ -34,7 +33,8 @@ from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
 from tau.wiring.control import keep_seal
-from tau.wiring.parts import Parts, build_algorithm, build_parts
+from tau.wiring.outcome import account_of, give_verdict
+from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.reserve import Reservation
 from tau.wiring.runs import choose_run
 from tau.wiring.stores import open_store
@@ -223,7 +223,7 @@ class _Session:
                 }
                 try:
                     fit = await self._trainer().fit(self._run, self._algorithm)
-                    await self._give_verdict(fit.recommendation)
+                    await give_verdict(self._store, self._run, fit.recommendation, self._worker)
                     await self._close(_ENDINGS[fit.stop_reason], fit.stop_reason, fit.detail)
                 except RunStopped:
                     fit = await self._stopped()
@@ -277,23 +277,12 @@ class _Session:
         await asyncio.wait((draining, hurrying))
         if self._lost is not None:
             raise LeaseLost("this process no longer drives the run", why=self._lost)
-        await self._give_verdict(self._algorithm.best())
+        await give_verdict(self._store, self._run, self._algorithm.best(), self._worker)
         if reason is StopReason.SIGNAL:
             await self._signalled()
         elif reason is not StopReason.OPERATOR:
             await self._close(_ENDINGS[reason], reason, self._stop.detail or None)
         return Fit(recommendation=self._algorithm.best(), stop_reason=reason)
-
-    async def _give_verdict(self, best: Recommendation) -> None:
-        """Keep what the run recommends, for those who read of it later."""
-        verdict = Verdict(
-            run_id=self._run.id,
-            resources=best.resources,
-            decision=best.decision,
-            evidence=best.evidence,
-            caveats=best.caveats,
-        )
-        await self._store.verdicts.save(verdict, trainer=self._worker)
 
     async def _signalled(self) -> None:
         """A signal pauses the run, unless an operator has done so, or wants it cancelled."""
@@ -347,17 +336,9 @@ class _Session:
             duration_s=progress.elapsed_s,
             active_s=run.active_s,
             caveats=best.caveats,
-            account=await self._account(best),
+            account=await account_of(self._store, self._run, best),
             plan=plan_of(self._config),
         )
-
-    async def _account(self, best: Recommendation) -> Account | None:
-        """What was tried, where anything but the given resources was."""
-        seed = self._config.resources.hash
-        found = await self._store.insights.candidates(self._run.id, limit=2)
-        if best.decision is None and all(one.resources.hash == seed for one in found):
-            return None
-        return await gather(self._store, self._run.id)
 
     def _cost_usd(self, run: Run) -> float | None:
         """Dollars, None where calls were made at a price nobody knows."""
