@@ -229,8 +229,8 @@ def test_part_of_a_gigantic_file(read: Any) -> None:  # noqa: ANN401
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (gzip.compress(JSONL.encode(, mtime=0))[:-9], "cut off"),
-        (gzip.compress(JSONL.encode(, mtime=0))[:-4] + b"xxxx", "not whole gzip data"),
+        (gzip.compress(JSONL.encode(), mtime=0)[:-9], "cut off"),
+        (gzip.compress(JSONL.encode(), mtime=0)[:-4] + b"xxxx", "not whole gzip data"),
         (b"\x1f\x8b" + b"x" * 30, "not whole gzip data"),
     ],
 )
