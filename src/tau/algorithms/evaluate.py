@@ -47,11 +47,9 @@ class Evaluate:
 
     @classmethod
     def plan(cls, settings: EvaluateSettings, problem: Problem) -> Plan:
-        phases = {
-            str(split): settings.replicates * len(problem.examples.get(split, ()))
-            for split in Split
-        }
-        return Plan(evaluations=sum(phases.values()), proposals=0, phases=phases)
+        count = settings.replicates * sum(map(len, problem.examples.values()))
+        calls = count * problem.calls_per_evaluation
+        return Plan(evaluations=count, proposals=0, rollouts=count, calls=calls)
 
     def ask(self) -> Sequence[RolloutRequest]:
         return self._wave if self._sums is None else ()

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from tau.domain.dataset import Example, Split
 from tau.domain.decision import Decision
@@ -17,12 +17,13 @@ class Problem:
     """Everything an algorithm may know, complete at construction.
 
     `examples` are in dataset order per split. `graders` and `model` are hashes of how outputs are
-    made and graded.
+    made and graded. `calls_per_evaluation` is the most model calls that one takes.
     """
 
     seed_resources: Resources
     examples: Mapping[Split, Sequence[Example]]
     budget: Budget = field(default_factory=Budget)
+    calls_per_evaluation: int = 1
     seed: int = 0
     graders: str = ""
     model: str = ""
@@ -45,25 +46,6 @@ class Recommendation:
     decision: Decision | None = None
     evidence: Mapping[str, Json] = field(default_factory=dict)
     caveats: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What a budget buys, told before anything is spent.
-
-    `evaluations` and `proposals` are the most that will be asked for; None where only the budget
-    ends it. `phases` are parts of `evaluations` by name, in order. `certification_rows` are the
-    examples set aside for the claim, `detectable_gain` the smallest true gain that they show in 4
-    runs of 5 at the level `alpha`; None where they can show nothing. `warnings` are for people.
-    """
-
-    evaluations: int | None
-    proposals: int | None
-    phases: Mapping[str, int] = field(default_factory=dict)
-    certification_rows: int = 0
-    detectable_gain: float | None = None
-    alpha: float = 0.05
-    warnings: tuple[str, ...] = ()
 
 
 class Algorithm(Protocol):
@@ -100,15 +82,52 @@ class Algorithm(Protocol):
         ...
 
 
+@runtime_checkable
+class Breeder(Protocol):
+    """An algorithm that makes candidates of its own, for the ledger of them."""
+
+    def candidates(self) -> Sequence[Resources]:
+        """Those born of the results last told, each with its parent; part of the state."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What an algorithm would do with a problem, before anything is spent.
+
+    At most so many `evaluations` (certification included) and `proposals`, which take at most so
+    many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
+    baseline; of true gains, `detectable` (0..1) is the smallest that would be promoted in 4 of 5
+    runs, None where none would be.
+    """
+
+    evaluations: int
+    proposals: int
+    rollouts: int
+    calls: int
+    certification: int = 0
+    detectable: float | None = None
+    caveats: tuple[str, ...] = ()
+
+
+@runtime_checkable
+class Planner(Protocol):
+    """A plug-in that can say beforehand what it would do; pure."""
+
+    @classmethod
+    def plan(cls, settings: Any, problem: Problem) -> Plan:  # noqa: ANN401
+        """The plan `build` would follow.
+
+        Raises:
+            InputError: the problem cannot be worked on with these settings.
+        """
+        ...
+
+
 class AlgorithmPlugin(Protocol):
     """What the entry-point group `tau.algorithms` holds; `Settings` is a frozen dataclass."""
 
     Settings: ClassVar[type[Any]]
-
-    @classmethod
-    def plan(cls, settings: Any, problem: Problem) -> Plan:  # noqa: ANN401
-        """What it would do with the problem's budget; the same rules as when it runs."""
-        ...
 
     @classmethod
     def build(cls, settings: Any, problem: Problem) -> Algorithm:  # noqa: ANN401

@@ -21,13 +21,12 @@ _SAMPLE = 50
 class Forecast:
     """The plan of an algorithm in rollouts, calls, tokens and money; every number is an upper one.
 
-    `most` is what the plan would use without retries, None where it has no end of its own.
-    `price_known` tells whether the money means anything.
+    `most` is what the plan would use without retries. `price_known` tells whether the money means anything.
     """
 
     plan: Plan
     budget: Budget
-    most: Spend | None
+    most: Spend
     price_known: bool
     warnings: tuple[str, ...]
 
@@ -51,15 +50,13 @@ async def forecast(config: RunConfig) -> Forecast | None:
         each = _mean([estimate(request) for request in _sample(config)])
         asking = Reservation(limited, calls=1, price=price)
         ask = asking(RolloutRequest(kind=RolloutKind.PROPOSE, resources=config.resources))
-    most = None
-    if plan.evaluations is not None and plan.proposals is not None:
-        most = _times(each, plan.evaluations) + _times(ask, plan.proposals)
+    most = _times(each, plan.evaluations) + _times(ask, plan.proposals)
     return Forecast(
         plan=plan,
         budget=config.budget,
         most=most,
         price_known=known,
-        warnings=(*plan.warnings, *_warnings(config, plan, most)),
+        warnings=(*plan.caveats, *_warnings(config, plan, most)),
     )
 
 
@@ -91,12 +88,11 @@ def _times(spend: Spend, count: int) -> Spend:
     )
 
 
-def _warnings(config: RunConfig, plan: Plan, most: Spend | None) -> Iterator[str]:
+def _warnings(config: RunConfig, plan: Plan, most: Spend) -> Iterator[str]:
     """What the budget cannot cover, and rows that stand in two splits."""
-    if most is not None:
-        over = config.budget.refuses(most)
-        if over:
-            yield f"the budget of {' and '.join(over)} may end the run before the plan is through"
+    over = config.budget.refuses(most)
+    if over:
+        yield f"the budget of {' and '.join(over)} may end the run before the plan is through"
     if plan.proposals != 0:
         yield from shared_rows(config)
 
