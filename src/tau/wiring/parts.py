@@ -9,7 +9,7 @@ from tau.config.settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
 from tau.executors.proposal import Proposer
-from tau.ports.algorithm import Algorithm, Plan, Problem
+from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
 from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.model import Model
@@ -42,25 +42,27 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
     return Parts(model=model, executor=executor, graders=graders, proposer=proposer)
 
 
-def build_algorithm(config: RunConfig) -> Algorithm:
+def build_algorithm(config: RunConfig, parts: Parts) -> Algorithm:
     """Build it, complete; the same configuration gives the same algorithm."""
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
-    return cast(Algorithm, plugin.build(config.algorithm.settings, problem_of(config)))
+    return cast(Algorithm, plugin.build(config.algorithm.settings, problem_of(config, parts)))
 
 
-def plan_of(config: RunConfig) -> Plan | None:
+def plan_of(config: RunConfig, parts: Parts) -> Plan | None:
     """What the algorithm plans; None where it does not say."""
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
-    plan = getattr(plugin, "plan", None)
-    return None if plan is None else cast(Plan, plan(config.algorithm.settings, problem_of(config)))
+    if not isinstance(plugin, Planner):
+        return None
+    return plugin.plan(config.algorithm.settings, problem_of(config, parts))
 
 
-def problem_of(config: RunConfig) -> Problem:
+def problem_of(config: RunConfig, parts: Parts) -> Problem:
     """What the algorithm may know."""
     return Problem(
         seed_resources=config.resources,
         examples=config.examples,
         budget=config.budget,
+        calls_per_evaluation=parts.calls_per_attempt,
         seed=config.seed,
         graders=content_hash([_described(choice) for choice in config.graders]),
         model=content_hash([config.model_ref, dict(config.params)]),

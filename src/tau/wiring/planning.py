@@ -37,11 +37,11 @@ async def forecast(config: RunConfig) -> Forecast | None:
     Raises:
         InputError: the configuration cannot be carried out.
     """
-    plan = plan_of(config)
-    if plan is None:
-        return None
     async with AsyncExitStack() as closing:
         parts = build_parts(config, closing)
+        plan = plan_of(config, parts)
+        if plan is None:
+            return None
         price = parts.model.price if parts.model is not None else _free
         known = price(Usage(input_tokens=1)) is not None
         # Tokens and money are only estimated under a budget that limits them.

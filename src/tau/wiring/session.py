@@ -99,9 +99,9 @@ async def run_session(
         RunError: the run failed; it stands as failed in the store and can be started again.
     """
     config = request.config
-    algorithm = build_algorithm(config)
     async with AsyncExitStack() as closing:
         parts = build_parts(config, closing)
+        algorithm = build_algorithm(config, parts)
         control = RunControl(
             state_dir(request.store, request.state_dir),
             principal=local_principal(config.environ),
@@ -337,7 +337,7 @@ class _Session:
             active_s=run.active_s,
             caveats=best.caveats,
             account=await account_of(self._store, self._run, best),
-            plan=plan_of(self._config),
+            plan=plan_of(self._config, self._parts),
         )
 
     def _cost_usd(self, run: Run) -> float | None:
