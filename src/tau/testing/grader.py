@@ -141,9 +141,11 @@ class GraderContract:
         case.plugin.check(case.settings, case.context, None)
 
     async def test_check_refuses_what_cannot_work(self, case: GraderCase) -> None:
-        """Before anything starts."""
+        """Before anything starts; settings it does not know are refused in any case."""
+        with pytest.raises(TypeError):
+            case.plugin.Settings(no_such_setting=1)
         if case.unusable is None:
-            pytest.skip("nothing can be wrong with these settings")
+            return
         with pytest.raises(InputError):
             case.plugin.check(case.unusable, case.context, case.example)
 
@@ -191,10 +193,11 @@ class GraderContract:
             assert_sound(reward, grader.name)
 
     async def test_a_missing_reference_is_no_zero(self, case: GraderCase, grader: Grader) -> None:
-        """The row stays unscored."""
-        if not case.needs_reference:
-            pytest.skip("it grades without a reference answer")
+        """The row stays unscored, unless the grader needs no reference at all."""
         fields = {k: v for k, v in case.example.fields.items() if k != "expected"}
+        if not case.needs_reference:
+            assert_sound(await grade(grader, graded_example(fields), case.good), grader.name)
+            return
         with pytest.raises(AttemptError):
             await grade(grader, graded_example(fields), case.good)
 

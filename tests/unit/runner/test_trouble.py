@@ -230,12 +230,12 @@ async def test_a_blocked_event_loop_keeps_its_leases(tmp_path: Path) -> None:
     table = await bench(tmp_path / "store.sqlite")
 
     async def execute(example: Example, resources: Resources, record: Recorder) -> Output:
-        time.sleep(1.5)  # noqa: ASYNC251  (the point: nothing else runs on this loop)
+        time.sleep(2.5)  # noqa: ASYNC251  (the point: nothing else runs on this loop)
         return Output(text="done")
 
-    reaping = asyncio.create_task(asyncio.to_thread(reap_for, tmp_path / "store.sqlite", 2.0))
+    reaping = asyncio.create_task(asyncio.to_thread(reap_for, tmp_path / "store.sqlite", 3.0))
     await asyncio.sleep(0.2)
-    (result,) = await table.done(job(execute), "q", settings=quick(heartbeat_ms=100))
+    (result,) = await table.done(job(execute), "q", settings=quick(heartbeat_ms=500))
     reaped = await reaping
     await table.store.aclose()
 
