@@ -17,7 +17,7 @@ class PacingSettings:
 
     `decrease` is what is left of the concurrency after a refusal, `increase` what is won back per
     round of successes; around the concurrency last refused, `caution` times slower. `hold_s` is the
-    pause after a refusal that names none, doubled by each one in a row up to `max_hold_s`, which
+    pause after a rate limit that names none, doubled by each one in a row up to `max_hold_s`, which
     also bounds what a provider can ask for.
     """
 
@@ -57,7 +57,7 @@ class Pacing:
         try:
             yield
         except (RateLimited, Overloaded) as error:
-            gate.refused(epoch, error.retry_after_s)
+            gate.refused(epoch, error.retry_after_s, rest=isinstance(error, RateLimited))
             raise
         else:
             gate.succeeded()
@@ -113,7 +113,12 @@ class _Gate:
                 step /= self._settings.caution
         self._limit = min(self._ceiling, self._limit + step)
 
-    def refused(self, epoch: int, retry_after_s: float | None) -> None:
+    def refused(self, epoch: int, retry_after_s: float | None, *, rest: bool) -> None:
+        """Give way; with `rest` also pause for a while where the provider names none.
+
+        A provider that is down, not busy, answers 503 for ever: pauses would only drag the end of
+        a run out over hours.
+        """
         now = asyncio.get_running_loop().time()
         # Calls that were under way at the last decrease are refused for the same cause: one
         # decrease answers for all of them.
@@ -123,7 +128,8 @@ class _Gate:
             self._limit = max(1.0, self._limit * self._settings.decrease)
             backoff = self._settings.hold_s * 2.0 ** min(self._streak, 30)
             self._streak += 1
-            self._hold(now + min(backoff, self._settings.max_hold_s))
+            if rest:
+                self._hold(now + min(backoff, self._settings.max_hold_s))
         if retry_after_s is not None:
             self._hold(now + min(retry_after_s, self._settings.max_hold_s))
 

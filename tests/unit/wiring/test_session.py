@@ -183,6 +183,16 @@ async def test_a_provider_that_is_down_fails_rollouts_not_the_run(tmp_path: Path
         assert [(split.mean, split.failed) for split in report.splits] == [(None, 10), (None, 10)]
 
 
+async def test_a_provider_that_is_overloaded_for_ever_does_not_drag_the_run_out(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackProvider(faults=["all=status:status=503"]) as provider:
+        place = Place(tmp_path, provider)
+        report = await asyncio.wait_for(place.run(), 30)
+        assert report.failures == {"overloaded": 20}
+        assert provider.calls == 100
+
+
 async def test_a_refused_key_stops_a_run_that_wants_to_fail_fast(tmp_path: Path) -> None:
     async with LoopbackProvider(key="another") as provider:
         place = Place(tmp_path, provider)
