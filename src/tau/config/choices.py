@@ -25,13 +25,15 @@ def executor(value: Json, report: Report) -> PluginChoice | None:
     return _plugin(plugins.EXECUTORS, value, "chat", ("executor",), report)
 
 
-def algorithm(value: Json, replicates: Json, report: Report) -> PluginChoice | None:
-    """The section `algorithm`, `evaluate` by default.
+def algorithm(
+    value: Json, replicates: Json, report: Report, *, default: str = "evaluate"
+) -> PluginChoice | None:
+    """The section `algorithm`, with `default` where it names none.
 
     The configuration's `replicates` is handed to an algorithm that has a setting of this name.
     """
     steps: Steps = ("algorithm",)
-    named = _named(value, "evaluate", steps, report)
+    named = _named(value, default, steps, report)
     if named is None:
         return None
     plugin = _loaded(plugins.ALGORITHMS, named[0], _name_at(value, steps), report)

@@ -36,11 +36,12 @@ def load(
     environ: Mapping[str, str],
     model: str | None = None,
     strict: bool = False,
+    default_algorithm: str = "evaluate",
 ) -> RunConfig:
     """Read and validate the configuration at `path`; touches nothing but the files it names.
 
     `model` (`provider/model`) comes before the one in the file. `environ` is the environment, as
-    `tau.config.environment.snapshot` gives it.
+    `tau.config.environment.snapshot` gives it. `default_algorithm` is for files that name none.
 
     Raises:
         ConfigError: with every problem found, warnings included.
@@ -50,10 +51,31 @@ def load(
     value = documents.without(document.value, document.flaws)
     report = Report(str(path), strict=strict or value.get("strict") is True)
     report.flaws(document.flaws)
-    config = _Reader(path, value, report, environ).read(model)
+    config = _Reader(path, value, report, environ, default_algorithm).read(model)
     problems = report.problems(document.locate)
     if report.failed or config is None:
         raise _invalid(path, problems)
+    return replace(config, warnings=problems)
+
+
+def compose(
+    value: Mapping[str, Any],
+    *,
+    base_dir: Path,
+    environ: Mapping[str, str],
+    default_algorithm: str = "evaluate",
+) -> RunConfig:
+    """Validate a configuration that a program has made, as if it stood in a file in `base_dir`.
+
+    Raises:
+        ConfigError: with every problem found.
+    """
+    path = base_dir / "configuration"
+    report = Report("configuration", strict=True)
+    config = _Reader(path, value, report, environ, default_algorithm).read(None)
+    problems = report.problems(lambda _: {})
+    if report.failed or config is None:
+        raise _invalid(Path("configuration"), problems)
     return replace(config, warnings=problems)
 
 
@@ -61,13 +83,19 @@ class _Reader:
     """Reads the sections of one configuration into a value, reporting what is wrong."""
 
     def __init__(
-        self, path: Path, value: Mapping[str, Any], report: Report, environ: Mapping[str, str]
+        self,
+        path: Path,
+        value: Mapping[str, Any],
+        report: Report,
+        environ: Mapping[str, str],
+        default_algorithm: str,
     ) -> None:
         self._path = path
         self._base_dir = path.parent
         self._value = {key: each for key, each in value.items() if each is not None}
         self._report = report
         self._environ = environ
+        self._default_algorithm = default_algorithm
         for name in value:
             if name not in SECTIONS and name not in SCALARS:
                 report.unknown((), name, (*SECTIONS, *SCALARS))
@@ -84,7 +112,10 @@ class _Reader:
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
         algorithm_choice = choices.algorithm(
-            value.get("algorithm"), value.get("replicates"), report
+            value.get("algorithm"),
+            value.get("replicates"),
+            report,
+            default=self._default_algorithm,
         )
         reflection = choices.reflection(value.get("algorithm"), report)
         safety = self._safety()
