@@ -44,7 +44,8 @@ from tau.domain.run import Run
 from tau.domain.spend import Spend
 from tau.domain.worker import WorkerRole
 from tau.ports.processes import SystemProcesses
-from tau.stores.sqlite import SqliteStore, codec, rows
+from tau.stores import codec, rows
+from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.statements import migrations
 from tau.testing.workload import span
 

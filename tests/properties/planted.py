@@ -9,9 +9,10 @@ import pytest
 from tau.domain.spend import Spend
 from tau.errors import StoreError
 from tau.ports.clock import Clock
-from tau.stores.sqlite import leases, ledger, outcomes, runs, schema, work
+from tau.stores import leases
+from tau.stores.outcomes import Record
+from tau.stores.sqlite import ledger, outcomes, runs, schema, work
 from tau.stores.sqlite.liveness import Liveness
-from tau.stores.sqlite.outcomes import Record
 from tau.stores.sqlite.statements import SQL
 from tau.stores.sqlite.transaction import Transaction
 
@@ -164,6 +165,10 @@ FAULTS: Sequence[Fault] = (
     Fault("claims are not fenced", sql("worker_state", "SELECT state", "SELECT 'live'")),
     Fault("checkpoints are not fenced", attribute(ledger, "driver_key", _any_driver)),
     Fault("a run's status is not fenced", attribute(runs, "driver_key", _any_driver)),
+    Fault(
+        "time spent is not added up",
+        sql_everywhere("active_s = active_s + ", "active_s = "),
+    ),
     Fault("leases end a millisecond early", attribute(Liveness, "expired", _expired_early)),
     Fault("leases end a millisecond late", attribute(Liveness, "expired", _expired_late)),
     Fault("no grace after a pause", attribute(Liveness, "look", _never_looks)),
@@ -211,6 +216,6 @@ FAULTS: Sequence[Fault] = (
     ),
     Fault("retries of another boot wait on", sql("forget_retry_times", "ready_ms > 0", "0")),
     Fault("a paused run's work is claimed", sql("running_runs", "run.status = 'running' AND ", "")),
-    Fault("span numbers begin anew", sql("last_sequence", "max(first + count - 1)", "NULL")),
+    Fault("span numbers begin anew", sql_everywhere("max(b.first + b.count - 1)", "NULL")),
     Fault("the oldest checkpoint is told", sql("checkpoints", "c.key DESC", "c.key")),
 )

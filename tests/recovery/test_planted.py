@@ -14,7 +14,8 @@ from recovery.test_powerloss import lost, recorded
 from tau.domain.spend import Spend
 from tau.errors import StoreUnavailable
 from tau.ports.processes import SystemProcesses
-from tau.stores.sqlite import SqliteStore, leases
+from tau.stores import leases
+from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.transaction import Transaction
 from tau.stores.sqlite.writer import Job, Writer
 from tau.testing.workload import Workload

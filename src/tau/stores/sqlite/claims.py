@@ -9,7 +9,7 @@ from tau.domain.rollout import Claim
 from tau.domain.spend import Spend
 from tau.errors import LeaseLost, NotFound, StoreError
 from tau.ports.clock import Clock
-from tau.stores.sqlite import budgets, codec, rows
+from tau.stores import budgets, codec, rows
 from tau.stores.sqlite.connection import Row
 from tau.stores.sqlite.transaction import Transaction
 

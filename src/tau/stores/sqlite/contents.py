@@ -6,7 +6,7 @@ from tau.domain.dataset import Example
 from tau.domain.json import canonical
 from tau.domain.resources import Resources
 from tau.errors import Conflict
-from tau.stores.sqlite import codec, rows
+from tau.stores import codec, rows
 from tau.stores.sqlite.transaction import Transaction
 
 

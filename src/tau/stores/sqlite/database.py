@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from tau.errors import StoreUnavailable
+from tau.stores.signals import Signals
 from tau.stores.sqlite.connection import Statements
 from tau.stores.sqlite.readers import Query, Readers
-from tau.stores.sqlite.signals import Signals
 from tau.stores.sqlite.transaction import Transaction
 from tau.stores.sqlite.writer import Operation, Together, Writer
 

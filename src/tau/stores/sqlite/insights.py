@@ -30,7 +30,8 @@ from tau.ports.insights import (
     ScoreSummary,
     StoreFacts,
 )
-from tau.stores.sqlite import codec, rows, schema
+from tau.stores import codec, rows
+from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.queue import run_key, tally

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.ids import RolloutId, RunId, WorkerId, version_id
 from tau.domain.resources import Resources, ResourcesVersion
-from tau.errors import NotFound, StoreDamaged
+from tau.errors import NotFound
 from tau.ports.clock import Clock
-from tau.stores.sqlite import codec, rows
+from tau.stores import codec, rows
+from tau.stores.naming import newest_whole
 from tau.stores.sqlite.connection import Row, Statements
 from tau.stores.sqlite.contents import store_resources
 from tau.stores.sqlite.database import Database
-from tau.stores.sqlite.queue import cancel_queued, keys_of, run_key
+from tau.stores.sqlite.queue import cancel_queued, run_key
 from tau.stores.sqlite.runs import driver_key, run_row
 from tau.stores.sqlite.transaction import Transaction
+from tau.stores.submissions import keys_of
 
 _KEPT_CHECKPOINTS = 5
 
@@ -96,7 +98,7 @@ class SqliteCheckpoints:
     async def latest(self, run_id: RunId) -> Checkpoint | None:
         def query(statements: Statements) -> Checkpoint | None:
             run_key(statements, run_id)
-            return _newest_whole(statements.rows("checkpoints", (run_id,)))
+            return newest_whole(statements.rows("checkpoints", (run_id,)))
 
         return await self._database.read(query)
 
@@ -108,18 +110,6 @@ def publish(transaction: Transaction, resources: Resources, run: int | None, uni
 
 
 _publish = publish
-
-
-def _newest_whole(found: Sequence[Row]) -> Checkpoint | None:
-    failure: StoreDamaged | None = None
-    for row in found:
-        try:
-            return rows.checkpoint(row)
-        except StoreDamaged as error:
-            failure = failure or error
-    if failure is not None:
-        raise failure
-    return None
 
 
 def version_row(statements: Statements, number: int) -> Row:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from tau.ports.clock import Clock
 from tau.ports.processes import Processes
-from tau.stores.sqlite import rows
+from tau.stores import rows
 from tau.stores.sqlite.connection import Row
 
 _LOOKS = 256

@@ -1,10 +1,9 @@
 """The trainer's side of the queue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from tau.domain.ids import ResourcesHash, RolloutId, RunId, rollout_id, rollout_key
-from tau.domain.json import canonical
+from tau.domain.ids import RolloutId, RunId, rollout_id
 from tau.domain.rollout import (
     RolloutCounts,
     RolloutKind,
@@ -14,10 +13,13 @@ from tau.domain.rollout import (
 )
 from tau.errors import NotFound
 from tau.ports.clock import Clock
-from tau.stores.sqlite import budgets, codec, contents, leases, rows
+from tau.stores import budgets, codec, leases, rows
+from tau.stores.sqlite import contents
 from tau.stores.sqlite.connection import Row, Statements
 from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.ready import oldest_ready
 from tau.stores.sqlite.transaction import Transaction
+from tau.stores.submissions import NewRow, keys_of, new_row
 
 _SETTLED = ("succeeded", "failed", "cancelled")
 _CHUNK = 500
@@ -29,17 +31,6 @@ def run_key(statements: Statements, run_id: RunId) -> int:
     if key is None:
         raise NotFound(f"there is no run '{run_id}'")
     return int(key)
-
-
-def keys_of(run_id: RunId, rollouts: Sequence[RolloutId]) -> list[int]:
-    """The integer keys of a run's rollouts; NotFound for names that are none of its."""
-    keys = []
-    for rollout in rollouts:
-        parts = rollout_key(rollout)
-        if parts is None or parts[0] != run_id:
-            raise NotFound(f"run '{run_id}' has no rollout '{rollout}'")
-        keys.append(parts[1])
-    return keys
 
 
 class SqliteQueue:
@@ -118,7 +109,7 @@ class SqliteQueue:
             run = statements.row("run_budget", (run_id,))
             if run is None:
                 raise NotFound(f"there is no run '{run_id}'")
-            row = budgets.oldest_ready(statements, run["key"], self._clock.monotonic_ms())
+            row = oldest_ready(statements, run["key"], self._clock.monotonic_ms())
             return () if row is None else budgets.refusals(run, budgets.reserve(row))
 
         return await self._database.read(query)
@@ -147,7 +138,7 @@ class SqliteQueue:
         examples = contents.store_examples(
             transaction, [request.example for request in requests if request.example is not None]
         )
-        new = [_new_row(submission, run, resources, examples, now) for submission in submissions]
+        new = [new_row(submission, run, resources, examples, now) for submission in submissions]
         inserted = transaction.many("insert_rollout", new)
         if inserted:
             transaction.move(run, None, RolloutStatus.QUEUING, len(inserted))
@@ -159,37 +150,7 @@ class SqliteQueue:
         return [rollout_id(run_id, key) for key in keys]
 
 
-_NewRow = tuple[int, str, int, int | None, str | None, int, str | None, int, int, int, int, int]
-
-
-def _new_row(
-    submission: Submission,
-    run: int,
-    resources: Mapping[ResourcesHash, int],
-    examples: dict[str, int],
-    now: int,
-) -> _NewRow:
-    request, reserve = submission.request, submission.reserve
-    evaluate = request.kind is RolloutKind.EVALUATE
-    if evaluate is (request.example is None):
-        raise ValueError("an evaluation needs an example, and a proposal has none")
-    return (
-        run,
-        request.kind,
-        resources[request.resources.hash],
-        examples[request.example.id] if request.example is not None else None,
-        None if evaluate else request.subject,
-        request.replicate if evaluate else request.slot,
-        None if evaluate else canonical(request.proposal).decode(),
-        reserve.rollouts,
-        reserve.calls,
-        reserve.tokens,
-        reserve.cost_nano_usd,
-        now,
-    )
-
-
-def _existing_key(transaction: Transaction, row: _NewRow) -> int:
+def _existing_key(transaction: Transaction, row: NewRow) -> int:
     run, kind, resources, example, subject, ordinal = row[:6]
     if kind == RolloutKind.EVALUATE:
         return int(transaction.value("rollout_by_evaluation", (run, resources, example, ordinal)))

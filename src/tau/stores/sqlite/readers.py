@@ -10,7 +10,7 @@ from typing import TypeAlias, TypeVar
 import apsw
 
 from tau.errors import StoreUnavailable
-from tau.stores.sqlite.codec import damaged
+from tau.stores.codec import damaged
 from tau.stores.sqlite.connection import Access, Statements
 from tau.stores.sqlite.faults import translated
 

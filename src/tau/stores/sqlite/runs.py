@@ -10,10 +10,11 @@ from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.spend import Budget
 from tau.errors import Conflict, LeaseLost, NotFound, RunActive
 from tau.ports.clock import Clock
-from tau.stores.sqlite import leases, rows
+from tau.stores import leases, rows
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.liveness import Liveness
+from tau.stores.sqlite.surrender import give_up_worker
 from tau.stores.sqlite.transaction import Transaction
 
 
@@ -144,7 +145,7 @@ class SqliteRuns:
         now = self._clock.unix_ms()
         for worker in transaction.rows("live_workers"):
             if worker["key"] != key and self._liveness.gone(worker):
-                leases.give_up_worker(transaction, worker["key"], "lost", leases.gone(), now)
+                give_up_worker(transaction, worker["key"], "lost", leases.gone(), now)
         driver: dict[str, Value] = {"key": row["key"], "trainer": key, "now": now}
         transaction.run("update_run_driver", driver | limits)
         transaction.claimable = True

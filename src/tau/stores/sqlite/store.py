@@ -12,6 +12,7 @@ import apsw
 from tau.errors import StoreVersion
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.processes import Processes, SystemProcesses
+from tau.stores.signals import Signals
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Access
 from tau.stores.sqlite.database import Database
@@ -26,7 +27,6 @@ from tau.stores.sqlite.queue import SqliteQueue
 from tau.stores.sqlite.readers import Readers
 from tau.stores.sqlite.runs import SqliteRuns
 from tau.stores.sqlite.seals import SqliteSeals
-from tau.stores.sqlite.signals import Signals
 from tau.stores.sqlite.transaction import Transaction
 from tau.stores.sqlite.work import SqliteWork
 from tau.stores.sqlite.writer import Writer

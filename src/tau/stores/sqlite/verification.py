@@ -9,7 +9,8 @@ from typing import Any
 import apsw
 
 from tau.errors import StoreDamaged
-from tau.stores.sqlite import codec, naming, rows, schema
+from tau.stores import codec, naming, rows
+from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Access, Row, Statements
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.location import Place

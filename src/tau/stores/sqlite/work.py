@@ -11,13 +11,17 @@ from tau.domain.spend import Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.errors import NotFound, StoreError
 from tau.ports.clock import Clock
-from tau.stores.sqlite import budgets, codec, leases, outcomes, rows
+from tau.stores import budgets, codec, leases, rows
+from tau.stores.outcomes import Record, is_live, lease_lost, prepared, store_spans
+from tau.stores.signals import READY
+from tau.stores.sqlite import outcomes
 from tau.stores.sqlite.claims import Claims, Wish
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.liveness import Liveness
-from tau.stores.sqlite.outcomes import held_attempt, is_live
-from tau.stores.sqlite.signals import READY
+from tau.stores.sqlite.outcomes import held_attempt
+from tau.stores.sqlite.ready import oldest_ready
+from tau.stores.sqlite.surrender import give_up_worker
 from tau.stores.sqlite.transaction import Transaction
 
 
@@ -94,7 +98,7 @@ class SqliteWork:
         return [worker for worker, key in zip(workers, keys, strict=True) if key not in live]
 
     async def complete(self, attempt: AttemptId, outcome: Outcome) -> None:
-        record = outcomes.prepared(attempt, outcome)
+        record = prepared(attempt, outcome)
         await self._database.write_together(self._complete, record)
 
     async def release(self, attempts: Sequence[AttemptId], *, spent: Spend | None = None) -> None:
@@ -107,8 +111,8 @@ class SqliteWork:
         def operation(transaction: Transaction) -> None:
             held = held_attempt(transaction, attempt)
             if not is_live(held):
-                raise outcomes.lease_lost(attempt, held)
-            outcomes.store_spans(transaction, held["rollout"], held["n"], spans)
+                raise lease_lost(attempt, held)
+            store_spans(transaction, held, spans)
 
         await self._database.write(operation)
 
@@ -142,13 +146,11 @@ class SqliteWork:
             for key in keys:
                 if key is not None and transaction.value("worker_state", (key,)) == "live":
                     end = leases.released(Spend())
-                    leases.give_up_worker(transaction, key, "retired", end, now)
+                    give_up_worker(transaction, key, "retired", end, now)
 
         await self._database.write(operation)
 
-    def _complete(
-        self, transaction: Transaction, records: list[outcomes.Record]
-    ) -> list[StoreError | None]:
+    def _complete(self, transaction: Transaction, records: list[Record]) -> list[StoreError | None]:
         return outcomes.complete(transaction, records, self._clock)
 
     def _give_back(self, claims: Sequence[Claim]) -> "outcomes.Operation | None":
@@ -180,7 +182,7 @@ class SqliteWork:
                 continue
             if end.counted and not self._liveness.expired(worker):
                 continue  # it has beaten since we looked
-            number += leases.give_up_worker(transaction, key, "lost", end, now)
+            number += give_up_worker(transaction, key, "lost", end, now)
         return number
 
     def _something_ready(self, statements: Statements) -> bool:
@@ -189,7 +191,7 @@ class SqliteWork:
         for run in statements.rows("running_runs"):
             if None not in wanted and run["id"] not in wanted:
                 continue
-            row = budgets.oldest_ready(statements, run["key"], now_ms)
+            row = oldest_ready(statements, run["key"], now_ms)
             if row is not None and not budgets.refusals(run, budgets.reserve(row)):
                 return True
         return False

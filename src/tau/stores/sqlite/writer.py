@@ -12,9 +12,9 @@ import apsw
 
 from tau.errors import StoreError, StoreUnavailable
 from tau.ports.clock import Clock
+from tau.stores.signals import READY, Signals
 from tau.stores.sqlite.connection import Access
 from tau.stores.sqlite.faults import translated
-from tau.stores.sqlite.signals import READY, Signals
 from tau.stores.sqlite.transaction import Transaction
 
 T = TypeVar("T")

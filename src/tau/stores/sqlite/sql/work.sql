@@ -189,10 +189,6 @@ WHERE key = ?1;
 -- What a settled rollout produced.
 INSERT OR REPLACE INTO result (rollout, output, rewards, digest) VALUES (?1, ?2, ?3, ?4);
 
--- name: last_sequence
--- The last issued span number of an attempt, null where none.
-SELECT max(first + count - 1) FROM span_block WHERE rollout = ?1 AND n = ?2;
-
 -- name: insert_spans
 -- A block of spans.
 INSERT INTO span_block (rollout, n, first, count, data, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6);

@@ -1,4 +1,4 @@
-"""Contents as stored text and bytes, each with a digest that finds what SQLite cannot see."""
+"""Contents as stored text and bytes, each with a digest that finds what a database cannot see."""
 
 import hashlib
 import threading

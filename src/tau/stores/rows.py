@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from functools import wraps
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import orjson
 
@@ -36,11 +36,11 @@ from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Budget, Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.ports.insights import AttemptView, RolloutRow
-from tau.stores.sqlite import codec
-from tau.stores.sqlite.connection import Row
+from tau.stores import codec
 
 P = ParamSpec("P")
 T = TypeVar("T")
+Row: TypeAlias = dict[str, Any]
 
 
 def decoding(decode: Callable[P, T]) -> Callable[P, T]:

@@ -6,9 +6,9 @@ from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import RunId, rollout_id
 from tau.domain.rollout import AttemptStatus, RolloutStatus
 from tau.domain.spend import Spend
-from tau.stores.sqlite import codec, rows
-from tau.stores.sqlite.connection import Row
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores import codec, rows
+from tau.stores.changes import Changes
+from tau.stores.rows import Row
 
 LOST = Failure(kind=FailureClass.WORKER_LOST, message="worker heartbeat timeout")
 GONE = Failure(kind=FailureClass.WORKER_LOST, message="worker process is gone")
@@ -64,7 +64,7 @@ def cancelled() -> End:
     )
 
 
-def end_attempt(transaction: Transaction, held: Row, end: End, unix_ms: int) -> Spend:
+def end_attempt(changes: Changes, held: Row, end: End, unix_ms: int) -> Spend:
     """Write the attempt's end and settle its reservation; returns what was booked."""
     reserved = rows.spend(held, "reserved")
     real = reserved if end.spent is None else end.spent
@@ -74,7 +74,7 @@ def end_attempt(transaction: Transaction, held: Row, end: End, unix_ms: int) -> 
         tokens=real.tokens,
         cost_nano_usd=real.cost_nano_usd,
     )
-    transaction.later(
+    changes.later(
         "end_attempt",
         (
             held["rollout"],
@@ -91,68 +91,53 @@ def end_attempt(transaction: Transaction, held: Row, end: End, unix_ms: int) -> 
             end.taken,
         ),
     )
-    transaction.reserve(held["run"], reserved, sign=-1)
-    transaction.spend(held["run"], booked)
+    changes.reserve(held["run"], reserved, sign=-1)
+    changes.spend(held["run"], booked)
     return booked
 
 
 def requeue(
-    transaction: Transaction, held: Row, *, counted: int, refund: bool, ready_ms: int, unix_ms: int
+    changes: Changes, held: Row, *, counted: int, refund: bool, ready_ms: int, unix_ms: int
 ) -> None:
     """Put the rollout back, ready at monotonic `ready_ms` (0 = now)."""
     charged = 0 if refund and held["reserved_rollouts"] else 1
-    transaction.later("requeue_rollout", (held["rollout"], counted, charged, ready_ms, unix_ms))
-    transaction.move(held["run"], held["rollout_status"], RolloutStatus.REQUEUING)
+    changes.later("requeue_rollout", (held["rollout"], counted, charged, ready_ms, unix_ms))
+    changes.move(held["run"], held["rollout_status"], RolloutStatus.REQUEUING)
     if ready_ms:
-        transaction.due_ms.append(ready_ms)
+        changes.due_ms.append(ready_ms)
     else:
-        transaction.claimable = True
+        changes.claimable = True
 
 
-def fail(
-    transaction: Transaction, held: Row, *, counted: int, failure: Failure, unix_ms: int
-) -> None:
+def fail(changes: Changes, held: Row, *, counted: int, failure: Failure, unix_ms: int) -> None:
     """Settle the rollout as failed without an output."""
     failed = codec.text(failure)
     key = held["rollout"]
-    transaction.later(
-        "settle_rollout", (key, RolloutStatus.FAILED, counted, None, failed, 0, unix_ms)
-    )
+    changes.later("settle_rollout", (key, RolloutStatus.FAILED, counted, None, failed, 0, unix_ms))
     digest = rows.result_digest(key, None, None, "[]", failed)
-    transaction.later("insert_result", (key, None, "[]", digest))
-    transaction.move(held["run"], held["rollout_status"], RolloutStatus.FAILED)
-    transaction.settled.add(held["run_id"])
-    transaction.claimable = True  # the budget may have room again
+    changes.later("insert_result", (key, None, "[]", digest))
+    changes.move(held["run"], held["rollout_status"], RolloutStatus.FAILED)
+    changes.settled.add(held["run_id"])
+    changes.claimable = True  # the budget may have room again
 
 
-def take_away(transaction: Transaction, held: Row, end: End, unix_ms: int) -> None:
+def take_away(changes: Changes, held: Row, end: End, unix_ms: int) -> None:
     """End an attempt that produced nothing and requeue its rollout, or fail it at its limit."""
-    end_attempt(transaction, held, end, unix_ms)
+    end_attempt(changes, held, end, unix_ms)
     counted = held["counted"] + end.counted
     if end.failure is not None and end.counted and counted >= held["max_attempts"]:
-        fail(transaction, held, counted=counted, failure=end.failure, unix_ms=unix_ms)
+        fail(changes, held, counted=counted, failure=end.failure, unix_ms=unix_ms)
     else:
-        requeue(transaction, held, counted=counted, refund=end.refund, ready_ms=0, unix_ms=unix_ms)
+        requeue(changes, held, counted=counted, refund=end.refund, ready_ms=0, unix_ms=unix_ms)
 
 
-def give_up_worker(
-    transaction: Transaction, worker: int, state: str, end: End, unix_ms: int
-) -> int:
-    """Take a worker off the list with everything it holds; how many attempts."""
-    transaction.run("end_worker", (worker, state))
-    held = transaction.rows("held_by_worker", (worker,))
-    for attempt in held:
-        take_away(transaction, attempt, end, unix_ms)
-    return len(held)
-
-
-def book_late(transaction: Transaction, held: Row, spent: Spend) -> None:
+def book_late(changes: Changes, held: Row, spent: Spend) -> None:
     """Book what an attempt really spent after it had been taken from its worker; once."""
     if not held["taken"] or held["late_calls"] is not None:
         return
     before = rows.spend(held, "spent")
     kept = Spend(rollouts=before.rollouts) if held["assumed"] else before
-    transaction.later(
+    changes.later(
         "book_late",
         (
             held["rollout"],
@@ -166,9 +151,9 @@ def book_late(transaction: Transaction, held: Row, spent: Spend) -> None:
         ),
     )
     late = Spend(calls=spent.calls, tokens=spent.tokens, cost_nano_usd=spent.cost_nano_usd)
-    transaction.spend(held["run"], before, sign=-1)
-    transaction.spend(held["run"], kept + late)
-    transaction.claimable = True
+    changes.spend(held["run"], before, sign=-1)
+    changes.spend(held["run"], kept + late)
+    changes.claimable = True
 
 
 def rollout_name(held: Row) -> str:

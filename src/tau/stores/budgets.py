@@ -1,9 +1,9 @@
-"""What is ready in a run, and whether its budget covers it."""
+"""Whether budgets cover what is ready."""
 
 from collections.abc import Iterable, Mapping
 
 from tau.domain.spend import Budget, Spend
-from tau.stores.sqlite.connection import Row, Statements
+from tau.stores.rows import Row
 
 
 def reserve(row: Row) -> Spend:
@@ -57,9 +57,3 @@ def affordable(
         run["cost"] += wanted.cost_nano_usd
         chosen.append((row, wanted))
     return chosen
-
-
-def oldest_ready(statements: Statements, run: int, now_ms: int) -> Row | None:
-    """The rollout of `run` that is claimed next, retries whose time has come included."""
-    found = statements.rows("first_ready", (run,)) + statements.rows("first_due", (run, now_ms))
-    return min(found, key=lambda row: int(row["key"]), default=None)

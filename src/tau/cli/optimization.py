@@ -1,0 +1,202 @@
+"""What an optimization found, in words: the decision, what it rests on, and the changed prompt."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tau.cli import figures
+from tau.cli.text import line, shown, table
+from tau.ports.algorithm import Plan
+from tau.reports.account import Account, SplitAccount
+from tau.reports.gain import Gain
+from tau.reports.words import Change, Piece
+from tau.scoring.aggregate import Estimate
+from tau.trainer.report import RunReport
+
+_CONTEXT = 60
+_LISTED = 5
+
+DECISIONS: Mapping[str, str] = {
+    "promote": "promote: the new prompt is better",
+    "keep_baseline": "keep the baseline: nothing better was proved",
+    "inconclusive": "inconclusive: this data can't tell",
+}
+
+
+def fields(report: RunReport) -> dict[str, Any]:
+    """What the JSON result says beside what every run's says."""
+    account = report.account
+    if account is None:
+        return {}
+    return account_fields(account) | {"plan": plan_fields(report.plan) if report.plan else None}
+
+
+def account_fields(account: Account) -> dict[str, Any]:
+    """An account as JSON: candidates by hash, the diff as pieces."""
+    gain = account.gain
+    return {
+        "baseline_hash": account.baseline.hash,
+        "leader_hash": account.leader.hash,
+        "candidates": account.tried,
+        "reason": account.reason,
+        "gain": gain.to_json() if gain else None,
+        "comparison": [_split_fields(split) for split in account.splits()],
+        "diff": {
+            name: [[str(piece.change), piece.text] for piece in pieces]
+            for name, pieces in account.diffs().items()
+        },
+    }
+
+
+def plan_fields(plan: Plan) -> dict[str, Any]:
+    """A plan as JSON."""
+    return {
+        "evaluations": plan.evaluations,
+        "proposals": plan.proposals,
+        "rollouts": plan.rollouts,
+        "calls": plan.calls,
+        "certification_rows": plan.certification,
+        "detectable_gain": plan.detectable,
+        "caveats": list(plan.caveats),
+    }
+
+
+def decision_text(account: Account) -> str:
+    """The decision in a few words."""
+    return DECISIONS.get(account.decision or "", "nothing is decided yet")
+
+
+def claim_lines(report: RunReport) -> Iterator[str]:
+    """Why it was decided so, what that rests on, and what would settle it."""
+    account = report.account
+    assert account is not None
+    gain = account.gain
+    if gain is not None:
+        yield f"gain       {gain_text(gain)}"
+        yield f"evidence   {gain_evidence(gain)}"
+    if account.reason:
+        yield f"why        {line(account.reason)}"
+    if gain is not None and gain.rows_to_settle is not None:
+        yield f"to settle  about {figures.count(gain.rows_to_settle, 'example')} would decide it"
+    detectable = report.plan.detectable if report.plan else None
+    if detectable is not None:
+        yield f"detectable gains from {detectable:+.3f} on (in 4 runs of 5, as planned)"
+    yield f"tried      {tried_text(account)}"
+    if report.plan is not None:
+        yield f"planned    {against_plan(report.plan, account)}"
+    stopped = account.evidence.get("stopped")
+    if isinstance(stopped, str) and stopped:
+        yield f"stopped    {line(stopped)}"
+
+
+def gain_text(gain: Gain) -> str:
+    """`+0.225 (90 % interval +0.110 to +0.340), p = 0.0004`."""
+    level = f"{100 * (1 - gain.alpha):.3g} %"
+    return (
+        f"{gain.difference:+.3f} ({level} interval {gain.low:+.3f} to {gain.high:+.3f}), "
+        f"p = {p_text(gain.p_value)}"
+    )
+
+
+def gain_evidence(gain: Gain) -> str:
+    """How many examples it rests on, how many of them changed sides."""
+    parts = [
+        figures.count(gain.n, "paired example"),
+        f"{len(gain.fixed):,} fixed",
+        f"{len(gain.broken):,} broken",
+    ]
+    if gain.missing:
+        parts.append(f"{gain.missing:,} missing")
+    return ", ".join(parts)
+
+
+def p_text(p_value: float) -> str:
+    """A p-value with two digits that mean something."""
+    return f"{p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"
+
+
+def tried_text(account: Account) -> str:
+    """How many candidates, in how many calls for proposals."""
+    return figures.count(account.tried, "candidate")
+
+
+def against_plan(plan: Plan, account: Account) -> str:
+    """Rollouts and calls used, of those planned."""
+    spent = account.run.spent
+    return (
+        f"{spent.rollouts:,} of {figures.count(plan.rollouts, 'rollout')}, "
+        f"{spent.calls:,} of {figures.count(plan.calls, 'call')}"
+    )
+
+
+def split_table(account: Account) -> list[str]:
+    """Baseline and best side by side; the splits that selected are not the claim."""
+    return table(
+        ("split", "baseline", "best" if _proved(account) else "leader", "examples"),
+        [
+            (str(split.split), estimate_text(split.baseline), estimate_text(split.best),
+             examples_text(split))
+            for split in account.splits()
+        ],
+    )  # fmt: skip
+
+
+def estimate_text(estimate: Estimate | None) -> str:
+    """`0.712 (0.681 to 0.743)`, or `-`."""
+    if estimate is None:
+        return "-"
+    return f"{estimate.mean:.3f} ({estimate.low:.3f} to {estimate.high:.3f})"
+
+
+def examples_text(split: SplitAccount) -> str:
+    """How many examples each of both rests on."""
+    counts = [0 if one is None else one.n for one in (split.baseline, split.best)]
+    return str(counts[0]) if counts[0] == counts[1] else f"{counts[0]} and {counts[1]}"
+
+
+def diff_lines(pieces: Sequence[Piece]) -> list[str]:
+    """A word diff for any terminal: [-removed-] {+added+}, long stretches of the same cut."""
+    parts = []
+    for piece in pieces:
+        text = shown(piece.text)
+        if piece.change is Change.SAME:
+            parts.append(_cut(text))
+        elif piece.change is Change.REMOVED:
+            parts.append(f"[-{text}-]")
+        else:
+            parts.append(f"{{+{text}+}}")
+    return [f"  | {text}" for text in "".join(parts).split("\n")]
+
+
+def _cut(text: str) -> str:
+    """`text` with its middle left out where it is long."""
+    if len(text) <= 3 * _CONTEXT:
+        return text
+    return f"{text[:_CONTEXT]} [...] {text[-_CONTEXT:]}"
+
+
+def diff_section(account: Account) -> Iterator[str]:
+    """The changed prompts; nothing where nothing changed."""
+    for name, pieces in account.diffs().items():
+        yield f"{line(name)}: from the baseline to " + (
+            "the best" if _proved(account) else "the leader, which is not proved better"
+        )
+        yield from diff_lines(pieces)
+        yield ""
+
+
+def _proved(account: Account) -> bool:
+    return account.leader.hash == account.best.hash != account.baseline.hash
+
+
+def _split_fields(split: SplitAccount) -> dict[str, Any]:
+    return {
+        "split": str(split.split),
+        "baseline": _estimate_fields(split.baseline),
+        "best": _estimate_fields(split.best),
+    }
+
+
+def _estimate_fields(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {"n": estimate.n, "mean": estimate.mean, "low": estimate.low, "high": estimate.high}

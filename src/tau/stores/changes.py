@@ -1,0 +1,77 @@
+"""What one commit changes of counters and rows, collected before it is written."""
+
+from collections.abc import Sequence
+from typing import Any, TypeAlias
+
+from tau.domain.rollout import RolloutStatus
+from tau.domain.spend import Spend
+
+Put: TypeAlias = Sequence[Any]
+
+STATUSES = (
+    RolloutStatus.QUEUING,
+    RolloutStatus.PREPARING,
+    RolloutStatus.RUNNING,
+    RolloutStatus.SUCCEEDED,
+    RolloutStatus.FAILED,
+    RolloutStatus.CANCELLED,
+    RolloutStatus.REQUEUING,
+)
+_SLOT = {str(status): slot for slot, status in enumerate(STATUSES)}
+_SPENT = 7
+_RESERVED = 11
+_WIDTH = 15
+
+
+class Changes:
+    """Sums of counters, rows put off with `later`, and what to tell whom after the commit."""
+
+    def __init__(self) -> None:
+        """Begin with nothing changed."""
+        self._changes: dict[int, list[int]] = {}
+        self._later: dict[str, list[Put]] = {}
+        self.claimable = False
+        self.settled: set[str] = set()
+        self.due_ms: list[int] = []
+        self.touched = 0
+
+    def move(self, run: int, old: str | None, new: str | None, count: int = 1) -> None:
+        """Count `count` rollouts of `run` from one status to another (None = outside)."""
+        change = self._change(run)
+        if old is not None:
+            change[_SLOT[old]] -= count
+        if new is not None:
+            change[_SLOT[new]] += count
+
+    def spend(self, run: int, spent: Spend, *, sign: int = 1) -> None:
+        """Book `spent` to `run`, or with `sign` -1 take it back."""
+        self._add(run, _SPENT, spent, sign)
+
+    def reserve(self, run: int, reserved: Spend, *, sign: int = 1) -> None:
+        """Set `reserved` aside, or with `sign` -1 give it back."""
+        self._add(run, _RESERVED, reserved, sign)
+
+    def later(self, name: str, row: Put) -> None:
+        """Run a statement that answers nothing, with others of its kind, before the next one."""
+        self.touched += 1
+        self._later.setdefault(name, []).append(row)
+
+    def counted(self) -> list[tuple[int, ...]]:
+        """The sums by run, each told once: seven statuses, spend, reservations."""
+        rows = [(run, *change) for run, change in self._changes.items() if any(change)]
+        self._changes = {}
+        return rows
+
+    def _add(self, run: int, at: int, amount: Spend, sign: int) -> None:
+        change = self._change(run)
+        change[at] += sign * amount.rollouts
+        change[at + 1] += sign * amount.calls
+        change[at + 2] += sign * amount.tokens
+        change[at + 3] += sign * amount.cost_nano_usd
+
+    def _change(self, run: int) -> list[int]:
+        self.touched += 1
+        change = self._changes.get(run)
+        if change is None:
+            change = self._changes[run] = [0] * _WIDTH
+        return change
