@@ -3,6 +3,7 @@
 import pytest
 
 from tau.algorithms.evaluate import Evaluate, EvaluateSettings
+from tau.algorithms.reflect import Reflect, ReflectSettings
 from tau.domain.dataset import Split
 from tau.ports.algorithm import Algorithm, Problem
 from tau.testing.algorithm import AlgorithmContract
@@ -37,3 +38,9 @@ class TestEvaluate(AlgorithmContract):
         assert isinstance(splits, dict)
         assert splits["optimize"] == {"rows": 12, "scored": 1, "mean": scored}
         assert splits["test"] == {"rows": 6, "scored": 0, "mean": None}
+
+
+@pytest.mark.contract
+class TestReflect(AlgorithmContract):
+    def build(self, problem: Problem) -> Algorithm:
+        return Reflect.build(ReflectSettings(evaluations=120, block=3, width=2), problem)

@@ -82,15 +82,6 @@ class Algorithm(Protocol):
         ...
 
 
-@runtime_checkable
-class Breeder(Protocol):
-    """An algorithm that makes candidates of its own, for the ledger of them."""
-
-    def candidates(self) -> Sequence[Resources]:
-        """Those born of the results last told, each with its parent; part of the state."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """What an algorithm would do with a problem, before anything is spent.

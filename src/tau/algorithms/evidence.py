@@ -1,0 +1,139 @@
+"""What a proposer is shown of the examples a prompt failed on."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tau.domain.dataset import Example
+from tau.domain.draws import uniform
+from tau.domain.ids import ExampleId
+from tau.domain.json import Json, canonical
+from tau.domain.rollout import RolloutResult
+
+PIECES = 8
+_OUTPUT_CHARS = 1_200
+_FEEDBACK_CHARS = 800
+_INPUT_CHARS = 4_000
+_SAME_MODE = 0.5
+_TOKEN = re.compile(r"[^\W\d_]+(?![\w-]*\d)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Failure:
+    """A candidate on an example, less than perfect: what it said and what is to be learnt."""
+
+    example: ExampleId
+    score: float
+    output: str
+    feedback: str
+
+    def to_json(self) -> Json:
+        """For a checkpoint."""
+        return [self.example, self.score, self.output, self.feedback]
+
+    @classmethod
+    def from_json(cls, value: Json) -> "Failure":
+        """What `to_json` made; ValueError for anything else."""
+        match value:
+            case [str(example), int() | float() as score, str(output), str(feedback)]:
+                return cls(
+                    example=ExampleId(example), score=score, output=output, feedback=feedback
+                )
+        raise ValueError("this state holds a failure of another shape")
+
+
+def failure_of(result: RolloutResult) -> Failure | None:
+    """What `result` teaches, None where it is missing or perfect."""
+    example = result.request.example
+    if example is None or result.score is None or result.score >= 1:
+        return None
+    output = "" if result.output is None else result.output.text
+    said = [
+        reward.feedback or reward.reason
+        for reward in result.rewards
+        if reward.passed is False or (reward.score is not None and reward.score < 1)
+    ]
+    feedback = "\n".join(dict.fromkeys(text.strip() for text in said if text.strip()))
+    return Failure(
+        example=example.id,
+        score=result.score,
+        output=excerpt(output, _OUTPUT_CHARS),
+        feedback=excerpt(feedback, _FEEDBACK_CHARS),
+    )
+
+
+def modes(failures: Sequence[Failure]) -> tuple[tuple[Failure, ...], ...]:
+    """Failures that seem to have one cause together, the commonest cause first.
+
+    Two are of one mode where the words of their feedback (of their outputs, without feedback)
+    mostly agree, numbers and names with numbers left out.
+    """
+    groups: list[tuple[frozenset[str], list[Failure]]] = []
+    for failure in failures:
+        words = frozenset(_TOKEN.findall((failure.feedback or failure.output).lower()))
+        for known, members in groups:
+            if _overlap(words, known) >= _SAME_MODE:
+                members.append(failure)
+                break
+        else:
+            groups.append((words, [failure]))
+    groups.sort(key=lambda group: -len(group[1]))
+    return tuple(tuple(members) for _, members in groups)
+
+
+def choose(
+    failures: Sequence[Failure], seed: int, *purpose: int | str, count: int = PIECES
+) -> tuple[Failure, ...]:
+    """Up to `count` failures, from as many modes as there are, drawn by `purpose` within each."""
+    decks = [
+        sorted(mode, key=lambda one: uniform(seed, "evidence", *purpose, one.example))
+        for mode in modes(failures)
+    ]
+    chosen: list[Failure] = []
+    while len(chosen) < count and any(decks):
+        for deck in decks:
+            if deck and len(chosen) < count:
+                chosen.append(deck.pop(0))
+    return tuple(chosen)
+
+
+def described(failures: Sequence[Failure], examples: Mapping[ExampleId, Example]) -> str:
+    """The pieces one after the other, each with input, output and feedback or expected answer."""
+    return "\n\n".join(
+        _described(number, failure, examples[failure.example])
+        for number, failure in enumerate(failures, start=1)
+        if failure.example in examples
+    )
+
+
+def excerpt(text: str, most: int) -> str:
+    """`text`, its middle left out where it is longer than `most` characters."""
+    if len(text) <= most:
+        return text
+    half = (most - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"
+
+
+def _described(number: int, failure: Failure, example: Example) -> str:
+    parts = [f"### Example {number}", f"Input:\n{_input(example)}", f"Output:\n{failure.output}"]
+    if failure.feedback:
+        parts.append(f"Feedback:\n{failure.feedback}")
+    elif example.expected is not None:
+        expected = example.expected
+        text = expected if isinstance(expected, str) else canonical(expected).decode()
+        parts.append(f"Wrong. Expected:\n{excerpt(text, _FEEDBACK_CHARS)}")
+    else:
+        parts.append(f"Wrong. Score: {failure.score:g}")
+    return "\n\n".join(parts)
+
+
+def _input(example: Example) -> str:
+    hidden = {"expected", "prompt"}
+    others = {key: value for key, value in example.fields.items() if key not in hidden}
+    text = example.prompt if example.prompt is not None else canonical(others).decode()
+    return excerpt(text, _INPUT_CHARS)
+
+
+def _overlap(first: frozenset[str], second: frozenset[str]) -> float:
+    union = len(first | second)
+    return len(first & second) / union if union else 1.0

@@ -1,0 +1,125 @@
+"""The prompts that may be changed, as texts a model can read and write back."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tau.domain.json import Json
+from tau.domain.placeholders import placeholders
+from tau.domain.resources import Resources
+from tau.errors import InputError
+
+_MESSAGE = re.compile(r'<message role="(\w+)">\n(.*?)\n</message>', re.S)
+_CLOSING = "</message>"
+
+
+class Unusable(ValueError):
+    """A text that cannot become the prompt; the message says why, to a model or a person."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A named prompt. `roles` are those of its chat messages, None where it is one text.
+
+    `placeholders` must be in every version of it, and no others may.
+    """
+
+    name: str
+    placeholders: frozenset[str]
+    roles: tuple[str, ...] | None = None
+
+
+def targets_of(resources: Resources, wanted: Sequence[str] | None) -> tuple[Target, ...]:
+    """The prompts named by `wanted`, or all that are texts or lists of chat messages.
+
+    Raises:
+        InputError: a name that stands for nothing of this kind, or nothing left.
+    """
+    found = []
+    for name in sorted(resources.values) if wanted is None else dict.fromkeys(wanted):
+        target = _target(name, resources.values.get(name))
+        if target is not None:
+            found.append(target)
+        elif wanted is not None:
+            known = ", ".join(sorted(resources.values)) or "none"
+            raise InputError(
+                f"'{name}' is no prompt that can be optimized",
+                where="algorithm.targets",
+                why="it is missing, or neither a text nor a list of chat messages",
+                fix=f"name some of the resources: {known}",
+            )
+    if not found:
+        raise InputError(
+            "there is no prompt to optimize",
+            where="resources",
+            fix="give 'resources' a text, as {'system_prompt': 'Answer with a number.'}",
+        )
+    return tuple(found)
+
+
+def shown(resources: Resources, target: Target) -> str:
+    """The prompt as text: itself, or its messages between markers."""
+    return _text(resources.values[target.name])
+
+
+def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
+    """`resources` with `text` (as `shown` would show it) in the place of the target.
+
+    Raises:
+        Unusable: too long, empty, other placeholders, or other messages.
+    """
+    text = text.strip()
+    if not text:
+        raise Unusable("it is empty")
+    if len(text) > max_chars:
+        raise Unusable(f"it has {len(text)} characters, and {max_chars} are allowed")
+    found = frozenset(placeholders(text))
+    if missing := sorted(target.placeholders - found):
+        raise Unusable(f"these placeholders are missing: {_braced(missing)}")
+    if strange := sorted(found - target.placeholders):
+        raise Unusable(f"these placeholders were not in the prompt: {_braced(strange)}")
+    value: Json = text if target.roles is None else _messages(text, target.roles)
+    return Resources(values={**resources.values, target.name: value}, parent=resources.hash)
+
+
+def _target(name: str, value: Json) -> Target | None:
+    if isinstance(value, str):
+        return Target(name=name, placeholders=frozenset(placeholders(value)))
+    if isinstance(value, Mapping) or not isinstance(value, Sequence) or not value:
+        return None
+    roles = []
+    for message in value:
+        if not isinstance(message, Mapping) or set(message) != {"role", "content"}:
+            return None
+        role, content = message["role"], message["content"]
+        if not isinstance(role, str) or not isinstance(content, str) or _CLOSING in content:
+            return None
+        roles.append(role)
+    text = _text(value)
+    return Target(name=name, placeholders=frozenset(placeholders(text)), roles=tuple(roles))
+
+
+def _text(value: Json) -> str:
+    if isinstance(value, str):
+        return value
+    assert isinstance(value, Sequence)
+    return "\n".join(
+        f'<message role="{message["role"]}">\n{message["content"]}\n{_CLOSING}'
+        for message in value
+        if isinstance(message, Mapping)
+    )
+
+
+def _messages(text: str, roles: tuple[str, ...]) -> list[Json]:
+    matches = list(_MESSAGE.finditer(text))
+    if _MESSAGE.sub("", text).strip() or tuple(match[1] for match in matches) != roles:
+        wanted = ", ".join(roles)
+        raise Unusable(
+            'every message must stand between <message role="..."> and </message>, '
+            f"with the roles {wanted} in this order"
+        )
+    return [{"role": match[1], "content": match[2]} for match in matches]
+
+
+def _braced(names: Sequence[str]) -> str:
+    return ", ".join(f"{{{name}}}" for name in names)

@@ -1,0 +1,140 @@
+"""What may still be spent: never more is asked for than the budget holds."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tau.domain.json import Json
+from tau.domain.rollout import RolloutKind, RolloutResult
+from tau.domain.spend import Budget, Spend
+
+DEFAULT_EVALUATIONS = 600
+"""Where neither settings nor budget say how many."""
+EVALUATIONS_PER_PROPOSAL = 25
+_COST_MARGIN = 1.25
+"""Costs of later rollouts may be so much above the mean so far (longer prompts)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """How many evaluations and proposals a run may make, retries aside."""
+
+    evaluations: int
+    proposals: int
+
+
+def allowance(
+    budget: Budget, evaluations: int | None, proposals: int | None, *, calls_per_evaluation: int
+) -> Allowance:
+    """What settings and budget allow together; proposals are taken from the budget first."""
+    most: list[int] = [] if evaluations is None else [evaluations]
+    per = max(1, calls_per_evaluation)
+    if budget.rollouts is not None:
+        asked = _proposals(budget.rollouts, proposals)
+        most.append(budget.rollouts - asked)
+    if budget.calls is not None:
+        asked = _proposals(budget.calls // per, proposals)
+        most.append((budget.calls - asked) // per)
+    allowed = max(0, min(most, default=DEFAULT_EVALUATIONS))
+    wanted = _proposals(allowed, None) if proposals is None else proposals
+    if budget.rollouts is not None:
+        wanted = min(wanted, budget.rollouts - allowed)
+    if budget.calls is not None:
+        wanted = min(wanted, budget.calls - allowed * per)
+    return Allowance(evaluations=allowed, proposals=max(0, wanted))
+
+
+def _proposals(evaluations: int, proposals: int | None) -> int:
+    wanted = -(-evaluations // EVALUATIONS_PER_PROPOSAL) if proposals is None else proposals
+    return min(wanted, evaluations // 2)
+
+
+class Purse:
+    """Counts what was spent, retries included, and says what is left."""
+
+    def __init__(
+        self,
+        budget: Budget,
+        allowed: Allowance,
+        *,
+        calls_per_evaluation: int,
+    ) -> None:
+        self._budget = budget
+        self._allowed = allowed
+        self._per = max(1, calls_per_evaluation)
+        self.evaluations = 0
+        self.proposals = 0
+        self.spent = Spend()
+
+    def pay(self, results: Sequence[RolloutResult]) -> None:
+        """Count a wave."""
+        for result in results:
+            proposed = result.request.kind is RolloutKind.PROPOSE
+            self.proposals += proposed
+            self.evaluations += not proposed
+            spent = result.spent
+            self.spent += Spend(
+                rollouts=max(1, spent.rollouts),
+                calls=max(1 if proposed else self._per, spent.calls),
+                tokens=spent.tokens,
+                cost_nano_usd=spent.cost_nano_usd,
+            )
+
+    def evaluations_left(self, *, proposals: int = 0) -> int:
+        """How many evaluations can be made beside so many proposals."""
+        left = self._allowed.evaluations - self.evaluations
+        return max(0, min(left, *self._limits(proposals, self._per)))
+
+    def proposals_left(self, *, evaluations: int = 0) -> int:
+        """How many proposals can be made beside so many evaluations."""
+        left = self._allowed.proposals - self.proposals
+        return max(0, min(left, *self._limits(evaluations * self._per, 1, evaluations)))
+
+    def _limits(self, calls: int, per: int, rollouts: int | None = None) -> list[int]:
+        """What each hard limit leaves, after `calls` and `rollouts` for something else."""
+        budget, spent = self._budget, self.spent
+        other = calls if rollouts is None else rollouts
+        found = [self._allowed.evaluations + self._allowed.proposals]
+        if budget.rollouts is not None:
+            found.append(budget.rollouts - spent.rollouts - other)
+        if budget.calls is not None:
+            found.append((budget.calls - spent.calls - calls) // per)
+        for limit, used in (
+            (budget.tokens, spent.tokens),
+            (budget.cost_nano_usd, spent.cost_nano_usd),
+        ):
+            if limit is not None and used > 0:
+                each = used / spent.rollouts * _COST_MARGIN
+                found.append(int((limit - used) / each) - other)
+        return found
+
+    def to_json(self) -> Json:
+        """For a checkpoint."""
+        spent = self.spent
+        return [
+            self.evaluations, self.proposals,
+            spent.rollouts, spent.calls, spent.tokens, spent.cost_nano_usd,
+        ]  # fmt: skip
+
+    def load(self, state: Json) -> None:
+        """What `to_json` made; ValueError for anything else."""
+        match state:
+            case [int(evaluations), int(proposals), int(r), int(c), int(t), int(usd)]:
+                self.evaluations, self.proposals = evaluations, proposals
+                self.spent = Spend(rollouts=r, calls=c, tokens=t, cost_nano_usd=usd)
+            case _:
+                raise ValueError("this state holds no purse")
+
+    def report(self) -> Mapping[str, Json]:
+        """Planned against spent."""
+        return {
+            "planned": {
+                "evaluations": self._allowed.evaluations,
+                "proposals": self._allowed.proposals,
+            },
+            "spent": {
+                "evaluations": self.evaluations,
+                "proposals": self.proposals,
+                "rollouts": self.spent.rollouts,
+                "calls": self.spent.calls,
+            },
+        }

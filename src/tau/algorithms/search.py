@@ -1,0 +1,438 @@
+"""What all searching algorithms share: waves from a stored agenda, a pool, a budget, the end."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from annotated_types import Ge, Gt, Lt
+
+from tau.algorithms.certification import Certification, decision_of
+from tau.algorithms.parts import divide
+from tau.algorithms.pool import Candidate, Pool
+from tau.algorithms.prompts import Unusable, targets_of
+from tau.algorithms.proposers import Draft, Proposers, Texts
+from tau.algorithms.purse import Purse, allowance
+from tau.domain.dataset import Example
+from tau.domain.ids import ExampleId, ResourcesHash
+from tau.domain.json import Json, content_hash
+from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
+from tau.errors import InputError
+from tau.ports.algorithm import Plan, Problem, Recommendation
+from tau.scoring.certify import Certificate
+
+_STATE_VERSION = 1
+
+TemplateName = Literal[
+    "reflect", "critique", "edit", "paraphrase", "crossover", "history", "repair"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """What every search can be told.
+
+    `targets` are the names of the prompts to optimize, by default all that are texts or lists of
+    chat messages; `max_chars` bounds each of them. `evaluations` and `proposals` are the most that
+    are made, within the budget. `certification` is the number of rows that certify. `effect` is
+    the smallest gain that matters. `templates` replace what a reflection model is told.
+    """
+
+    targets: tuple[str, ...] | None = None
+    max_chars: Annotated[int, Ge(100)] = 12_000
+    evaluations: Annotated[int, Ge(1)] | None = None
+    proposals: Annotated[int, Ge(0)] | None = None
+    certification: Annotated[int, Ge(0)] | None = None
+    alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
+    effect: Annotated[float, Gt(0), Lt(1)] = 0.05
+    templates: Mapping[TemplateName, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """An evaluation that is due."""
+
+    candidate: ResourcesHash
+    example: ExampleId
+    replicate: int = 0
+
+
+class Search(ABC):
+    """An algorithm whose next wave is an agenda in its state.
+
+    Subclasses put evaluations and drafts on the agenda, in `begin` and then whenever results are
+    in (`advance`); an empty agenda ends the search, and the winner meets the baseline.
+    """
+
+    name: ClassVar[str]
+    needs_proposals: ClassVar[bool] = True
+    pool: Pool
+    purse: Purse
+    cells: list[Cell]
+    drafts: list[Draft]
+    asked: int
+    failed: int
+    stop_reason: str
+    _told: str
+    _chosen: ResourcesHash | None
+    _certified: bool
+    _wave: tuple[RolloutRequest, ...] | None
+
+    def __init__(self, settings: Any, problem: Problem) -> None:  # noqa: ANN401
+        self.settings = settings
+        self.problem = problem
+        self.seed = problem.seed
+        self.parts = divide(problem, alpha=settings.alpha)
+        self.targets = targets_of(problem.seed_resources, settings.targets)
+        self.examples: dict[ExampleId, Example] = {
+            one.id: one
+            for part in (self.parts.breed, self.parts.select, self.parts.certify)
+            for one in part
+        }
+        self.allowed = allowance(
+            problem.budget,
+            settings.evaluations,
+            settings.proposals if self.needs_proposals else 0,
+            calls_per_evaluation=problem.calls_per_evaluation,
+        )
+        least = self.least()
+        self.certification = Certification.planned(
+            self.parts.certify,
+            wanted=settings.certification,
+            evaluations=self.allowed.evaluations,
+            search=least,
+            alpha=settings.alpha,
+            effect=settings.effect,
+        )
+        self._refuse_small_budget(least)
+        self.proposers = Proposers(
+            texts=replace(Texts(), **settings.templates),
+            targets={target.name: target for target in self.targets},
+            examples={one.id: one for one in self.parts.breed},
+            max_chars=settings.max_chars,
+        )
+        self._reset()
+        self.begin()
+
+    # --- for subclasses
+
+    @abstractmethod
+    def least(self) -> int:
+        """The fewest evaluations with which a search makes sense, certification aside."""
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Put the first wave on the agenda."""
+
+    @abstractmethod
+    def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
+        """Put the next wave on the agenda; evaluations are in the pool already."""
+
+    @abstractmethod
+    def winner(self) -> ResourcesHash:
+        """The candidate to certify; the baseline where none was better."""
+
+    @abstractmethod
+    def memo(self) -> Json:
+        """The subclass's own state."""
+
+    @abstractmethod
+    def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
+        """What `memo` gave; TypeError, KeyError or ValueError for anything else."""
+
+    @property
+    def budget_left(self) -> int:
+        """Evaluations left for the search, drafts on the agenda and certification set aside."""
+        due = len(self.drafts)
+        left = self.purse.evaluations_left(proposals=due)
+        return max(0, left - len(self.cells) - self.certification.cost)
+
+    @property
+    def proposals_left(self) -> int:
+        """Proposals left, evaluations on the agenda and certification set aside."""
+        due = len(self.cells) + self.certification.cost
+        return max(0, self.purse.proposals_left(evaluations=due) - len(self.drafts))
+
+    def evaluate(self, names: Sequence[ResourcesHash], rows: Sequence[ExampleId]) -> None:
+        """Put what is not known yet on the agenda, example by example, within the budget.
+
+        Every candidate gets the same rows: where the budget does not reach, the last ones go.
+        """
+        due = {(cell.candidate, cell.example) for cell in self.cells}
+        for row in rows:
+            missing = [
+                name
+                for name in names
+                if (row, 0) not in self.pool.table[name].cells and (name, row) not in due
+            ]
+            if len(missing) > self.budget_left:
+                return
+            self.cells += [Cell(candidate=name, example=row) for name in missing]
+
+    def draft(self, draft: Draft) -> bool:
+        """Put a question on the agenda; False where no proposal is left."""
+        if self.proposals_left < 1:
+            return False
+        self.asked += 1
+        self.drafts.append(replace(draft, slot=self.asked))
+        return True
+
+    def read(self, answers: Sequence[tuple[Draft, RolloutResult]], *, born: int) -> list[Candidate]:
+        """The candidates in `answers`; what cannot be used is asked for once more."""
+        found = []
+        for draft, result in answers:
+            parents = [self.pool.members.get(name) for name in draft.parents]
+            text = None if result.output is None else result.output.text
+            known = [parent for parent in parents if parent is not None]
+            if text is None or len(known) < len(parents):
+                self.failed += 1
+                continue
+            try:
+                found.append(self.proposers.made(draft, known, text, born=born))
+            except Unusable as error:
+                again = not draft.repaired and self.draft(
+                    self.proposers.repair(draft, text, str(error))
+                )
+                self.failed += not again
+        return found
+
+    def stop(self, reason: str) -> None:
+        """Say why the search ends; the first reason counts."""
+        self.stop_reason = self.stop_reason or reason
+
+    # --- the port
+
+    @classmethod
+    def build(cls, settings: Any, problem: Problem) -> Self:  # noqa: ANN401
+        return cls(settings, problem)
+
+    @classmethod
+    def plan(cls, settings: Any, problem: Problem) -> Plan:  # noqa: ANN401
+        """See ports.algorithm.Planner."""
+        search = cls(settings, problem)
+        allowed, per = search.allowed, max(1, problem.calls_per_evaluation)
+        return Plan(
+            evaluations=allowed.evaluations,
+            proposals=allowed.proposals,
+            rollouts=allowed.evaluations + allowed.proposals,
+            calls=allowed.evaluations * per + allowed.proposals,
+            certification=len(search.certification.rows),
+            detectable=search.certification.detectable,
+            caveats=search.parts.caveats,
+        )
+
+    def ask(self) -> Sequence[RolloutRequest]:
+        if self._wave is None:
+            self._wave = tuple(self._requests())
+        return self._wave
+
+    def tell(self, results: Sequence[RolloutResult]) -> None:
+        told = content_hash([list(result.request.key) for result in results])
+        if told == self._told:
+            return
+        wave = self.ask()
+        if not wave or told != content_hash([list(request.key) for request in wave]):
+            raise ValueError(
+                "these are not the results of the wave: tell what ask() returned, in order"
+            )
+        answers = list(zip(self.drafts, results, strict=False))
+        self.drafts, self.cells, self._wave, self._told = [], [], None, told
+        self.purse.pay(results)
+        self.pool.record([one for one in results if one.request.kind is RolloutKind.EVALUATE])
+        if self._chosen is None:
+            self.advance(answers)
+            self._end_search()
+        else:
+            self._certified = True
+
+    def best(self) -> Recommendation:
+        """The baseline until the winner has been proved better."""
+        baseline = self.problem.seed_resources
+        if self._chosen is None or (self._chosen != self.pool.baseline and not self._certified):
+            return Recommendation(
+                resources=baseline,
+                evidence=self._evidence(None),
+                caveats=("nothing has been certified yet", *self.parts.caveats),
+            )
+        found = self._certificate()
+        decision = decision_of(found)
+        promoted = decision == "promote"
+        return Recommendation(
+            resources=self.pool[self._chosen].resources if promoted else baseline,
+            decision=decision,
+            evidence=self._evidence(found),
+            caveats=(*self.parts.caveats, *found.caveats),
+        )
+
+    def state_dict(self) -> Mapping[str, Json]:
+        return {
+            "version": _STATE_VERSION,
+            "algorithm": self.name,
+            "problem": self._fingerprint(),
+            "pool": self.pool.to_json(),
+            "purse": self.purse.to_json(),
+            "cells": [[one.candidate, one.example, one.replicate] for one in self.cells],
+            "drafts": [one.to_json() for one in self.drafts],
+            "asked": self.asked,
+            "failed": self.failed,
+            "told": self._told,
+            "chosen": self._chosen,
+            "certified": self._certified,
+            "certification": len(self.certification.rows),
+            "stop_reason": self.stop_reason,
+            "memo": self.memo(),
+        }
+
+    def load_state_dict(self, state: Mapping[str, Json]) -> None:
+        if state.get("version") != _STATE_VERSION or state.get("algorithm") != self.name:
+            raise ValueError(f"this state is not one of this version of '{self.name}'")
+        if state.get("problem") != self._fingerprint():
+            raise ValueError("this state belongs to other examples, resources or settings")
+        other = type(self)(self.settings, self.problem)
+        try:
+            other._load(state)
+        except (TypeError, KeyError, AttributeError) as error:
+            raise ValueError(f"this state is not one of '{self.name}': {error}") from error
+        self.__dict__.update(other.__dict__)
+
+    # --- inside
+
+    def _reset(self) -> None:
+        self.pool = Pool(self.problem.seed_resources)
+        self.purse = Purse(
+            self.problem.budget,
+            self.allowed,
+            calls_per_evaluation=self.problem.calls_per_evaluation,
+        )
+        self.cells = []
+        self.drafts = []
+        self.asked = self.failed = 0
+        self.stop_reason = ""
+        self._told = ""
+        self._chosen = None
+        self._certified = False
+        self._wave = None
+
+    def _load(self, state: Any) -> None:  # noqa: ANN401  (JSON)
+        self.pool = Pool.from_json(state["pool"], self.problem.seed_resources)
+        self.purse.load(state["purse"])
+        self.cells = [Cell(candidate=c, example=e, replicate=r) for c, e, r in state["cells"]]
+        self.drafts = [Draft.from_json(one) for one in state["drafts"]]
+        self.asked, self.failed = int(state["asked"]), int(state["failed"])
+        self.stop_reason, self._told = str(state["stop_reason"]), str(state["told"])
+        self._chosen, self._certified = state["chosen"], bool(state["certified"])
+        rows = self.parts.certify[: int(state["certification"])]
+        self.certification = replace(self.certification, rows=rows)
+        self.load_memo(state["memo"])
+        self._wave = None
+        self.ask()
+
+    def _requests(self) -> list[RolloutRequest]:
+        """Drafts first: they take longest."""
+        asked = [draft.request(self.pool[draft.parents[0]].resources) for draft in self.drafts]
+        evaluated = [
+            RolloutRequest(
+                kind=RolloutKind.EVALUATE,
+                resources=self.pool[cell.candidate].resources,
+                example=self.examples[cell.example],
+                replicate=cell.replicate,
+            )
+            for cell in self.cells
+        ]
+        return [*asked, *evaluated]
+
+    def _end_search(self) -> None:
+        """Once nothing is due any more: the winner, and its certification."""
+        if self.cells or self.drafts:
+            return
+        chosen = self.winner()
+        if chosen in self.pool.gated:
+            chosen = self.pool.baseline
+        self._chosen = chosen
+        self.pool.keep([chosen])
+        if chosen == self.pool.baseline:
+            return
+        for row in self.certification.rows:
+            self.cells += [
+                Cell(candidate=name, example=row.id) for name in (self.pool.baseline, chosen)
+            ]
+        self._certified = not self.cells
+
+    def _certificate(self) -> Certificate:
+        assert self._chosen is not None
+        return self.certification.decide(
+            self.pool, self._chosen, "no candidate did better than the baseline in the search"
+        )
+
+    def _evidence(self, found: Certificate | None) -> Mapping[str, Json]:
+        told: dict[str, Json] = {
+            "candidates": self.pool.tried,
+            "failed_proposals": self.failed,
+            "stopped": self.stop_reason,
+            "phase": self._phase(),
+            "leader": self._chosen or self.winner(),
+            **self.purse.report(),
+        }
+        if found is None or self._chosen is None:
+            return told
+        rows = [row.id for row in self.certification.rows]
+        return {
+            **told,
+            **self.certification.evidence(found),
+            "origin": self.pool[self._chosen].origin,
+            "leader_mean": self._mean(self._chosen, rows),
+            "baseline_mean": self._mean(self.pool.baseline, rows),
+        }
+
+    def _phase(self) -> str:
+        if self._chosen is None:
+            return "search"
+        return "certification" if self.cells else "finished"
+
+    def _mean(self, name: ResourcesHash, rows: Sequence[ExampleId]) -> float | None:
+        known = self.pool.table[name].by_example
+        scores = [known[row] for row in rows if row in known]
+        return sum(scores) / len(scores) if scores else None
+
+    def _fingerprint(self) -> str:
+        """What makes a state fit: all but the budget, which may be raised."""
+        settings = asdict(self.settings)
+        del settings["evaluations"], settings["proposals"]
+        problem = self.problem
+        return content_hash(
+            [
+                problem.seed_resources.hash,
+                [
+                    [str(split), [one.id for one in rows]]
+                    for split, rows in problem.examples.items()
+                ],
+                problem.seed,
+                problem.graders,
+                problem.model,
+                _plain(settings),
+            ]
+        )
+
+    def _refuse_small_budget(self, least: int) -> None:
+        allowed = self.allowed
+        needed = least + self.certification.cost
+        if allowed.evaluations < least or (self.needs_proposals and allowed.proposals < 1):
+            raise InputError(
+                f"the budget is too small to try even a few candidates with '{self.name}'",
+                where="budget",
+                why=(
+                    f"it buys {allowed.evaluations} evaluations and {allowed.proposals} "
+                    f"proposals; {needed} evaluations and some proposals are the least"
+                ),
+                fix="raise the budget, or 'algorithm.evaluations' and 'algorithm.proposals'",
+            )
+
+
+def _plain(value: Any) -> Json:  # noqa: ANN401  (a settings object as a dict)
+    """Tuples as lists: what canonical JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    plain: Json = value
+    return plain
