@@ -1,13 +1,19 @@
 """The contract's flag surface: one flat command whose flags choose a mode."""
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
 import click
 from click.core import ParameterSource
 
 from tau import __version__
-from tau.cli.modes import Mode, chosen, flag
+from tau.cli.modes import Mode, asked, chosen, flag
 from tau.cli.surface import Exit, Surface, debug_option, name_variables
-from tau.config.paths import DEFAULT_STORE
+from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STATE_DIR, DEFAULT_STORE
 from tau.errors import UsageError
+
+Command = Callable[..., Any]
 
 RUN = Mode(
     name="run",
@@ -18,7 +24,31 @@ RUN = Mode(
         "prompt_optimization_control_state_dir",
     ),
 )
-MODES = (RUN,)
+CONTROL = Mode(
+    name="control",
+    selectors=(
+        "prompt_optimization_control_status",
+        "prompt_optimization_control_pause",
+        "prompt_optimization_control_resume",
+        "prompt_optimization_control_cancel",
+        "prompt_optimization_control_rollback",
+    ),
+    modifiers=(
+        "prompt_optimization_control_state_dir",
+        "prompt_optimization_control_json",
+        "prompt_optimization_control_principal",
+        "prompt_optimization_control_rbac_policy",
+    ),
+)
+MODES = (RUN, CONTROL)
+
+
+def _switch(name: str, text: str) -> Callable[[Command], Command]:
+    """A flag that may also be given as `--x=false`, for what is set in the environment."""
+    return click.option(
+        name, metavar="[BOOLEAN]", type=bool, is_flag=False, flag_value=True, default=False,
+        help=text,
+    )  # fmt: skip
 
 
 @click.command(
@@ -44,35 +74,54 @@ MODES = (RUN,)
     show_default=True,
     help="Where rollouts, attempts, spans and resources are kept.",
 )
+@_switch("--prompt-optimization-json", "Print the result as one JSON document.")
+@_switch("--prompt-optimization-control-status", "Show the state of a run's control files.")
+@_switch("--prompt-optimization-control-pause", "Pause the run.")
+@_switch("--prompt-optimization-control-resume", "Let the run go on; recover it after a crash.")
+@_switch("--prompt-optimization-control-cancel", "End the run for good.")
 @click.option(
-    "--prompt-optimization-json",
-    metavar="[BOOLEAN]",
-    type=bool,
-    is_flag=False,
-    flag_value=True,
-    default=False,
-    help="Print the result as one JSON document.",
+    "--prompt-optimization-control-rollback", metavar="PATH", help="Go back to this checkpoint."
 )
 @click.option(
     "--prompt-optimization-control-state-dir",
     metavar="PATH",
-    help="Where status.json and control files live; beside the store by default.",
+    help=f"Where status.json and control files live; beside the store, or {DEFAULT_STATE_DIR}.",
+)
+@_switch("--prompt-optimization-control-json", "Print the result as one JSON document.")
+@click.option(
+    "--prompt-optimization-control-principal",
+    metavar="NAME",
+    help="Who is asking; the local user by default.",
+)
+@click.option(
+    "--prompt-optimization-control-rbac-policy",
+    metavar="PATH",
+    default=DEFAULT_RBAC_POLICY,
+    show_default=True,
+    help="Who may do what.",
 )
 @debug_option
 @click.version_option(__version__)
 @click.pass_context
 def command(
     context: click.Context,
+    /,
     *,
     model: str | None,
     prompt_optimization_config: str | None,
     prompt_optimization_store_sqlite: str,
     prompt_optimization_json: bool,
     prompt_optimization_control_state_dir: str | None,
+    **_control: object,
 ) -> int:
     """Do what the chosen mode does, or show the help where nothing was asked for."""
-    sources = {name: context.get_parameter_source(name) for name in context.params}
+    sources = {
+        name: ParameterSource.DEFAULT if value is False else context.get_parameter_source(name)
+        for name, value in context.params.items()
+    }
     mode = chosen(MODES, sources)
+    if mode is CONTROL:
+        return _control_run(context, asked(mode, sources))
     if mode is None or prompt_optimization_config is None:
         return _nothing_asked(context, [n for n, s in sources.items() if _is_explicit(s)])
 
@@ -85,6 +134,27 @@ def command(
             store=prompt_optimization_store_sqlite,
             state_dir=prompt_optimization_control_state_dir,
             json=prompt_optimization_json,
+        ),
+        context.ensure_object(Surface),
+    )
+
+
+def _control_run(context: click.Context, action: str) -> int:
+    from tau.cli.control import ControlArguments, carry_out
+    from tau.lifecycle.paths import StateDir
+
+    given = context.params
+    value = given[action]
+    return carry_out(
+        ControlArguments(
+            action=action.rpartition("_")[2],
+            folder=StateDir(
+                Path(given["prompt_optimization_control_state_dir"] or DEFAULT_STATE_DIR)
+            ),
+            policy=given["prompt_optimization_control_rbac_policy"],
+            principal=given["prompt_optimization_control_principal"],
+            checkpoint=value if isinstance(value, str) else None,
+            json=given["prompt_optimization_control_json"],
         ),
         context.ensure_object(Surface),
     )

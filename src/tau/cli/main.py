@@ -13,7 +13,7 @@ def tau_coding_agent() -> None:
     valued = {
         name
         for parameter in command.params
-        if not getattr(parameter, "is_flag", False) and parameter.name != "json"
+        if not (getattr(parameter, "is_flag", False) or getattr(parameter, "flag_value", None))
         for name in parameter.opts
     }
     arguments, notices = rewritten(sys.argv[1:], valued=valued)

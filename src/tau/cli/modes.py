@@ -49,6 +49,21 @@ def chosen(modes: Sequence[Mode], sources: Mapping[str, ParameterSource | None])
     return mode
 
 
+def asked(mode: Mode, sources: Mapping[str, ParameterSource | None]) -> str:
+    """The one selector of a chosen mode that was given; the command line's come first.
+
+    Raises:
+        UsageError: more than one.
+    """
+    for source in (ParameterSource.COMMANDLINE, ParameterSource.ENVIRONMENT):
+        found = [name for name in mode.selectors if sources.get(name) is source]
+        if len(found) > 1:
+            raise UsageError(f"the flag {flag(found[0])} cannot be used with {flag(found[1])}")
+        if found:
+            return found[0]
+    raise ValueError(f"mode {mode.name} was not asked for")
+
+
 def _require(modes: Sequence[Mode], mode: Mode | None, explicit: set[str]) -> None:
     """Refuse modifiers on the command line that belong only to other modes."""
     allowed = set(mode.modifiers) if mode else set()

@@ -3,11 +3,11 @@
 import json
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 from tau.cli import results
 from tau.cli.displays import Display, EventsDisplay, PlainDisplay
@@ -17,7 +17,10 @@ from tau.cli.surface import Exit, Surface, warn
 from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.settings import RunConfig
+from tau.domain.json import Json
+from tau.domain.decision import Decision
 from tau.domain.run import RunStatus, StopReason
+from tau.domain.spend import NANO, Budget
 from tau.errors import UsageError
 from tau.trainer.report import RunReport
 from tau.wiring.session import SessionRequest
@@ -27,7 +30,11 @@ _STOPPED = frozenset({StopReason.BUDGET, StopReason.TIME_LIMIT, StopReason.OPERA
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunArguments:
-    """What the command line says of a run; None where it says nothing."""
+    """What the command line says of a run; None where it says nothing.
+
+    `algorithm` is for a configuration that names none. `budget` holds limits by their names in the
+    configuration, each in place of the one there.
+    """
 
     config: str
     store: str
@@ -40,6 +47,17 @@ class RunArguments:
     fail_under: float | None = None
     workers: int | None = None
     concurrency: int | None = None
+    algorithm: str | None = None
+    budget: Mapping[str, float] = field(default_factory=dict)
+    require_improvement: bool = False
+
+    def origin(self) -> dict[str, Json]:
+        """What starts such a run again, from wherever one is."""
+        kept = (
+            "config", "store", "model", "state_dir", "strict", "workers", "concurrency", "algorithm"
+        )  # fmt: skip
+        values = {name: getattr(self, name) for name in kept}
+        return {"folder": str(Path.cwd()), **values, "budget": dict(self.budget)}
 
     def command(self, surface: Surface) -> str:
         """The shell command that goes on with such a run."""
@@ -49,8 +67,12 @@ class RunArguments:
             given = (("--model", self.model),
                      ("--prompt-optimization-control-state-dir", self.state_dir))  # fmt: skip
         else:
-            words = [surface.program, "run", self.config, "--store", self.store]
-            given = (("--model", self.model), ("--state-dir", self.state_dir))
+            verb = "run" if self.algorithm is None else "optimize"
+            words = [surface.program, verb, self.config, "--store", self.store]
+            limits = tuple(
+                (f"--budget-{name}", f"{value:g}") for name, value in self.budget.items()
+            )
+            given = (("--model", self.model), ("--state-dir", self.state_dir), *limits)
         words += [word for name, value in given if value for word in (name, value)]
         return shlex.join(words)
 
@@ -68,6 +90,7 @@ def run(arguments: RunArguments, surface: Surface) -> int:
         store=arguments.store,
         state_dir=Path(arguments.state_dir) if arguments.state_dir else None,
         run_id=arguments.run_id,
+        origin=arguments.origin(),
     )
     resume = arguments.command(surface)
     with ExitStack() as stack:
@@ -84,7 +107,11 @@ def run(arguments: RunArguments, surface: Surface) -> int:
 def loaded(arguments: RunArguments) -> RunConfig:
     """The configuration with what the command line overrides; it must name a model."""
     settings = load(
-        arguments.config, environ=snapshot(), model=arguments.model, strict=arguments.strict
+        arguments.config,
+        environ=snapshot(),
+        model=arguments.model,
+        strict=arguments.strict,
+        default_algorithm=arguments.algorithm or "evaluate",
     )
     if settings.model is None:
         raise UsageError(
@@ -96,7 +123,20 @@ def loaded(arguments: RunArguments) -> RunConfig:
         settings,
         worker_count=arguments.workers or settings.worker_count,
         worker_concurrency=arguments.concurrency or settings.worker_concurrency,
+        budget=_limited(settings.budget, arguments.budget),
     )
+
+
+def _limited(budget: Budget, limits: Mapping[str, float]) -> Budget:
+    """`budget` with the limits that the command line gives."""
+    changes: dict[str, Any] = {
+        name: value if name == "seconds" else int(value)
+        for name, value in limits.items()
+        if name != "usd"
+    }
+    if "usd" in limits:
+        changes["cost_nano_usd"] = round(limits["usd"] * NANO)
+    return replace(budget, **changes)
 
 
 def _display(arguments: RunArguments, output: TextIO) -> Display:
@@ -147,6 +187,9 @@ def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
     if report.status is not RunStatus.COMPLETED:
         return Exit.FAILED
     if arguments.fail_under is not None and not _meets(report, arguments.fail_under):
+        return Exit.GATE
+    if arguments.require_improvement and report.decision != Decision.PROMOTE:
+        sys.stderr.write(f"gate not met: the decision is {report.decision}, not promote\n")
         return Exit.GATE
     return Exit.OK
 

@@ -13,6 +13,7 @@ from tau import __version__
 from tau.cli.streams import open_streams, output_lost
 from tau.cli.text import line
 from tau.errors import (
+    AccessDenied,
     AttemptError,
     ConfigError,
     InputError,
@@ -34,6 +35,7 @@ class Exit(IntEnum):
     USAGE = 2
     GATE = 3
     STOPPED = 4
+    DENIED = 5
 
 
 @dataclass(slots=True, kw_only=True)
@@ -52,6 +54,8 @@ class Surface:
             return Exit.FAILED
         if isinstance(error, InputError):
             return Exit.USAGE
+        if isinstance(error, AccessDenied):
+            return Exit.DENIED
         return Exit.STOPPED if isinstance(error, RunStopped) else Exit.FAILED
 
     def describe(self, error: TauError) -> list[str]:

@@ -1,5 +1,6 @@
 """JSON documents on disk, read with every way of being unreadable told apart."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -53,4 +54,7 @@ def read_document(path: Path, *, limit: int = MAX_BYTES) -> Mapping[str, Json] |
 
 def dump_document(value: Mapping[str, Json]) -> bytes:
     """The text of a document: indented by 2, newline at the end."""
-    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    try:
+        return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    except TypeError:  # the name of a file that is not text, for which `?` must do
+        return json.dumps(value, indent=2, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

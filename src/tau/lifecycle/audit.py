@@ -21,6 +21,7 @@ from tau.files.documents import read_bytes
 
 NO_PREVIOUS = "0" * 64
 REPAIR = "audit_repair"
+REPAIR_KEY = "control:audit:repair"
 _MAX_BYTES = 256 * 1024 * 1024
 
 

@@ -15,7 +15,7 @@ from tau.errors import AccessDenied, ControlError, FileError, PolicyInvalid, Tau
 from tau.files.atomic import atomic_write, undone_on_failure
 from tau.files.documents import dump_document, read_bytes, read_document
 from tau.files.lock import FileLock
-from tau.lifecycle.audit import AuditEvent, AuditHead
+from tau.lifecycle.audit import REPAIR, REPAIR_KEY, AuditEvent, AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
 from tau.lifecycle.paths import StateDir
@@ -111,28 +111,58 @@ class Lifecycle:
                 nothing else was changed.
             FileError: the folder or a file in it cannot be used; nothing was changed.
         """
-        self._authorize(command)
+        asked = _asked(command)
+        self._authorize(asked)
         if command.action is Action.STATUS:
             return self._status(command)
         self._check_folder()
         with self._register.held():
             try:
-                return self._act(command)
+                plan = self._plan(command)
+                self._write(command, plan)
             except (ControlError, FileError) as error:
-                self._note_failure(command, error)
+                self._note_failure(asked, error)
                 raise
+            return self._result(command, plan)
 
-    def _authorize(self, command: Command) -> None:
-        what = f"failed to authorize prompt-optimization lifecycle action '{command.action}'"
+    def preview(self, command: Command) -> ControlResult:
+        """What `execute` would come to; writes nothing, whatever the answer is.
+
+        Raises:
+            AccessDenied, PolicyInvalid, ControlError: as `execute`.
+        """
+        self._authorize(_asked(command), note=False)
+        if command.action is Action.STATUS:
+            return self._status(command)
+        self._check_folder()
+        return self._result(command, self._plan(command))
+
+    def repair_audit(self, principal: str, reason: str | None) -> Repair:
+        """Keep the audit's original, take out what cannot be parsed, anchor the chain anew.
+
+        Raises:
+            AccessDenied, PolicyInvalid: the policy does not allow it; that is audited.
+            FileError: nothing was changed.
+        """
+        asked = _Asked(action=REPAIR, key=REPAIR_KEY, principal=principal, reason=reason)
+        self._authorize(asked)
+        self._check_folder()
+        with self._register.held():
+            return self._register.repair(self._attempt(asked, "allowed", None, None))
+
+    def _authorize(self, asked: "_Asked", *, note: bool = True) -> None:
+        what = f"failed to authorize prompt-optimization lifecycle action '{asked.action}'"
         try:
-            self._authorizer.require(command.principal, command.action.key)
+            self._authorizer.require(asked.principal, asked.key)
         except AccessDenied as error:
-            self._note_denial(command, error.reason_code, error)
+            if note:
+                self._note_denial(asked, error.reason_code, error)
             raise AccessDenied(
                 what, reason_code=error.reason_code, why=str(error), fix=error.fix
             ) from None
         except PolicyInvalid as error:
-            self._note_denial(command, "policy_invalid", error)
+            if note:
+                self._note_denial(asked, "policy_invalid", error)
             raise PolicyInvalid(what, why=str(error), fix="put the policy file right") from None
 
     def _status(self, command: Command) -> ControlResult:
@@ -161,7 +191,7 @@ class Lifecycle:
             notes=tuple(notes),
         )
 
-    def _act(self, command: Command) -> ControlResult:
+    def _plan(self, command: Command) -> "_Plan":
         before = self._register.state()
         alive = run_is_alive(self._folder)
         recovery: Recovery | None = None
@@ -171,28 +201,33 @@ class Lifecycle:
         elif command.action is Action.RESUME:
             recovery = recover(self._folder, before, alive=alive)
         after = self._wanted(command, before, target)
-        idempotent = _same(before, after)
-        self._write(command, after, idempotent, recovery)
+        return _Plan(
+            after=after,
+            idempotent=_same(before, after),
+            alive=alive,
+            recovery=recovery,
+            target=target,
+        )
+
+    def _result(self, command: Command, plan: "_Plan") -> ControlResult:
         return ControlResult(
             folder=self._folder,
             action=command.action,
             principal=command.principal,
-            idempotent=idempotent,
-            state=after,
+            idempotent=plan.idempotent,
+            state=plan.after,
             training_status=_readable(self._folder.status),
-            rollback_checkpoint=after.rollback_checkpoint,
-            checkpoint_run_id=_checkpoint_run(target, recovery),
-            recovery=recovery,
-            alive=alive,
+            rollback_checkpoint=plan.after.rollback_checkpoint,
+            checkpoint_run_id=_checkpoint_run(plan.target, plan.recovery),
+            recovery=plan.recovery,
+            alive=plan.alive,
             head=self._register.head,
-            notes=recovery.diagnostics if recovery else (),
+            notes=plan.recovery.diagnostics if plan.recovery else (),
         )
 
-    def _write(
-        self, command: Command, after: ControlState, idempotent: bool, recovery: Recovery | None
-    ) -> None:
+    def _write(self, command: Command, plan: "_Plan") -> None:
         """What goes with the state first, then the state and its audit line."""
-        folder = self._folder
+        folder, recovery = self._folder, plan.recovery
         with undone_on_failure(folder.recovery_report, folder.requested_checkpoint):
             if recovery is not None:
                 report = recovery.report(
@@ -201,7 +236,7 @@ class Lifecycle:
                 atomic_write(folder.recovery_report, dump_document(report))
             if command.action is Action.ROLLBACK and command.checkpoint is not None:
                 atomic_write(folder.requested_checkpoint, read_bytes(command.checkpoint) or b"")
-            self._register.commit(after, self._event(command, after, idempotent, recovery))
+            self._register.commit(plan.after, self._event(command, plan))
 
     def _wanted(
         self, command: Command, before: ControlState | None, target: CheckpointFile | None
@@ -236,56 +271,52 @@ class Lifecycle:
             break
         return found
 
-    def _event(
-        self,
-        command: Command,
-        after: ControlState,
-        idempotent: bool,
-        recovery: Recovery | None,
-    ) -> AuditEvent:
+    def _event(self, command: Command, plan: "_Plan") -> AuditEvent:
+        after, recovery = plan.after, plan.recovery
         return AuditEvent(
             timestamp_unix_ms=self._clock.unix_ms(),
             principal=command.principal,
             action=str(command.action),
             action_key=command.action.key,
             lifecycle_state=str(after.lifecycle_state),
-            idempotent=idempotent,
+            idempotent=plan.idempotent,
             rollback_checkpoint=after.rollback_checkpoint,
             recovery_checkpoint_source=recovery.checkpoint_source if recovery else None,
             reason=command.reason,
             run_id=after.run_id,
         )
 
-    def _note_denial(self, command: Command, code: str, error: TauError) -> None:
+    def _note_denial(self, asked: "_Asked", code: str, error: TauError) -> None:
         """Audit a denial; that it cannot be written down makes it no less a denial."""
         with contextlib.suppress(FileError), self._register.held():
-            self._register.note(self._attempt(command, "denied", code, str(error)))
+            self._register.note(self._attempt(asked, "denied", code, str(error)))
 
-    def _note_failure(self, command: Command, error: TauError) -> None:
+    def _note_failure(self, asked: "_Asked", error: TauError) -> None:
         """Audit a failed action, unless the audit itself cannot be read or written."""
         with contextlib.suppress(ControlError, FileError):
             self._register.audit.read()
-            self._register.note(self._attempt(command, "failed", None, str(error)))
+            self._register.note(self._attempt(asked, "failed", None, str(error)))
 
     def _attempt(
-        self, command: Command, decision: str, code: str | None, detail: str
+        self, asked: "_Asked", decision: str, code: str | None, detail: str | None
     ) -> AuditEvent:
+        """What is written of something that left the control state alone."""
         try:
             state = self._register.state()
         except ControlError:
             state = None
         return AuditEvent(
             timestamp_unix_ms=self._clock.unix_ms(),
-            principal=command.principal,
-            action=str(command.action),
-            action_key=command.action.key,
+            principal=asked.principal,
+            action=asked.action,
+            action_key=asked.key,
             lifecycle_state=str(state.lifecycle_state) if state else "unknown",
             idempotent=None,
-            rollback_checkpoint=_text(command.checkpoint) if command.checkpoint else None,
-            reason=command.reason,
+            rollback_checkpoint=_text(asked.checkpoint) if asked.checkpoint else None,
+            reason=asked.reason,
             decision=decision,
             reason_code=code,
-            detail=_text(detail),
+            detail=_text(detail) if detail is not None else None,
             run_id=state.run_id if state else None,
         )
 
@@ -293,6 +324,38 @@ class Lifecycle:
         root = self._folder.root
         if root.exists() and not root.is_dir():
             raise ControlError(f"the state dir '{root}' is not a folder")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What is authorized and audited of anything that somebody asks for."""
+
+    action: str
+    key: str
+    principal: str
+    reason: str | None = None
+    checkpoint: Path | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """What a command comes to, before anything is written."""
+
+    after: ControlState
+    idempotent: bool
+    alive: bool
+    recovery: Recovery | None
+    target: CheckpointFile | None
+
+
+def _asked(command: Command) -> _Asked:
+    return _Asked(
+        action=str(command.action),
+        key=command.action.key,
+        principal=command.principal,
+        reason=command.reason,
+        checkpoint=command.checkpoint,
+    )
 
 
 def run_is_alive(folder: StateDir) -> bool:

@@ -3,7 +3,7 @@
 import click
 
 from tau import __version__
-from tau.cli.commands import records, running, upkeep
+from tau.cli.commands import control, records, running, upkeep
 from tau.cli.surface import Exit, debug_option, name_variables
 
 
@@ -36,12 +36,19 @@ for command in (
     running.run,
     running.check,
     running.init,
+    control.status,
+    control.pause,
+    control.resume,
+    control.cancel,
+    control.rollback,
     records.runs,
     records.rollouts,
     records.resources,
     upkeep.graders,
     upkeep.models,
     upkeep.db,
+    control.rbac,
+    control.audit,
     upkeep.doctor,
     upkeep.sim,
     running.schema,

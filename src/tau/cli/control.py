@@ -1,0 +1,221 @@
+"""Lifecycle commands, for both programs."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import chdir
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tau.cli.records.reading import print_json, print_lines
+from tau.cli.surface import Exit, Surface
+from tau.cli.text import line, table
+from tau.config.environment import snapshot
+from tau.domain.control import Action
+from tau.domain.json import Json
+from tau.errors import ControlError, UsageError
+from tau.lifecycle.authorization import local_principal
+from tau.lifecycle.commands import Command, ControlResult
+from tau.lifecycle.paths import StateDir
+from tau.wiring.control import control
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ControlArguments:
+    """What the command line says of a lifecycle command; `checkpoint` is only for a rollback."""
+
+    action: str
+    folder: StateDir
+    policy: str
+    principal: str | None = None
+    checkpoint: str | None = None
+    reason: str | None = None
+    json: bool = False
+    dry_run: bool = False
+
+
+def carry_out(arguments: ControlArguments, surface: Surface) -> int:
+    """Carry out one command and print its result.
+
+    Raises:
+        UsageError: a text that no file could hold.
+        ControlError, FileError: it was not done.
+    """
+    result = executed(arguments)
+    if arguments.json:
+        print_json(result.document())
+    elif surface.flat:
+        print_lines([contract_line(result)])
+    elif result.action is Action.STATUS:
+        print_lines(list(_status_lines(result)))
+    else:
+        print_lines(list(_result_lines(result, dry_run=arguments.dry_run)))
+    return Exit.OK
+
+
+def resume_and_run(arguments: ControlArguments, surface: Surface) -> int:
+    """Resume, then go on with the run as it was started, where nobody drives it.
+
+    Raises:
+        ControlError: nothing tells how the run was started.
+    """
+    result = executed(arguments)
+    print_lines_to_stderr(_result_lines(result, dry_run=False))
+    if result.alive:
+        return Exit.OK
+    started = (result.training_status or {}).get("started_with")
+    if not isinstance(started, Mapping):
+        raise ControlError(
+            "nothing tells how the run was started",
+            where=str(result.folder.status),
+            fix="start it again yourself: tau run CFG",
+        )
+    return _run_again(started, surface, as_json=arguments.json)
+
+
+def executed(arguments: ControlArguments) -> ControlResult:
+    """The result of a command."""
+    command = Command(
+        action=Action(arguments.action),
+        principal=principal(arguments.principal),
+        checkpoint=Path(arguments.checkpoint) if arguments.checkpoint is not None else None,
+        reason=_writable("--reason", arguments.reason),
+    )
+    with asyncio.Runner() as runner:
+        return runner.run(
+            control(
+                arguments.folder,
+                command,
+                policy=Path(arguments.policy),
+                dry_run=arguments.dry_run,
+            )
+        )
+
+
+def principal(given: str | None) -> str:
+    """Who is asking."""
+    return local_principal(snapshot()) if given is None else _writable("--principal", given) or ""
+
+
+def contract_line(result: ControlResult) -> str:
+    """The text result of the flag surface, verbatim as in the contract."""
+    found = result.document()
+    state = result.state
+    training = (result.training_status or {}).get("run_state")
+    parts = {
+        "action": found["action"],
+        "principal": found["principal"],
+        "lifecycle_state": state.lifecycle_state if state else "unknown",
+        "training_run_state": training if isinstance(training, str) else "missing",
+        "idempotent": _word(found["idempotent"], "n/a"),
+        "rollback_checkpoint": _word(found["rollback_checkpoint"], "none"),
+        "checkpoint_run_id": _word(found["checkpoint_run_id"], "none"),
+        "recovery_report": _word(found["recovery_report_path"], "none"),
+        "recovery_checkpoint_source": _word(found["recovery_checkpoint_source"], "none"),
+        "recovery_crash_detected": _word(found["recovery_crash_detected"], "n/a"),
+        "recovery_replayed_audit_events": _word(found["recovery_replayed_audit_events"], "n/a"),
+        "state_dir": found["state_dir"],
+        "state_file": found["control_state_path"],
+        "audit_file": found["control_audit_path"],
+    }
+    said = " ".join(f"{name}={value}" for name, value in parts.items())
+    return line(f"prompt optimization lifecycle control: {said}")
+
+
+def print_lines_to_stderr(lines: Iterator[str]) -> None:
+    """Where standard output belongs to the result of a run."""
+    sys.stderr.write("".join(f"{text}\n" for text in lines))
+
+
+def _word(value: Json, missing: str) -> str:
+    if value is None:
+        return missing
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+_DONE = {
+    Action.PAUSE: "paused: no more rollouts are claimed; calls in flight finish and are recorded",
+    Action.RESUME: "resumed",
+    Action.CANCEL: "cancelled: what is queued is dropped; calls in flight finish and are recorded",
+    Action.ROLLBACK: "rollback requested: it is carried out at the next wave boundary",
+}
+_ASLEEP = {
+    Action.PAUSE: "nobody drives the run; its next start is refused until it is resumed",
+    Action.RESUME: "nobody drives the run; start it again, or use: tau resume --run",
+    Action.CANCEL: "nobody drives the run; it has ended",
+    Action.ROLLBACK: "nobody drives the run; its next start carries it out",
+}
+
+
+def _result_lines(result: ControlResult, *, dry_run: bool) -> Iterator[str]:
+    yield ("would be " if dry_run else "") + _DONE[result.action]
+    facts = [("state dir", str(result.folder.root)), ("principal", result.principal)]
+    if result.idempotent:
+        facts.append(("changes", "nothing: it was so already"))
+    if not result.alive:
+        facts.append(("note", _ASLEEP[result.action]))
+    if result.rollback_checkpoint:
+        facts.append(("checkpoint", result.rollback_checkpoint))
+    facts += [("note", note) for note in result.notes]
+    yield from (f"  {text}" for text in table(("", ""), facts)[1:])
+
+
+def _status_lines(result: ControlResult) -> Iterator[str]:
+    status, state = result.training_status or {}, result.state
+    run_state = status.get("run_state", "unknown")
+    wanted = f"{state.lifecycle_state} ({state.last_action} by {state.principal})" if state else "-"
+    facts = [
+        ("run", f"{status.get('run_id', 'none')}"),
+        ("state", f"{run_state}{', alive' if result.alive else ''}"),
+        ("control", wanted),
+    ]
+    if state and state.reason:
+        facts.append(("reason", state.reason))
+    facts += _progress(status)
+    facts.append(("state dir", str(result.folder.root)))
+    facts += [("note", note) for note in result.notes]
+    yield from table(("", ""), facts)[1:]
+
+
+def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
+    progress, spent = status.get("progress"), status.get("spent")
+    if isinstance(progress, Mapping):
+        done = f"{progress.get('settled')} of {status.get('total_rollouts')} done"
+        yield "progress", f"{done}, {progress.get('in_flight')} in flight"
+    if isinstance(spent, Mapping):
+        yield (
+            "spent",
+            f"{spent.get('calls')} calls, {spent.get('tokens')} tokens, "
+            + (f"${spent.get('cost_usd')}"),
+        )
+    process = status.get("process")
+    if isinstance(process, Mapping):
+        yield "process", f"{process.get('pid')} on {process.get('host')}"
+    if status.get("waiting_for"):
+        yield "waiting for", str(status["waiting_for"])
+
+
+def _run_again(started: Mapping[str, Json], surface: Surface, *, as_json: bool) -> int:
+    from tau.cli.running import RunArguments, run
+
+    known = {field.name for field in fields(RunArguments)}
+    given: dict[str, Any] = {name: value for name, value in started.items() if name in known}
+    folder = started.get("folder")
+    try:
+        arguments = RunArguments(**{**given, "json": as_json})
+    except TypeError as error:
+        raise ControlError("how the run was started cannot be read", why=str(error)) from error
+    with chdir(folder if isinstance(folder, str) and os.path.isdir(folder) else "."):
+        return run(arguments, surface)
+
+
+def _writable(option: str, text: str | None) -> str | None:
+    """Text that a file can hold: what a shell passes need not be any."""
+    if text is not None:
+        try:
+            text.encode()
+        except UnicodeEncodeError as error:
+            raise UsageError(f"the value of {option} is not text", why=str(error.reason)) from error
+    return text

@@ -1,0 +1,162 @@
+"""Who may do what, and who did what."""
+
+import asyncio
+from dataclasses import asdict
+from pathlib import Path
+
+from tau.cli.control import principal
+from tau.cli.records.reading import moment, print_json, print_lines, read
+from tau.cli.surface import Exit
+from tau.cli.text import line, table
+from tau.domain.control import Action
+from tau.errors import NotFound, StoreError
+from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditLine, AuditTrail, head_of
+from tau.lifecycle.authorization import Authorizer, load_policy
+from tau.lifecycle.paths import StateDir
+from tau.lifecycle.state import load_audit_line
+from tau.wiring.control import find_seal, repair_audit, store_of
+
+_KEYS = (*(action.key for action in Action), REPAIR_KEY)
+
+
+def check_access(action: str, *, given: str | None, policy: str, as_json: bool) -> int:
+    """Print what the policy says; exit code 5 where it denies.
+
+    Raises:
+        PolicyInvalid: it is malformed.
+    """
+    who = principal(given)
+    key = Action(action).key if action in {str(one) for one in Action} else action
+    decision = Authorizer(Path(policy)).decide(who, key)
+    if as_json:
+        print_json({
+            "principal": who, "action": key, "allowed": decision.allowed,
+            "reason_code": str(decision.reason_code), "roles": list(decision.roles),
+            "rule": decision.rule,
+        })  # fmt: skip
+    else:
+        verdict = "allowed" if decision.allowed else "denied"
+        rule = f" by {decision.rule}" if decision.rule else ""
+        print_lines([line(f"{who} {key}: {verdict} ({decision.reason_code}){rule}")])
+    return Exit.OK if decision.allowed else Exit.DENIED
+
+
+def who_am_i(*, given: str | None, policy: str, as_json: bool) -> int:
+    """Print the principal, its roles and what they allow.
+
+    Raises:
+        PolicyInvalid: the policy is malformed.
+    """
+    who = principal(given)
+    found = load_policy(Path(policy))
+    decisions = {key: found.decide(who, key) for key in _KEYS}
+    roles = list(found.roles_of(who) or ())
+    if as_json:
+        allowed = {key: decision.allowed for key, decision in decisions.items()}
+        print_json({"principal": who, "team_mode": found.team_mode, "policy": policy,
+                    "roles": roles, "allowed": allowed})  # fmt: skip
+        return Exit.OK
+    rows = [
+        ("principal", who),
+        ("roles", ", ".join(roles) or ("none" if found.team_mode else "none needed")),
+        *((key, f"{'yes' if one.allowed else 'no'} ({one.reason_code})")
+          for key, one in decisions.items()),
+    ]  # fmt: skip
+    print_lines(table(("", ""), rows)[1:])
+    return Exit.OK
+
+
+def list_audit(folder: StateDir, *, limit: int, as_json: bool) -> int:
+    """Print the last lines of the audit, oldest first.
+
+    Raises:
+        ControlError: a line cannot be parsed.
+    """
+    lines, _ = AuditTrail(folder.audit).read()
+    last = lines[-limit:]
+    if as_json:
+        print_json([dict(one.fields) for one in last])
+        return Exit.OK
+    header = ("line", "time", "principal", "action", "decision", "state", "why")
+    print_lines(table(header, [_row(one) for one in last]))
+    return Exit.OK
+
+
+def verify_audit(folder: StateDir, *, store: str | None, as_json: bool) -> int:
+    """Check the chain; exit code 1 where it does not hold.
+
+    Raises:
+        ControlError: a line cannot be parsed.
+        StoreError: the store that was named cannot be read.
+    """
+    trail = AuditTrail(folder.audit)
+    promised = load_audit_line(folder.control_state)
+    sealed, note = _sealed(folder, store)
+    breaks = trail.verify(head_of(promised) if promised else None, sealed)
+    lines, _ = trail.read()
+    if as_json:
+        print_json({
+            "ok": not breaks, "audit": str(folder.audit), "lines": len(lines),
+            "breaks": [asdict(one) for one in breaks], "head_in_state": promised is not None,
+            "head_in_store": sealed is not None,
+        })  # fmt: skip
+    elif breaks:
+        found = [line(f"  line {one.line}: {one.what}") for one in breaks]
+        print_lines([line(f"{folder.audit} is not as it was written"), *found])
+    else:
+        print_lines([line(f"{folder.audit} is whole: {len(lines):,} lines; {note}")])
+    return Exit.FAILED if breaks else Exit.OK
+
+
+def repair(
+    folder: StateDir, *, given: str | None, reason: str | None, policy: str, as_json: bool
+) -> int:
+    """Repair the audit and print what was done.
+
+    Raises:
+        AccessDenied: the policy does not allow it.
+        FileError: nothing was changed.
+    """
+    who = principal(given)
+    with asyncio.Runner() as runner:
+        done = runner.run(repair_audit(folder, principal=who, reason=reason, policy=Path(policy)))
+    if as_json:
+        print_json({"original": str(done.kept), "removed_lines": list(done.removed),
+                    "breaks": [asdict(one) for one in done.breaks]})  # fmt: skip
+        return Exit.OK
+    said = [f"the chain is anchored anew at line {done.head.sequence}"]
+    said += [f"  line {one.line} was: {one.what}" for one in done.breaks]
+    said += [f"  line {number} could not be parsed and was taken out" for number in done.removed]
+    print_lines([line(text) for text in (*said, f"  the original is {done.kept}")])
+    return Exit.OK
+
+
+def _sealed(folder: StateDir, store: str | None) -> tuple[AuditHead | None, str]:
+    """The head in the store, and what was compared with; a store not named may be unusable."""
+    location = store or store_of(folder)
+    if location is None:
+        return None, "there is no store that remembers its last line"
+    try:
+        found = read(str(location), lambda opened: find_seal(opened, folder.audit))
+    except (StoreError, NotFound) as error:
+        if store is not None:
+            raise
+        return None, f"the store could not be asked: {error}"
+    if found is None:
+        return None, f"the store '{location}' does not remember its last line"
+    return found, f"the store remembers line {found.sequence}"
+
+
+def _row(one: AuditLine) -> tuple[str, ...]:
+    fields = one.fields
+    when = fields.get("timestamp_unix_ms")
+    told = [fields.get(name) for name in ("reason_code", "reason", "detail")]
+    return (
+        str(one.number),
+        moment(when) if type(when) is int and 0 <= when < 1 << 47 else "-",
+        str(fields.get("principal", "-")),
+        one.action,
+        str(fields.get("decision", "-")),
+        str(fields.get("lifecycle_state", "-")),
+        "; ".join(str(text) for text in told if text),
+    )
