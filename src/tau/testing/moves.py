@@ -93,6 +93,18 @@ async def set_status(world: World, a: int, b: int, c: int, d: int) -> None:
     )
 
 
+async def book_time(world: World, a: int, b: int, c: int, d: int) -> None:
+    """Time spent running, told by the driver or by another trainer."""
+    run_id = world.run(a)
+    driver = world.model.runs[run_id].trainer
+    trainer = driver if driver and b % 3 else world.hand(b, WorkerRole.TRAINER)
+    seconds = c / 8  # exact in binary, so that sums are too
+    await world.same(
+        world.store.runs.book_time(run_id, trainer=trainer, active_s=seconds),
+        lambda: world.model.book_time(run_id, trainer, seconds),
+    )
+
+
 async def submit(world: World, a: int, b: int, c: int, d: int) -> None:
     """A few rollouts out of a small universe, so that many are there already."""
     run_id = world.run(a)
@@ -367,6 +379,7 @@ MOVES: Mapping[str, tuple[Move, float]] = {
         (requeue, 2),
         (adopt, 5),
         (set_status, 2),
+        (book_time, 1),
         (save, 3),
         (publish, 1.5),
         (reopen, 0.5),

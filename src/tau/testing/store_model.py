@@ -75,6 +75,12 @@ class StoreModel:
             transitions.check(transitions.RUN, "run", drive.status, status)
         drive.status = status
 
+    def book_time(self, run_id: RunId, trainer: WorkerId, active_s: float) -> None:
+        """As Runs.book_time."""
+        drive = self.runs[run_id]
+        self._driver(drive, trainer)
+        drive.active_s += active_s
+
     # --- the trainer's side
 
     def known(self, run_id: RunId, submission: Submission) -> RolloutId | None:

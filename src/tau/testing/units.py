@@ -83,6 +83,7 @@ class Drive:
     trainer: WorkerId | None = None
     spent: Spend = NOTHING
     reserved: Spend = NOTHING
+    active_s: float = 0.0
     waves: list[int] = field(default_factory=list)
 
 

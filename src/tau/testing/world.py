@@ -138,9 +138,10 @@ class World:
         run = await self.store.runs.get(run_id)
         self.equal(
             run_id,
-            (run.status, run.trainer, run.spent, run.reserved, run.budget, run.max_attempts),
+            (run.status, run.trainer, run.spent, run.reserved, run.budget, run.max_attempts,
+             run.active_s),
             (drive.status, drive.trainer, drive.spent, drive.reserved, drive.run.budget,
-             drive.run.max_attempts),
+             drive.run.max_attempts, drive.active_s),
         )  # fmt: skip
         units = list(self.model.of_run(run_id))
         queue = self.store.queue
