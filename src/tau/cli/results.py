@@ -4,11 +4,12 @@ import shlex
 from collections.abc import Iterator
 from typing import Any
 
-from tau.cli import figures
+from tau.cli import figures, optimization
 from tau.cli.displays import split_fields
 from tau.cli.text import line, table
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import StopReason
+from tau.reports.account import Account
 from tau.trainer.report import RunReport
 
 
@@ -40,6 +41,7 @@ def document(report: RunReport) -> dict[str, Any]:
         "duration_s": round(report.duration_s, 3),
         "active_s": round(report.active_s, 3),
         "caveats": list(report.caveats),
+        **optimization.fields(report),
     }
 
 
@@ -73,7 +75,31 @@ def report_lines(report: RunReport, *, resume: str) -> Iterator[str]:
     yield essence(report)
     yield from (f"  {detail}" for detail in details(report))
     yield ""
-    yield from table(
+    if report.account is not None:
+        yield from found(report.account)
+    else:
+        yield from scores(report)
+    yield ""
+    yield from facts(report)
+    yield ""
+    yield "next:"
+    yield from (f"  {command}" for command in next_commands(report, resume=resume))
+
+
+def found(account: Account) -> Iterator[str]:
+    """The decision, both prompts by their scores, and what changed."""
+    yield optimization.decision_text(account)
+    yield ""
+    yield from optimization.split_table(account)
+    diff = list(optimization.diff_section(account))
+    if diff:
+        yield ""
+        yield from diff[:-1]
+
+
+def scores(report: RunReport) -> list[str]:
+    """The splits of a run that only measured."""
+    return table(
         ("split", "score", "95 % interval", "scored", "not scored"),
         [
             (
@@ -86,11 +112,6 @@ def report_lines(report: RunReport, *, resume: str) -> Iterator[str]:
             for split in report.splits
         ],
     )
-    yield ""
-    yield from facts(report)
-    yield ""
-    yield "next:"
-    yield from (f"  {command}" for command in next_commands(report, resume=resume))
 
 
 def next_commands(report: RunReport, *, resume: str) -> list[str]:
@@ -100,14 +121,28 @@ def next_commands(report: RunReport, *, resume: str) -> list[str]:
     commands = [resume] if report.resumable else []
     if report.failures:
         commands.append(f"tau rollouts ls {run} --status failed {store}")
+    if report.account is not None:
+        return [*commands, *_next_of_optimization(report, store)]
     commands.append(f"tau rollouts ls {run} {store}")
     commands.append(f"tau resources show {report.best_hash[:12]} --content {store}")
     return commands
 
 
+def _next_of_optimization(report: RunReport, store: str) -> Iterator[str]:
+    run = shlex.quote(report.run_id)
+    if report.decision == "promote":
+        yield f"tau promote {run} --alias prod {store}"
+    else:
+        yield f"tau candidates ls {run} {store}"
+    yield f"tau export {run} --to html --output report.html {store}"
+    yield f"tau candidates diff {run} {store}"
+
+
 def facts(report: RunReport) -> Iterator[str]:
     """What else there is to say, a line each."""
-    if report.decision:
+    if report.account is not None:
+        yield from optimization.claim_lines(report)
+    elif report.decision:
         yield f"decision   {line(report.decision)}"
     yield f"best       {report.best_version or 'not published'} ({report.best_hash[:12]})"
     used = figures.spending(report.spent)

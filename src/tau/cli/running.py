@@ -17,8 +17,8 @@ from tau.cli.surface import Exit, Surface, warn
 from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.settings import RunConfig
-from tau.domain.json import Json
 from tau.domain.decision import Decision
+from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Budget
 from tau.errors import UsageError
@@ -61,6 +61,7 @@ class RunArguments:
 
     def command(self, surface: Surface) -> str:
         """The shell command that goes on with such a run."""
+        given: tuple[tuple[str, str | None], ...]
         if surface.flat:
             words = [surface.program, "--prompt-optimization-config", self.config]
             words += ["--prompt-optimization-store-sqlite", self.store]

@@ -1,0 +1,122 @@
+"""What a run would cost and could show, before anything is spent."""
+
+import asyncio
+import shlex
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+from tau.cli import figures
+from tau.cli.optimization import plan_fields
+from tau.cli.records.reading import print_json, print_lines
+from tau.cli.running import RunArguments, loaded
+from tau.cli.surface import Exit, warn
+from tau.cli.text import line, table
+from tau.config.settings import RunConfig
+from tau.domain.spend import Budget
+from tau.errors import InputError
+from tau.wiring.planning import Forecast, forecast
+
+
+def plan(arguments: RunArguments, *, as_json: bool) -> int:
+    """Print the forecast of a configuration.
+
+    Raises:
+        InputError: it cannot be carried out, or its algorithm cannot plan.
+    """
+    settings = loaded(arguments)
+    if not as_json:
+        warn(settings.warnings)
+    with asyncio.Runner() as runner:
+        found = runner.run(forecast(settings))
+    if found is None:
+        raise InputError(
+            f"the algorithm '{settings.algorithm.type}' cannot say what it would do",
+            why="it has no 'plan'",
+            fix="its budget is a hard limit all the same: set one and run it",
+        )
+    if as_json:
+        print_json(_fields(settings, found))
+    else:
+        print_lines(list(_lines(settings, found)))
+        _next(arguments)
+    return Exit.OK
+
+
+def _fields(settings: RunConfig, found: Forecast) -> dict[str, Any]:
+    return {
+        "model_ref": settings.model_ref,
+        "algorithm": settings.algorithm.type,
+        **plan_fields(found.plan),
+        "tokens_at_most": found.most.tokens,
+        "cost_usd_at_most": found.most.cost_usd if found.price_known else None,
+        "budget": {
+            "rollouts": found.budget.rollouts,
+            "calls": found.budget.calls,
+            "tokens": found.budget.tokens,
+            "usd": _usd(found.budget),
+            "seconds": found.budget.seconds,
+        },
+        "warnings": [*found.warnings],
+    }
+
+
+def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
+    plan = found.plan
+    name = line(str(settings.path))
+    yield f"{name}: {settings.algorithm.type} on {line(settings.model_ref or '')}"
+    yield ""
+    facts = [
+        ("examples", ", ".join(
+            f"{split} {len(rows):,}" for split, rows in settings.examples.items() if rows
+        )),
+        ("evaluations", f"at most {plan.evaluations:,}"),
+        ("proposals", f"at most {plan.proposals:,}"),
+        ("rollouts", f"at most {plan.rollouts:,}{_limit(found.budget.rollouts)}"),
+        ("calls", f"at most {plan.calls:,}{_limit(found.budget.calls)}"),
+        ("tokens", f"at most about {found.most.tokens:,}{_limit(found.budget.tokens)}"),
+        ("cost", _cost(found)),
+    ]  # fmt: skip
+    if plan.proposals:
+        facts += [("certification", _certification(found)), ("can show", _detectable(found))]
+    yield from (f"  {text}" for text in table(("", ""), facts)[1:])
+    for warning in found.warnings:
+        yield f"warning: {line(warning)}"
+
+
+def _limit(limit: int | None) -> str:
+    return "" if limit is None else f", the limit is {limit:,}"
+
+
+def _cost(found: Forecast) -> str:
+    limit = _usd(found.budget)
+    end = "" if limit is None else f", the limit is {figures.money(limit)}"
+    if not found.price_known:
+        return f"unknown: no price of this model is known{end}"
+    return f"at most about {figures.money(found.most.cost_usd)}{end}"
+
+
+def _usd(budget: Budget) -> float | None:
+    return None if budget.cost_nano_usd is None else budget.cost_nano_usd / 1e9
+
+
+def _certification(found: Forecast) -> str:
+    rows = found.plan.certification
+    if not rows:
+        return "none: nothing can be promoted"
+    return f"{figures.count(rows, 'example')} that choose nothing, seen once by both prompts"
+
+
+def _detectable(found: Forecast) -> str:
+    gain = found.plan.detectable
+    if gain is None:
+        return "nothing: too few examples to certify with"
+    return f"true gains from {gain:+.3f} on, in 4 runs of 5"
+
+
+def _next(arguments: RunArguments) -> None:
+    words = ["tau", "optimize", arguments.config]
+    words += ["--model", arguments.model] if arguments.model else []
+    for name, value in arguments.budget.items():
+        words += [f"--budget-{name}", f"{value:g}"]
+    sys.stderr.write(f"next:\n  {shlex.join(words)}\n")
