@@ -50,9 +50,10 @@
 `boundary()` turns what plug-in code raises into the type of the boundary it crossed.
 """
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from types import TracebackType
 from typing import ClassVar
 
 
@@ -352,19 +353,33 @@ class MalformedResponse(ModelError):
     code = "malformed"
 
 
-@contextmanager
-def boundary(kind: type[AttemptError], who: str) -> Iterator[None]:
+class _Boundary:
+    """See `boundary`; not a generator, because those cost every call and grade too much."""
+
+    __slots__ = ("_kind", "_who")
+
+    def __init__(self, kind: type[AttemptError], who: str) -> None:
+        self._kind = kind
+        self._who = who
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if not isinstance(error, Exception) or isinstance(error, AttemptError):
+            return
+        reason = str(error).strip().splitlines()
+        text = reason[0][:500] if reason else ""
+        why = f"{type(error).__name__}: {text}" if text else type(error).__name__
+        raise self._kind(f"{self._who} failed", why=why) from error
+
+
+def boundary(kind: type[AttemptError], who: str) -> AbstractContextManager[None]:
     """Let attempt errors pass and turn anything else that `who` raises into `kind`.
 
     Cancellation, KeyboardInterrupt and SystemExit pass untouched. Plug-in code is trusted to run
     here, not to raise well.
     """
-    try:
-        yield
-    except AttemptError:
-        raise
-    except Exception as error:
-        reason = str(error).strip().splitlines()
-        text = reason[0][:500] if reason else ""
-        why = f"{type(error).__name__}: {text}" if text else type(error).__name__
-        raise kind(f"{who} failed", why=why) from error
+    return _Boundary(kind, who)

@@ -1,6 +1,6 @@
 """What work costs, and the limits on it."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 NANO = 1_000_000_000
 
@@ -22,7 +22,10 @@ class Usage:
     def __add__(self, other: "Usage") -> "Usage":
         """Field by field."""
         return Usage(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cached_tokens=self.cached_tokens + other.cached_tokens,
+            reasoning_tokens=self.reasoning_tokens + other.reasoning_tokens,
         )
 
 
@@ -43,13 +46,19 @@ class Spend:
     def __add__(self, other: "Spend") -> "Spend":
         """Field by field."""
         return Spend(
-            **{f.name: getattr(self, f.name) + getattr(other, f.name) for f in fields(self)}
+            rollouts=self.rollouts + other.rollouts,
+            calls=self.calls + other.calls,
+            tokens=self.tokens + other.tokens,
+            cost_nano_usd=self.cost_nano_usd + other.cost_nano_usd,
         )
 
     def __sub__(self, other: "Spend") -> "Spend":
         """Field by field."""
         return Spend(
-            **{f.name: getattr(self, f.name) - getattr(other, f.name) for f in fields(self)}
+            rollouts=self.rollouts - other.rollouts,
+            calls=self.calls - other.calls,
+            tokens=self.tokens - other.tokens,
+            cost_nano_usd=self.cost_nano_usd - other.cost_nano_usd,
         )
 
 

@@ -51,6 +51,7 @@ class ChatExecutor:
         self._settings = settings
         self._model = model
         self._params = params
+        self._last = _Prompt()
 
     @classmethod
     def check(
@@ -98,14 +99,16 @@ class ChatExecutor:
         """The model belongs to whoever built it."""
 
     def _messages(self, example: Example, resources: Resources) -> Sequence[Message]:
-        prompt = _prompt(self._settings, resources, f"resources.{self._settings.resource}")
+        prompt = self._prompt_of(resources)
         messages = [
             Message(role=m.role, content=template.fill(m.content, example.fields), name=m.name)
-            for m in prompt
+            if "{" in m.content
+            else m
+            for m in prompt.messages
         ]
         brought = _brought(example)
         messages += brought
-        if any("prompt" in placeholders(m.content) for m in prompt):
+        if prompt.asks_for_prompt:
             return messages
         if example.prompt is not None:
             messages.append(Message(role="user", content=example.prompt))
@@ -115,6 +118,24 @@ class ChatExecutor:
                 fix="give it a string 'prompt', or a list 'messages' of {role, content}",
             )
         return messages
+
+    def _prompt_of(self, resources: Resources) -> "_Prompt":
+        """The resource as messages; a wave's rollouts share one object of resources."""
+        if self._last.resources is not resources:
+            found = _prompt(self._settings, resources, f"resources.{self._settings.resource}")
+            self._last = _Prompt(
+                resources=resources,
+                messages=found,
+                asks_for_prompt=any("prompt" in placeholders(m.content) for m in found),
+            )
+        return self._last
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Prompt:
+    resources: Resources | None = None
+    messages: tuple[Message, ...] = ()
+    asks_for_prompt: bool = False
 
 
 def _prompt(settings: ChatSettings, resources: Resources, where: str) -> tuple[Message, ...]:

@@ -17,6 +17,8 @@ def fill(text: str, fields: Mapping[str, Json]) -> str:
     Raises:
         ExampleInvalid: a name that `fields` lacks.
     """
+    if "{" not in text:
+        return text
 
     def replacement(match: re.Match[str]) -> str:
         if match["literal"]:

@@ -135,7 +135,7 @@ class OpenAICompatible:
         session = self._session or self._open()
         async with session.post(
             self._url,
-            data=payload,
+            data=aiohttp.BytesPayload(payload),
             headers=self._headers,
             allow_redirects=False,
             timeout=timeout,

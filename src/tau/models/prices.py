@@ -45,12 +45,19 @@ def cost_nano_usd(
 ) -> int | None:
     """The price by the first of `models` that has one, or None. `provider` as in genai-prices."""
     for model in models:
-        known = _known(provider, model) if model else None
-        if isinstance(known, ModelInfo):
-            known = _tariff(known.get_prices(datetime.fromtimestamp(now_unix_ms / 1000, UTC)))
-        if known is not None:
-            return known.nano_usd(usage)
+        tariff = _tariff_at(provider, model, now_unix_ms // 1000) if model else None
+        if tariff is not None:
+            return tariff.nano_usd(usage)
     return None
+
+
+@lru_cache(maxsize=256)
+def _tariff_at(provider: str, model: str, unix_s: int) -> Tariff | None:
+    """What holds in that second; looking it up takes longer than multiplying."""
+    known = _known(provider, model)
+    if isinstance(known, ModelInfo):
+        return _tariff(known.get_prices(datetime.fromtimestamp(unix_s, UTC)))
+    return known
 
 
 @lru_cache(maxsize=256)  # names come from answers, too

@@ -1,11 +1,11 @@
 """One attempt from claim to outcome."""
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
 from tau.domain.failure import Failure, FailureClass
-from tau.domain.json import canonical
+from tau.domain.json import Json, canonical
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import AttemptStatus, Claim, Outcome, Output
@@ -13,6 +13,7 @@ from tau.domain.span import SpanKind
 from tau.domain.spend import Spend
 from tau.errors import AttemptError, ExecutorFailed, boundary
 from tau.ports.clock import Clock
+from tau.ports.record import OpenSpan
 from tau.runner.attributes import shortened
 from tau.runner.deadline import Deadline
 from tau.runner.execution import Performers, perform
@@ -79,25 +80,34 @@ class Attempt:
         """What it has cost so far; the rollout itself counts as one."""
         return self._record.spent + Spend(rollouts=1)
 
-    @contextmanager
-    def _root(self) -> Iterator[None]:
+    def _root(self) -> AbstractContextManager[OpenSpan]:
         claim = self._claim
-        with self._record.span("runner.execute_rollout", kind=SpanKind.ROLLOUT) as span:
-            span.set("tau.run.id", claim.run_id)
-            span.set("tau.rollout.id", claim.rollout_id)
-            span.set("tau.rollout.kind", claim.kind)
-            span.set("tau.attempt.number", claim.attempt)
-            span.set("tau.resources.hash", claim.resources)
-            if claim.example is not None:
-                span.set("tau.example.id", claim.example.id)
-            yield
+        attributes: dict[str, Json] = {
+            "tau.run.id": claim.run_id,
+            "tau.rollout.id": claim.rollout_id,
+            "tau.rollout.kind": claim.kind,
+            "tau.attempt.number": claim.attempt,
+            "tau.resources.hash": claim.resources,
+        }
+        if claim.example is not None:
+            attributes["tau.example.id"] = claim.example.id
+        return self._record.opening("runner.execute_rollout", SpanKind.ROLLOUT, attributes)
 
     async def _execute(self, resources: Resources) -> Output:
         equipment = self._equipment
         work = perform(equipment.performers, self._claim, resources, self._record)
-        with boundary(ExecutorFailed, "the executor"), _ungrouped():
-            output = await equipment.deadline.run(work, held_s=lambda: self._record.held_s)
+        with boundary(ExecutorFailed, "the executor"):
+            try:
+                output = await equipment.deadline.run(work, held_s=self._held_s)
+            except ExceptionGroup as group:  # an attempt error knows whether a retry can help
+                first = _first(group)
+                if first is None:
+                    raise
+                raise first from group
             return _storable(output, equipment.max_output_bytes)
+
+    def _held_s(self) -> float:
+        return self._record.held_s
 
     def _outcome(
         self, output: Output | None, graded: Graded | None, failure: Failure | None
@@ -134,18 +144,6 @@ def failure_of(error: AttemptError) -> Failure:
     )
 
 
-@contextmanager
-def _ungrouped() -> Iterator[None]:
-    """Let the first attempt error of a task group decide: it knows whether a retry can help."""
-    try:
-        yield
-    except ExceptionGroup as group:
-        first = _first(group)
-        if first is None:
-            raise
-        raise first from group
-
-
 def _first(group: ExceptionGroup[Exception]) -> AttemptError | None:
     for error in group.exceptions:
         found = _first(error) if isinstance(error, ExceptionGroup) else error
@@ -163,11 +161,12 @@ def _storable(output: Output, max_bytes: int) -> Output:
     text = output.text.encode("utf-8", "replace")
     try:
         rest = canonical([output.value, output.finish_reason, dict(output.metadata)])
-        canonical(list(output.reason_codes))
+        if output.reason_codes != ():
+            canonical(list(output.reason_codes))
     except (ValueError, TypeError) as error:
         raise ExecutorFailed("the output cannot be stored as JSON", why=str(error)) from error
     if len(text) + len(rest) > max_bytes:
         raise ExecutorFailed(
             f"the output has {len(text) + len(rest)} bytes, more than the {max_bytes} allowed"
         )
-    return replace(output, text=text.decode("utf-8"))
+    return output if output.text.isascii() else replace(output, text=text.decode("utf-8"))

@@ -84,7 +84,7 @@ def shortened(text: str, chars: int) -> str:
     """`text` of at most about `chars` characters that JSON can hold; a cut says so."""
     if len(text) > chars:
         text = f"{text[:chars]}… [{len(text) - chars} more characters]"
-    return text.encode("utf-8", "replace").decode("utf-8")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def bounded(value: Json, limit: int) -> tuple[Json, int]:
@@ -100,6 +100,18 @@ def bounded(value: Json, limit: int) -> tuple[Json, int]:
     text = value if isinstance(value, str) else canonical(value).decode()
     value = shortened(text, limit // 4)  # a character takes up to four bytes
     return value, len(canonical(value))
+
+
+def all_bounded(values: Mapping[str, Json], limit: int) -> tuple[Mapping[str, Json], int]:
+    """As `bounded`, for each of `values`; with the size of all together."""
+    try:
+        size = len(canonical(values))
+    except ValueError:
+        size = limit + 1
+    if size <= limit:
+        return values, size
+    kept = {name: bounded(value, limit) for name, value in values.items()}
+    return {name: value for name, (value, _) in kept.items()}, sum(n for _, n in kept.values())
 
 
 def _input(message: Message, chars: int) -> Mapping[str, Json]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
 
 from tau.errors import ExecutorFailed, TimeLimitExceeded
+from tau.runner.ending import ended
 
 T = TypeVar("T")
 
@@ -28,7 +29,7 @@ class Deadline:
         Raises:
             TimeLimitExceeded: the limit has passed; the work has stopped or is left behind.
         """
-        task = asyncio.ensure_future(_contained(work))
+        task = asyncio.get_running_loop().create_task(_contained(work))
         try:
             in_time = await self._wait(task, held_s)
         except asyncio.CancelledError:
@@ -52,13 +53,13 @@ class Deadline:
                 if worked >= self._limit_s:
                     return False
                 timeout = max(self._limit_s - worked, _SHORTEST_WAIT_S)
-            await asyncio.wait([task], timeout=timeout)
+            await ended(task, timeout)
         return True
 
     async def _stop(self, task: "asyncio.Task[T]") -> bool:
         """Cancel and wait, whatever happens to the waiter; whether the task has ended."""
         task.cancel()
-        waiting = asyncio.ensure_future(asyncio.wait([task], timeout=self._grace_s))
+        waiting = asyncio.ensure_future(ended(task, self._grace_s))
         try:
             await asyncio.shield(waiting)
         except asyncio.CancelledError:

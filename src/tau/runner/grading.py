@@ -3,13 +3,16 @@
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from tau.domain.dataset import Example
+from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.reward import EXECUTION_SUCCESS, Reward
 from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
 from tau.errors import AttemptError, GraderFailed, boundary
+from tau.graders.deterministic import Deterministic
 from tau.ports.grader import Grader
 from tau.runner.attributes import shortened
 from tau.runner.deadline import Deadline
@@ -93,23 +96,42 @@ class Grading:
     ) -> Reward:
         """The reward; a grader that fails leaves its row unscored, which is not a zero."""
         name = grader.name
+        about: dict[str, Json] = {"gen_ai.evaluation.name": name}
         try:
-            with record.span(f"grade {name}", kind=SpanKind.GRADE) as span:
-                span.set("gen_ai.evaluation.name", name)
+            with record.opening(f"grade {name}", SpanKind.GRADE, about) as span:
                 with boundary(GraderFailed, f"grader '{name}'"):
-                    work = grader.grade(example, output, record)
-                    reward = await self._deadline.run(work, held_s=lambda: record.held_s)
+                    if isinstance(grader, Deterministic):
+                        reward = _judged(grader, example, output)
+                    else:
+                        work = grader.grade(example, output, record)
+                        reward = await self._deadline.run(work, held_s=lambda: record.held_s)
                     reward = _sound(reward, name)
-                span.set("gen_ai.evaluation.score.value", reward.score)
-                span.set("gen_ai.evaluation.explanation", reward.reason)
+                span.update(
+                    {
+                        "gen_ai.evaluation.score.value": reward.score,
+                        "gen_ai.evaluation.explanation": reward.reason,
+                    }
+                )
                 return reward
         except AttemptError as error:
             return Reward(name=name, score=None, error=shortened(str(error), _TEXT_CHARS))
 
 
+_EXECUTED = Reward(name=EXECUTION_SUCCESS, score=1.0, passed=True)
+_NOT_EXECUTED = Reward(name=EXECUTION_SUCCESS, score=0.0, passed=False)
+
+
 def executed(well: bool) -> Reward:
     """The runner's own reward: whether the execution brought anything."""
-    return Reward(name=EXECUTION_SUCCESS, score=1.0 if well else 0.0, passed=well)
+    return _EXECUTED if well else _NOT_EXECUTED
+
+
+def _judged(grader: Deterministic[Any], example: Example, output: Output) -> Reward:
+    """What a grader says that never waits: no task and no time limit could interrupt it anyway."""
+    try:
+        return grader.judge(example, output)
+    except SystemExit as error:  # it would end the event loop, and with it every other rollout
+        raise GraderFailed("the grader tried to exit", why=repr(error)) from error
 
 
 def _sound(reward: Reward, name: str) -> Reward:
@@ -119,16 +141,19 @@ def _sound(reward: Reward, name: str) -> Reward:
     score = reward.score
     if score is not None and not (math.isfinite(score) and 0.0 <= score <= 1.0):
         raise GraderFailed(f"grader '{name}' gave the score {score}", fix="give one from 0 to 1")
-    return replace(
-        reward,
-        name=name,
-        reason=shortened(reward.reason, _TEXT_CHARS),
-        feedback=shortened(reward.feedback, _TEXT_CHARS),
-        metrics={k: v for k, v in reward.metrics.items() if math.isfinite(v)},
-    )
+    reason = shortened(reward.reason, _TEXT_CHARS)
+    feedback = shortened(reward.feedback, _TEXT_CHARS)
+    metrics = {k: v for k, v in reward.metrics.items() if math.isfinite(v)}
+    kept = (reward.name, reward.reason, reward.feedback, len(reward.metrics))
+    if kept == (name, reason, feedback, len(metrics)):
+        return reward
+    return replace(reward, name=name, reason=reason, feedback=feedback, metrics=metrics)
 
 
 def _emit(rewards: Sequence[Reward], score: float | None, record: SpanRecorder) -> None:
-    with record.span("reward.emit", kind=SpanKind.REWARD) as span:
-        span.set("tau.rewards", {reward.name: reward.score for reward in rewards})
-        span.set("tau.score", score)
+    about: dict[str, Json] = {
+        "tau.rewards": {reward.name: reward.score for reward in rewards},
+        "tau.score": score,
+    }
+    with record.opening("reward.emit", SpanKind.REWARD, about):
+        pass

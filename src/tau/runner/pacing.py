@@ -2,9 +2,8 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from types import TracebackType
 
 from tau.errors import Overloaded, RateLimited
 
@@ -47,26 +46,47 @@ class Pacing:
         self._ceiling = max(1, ceiling)
         self._gates: dict[str, _Gate] = {}
 
-    @asynccontextmanager
-    async def slot(self, model: str) -> AsyncIterator[None]:
-        """Wait for a place among the calls to `model`; how the call ends sets the pace."""
+    def slot(self, model: str) -> "Slot":
+        """A place among the calls to `model`, to be entered with `async with`."""
         gate = self._gates.get(model)
         if gate is None:
             gate = self._gates[model] = _Gate(self._settings, self._ceiling)
-        epoch = await gate.enter()
-        try:
-            yield
-        except (RateLimited, Overloaded) as error:
-            gate.refused(epoch, error.retry_after_s, rest=isinstance(error, RateLimited))
-            raise
-        else:
-            gate.succeeded()
-        finally:
-            gate.leave()
+        return Slot(gate)
 
     def paces(self) -> dict[str, Pace]:
         """The state of every model called so far."""
         return {model: gate.pace() for model, gate in self._gates.items()}
+
+
+class Slot:
+    """Entering waits for the place; how the call inside ends sets the pace. For one use."""
+
+    __slots__ = ("_epoch", "_gate")
+
+    def __init__(self, gate: "_Gate") -> None:
+        """`Pacing.slot` makes them."""
+        self._gate = gate
+        self._epoch = 0
+
+    @property
+    def free(self) -> bool:
+        """Whether entering now would not wait."""
+        return self._gate.free()
+
+    async def __aenter__(self) -> None:
+        """Wait for the place."""
+        self._epoch = await self._gate.enter()
+
+    async def __aexit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        """Leave it."""
+        if error is None:
+            self._gate.succeeded()
+        elif isinstance(error, RateLimited | Overloaded):
+            rest = isinstance(error, RateLimited)
+            self._gate.refused(self._epoch, error.retry_after_s, rest=rest)
+        self._gate.leave()
 
 
 class _Gate:
@@ -83,7 +103,7 @@ class _Gate:
         self._timer: asyncio.TimerHandle | None = None
 
     async def enter(self) -> int:
-        if self._waiters or not self._open():
+        if not self.free():
             waiter = asyncio.get_running_loop().create_future()
             self._waiters.append(waiter)
             self._admit()
@@ -98,6 +118,9 @@ class _Gate:
         else:
             self._in_flight += 1
         return self._epoch
+
+    def free(self) -> bool:
+        return not self._waiters and self._open()
 
     def leave(self) -> None:
         self._in_flight -= 1
@@ -143,13 +166,16 @@ class _Gate:
         )
 
     def _open(self) -> bool:
-        now = asyncio.get_running_loop().time()
-        return self._in_flight < int(self._limit) and now >= self._held_until
+        if self._in_flight >= int(self._limit):
+            return False
+        return not self._held_until or asyncio.get_running_loop().time() >= self._held_until
 
     def _hold(self, until: float) -> None:
         self._held_until = max(self._held_until, until)
 
     def _admit(self) -> None:
+        if not self._waiters:
+            return
         while self._waiters and self._open():
             waiter = self._waiters.popleft()
             if not waiter.done():

@@ -1,10 +1,12 @@
 """The record of one attempt: its spans as a tree, what it spent, what it reported."""
 
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
 
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.json import Json
@@ -16,7 +18,7 @@ from tau.ports.model import Model
 from tau.ports.record import OpenSpan
 from tau.runner.attributes import (
     ERROR_TYPE,
-    bounded,
+    all_bounded,
     model_name,
     of_completion,
     of_request,
@@ -42,6 +44,10 @@ class SpanLimits:
     total_bytes: int = 1024 * 1024
 
 
+_LIMITS = SpanLimits()
+_OWN = frozenset({SpanKind.ROLLOUT, SpanKind.GRADE, SpanKind.REWARD})
+
+
 class SpanRecorder:
     """Implements `ports.record.Recorder`; locks make it safe for threads of the attempt."""
 
@@ -57,7 +63,7 @@ class SpanRecorder:
         self._clock = clock
         self._pacing = pacing
         self._reserved = reserved
-        self._limits = limits or SpanLimits()
+        self._limits = limits or _LIMITS
         self._lock = threading.Lock()
         self._origin_unix_ms = clock.unix_ms()
         self._origin_ms = clock.monotonic_ms()
@@ -65,47 +71,34 @@ class SpanRecorder:
         self._bytes = 0
         self._dropped = 0
         self._closed = False
-        self._spent = Spend()
+        self._calls = self._tokens = self._cost = 0
         self._reason_codes: dict[str, None] = {}
         self._blocked = 0
         self._held_ms = 0
         self._holds: dict[object, int] = {}
 
-    @contextmanager
     def span(
         self, name: str, *, kind: SpanKind = SpanKind.STEP, **attributes: Json
-    ) -> Iterator[OpenSpan]:
+    ) -> AbstractContextManager[OpenSpan]:
         """Open a span; a tool call is named and attributed by the conventions."""
+        return self.opening(name, kind, attributes)
+
+    def opening(self, name: str, kind: SpanKind, attributes: Mapping[str, Json]) -> "_OpenSpan":
+        """As `span`, for the runner's own attributes."""
         if kind is SpanKind.TOOL_CALL:
             name, attributes = _tool_call(name, attributes)
-        opened = self._open(name, kind)
-        for key, value in attributes.items():
-            opened.set(key, value)
-        if not opened.sequence:  # dropped: what it encloses hangs on the next one up
-            yield opened
-            return
-        token = _CURRENT.set((self, opened.sequence))
-        try:
-            yield opened
-        except BaseException as error:
-            opened.error = _described(error)
-            if isinstance(error, AttemptError):
-                opened.set(ERROR_TYPE, error.code)
-            raise
-        finally:
-            _CURRENT.reset(token)
-            opened.end_unix_ns = self._now_ns()
+        return _OpenSpan(self, shortened(name, 200), kind, attributes)
 
     async def call(self, model: Model, request: ModelRequest) -> Completion:
         """Call `model`: counted when sent, metered when answered."""
         name = f"{_MODEL_CALL} {model_name(model)}"
-        attributes = of_request(model, request)
-        with self.span(name, kind=SpanKind.MODEL_CALL, **attributes) as span:
+        with self.opening(name, SpanKind.MODEL_CALL, of_request(model, request)) as span:
             self._reserve_call()
             sent = False
-            hold = self._hold()
+            slot = self._pacing.slot(model.ref)
+            hold = None if slot.free else self._hold()
             try:
-                async with self._pacing.slot(model.ref):
+                async with slot:
                     self._let_go(hold)
                     sent = True
                     with boundary(ModelError, f"model '{model.ref}'"):
@@ -113,15 +106,9 @@ class SpanRecorder:
             finally:
                 self._let_go(hold)
                 if not sent:
-                    self._spend(Spend(calls=-1))
-            self._spend(
-                Spend(
-                    tokens=completion.usage.total_tokens,
-                    cost_nano_usd=completion.cost_nano_usd or 0,
-                )
-            )
-            for key, value in of_completion(completion).items():
-                span.set(key, value)
+                    self._book(calls=-1)
+            self._book(tokens=completion.usage.total_tokens, cost=completion.cost_nano_usd or 0)
+            span.update(of_completion(completion))
         return completion
 
     def reason(self, code: str) -> None:
@@ -141,7 +128,7 @@ class SpanRecorder:
     def spent(self) -> Spend:
         """Calls, tokens and money so far."""
         with self._lock:
-            return self._spent
+            return Spend(calls=self._calls, tokens=self._tokens, cost_nano_usd=self._cost)
 
     @property
     def reason_codes(self) -> tuple[str, ...]:
@@ -169,7 +156,7 @@ class SpanRecorder:
         """
         with self._lock:
             self._closed = True
-            now = self._now_ns()
+            now = self.now_ns()
             dropped = self._dropped
         spans = []
         for opened in self._spans:
@@ -178,52 +165,55 @@ class SpanRecorder:
             spans.append(opened.finished(now))
         return tuple(spans)
 
-    def _open(self, name: str, kind: SpanKind) -> "_OpenSpan":
+    def begin(self, opened: "_OpenSpan") -> None:
+        """Give a span its place in the tree, unless the record is full or closed."""
         current = _CURRENT.get()
-        parent = current[1] if current is not None and current[0] is self else None
-        own = kind in (SpanKind.ROLLOUT, SpanKind.GRADE, SpanKind.REWARD)
-        limit = self._limits.spans * (2 if own else 1)
+        own = opened.kind in _OWN
         with self._lock:
-            full = self._closed or len(self._spans) >= limit
-            opened = _OpenSpan(
-                recorder=self,
-                sequence=0 if full else len(self._spans) + 1,
-                parent=parent,
-                name=shortened(name, 200),
-                kind=kind,
-                start_unix_ns=self._now_ns(),
-            )
-            if full:
+            opened.start_unix_ns = self.now_ns()
+            if self._closed or len(self._spans) >= self._limits.spans * (2 if own else 1):
                 self._dropped += 1
-            else:
-                self._spans.append(opened)
-        return opened
+                return
+            if current is not None and current[0] is self:
+                opened.parent = current[1]
+            self._spans.append(opened)
+            opened.sequence = len(self._spans)
 
-    def set_attribute(self, opened: "_OpenSpan", name: str, value: Json) -> None:
-        """Keep one attribute within the bounds."""
-        kept, size = bounded(value, self._limits.attribute_bytes)
+    def set_attributes(self, opened: "_OpenSpan", values: Mapping[str, Json]) -> None:
+        """Keep attributes within the bounds."""
+        kept, size = all_bounded(values, self._limits.attribute_bytes)
         with self._lock:
             if self._closed:
                 return
-            if self._bytes + size > self._limits.total_bytes:
-                kept, size = f"[{size} bytes dropped: the attempt's record is full]", 0
-            self._bytes += size
-            opened.attributes[name] = kept
+            if self._bytes + size <= self._limits.total_bytes:
+                self._bytes += size
+                opened.attributes.update(kept)
+                return
+        if len(values) > 1:
+            for name, value in values.items():
+                self.set_attributes(opened, {name: value})
+            return
+        with self._lock:
+            for name in values:
+                full = f"[{size} bytes dropped: the attempt's record is full]"
+                opened.attributes[name] = full
 
     def _reserve_call(self) -> None:
         with self._lock:
             if self._closed:
                 raise BudgetRefused("a model call came after the attempt had ended")
-            if self._spent.calls >= self._reserved.calls:
+            if self._calls >= self._reserved.calls:
                 raise BudgetRefused(
                     f"the attempt has used the {self._reserved.calls} model calls it reserved",
                     fix="raise the number of calls the executor or grader declares per attempt",
                 )
-            self._spent += Spend(calls=1)
+            self._calls += 1
 
-    def _spend(self, amount: Spend) -> None:
+    def _book(self, *, calls: int = 0, tokens: int = 0, cost: int = 0) -> None:
         with self._lock:
-            self._spent += amount
+            self._calls += calls
+            self._tokens += tokens
+            self._cost += cost
 
     def _hold(self) -> object:
         token = object()
@@ -231,33 +221,70 @@ class SpanRecorder:
             self._holds[token] = self._clock.monotonic_ms()
         return token
 
-    def _let_go(self, token: object) -> None:
+    def _let_go(self, token: object | None) -> None:
+        if token is None:
+            return
         with self._lock:
             since = self._holds.pop(token, None)
             if since is not None:
                 self._held_ms += self._clock.monotonic_ms() - since
 
-    def _now_ns(self) -> int:
+    def now_ns(self) -> int:
+        """Unix nanoseconds."""
         # Monotonic from the attempt's start: a jump of the wall clock bends no span.
         elapsed_ms = self._clock.monotonic_ms() - self._origin_ms
         return (self._origin_unix_ms + elapsed_ms) * _NS_PER_MS
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
 class _OpenSpan:
-    recorder: SpanRecorder
-    sequence: int
-    parent: int | None
-    name: str
-    kind: SpanKind
-    start_unix_ns: int
-    end_unix_ns: int | None = None
-    attributes: dict[str, Json] = field(default_factory=dict)
-    error: str | None = None
+    """A span and, being so frequent, its own context manager."""
+
+    __slots__ = (
+        "_given", "_recorder", "_token", "attributes", "end_unix_ns", "error", "kind", "name",
+        "parent", "sequence", "start_unix_ns",
+    )  # fmt: skip
+
+    def __init__(
+        self, recorder: SpanRecorder, name: str, kind: SpanKind, given: Mapping[str, Json]
+    ) -> None:
+        self._recorder = recorder
+        self._given = given
+        self._token: Token[tuple[SpanRecorder, int] | None] | None = None
+        self.name = name
+        self.kind = kind
+        self.sequence = 0
+        self.parent: int | None = None
+        self.start_unix_ns = 0
+        self.end_unix_ns: int | None = None
+        self.attributes: dict[str, Json] = {}
+        self.error: str | None = None
+
+    def __enter__(self) -> Self:
+        self._recorder.begin(self)
+        if self.sequence:  # else dropped: what it encloses hangs on the next one up
+            self._token = _CURRENT.set((self._recorder, self.sequence))
+            self.update(self._given)
+        return self
+
+    def __exit__(
+        self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
+    ) -> None:
+        if self._token is None:
+            return
+        if error is not None:
+            self.error = _described(error)
+            if isinstance(error, AttemptError):
+                self.set(ERROR_TYPE, error.code)
+        _CURRENT.reset(self._token)
+        self.end_unix_ns = self._recorder.now_ns()
 
     def set(self, name: str, value: Json) -> None:
-        if self.sequence:
-            self.recorder.set_attribute(self, name, value)
+        self.update({name: value})
+
+    def update(self, values: Mapping[str, Json]) -> None:
+        """Set several attributes."""
+        if self.sequence and values:
+            self._recorder.set_attributes(self, values)
 
     def finished(self, now_ns: int) -> Span:
         unfinished = self.end_unix_ns is None
@@ -276,10 +303,10 @@ class _OpenSpan:
 _CURRENT: ContextVar[tuple[SpanRecorder, int] | None] = ContextVar("tau_span", default=None)
 
 
-def _tool_call(name: str, attributes: dict[str, Json]) -> tuple[str, dict[str, Json]]:
+def _tool_call(name: str, attributes: Mapping[str, Json]) -> tuple[str, Mapping[str, Json]]:
     tool = name.removeprefix(f"{_TOOL_CALL} ")
     named: dict[str, Json] = {"gen_ai.operation.name": _TOOL_CALL, "gen_ai.tool.name": tool}
-    return f"{_TOOL_CALL} {tool}", named | attributes
+    return f"{_TOOL_CALL} {tool}", {**named, **attributes}
 
 
 def _described(error: BaseException) -> str:

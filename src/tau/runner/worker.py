@@ -2,9 +2,8 @@
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from tau.domain.draws import uniform
 from tau.domain.ids import RunId, WorkerId
@@ -17,6 +16,7 @@ from tau.ports.processes import Processes
 from tau.ports.store import Work
 from tau.runner.attempt import Attempt, Equipment
 from tau.runner.circuit import Circuit
+from tau.runner.ending import uninterrupted
 from tau.runner.health import Tally
 from tau.runner.heartbeat import Heartbeat
 from tau.runner.outcomes import Outcomes
@@ -84,7 +84,7 @@ class Worker:
                 await self._sleep(None)
                 self._raise_trouble()
         finally:
-            await _uninterrupted(self._wind_up(registering))
+            await uninterrupted(self._wind_up(registering))
 
     def drain(self) -> None:
         """Claim no more."""
@@ -192,12 +192,12 @@ class Worker:
             return
         except Exception as error:  # noqa: BLE001  (a bad rollout is data, never a dead worker)
             outcome = attempt.broken(error)
-        await _uninterrupted(place.outcomes.write(claim, outcome, attempt))
+        await uninterrupted(place.outcomes.write(claim, outcome, attempt))
 
     async def _release(self, claim: Claim, spent: Spend) -> None:
         given_back = spent - Spend(rollouts=spent.rollouts)  # what was not finished is not counted
         with contextlib.suppress(StoreError):  # its lease runs out by itself
-            await _uninterrupted(self._place.work.release([claim.attempt_id], spent=given_back))
+            await uninterrupted(self._place.work.release([claim.attempt_id], spent=given_back))
 
     async def _until_ready(self, poll_s: float) -> None:
         ready = asyncio.ensure_future(self._place.work.wait_ready(timeout_s=poll_s))
@@ -236,17 +236,3 @@ class Worker:
             self._place.heartbeat.remove(me)
             with contextlib.suppress(StoreError):
                 await self._place.work.retire([me])
-
-
-async def _uninterrupted(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work` to its end; a cancellation meanwhile is raised afterwards."""
-    task = asyncio.ensure_future(work)
-    cancelled: asyncio.CancelledError | None = None
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError as error:
-            cancelled = error
-    if cancelled is not None:
-        raise cancelled from (None if task.cancelled() else task.exception())
-    task.result()

@@ -63,6 +63,8 @@ _SECRET_PARTS: Mapping[str, tuple[str, ...]] = {
     "url_password": ("://",),
 }
 
+_PARTS = [(part, kind) for kind, parts in _SECRET_PARTS.items() for part in parts]
+
 # Shapes that documentation shows instead of a secret.
 _PLACEHOLDER = re.compile(
     r"(?i)x{6}|\*{4}|\.{4}|0{12}|1234567890|example|your[-_]|abcdef|<|password"
@@ -99,7 +101,7 @@ def unsafe_codes(text: str, system_prompt: str | None = None) -> tuple[str, ...]
     if system_prompt and reveals(text, system_prompt):
         found.add(EXFILTRATION)
     lowered = text.lower()
-    if any(word in lowered for word in _OVERRIDE_WORDS) and _OVERRIDES.search(text):
+    if [word for word in _OVERRIDE_WORDS if word in lowered] and _OVERRIDES.search(text):
         found.add(OVERRIDE)
     return tuple(sorted(found))
 
@@ -140,10 +142,9 @@ def _secret_words(system_prompt: str) -> _SecretWords:
 
 
 def _secrets(text: str) -> Iterator[str]:
-    for kind, parts in _SECRET_PARTS.items():
-        if any(part in text for part in parts) and any(
-            not _PLACEHOLDER.search(match[0]) for match in _SECRET_PATTERNS[kind].finditer(text)
-        ):
+    for kind in {kind for part, kind in _PARTS if part in text}:
+        matches = _SECRET_PATTERNS[kind].finditer(text)
+        if any(not _PLACEHOLDER.search(match[0]) for match in matches):
             yield f"secret_leak.{kind}"
 
 
