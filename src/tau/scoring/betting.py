@@ -1,11 +1,18 @@
 """Anytime-valid evidence by betting on paired differences: look as often as you like."""
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 BETS = (0.1, 0.25, 0.5, 0.75)
 """Shares of the wealth that are put at risk; the process averages over them."""
+
+_CLOSE = 1e-9
+"""What rounding may make of equal means."""
+
+_HALVINGS = 17
+"""Bisection steps, for bounds to 2e-5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +52,8 @@ class Bets:
                 log + _gain(bet, value, expected) for bet, log in zip(BETS, logs, strict=True)
             )
             total += value
+            if _refuted(self.null, self.population, n + 1, total):
+                logs = (math.inf,) * len(BETS)
             peak = max(peak, _mixed(logs))
         return Bets(
             null=self.null,
@@ -100,9 +109,9 @@ def lower_bound(values: Sequence[float], alpha: float, *, population: int | None
     if not values:
         return -1.0
     low, high = -1.0, 1.0
-    for _ in range(40):
+    for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        if bet(values, null=middle, population=population).log_wealth >= -math.log(alpha):
+        if _wealth(values, middle, population) >= -math.log(alpha):
             low = middle
         else:
             high = middle
@@ -152,6 +161,16 @@ def screen(
     return Screening(accepted=accepted, futile=not accepted and futile, p_value=gains.p_value)
 
 
+def _wealth(values: Sequence[float], null: float, population: int | None) -> float:
+    """The log wealth after all of `values`; with replacement equal ones are taken together."""
+    if population is not None:
+        return bet(values, null=null, population=population).log_wealth
+    counts = Counter(values).items()
+    return _mixed(
+        [math.fsum(count * _gain(bet, value, null) for value, count in counts) for bet in BETS]
+    )
+
+
 def _expected(null: float, population: int | None, n: int, total: float) -> float:
     """The mean of the next value under the null, given the `n` before."""
     if population is None:
@@ -161,12 +180,19 @@ def _expected(null: float, population: int | None, n: int, total: float) -> floa
     return (population * null - total) / (population - n)
 
 
+def _refuted(null: float, population: int | None, n: int, total: float) -> bool:
+    """Whether even -1 for all that is still to come would leave the mean above the null."""
+    if population is None:
+        return False
+    return (total - (population - n)) / population > null + _CLOSE
+
+
 def _gain(bet: float, value: float, expected: float) -> float:
     """Log of 1 + bet (value - expected) / (1 + expected): never below 1 - bet."""
     room = 1 + expected
-    if room <= 1e-12:
-        # Only -1 could still come under the null; anything else refutes it for good.
-        return 0.0 if value <= -1 + 1e-9 and room > -1e-9 else math.inf
+    if room <= _CLOSE:
+        # Under the null only -1 can come; anything else refutes it for good.
+        return 0.0 if value <= -1 + _CLOSE else math.inf
     return math.log1p(bet * ((1 + value) / room - 1))
 
 
