@@ -1,0 +1,257 @@
+"""A run as one HTML page that needs nothing else: no script, no font, no request."""
+
+from collections.abc import Iterator, Sequence
+
+from tau.charts.intervals import Interval, interval_chart
+from tau.charts.outcomes import Fate, Outcome, outcome_chart
+from tau.charts.progress import Trial, progress_chart
+from tau.charts.svg import clean
+from tau.domain.dataset import Split
+from tau.reports.account import Account
+from tau.reports.gain import Gain
+from tau.reports.words import Change, Piece
+from tau.scoring.aggregate import Estimate
+
+_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_STYLE = """
+:root { color-scheme: light dark; --ink: #1b1f24; --dim: #5b6470; --paper: #fff; --rule: #d9dee4;
+  --best: #1a7f37; --base: #1f5fbf; --other: #8a6d1a; --bad: #b42318; --wash: #f4f6f8; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ed; --dim: #9aa4b0; --paper: #14171b;
+  --rule: #313840; --best: #4cc26e; --base: #78a9ff; --other: #d9b44a; --bad: #ff8a7a;
+  --wash: #1c2127; } }
+body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; background: var(--paper);
+  color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
+h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
+.dim { color: var(--dim); } .decision { font-size: 1.2rem; font-weight: 600; margin: 1rem 0 .3rem; }
+.promote { color: var(--best); } .inconclusive { color: var(--other); }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule);
+  vertical-align: top; }
+th { font-weight: 600; color: var(--dim); }
+.scroll { overflow-x: auto; }
+pre { background: var(--wash); padding: .8rem; border-radius: 6px; white-space: pre-wrap;
+  overflow-wrap: anywhere; font: 13px/1.5 ui-monospace, monospace; }
+ins { color: var(--best); text-decoration: underline; } del { color: var(--bad); }
+.chart { max-width: 100%; height: auto; }
+.chart text { fill: currentColor; font: 12px system-ui, sans-serif; }
+.chart .tick { fill: var(--dim); font-size: 11px; } .chart .figure { font-weight: 600; }
+.chart .axis { stroke: var(--rule); } .chart .zero { stroke: var(--dim); }
+.range { stroke-width: 2; stroke: var(--other); } .point, .dot { fill: var(--other); }
+.dot { fill-opacity: .55; }
+.range.baseline { stroke: var(--base); } .point.baseline, .dot.baseline { fill: var(--base); }
+.range.best { stroke: var(--best); } .point.best, .dot.best { fill: var(--best); fill-opacity: 1; }
+.cell { fill: var(--rule); } .cell.fixed { fill: var(--best); } .cell.broken { fill: var(--bad); }
+.chart .mark { fill: var(--paper); font-size: 11px; font-weight: 700; }
+"""
+_DECISIONS = {
+    "promote": "Promote: the new prompt is better",
+    "keep_baseline": "Keep the baseline: nothing better was proved",
+    "inconclusive": "Inconclusive: this data cannot tell",
+}
+
+
+def html(account: Account) -> str:
+    """The page."""
+    body = "\n".join(_body(account))
+    title = clean(f"Tau: {account.run.id}")
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n"
+        f"<body>\n{body}\n</body>\n</html>\n"
+    )
+
+
+def _body(account: Account) -> Iterator[str]:
+    run = account.run
+    yield f"<h1>{clean(run.id)}</h1>"
+    yield (
+        f'<p class="dim">{clean(run.model_ref)} · {clean(run.algorithm)} · {run.status} · '
+        f"{account.counts.settled:,} rollouts</p>"
+    )
+    if run.model_ref.startswith("sim/"):
+        yield '<p class="dim">The model was simulated: this says nothing of a real one.</p>'
+    yield from _decision(account)
+    yield from _scores(account)
+    yield from _search(account)
+    yield from _diffs(account)
+    yield from _candidates(account)
+    yield from _cost(account)
+
+
+def _decision(account: Account) -> Iterator[str]:
+    decision = account.decision
+    if decision is None:
+        return
+    yield f'<p class="decision {clean(decision)}">{_DECISIONS.get(decision, clean(decision))}</p>'
+    if account.reason:
+        yield f"<p>{clean(account.reason)}.</p>"
+    gain = account.gain
+    if gain is not None:
+        yield f'<div class="scroll">{_gain_chart(gain)}</div>'
+        yield f"<p>{clean(_gain_words(gain))}</p>"
+        yield from _outcomes(account, gain)
+    for caveat in account.verdict.caveats if account.verdict else ():
+        yield f'<p class="dim">Note: {clean(caveat)}</p>'
+
+
+def _gain_chart(gain: Gain) -> str:
+    row = Interval(
+        label="best − baseline",
+        low=gain.low,
+        middle=gain.difference,
+        high=gain.high,
+        tone="best",
+        figure=f"{gain.difference:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})",
+    )
+    return interval_chart("Paired difference with its interval", [row], start=-1, end=1)
+
+
+def _gain_words(gain: Gain) -> str:
+    words = (
+        f"Paired difference {gain.difference:+.3f} on {gain.n:,} examples, "
+        f"{100 * (1 - gain.alpha):.3g} % interval {gain.low:+.3f} to {gain.high:+.3f}, "
+        f"p = {gain.p_value:.2g}; {len(gain.fixed):,} fixed, {len(gain.broken):,} broken."
+    )
+    if gain.rows_to_settle is not None:
+        words += f" About {gain.rows_to_settle:,} examples would settle it."
+    return words
+
+
+def _outcomes(account: Account, gain: Gain) -> Iterator[str]:
+    """Certified examples in the order in which they were measured."""
+    fixed: set[str] = set(gain.fixed)
+    broken: set[str] = set(gain.broken)
+    table = account.table()
+    known = table[account.leader.hash].by_example.keys() & table[account.baseline.hash].by_example
+    splits: dict[str, Split] = {one.example: one.split for one in account.measurements}
+    wanted = {splits[name] for name in fixed | broken if name in splits}
+    names = [name for name in splits if name in known and splits[name] in wanted]
+    if not names or len(names) != gain.n:
+        return
+    outcomes = [
+        Outcome(
+            label=name,
+            fate=Fate.FIXED if name in fixed else Fate.BROKEN if name in broken else Fate.SAME,
+        )
+        for name in names
+    ]
+    yield f'<div class="scroll">{outcome_chart("Examples fixed and broken", outcomes)}</div>'
+
+
+def _scores(account: Account) -> Iterator[str]:
+    rows = list(_interval_rows(account))
+    if rows:
+        yield "<h2>Scores</h2>"
+        yield f'<div class="scroll">{interval_chart("Mean scores with 95 % intervals", rows)}</div>'
+        yield (
+            '<p class="dim">The splits optimize and validate chose the prompt, so its scores there '
+            "are flattered; the paired difference above is not.</p>"
+            if account.tried
+            else ""
+        )
+
+
+def _interval_rows(account: Account) -> Iterator[Interval]:
+    name = "best" if account.best.hash != account.baseline.hash else "leader"
+    for split in account.splits():
+        if split.baseline is not None:
+            yield _interval(f"{split.split} baseline", split.baseline, "baseline")
+        if split.best is not None and account.leader.hash != account.baseline.hash:
+            yield _interval(f"{split.split} {name}", split.best, "best")
+
+
+def _interval(label: str, estimate: Estimate, tone: str) -> Interval:
+    return Interval(
+        label=label,
+        low=estimate.low,
+        middle=estimate.mean,
+        high=estimate.high,
+        tone=tone,
+        figure=f"{estimate.mean:.3f} ({estimate.low:.3f} to {estimate.high:.3f})",
+    )
+
+
+def _search(account: Account) -> Iterator[str]:
+    trials = search_trials(account)
+    if len(trials) > 1:
+        split = selecting_split(account)
+        baseline = account.estimate(account.baseline.hash, split)
+        chart = progress_chart(
+            f"Candidates by score on {split}",
+            trials,
+            baseline=baseline.mean if baseline else None,
+        )
+        yield f'<h2>Search</h2><div class="scroll">{chart}</div>'
+        yield '<p class="dim">A dot per candidate, larger with more rows; the line is the baseline.</p>'
+
+
+def selecting_split(account: Account) -> Split:
+    """Where candidates are compared with each other: validate, or optimize where there is none."""
+    seen = {one.split for one in account.measurements if one.resources != account.baseline.hash}
+    return Split.VALIDATE if Split.VALIDATE in seen else Split.OPTIMIZE
+
+
+def search_trials(account: Account) -> list[Trial]:
+    """Every candidate with scores on the selecting split, by when it was first measured."""
+    split = selecting_split(account)
+    first: dict[str, int] = {}
+    scores: dict[str, list[float]] = {}
+    for position, one in enumerate(account.measurements, start=1):
+        first.setdefault(one.resources, position)
+        if one.split is split and one.score is not None:
+            scores.setdefault(one.resources, []).append(one.score)
+    tones = {str(account.leader.hash): "best", str(account.baseline.hash): "baseline"}
+    return [
+        Trial(
+            label=name[:12],
+            rollouts=first[name],
+            mean=sum(found) / len(found),
+            rows=len(found),
+            tone=tones.get(name, "other"),
+        )
+        for name, found in scores.items()
+    ]
+
+
+def _diffs(account: Account) -> Iterator[str]:
+    for name, pieces in account.diffs().items():
+        yield f"<h2>{clean(name)}: what changed</h2><pre>{_marked(pieces)}</pre>"
+
+
+def _marked(pieces: Sequence[Piece]) -> str:
+    tags = {Change.SAME: ("", ""), Change.ADDED: ("<ins>", "</ins>"),
+            Change.REMOVED: ("<del>", "</del>")}  # fmt: skip
+    return "".join(tags[p.change][0] + clean(p.text) + tags[p.change][1] for p in pieces)
+
+
+def _candidates(account: Account) -> Iterator[str]:
+    trials = search_trials(account)
+    if len(trials) < 2:
+        return
+    yield "<h2>Candidates</h2><table><tr><th>resources</th><th>first tried after</th>"
+    yield "<th>mean</th><th>rows</th></tr>"
+    for trial in trials:
+        yield (
+            f"<tr><td>{clean(trial.label)}</td><td>{trial.rollouts:,} rollouts</td>"
+            f"<td>{trial.mean:.3f}</td><td>{trial.rows:,}</td></tr>"
+        )
+    yield "</table>"
+
+
+def _cost(account: Account) -> Iterator[str]:
+    run = account.run
+    facts = [
+        ("rollouts", f"{run.spent.rollouts:,}"),
+        ("calls", f"{run.spent.calls:,}"),
+        ("tokens", f"{run.spent.tokens:,}"),
+        ("cost", f"${run.spent.cost_usd:,.4f}"),
+        ("running time", f"{run.active_s:,.1f} s"),
+        ("seed", str(run.seed)),
+        ("configuration", run.config_hash[:16]),
+    ]
+    facts += [(f"failed: {kind}", f"{count:,}") for kind, count in account.failures.items()]
+    yield "<h2>Cost</h2><table>"
+    yield from (f"<tr><th>{clean(name)}</th><td>{clean(value)}</td></tr>" for name, value in facts)
+    yield "</table>"
