@@ -12,7 +12,7 @@ from tau.ports.clock import Clock
 from tau.stores import leases
 from tau.stores.outcomes import Record
 from tau.stores.sqlite import ledger, outcomes, runs, schema, work
-from tau.stores.sqlite.liveness import Liveness
+from tau.stores.liveness import Liveness
 from tau.stores.sqlite.statements import SQL
 from tau.stores.sqlite.transaction import Transaction
 

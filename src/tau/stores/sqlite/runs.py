@@ -13,7 +13,7 @@ from tau.ports.clock import Clock
 from tau.stores import leases, rows
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
-from tau.stores.sqlite.liveness import Liveness
+from tau.stores.liveness import Liveness
 from tau.stores.sqlite.surrender import give_up_worker
 from tau.stores.sqlite.transaction import Transaction
 

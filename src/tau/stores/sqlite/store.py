@@ -19,7 +19,7 @@ from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.insights import SqliteInsights
 from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
-from tau.stores.sqlite.liveness import Liveness
+from tau.stores.liveness import Liveness
 from tau.stores.sqlite.location import Place, file_system
 from tau.stores.sqlite.maintenance import keep_old
 from tau.stores.sqlite.naming import SqliteAliases, SqliteVerdicts

@@ -18,7 +18,7 @@ from tau.stores.sqlite import outcomes
 from tau.stores.sqlite.claims import Claims, Wish
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
-from tau.stores.sqlite.liveness import Liveness
+from tau.stores.liveness import Liveness
 from tau.stores.sqlite.outcomes import held_attempt
 from tau.stores.sqlite.ready import oldest_ready
 from tau.stores.sqlite.surrender import give_up_worker

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from tau.ports.clock import Clock
 from tau.ports.processes import Processes
 from tau.stores import rows
-from tau.stores.sqlite.connection import Row
+from tau.stores.rows import Row
 
 _LOOKS = 256
 
