@@ -119,7 +119,12 @@ def _graded(differences: Sequence[float], alpha: float, draws: int) -> _Tested:
     not at all. Where the test rejects 0, the bound next to 0 stays as the test has it.
     """
     found = sign_flips(differences, alpha, draws=draws)
-    low, high = effective_interval(differences, start=-1.0, alpha=alpha)
+    low, _ = effective_interval(differences, start=-1.0, alpha=alpha)
+    # Mirrored, so that swapping the candidates mirrors the result to the last digit.
+    least, _ = effective_interval(
+        [-difference for difference in differences], start=-1.0, alpha=alpha
+    )
+    high = -least
     return _Tested(
         p_greater=found.p_greater,
         p_less=found.p_less,

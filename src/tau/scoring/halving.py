@@ -135,7 +135,9 @@ def _topped_up(stages: tuple[Stage, ...], examples: int, evaluations: int) -> tu
             if rollouts_of(longer) > evaluations:
                 break
             stages = longer
-    return stages
+    # Where all examples are taken before the last stage, the rest adds none.
+    ends = [stage.examples for stage in stages]
+    return stages[: ends.index(ends[-1]) + 1]
 
 
 def _longer(stages: tuple[Stage, ...], start: int, examples: int) -> tuple[Stage, ...]:

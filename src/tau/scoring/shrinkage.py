@@ -49,11 +49,13 @@ def fit_prior(sums: Sequence[tuple[float, int]]) -> Prior:
     centre = math.fsum(mean * n for mean, n in known) / total
     rest = total - sum(n * n for _, n in known) / total
     variance = centre * (1 - centre)
-    if len(known) < 2 or rest <= 0 or variance <= 0:
+    freedom = len(known) - 1
+    # A score or two of each say nothing about how different they are.
+    if not freedom or rest <= freedom + 1e-9 or variance <= 0:
         return Prior(mean=centre, weight=_MOST)
     spread = math.fsum(n * (mean - centre) ** 2 for mean, n in known)
-    between = (spread - variance * (len(known) - 1)) / (rest - (len(known) - 1))
-    if rest <= len(known) - 1 or between <= 0:
+    between = (spread - variance * freedom) / (rest - freedom)
+    if between <= 0:
         return Prior(mean=centre, weight=_MOST)
     return Prior(mean=centre, weight=min(_MOST, max(_FEWEST, variance / between - 1)))
 
