@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from tau.domain.dataset import Split
 from tau.domain.failure import Failure
@@ -47,6 +47,30 @@ class RolloutRow:
     spent: Spend
     duration_ms: int
     updated_unix_ms: int
+
+
+class SettledRow(NamedTuple):
+    """One settled rollout as small as can be: displays hold a hundred thousand of them.
+
+    `number` is its integer key (ids.rollout_id), `failure` a failure class; `calls`, `tokens` and
+    `cost_nano_usd` are those of all its attempts, late ones too.
+    """
+
+    number: int
+    updated_unix_ms: int
+    kind: RolloutKind
+    status: RolloutStatus
+    split: Split | None
+    resources: str
+    example: str | None
+    replicate: int
+    score: float | None
+    failure: str | None
+    attempts: int
+    duration_ms: int
+    calls: int
+    tokens: int
+    cost_nano_usd: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -160,6 +184,15 @@ class Insights(Protocol):
         self, where: RolloutFilter, *, limit: int = 50, offset: int = 0, newest_first: bool = False
     ) -> Sequence[RolloutRow]:
         """In submission order, or newest first."""
+        ...
+
+    async def settled(
+        self, run_id: RunId, *, since_unix_ms: int = 0, after: int = 0, limit: int = 5000
+    ) -> Sequence[SettledRow]:
+        """Settled rollouts in order of (updated_unix_ms, number), those beyond the given place.
+
+        Following a run by it is cheap; clocks can jump, so totals are to be compared with `counts`.
+        """
         ...
 
     async def rollout(self, rollout_id: RolloutId) -> RolloutView:

@@ -21,6 +21,7 @@ from tau.testing.store_ledgers import (
     ResourcesContract,
 )
 from tau.testing.store_queue import QueueContract, RunsContract
+from tau.testing.store_settled import SettledContract
 from tau.testing.store_waiting import WaitingContract
 
 
@@ -38,5 +39,6 @@ class StoreContract(
     VerdictContract,
     CheckpointContract,
     InsightsContract,
+    SettledContract,
 ):
     """Every sentence of the store's ports, under a clock that tests move by hand."""

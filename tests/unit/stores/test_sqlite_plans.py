@@ -72,6 +72,7 @@ async def test_statements_search_by_index(connection: apsw.Connection, name: str
         ("rollout_by_proposal", "rollout_propose"),
         ("failures", "rollout_failed"),
         ("scored", "rollout_run"),
+        ("settled", "rollout_settled"),
     ],
 )
 async def test_partial_indexes_are_used(connection: apsw.Connection, name: str, index: str) -> None:

@@ -3,7 +3,7 @@
 import click
 
 from tau import __version__
-from tau.cli.commands import control, records, running, upkeep
+from tau.cli.commands import control, records, running, serving, upkeep
 from tau.cli.surface import Exit, debug_option, name_variables
 
 
@@ -41,6 +41,7 @@ for command in (
     control.resume,
     control.cancel,
     control.rollback,
+    serving.serve,
     records.runs,
     records.rollouts,
     records.resources,

@@ -28,6 +28,7 @@ from tau.ports.insights import (
     RolloutRow,
     RolloutView,
     ScoreSummary,
+    SettledRow,
     StoreFacts,
 )
 from tau.stores import codec, rows
@@ -36,6 +37,7 @@ from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.queue import run_key, tally
 from tau.stores.sqlite.runs import run_row
+from tau.stores.sqlite.settled import settled
 
 _PREFIX = re.compile(r"[0-9a-f]{6,64}\Z")
 
@@ -95,6 +97,15 @@ class SqliteInsights:
         def query(statements: Statements) -> list[RolloutRow]:
             cursor = statements.connection.execute(text, (*bindings, limit, offset))
             return [rows.rollout_row(dict(zip(_LISTED, row, strict=True))) for row in cursor]
+
+        return await self._database.read(query)
+
+    async def settled(
+        self, run_id: RunId, *, since_unix_ms: int = 0, after: int = 0, limit: int = 5000
+    ) -> Sequence[SettledRow]:
+        def query(statements: Statements) -> list[SettledRow]:
+            place = (run_key(statements, run_id), since_unix_ms, after, limit)
+            return settled(statements.tuples("settled", place))
 
         return await self._database.read(query)
 

@@ -155,6 +155,9 @@ WHERE status IN ('queuing', 'requeuing') AND ready_ms = 0;
 CREATE INDEX rollout_delayed ON rollout (run, ready_ms)
 WHERE status = 'requeuing' AND ready_ms > 0;
 CREATE INDEX rollout_failed ON rollout (run) WHERE status = 'failed';
+-- Written once per rollout: dashboards follow a run by it.
+CREATE INDEX rollout_settled ON rollout (run, updated_unix_ms)
+WHERE status IN ('succeeded', 'failed', 'cancelled');
 
 -- `assumed`: the spend is what was reserved, because nobody knows what was really made.
 CREATE TABLE attempt (

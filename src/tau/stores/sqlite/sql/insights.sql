@@ -59,6 +59,26 @@ CROSS JOIN example AS e ON e.key = r.example
 WHERE s.hash = ?1
 ORDER BY run.key;
 
+-- name: settled
+-- Settled rollouts of a run beyond a place in time, one line per attempt.
+SELECT
+  page.key, page.updated_unix_ms, page.kind, page.status, e.split, s.hash, e.id, page.ordinal, page.score,
+  page.failure ->> '$.kind', page.attempts, page.duration_ms,
+  a.spent_calls + ifnull(a.late_calls, 0), a.spent_tokens + ifnull(a.late_tokens, 0),
+  a.spent_cost + ifnull(a.late_cost, 0)
+FROM
+  (
+    SELECT * FROM rollout INDEXED BY rollout_settled
+    WHERE
+      run = ?1 AND status IN ('succeeded', 'failed', 'cancelled')
+      AND (updated_unix_ms, key) > (?2, ?3)
+    ORDER BY updated_unix_ms, key
+    LIMIT ?4
+  ) AS page
+CROSS JOIN resources AS s ON s.key = page.resources
+LEFT JOIN example AS e ON e.key = page.example
+LEFT JOIN attempt AS a ON a.rollout = page.key;
+
 -- name: failures
 -- Final failures of a run by class.
 SELECT json_extract(failure, '$.kind') AS kind, count(*)

@@ -1,0 +1,54 @@
+"""The command that serves the gateway and its dashboard."""
+
+import click
+
+from tau.cli.commands.running import store_option
+from tau.cli.surface import debug_option
+
+AUTH_MODES = ("token", "password-session", "localhost-dev")
+DEFAULT_BIND = "127.0.0.1:8787"
+
+
+@click.command("serve", short_help="Serve the dashboard and its JSON API.")
+@click.option("--bind", metavar="HOST:PORT", default=DEFAULT_BIND, show_default=True,
+              help="Where to listen; port 0 picks a free one.")  # fmt: skip
+@store_option
+@click.option("--state-dir", metavar="PATH", help="Where control files live; beside the store.")
+@click.option("--auth", type=click.Choice(AUTH_MODES), default="token", show_default=True,
+              help="Who is let in.")  # fmt: skip
+@click.option("--token-file", metavar="PATH", help="A file with the bearer token of programs.")
+@click.option("--password-file", metavar="PATH", help="A file with the password.")
+@click.option("--read-only", is_flag=True, help="Nothing can be controlled.")
+@click.option("--principal", metavar="NAME", help="Whom its clients act as; you by default.")
+@click.option("--rbac-policy", metavar="PATH", help="The policy that says who may do what.")
+@click.option("--allow-host", "allowed_hosts", metavar="NAME", multiple=True,
+              help="Another name it may be called by; may be repeated.")  # fmt: skip
+@debug_option
+def serve(
+    *,
+    bind: str,
+    store: str,
+    state_dir: str | None,
+    auth: str,
+    token_file: str | None,
+    password_file: str | None,
+    read_only: bool,
+    principal: str | None,
+    rbac_policy: str | None,
+    allowed_hosts: tuple[str, ...],
+) -> int:
+    """Serve the dashboard, the JSON API and metrics of a store until Ctrl-C.
+
+    A link that opens one browser session is printed. Programs use a bearer token: set
+    TAU_GATEWAY_TOKEN or give --token-file. With --auth password-session, set
+    TAU_GATEWAY_PASSWORD or give --password-file.
+    """
+    from tau.cli.gateway import ServeArguments, serve_gateway
+
+    return serve_gateway(
+        ServeArguments(
+            bind=bind, store=store, state_dir=state_dir, auth=auth, token_file=token_file,
+            password_file=password_file, read_only=read_only, principal=principal,
+            rbac_policy=rbac_policy, allowed_hosts=allowed_hosts,
+        )
+    )  # fmt: skip

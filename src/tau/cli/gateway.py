@@ -1,0 +1,101 @@
+"""Serving the gateway until somebody says stop."""
+
+import asyncio
+import importlib.util
+import signal
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tau.cli.surface import Exit
+from tau.config.environment import snapshot
+from tau.config.paths import DEFAULT_RBAC_POLICY
+from tau.config.paths import state_dir as state_dir_of
+from tau.errors import FileError, InputError
+from tau.files.documents import read_bytes
+from tau.lifecycle.authorization import local_principal
+
+TOKEN_VARIABLE = "TAU_GATEWAY_TOKEN"
+PASSWORD_VARIABLE = "TAU_GATEWAY_PASSWORD"
+_PARTS = ("fastapi", "httptools", "jinja2", "uvicorn")
+_MOST_SECRET_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServeArguments:
+    """What the command line says of a gateway; None where it says nothing."""
+
+    bind: str
+    store: str
+    state_dir: str | None = None
+    auth: str = "token"
+    token_file: str | None = None
+    password_file: str | None = None
+    read_only: bool = False
+    principal: str | None = None
+    rbac_policy: str | None = None
+    allowed_hosts: tuple[str, ...] = ()
+
+
+def serve_gateway(arguments: ServeArguments) -> int:
+    """Serve; the first line of standard output is the address to open.
+
+    Raises:
+        InputError: it cannot be set up like that.
+    """
+    missing = [name for name in _PARTS if importlib.util.find_spec(name) is None]
+    if missing:
+        raise InputError(
+            "the gateway is not installed",
+            why=f"there is no {', '.join(missing)}",
+            fix="install it with: pip install 'tau[gateway]'",
+        )
+    with asyncio.Runner() as runner:
+        return runner.run(_serve(arguments))
+
+
+async def _serve(arguments: ServeArguments) -> int:
+    from tau.gateway.serving import serving
+    from tau.gateway.settings import AuthMode, GatewaySettings, parse_bind
+
+    environ = snapshot()
+    host, port = parse_bind(arguments.bind)
+    settings = GatewaySettings(
+        store=arguments.store,
+        state_dir=state_dir_of(arguments.store, arguments.state_dir),
+        policy=Path(arguments.rbac_policy or DEFAULT_RBAC_POLICY),
+        principal=arguments.principal or local_principal(environ),
+        host=host,
+        port=port,
+        auth=AuthMode(arguments.auth),
+        token=_secret(arguments.token_file) or environ.get(TOKEN_VARIABLE) or None,
+        password=_secret(arguments.password_file) or environ.get(PASSWORD_VARIABLE) or None,
+        read_only=arguments.read_only,
+        allowed_hosts=arguments.allowed_hosts,
+    )
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    async with serving(settings) as server:
+        sys.stdout.write(f"{server.link()}\n")
+        sys.stdout.flush()
+        sys.stderr.write(_about(settings.auth))
+        await stop.wait()
+    return Exit.OK
+
+
+def _about(auth: str) -> str:
+    if auth == "token":
+        return "this link opens one browser session, once; restart for another. Ctrl-C ends it\n"
+    return "Ctrl-C ends it\n"
+
+
+def _secret(path: str | None) -> str | None:
+    """The first line of a file that holds a secret."""
+    if path is None:
+        return None
+    data = read_bytes(Path(path), limit=_MOST_SECRET_BYTES)
+    text = (data or b"").split(b"\n")[0].strip().decode("utf-8", "replace")
+    if not text:
+        raise FileError(f"there is no secret in '{path}'")
+    return text

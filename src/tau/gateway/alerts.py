@@ -1,0 +1,170 @@
+"""Is it well, and what needs somebody: judged from one snapshot."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from tau.domain.control import LifecycleState
+from tau.domain.rollout import RolloutStatus
+from tau.domain.run import RunStatus, StopReason
+from tau.domain.visible import line
+from tau.domain.worker import WorkerRole
+from tau.gateway.watch import Snapshot
+
+_CRITICAL_STREAK = 3
+_NEAR = 0.9
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """Something to look at. `severity` is info, warning or critical; `command` what to type."""
+
+    code: str
+    severity: str
+    message: str
+    command: str | None = None
+
+
+def paused(snapshot: Snapshot) -> bool:
+    """Whether an operator holds the run."""
+    state = snapshot.control.state
+    return state is not None and state.lifecycle_state is LifecycleState.PAUSED
+
+
+def run_state(snapshot: Snapshot) -> str:
+    """The run's state: the store's word, else that of `status.json`."""
+    return str(snapshot.run.status) if snapshot.run else snapshot.training.run_state
+
+
+def health_state(snapshot: Snapshot) -> tuple[str, str]:
+    """The contract's state of health and why."""
+    if paused(snapshot):
+        return "degraded", "operator pause action is active"
+    if snapshot.trouble is not None:
+        return "unknown", f"the store cannot be read: {line(snapshot.trouble.what)}"
+    run = snapshot.run
+    if run is None:
+        return "unknown", "there is no run yet"
+    if run.status is RunStatus.FAILED:
+        return "failing", f"the run failed: {_why(snapshot)}"
+    streak = snapshot.board.failure_streak if snapshot.board else 0
+    if streak >= _CRITICAL_STREAK:
+        return "failing", f"the last {streak} rollouts failed"
+    if _abandoned(snapshot):
+        return "degraded", "the run's process is gone"
+    if streak:
+        return "degraded", "the last rollout failed"
+    return "healthy", f"the run is {run.status}"
+
+
+def alerts(snapshot: Snapshot) -> list[Alert]:
+    """Everything that needs somebody; where nothing does, one that says so."""
+    found = list(_found(snapshot))
+    return found or [
+        Alert(code="dashboard_healthy", severity="info", message="nothing needs attention")
+    ]
+
+
+def _found(snapshot: Snapshot) -> Iterator[Alert]:
+    if snapshot.trouble is not None or snapshot.run is None:
+        what = line(str(snapshot.trouble)) if snapshot.trouble else "the store holds no run yet"
+        yield Alert(
+            code="dashboard_state_missing",
+            severity="warning",
+            message=what,
+            command="tau doctor" if snapshot.trouble else "tau run CFG",
+        )
+    streak = snapshot.board.failure_streak if snapshot.board else 0
+    if streak:
+        yield Alert(
+            code="dashboard_transport_failures",
+            severity="critical" if streak >= _CRITICAL_STREAK else "warning",
+            message=f"the last {streak} settled rollouts failed",
+            command="tau rollouts ls --status failed --newest",
+        )
+    yield from _about_the_run(snapshot)
+    if snapshot.control.trouble:
+        yield Alert(
+            code="dashboard_control_state_invalid",
+            severity="critical",
+            message=line(snapshot.control.trouble),
+            command="tau doctor",
+        )
+
+
+def _about_the_run(snapshot: Snapshot) -> Iterator[Alert]:
+    run, counts = snapshot.run, snapshot.counts
+    if paused(snapshot):
+        yield Alert(
+            code="dashboard_operator_pause_active",
+            severity="info",
+            message="operator pause action is active",
+            command="tau resume",
+        )
+    if run is None:
+        failed, broken = snapshot.training.number("failed"), run_state(snapshot) == "failed"
+    else:
+        failed, broken = counts[RolloutStatus.FAILED], run.status is RunStatus.FAILED
+    if failed or broken:
+        yield Alert(
+            code="dashboard_training_failures",
+            severity="critical" if broken else "warning",
+            message=f"the run failed: {_why(snapshot)}" if broken else _failures(snapshot, failed),
+            command="tau rollouts ls --status failed",
+        )
+    if run is None or run.status is not RunStatus.RUNNING:
+        return
+    if _abandoned(snapshot):
+        yield Alert(
+            code="dashboard_run_process_gone",
+            severity="critical",
+            message="the run's process is gone; starting it again goes on with it",
+            command="tau run CFG",
+        )
+    elif counts.waiting and not counts.in_flight and not _claiming(snapshot):
+        yield Alert(
+            code="dashboard_queue_backlog",
+            severity="warning",
+            message=f"{counts.waiting} rollouts wait and no worker is there",
+            command="tau run CFG",
+        )
+    yield from _budget(snapshot)
+
+
+def _budget(snapshot: Snapshot) -> Iterator[Alert]:
+    run = snapshot.run
+    limit = run.budget.cost_nano_usd if run else None
+    if run is not None and limit and run.spent.cost_nano_usd >= _NEAR * limit:
+        yield Alert(
+            code="dashboard_budget_near",
+            severity="warning",
+            message=f"{run.spent.cost_nano_usd / limit:.0%} of the budget is spent",
+        )
+
+
+def _abandoned(snapshot: Snapshot) -> bool:
+    """Running, as the store has it, but nobody holds its lock and no heart beats."""
+    run = snapshot.run
+    if run is None or run.status is not RunStatus.RUNNING or snapshot.control.alive:
+        return False
+    return not any(
+        snapshot.taken_unix_ms - worker.heartbeat_unix_ms <= worker.lease_ms
+        for worker in snapshot.workers
+    )
+
+
+def _failures(snapshot: Snapshot, failed: int) -> str:
+    kinds = ", ".join(f"{kind} {count}" for kind, count in snapshot.failures.items())
+    return f"{failed} rollouts failed" + (f": {kinds}" if kinds else "")
+
+
+def _why(snapshot: Snapshot) -> str:
+    run = snapshot.run
+    if run is None:
+        return "see the status file"
+    reason = run.stop_detail or str(run.stop_reason or StopReason.ERROR)
+    return line(reason)
+
+
+def _claiming(snapshot: Snapshot) -> bool:
+    """Whether any live worker would take work from the queue."""
+    return any(worker.role is WorkerRole.WORKER for worker in snapshot.workers)

@@ -1,0 +1,198 @@
+"""What has settled in one run, followed as it comes, so that no request reads it all again."""
+
+import math
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from tau.domain.dataset import Split
+from tau.domain.ids import RunId
+from tau.domain.rollout import SETTLED, RolloutCounts, RolloutStatus
+from tau.gateway.window import StoreWindow
+from tau.ports.insights import SettledRow
+from tau.scoring.aggregate import Estimate, summarize_by_example
+
+_PAGE = 5000
+_OVERLAP_MS = 500
+_PATIENCE = 40
+
+
+@dataclass(slots=True, kw_only=True)
+class Standing:
+    """One candidate on one split. `scores` are (example, score) in order of settling."""
+
+    resources: str
+    split: Split
+    scores: list[tuple[str, float]] = field(default_factory=list)
+    unscored: int = 0
+    failed: int = 0
+    cancelled: int = 0
+    _estimate: Estimate | None = None
+    _of: int = 0
+
+    @property
+    def rows(self) -> int:
+        """All that settled."""
+        return len(self.scores) + self.unscored + self.failed + self.cancelled
+
+    @property
+    def estimate(self) -> Estimate | None:
+        """Mean and interval, None where nothing is scored."""
+        if len(self.scores) != self._of:
+            self._of = len(self.scores)
+            self._estimate = summarize_by_example(self.scores)
+        return self._estimate
+
+
+@dataclass(slots=True, kw_only=True)
+class Slice:
+    """What settled within `width_ms` from `start_ms` on; costs by kind of rollout."""
+
+    start_ms: int
+    width_ms: int
+    statuses: Counter[str] = field(default_factory=Counter)
+    cost_nano_usd: Counter[str] = field(default_factory=Counter)
+    tokens: int = 0
+
+    def add(self, other: "Slice") -> None:
+        """Take in what settled in `other`."""
+        self.statuses.update(other.statuses)
+        self.cost_nano_usd.update(other.cost_nano_usd)
+        self.tokens += other.tokens
+
+
+class Board:
+    """Settled rollouts of one run in order of settling, with what follows from them."""
+
+    def __init__(self, run_id: RunId) -> None:
+        self.run_id = run_id
+        self.version = 0
+        self.complete = False
+        self._strange = 0
+        self._clear()
+
+    def _clear(self) -> None:
+        self.rows: dict[int, SettledRow] = {}
+        self.standings: dict[tuple[str, Split], Standing] = {}
+        self.failures: Counter[str] = Counter()
+        self.settled: Counter[RolloutStatus] = Counter()
+        self._seconds: dict[int, Slice] = {}
+        self._place = (0, 0)
+
+    async def follow(self, window: StoreWindow, counts: RolloutCounts, *, pages: int = 4) -> None:
+        """Read what settled since, at most so many pages of it.
+
+        Raises:
+            StoreError: it cannot be read just now; what was known stays.
+        """
+        since, after = max(0, self._place[0] - _OVERLAP_MS), 0
+        if not self.complete:
+            since, after = self._place
+        for _ in range(pages):
+            rows = await self._page(window, since, after)
+            if not all(self._take(row) for row in rows):
+                return
+            if len(rows) < _PAGE:
+                self.complete = True
+                break
+            since, after = self._place
+        if self.complete:
+            self._check(counts)
+
+    async def _page(self, window: StoreWindow, since: int, after: int) -> Sequence[SettledRow]:
+        return await window.ask(
+            lambda insights: insights.settled(
+                self.run_id, since_unix_ms=since, after=after, limit=_PAGE
+            )
+        )
+
+    def _take(self, row: SettledRow) -> bool:
+        """Add a row; False where everything has to be read anew."""
+        known = self.rows.get(row.number)
+        if known is not None and known != row:  # it failed, was requeued and has settled again
+            self._clear()
+            self.complete = False
+            return False
+        self._place = max(self._place, (row.updated_unix_ms, row.number))
+        if known is None:
+            self._add(row)
+        return True
+
+    def _add(self, row: SettledRow) -> None:
+        self.rows[row.number] = row
+        self.version += 1
+        self.settled[row.status] += 1
+        at = row.updated_unix_ms // 1000
+        second = self._seconds.setdefault(at, Slice(start_ms=at * 1000, width_ms=1000))
+        second.statuses[row.status] += 1
+        second.cost_nano_usd[row.kind] += row.cost_nano_usd
+        second.tokens += row.tokens
+        if row.status is RolloutStatus.FAILED:
+            self.failures[row.failure or "internal"] += 1
+        if row.split is not None:
+            self._stand(row, row.split)
+
+    def _stand(self, row: SettledRow, split: Split) -> None:
+        key = (row.resources, split)
+        standing = self.standings.get(key)
+        if standing is None:
+            standing = self.standings[key] = Standing(resources=row.resources, split=split)
+        if row.status is RolloutStatus.FAILED:
+            standing.failed += 1
+        elif row.status is RolloutStatus.CANCELLED:
+            standing.cancelled += 1
+        elif row.score is None or row.example is None or not math.isfinite(row.score):
+            standing.unscored += 1
+        else:
+            standing.scores.append((row.example, min(1.0, row.score)))
+
+    def _check(self, counts: RolloutCounts) -> None:
+        """Begin anew where the store's counters say otherwise for long: a clock may have jumped."""
+        if all(self.settled[status] <= counts[status] for status in SETTLED) and (
+            len(self.rows) >= counts.settled
+        ):
+            self._strange = 0
+            return
+        self._strange += 1
+        if self._strange >= _PATIENCE:
+            self._strange = 0
+            self._clear()
+            self.complete = False
+
+    @property
+    def failure_streak(self) -> int:
+        """How many of the last settled rollouts failed in a row."""
+        streak = 0
+        for row in self.newest():
+            if row.status is RolloutStatus.CANCELLED:
+                continue
+            if row.status is not RolloutStatus.FAILED:
+                break
+            streak += 1
+        return streak
+
+    def newest(self) -> Iterator[SettledRow]:
+        """Last settled first."""
+        return reversed(self.rows.values())
+
+    def slices(self, most: int) -> list[Slice]:
+        """The time in which something settled, in at most `most` equal slices."""
+        if not self._seconds:
+            return []
+        first, last = min(self._seconds), max(self._seconds)
+        width = next(w for w in _widths() if last // w - first // w < most)
+        found: dict[int, Slice] = {}
+        for second, what in self._seconds.items():
+            start = second // width * width
+            whole = Slice(start_ms=start * 1000, width_ms=width * 1000)
+            found.setdefault(start, whole).add(what)
+        return [found[start] for start in sorted(found)]
+
+
+def _widths() -> Iterator[int]:
+    """Seconds that divide the day well, then days doubled without end."""
+    yield from (1, 2, 5, 10, 30, 60, 120, 300, 600, 1800, 3600, 7200, 14400, 43200, 86400)
+    days = 2
+    while True:
+        yield 86400 * days
+        days *= 2

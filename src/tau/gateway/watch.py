@@ -1,0 +1,155 @@
+"""One reader for everybody: a snapshot of the store and the state dir, shared while it is fresh."""
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tau.domain.control import ControlState
+from tau.domain.ids import RunId
+from tau.domain.rollout import RolloutCounts
+from tau.domain.run import Run, RunStatus
+from tau.domain.worker import Worker
+from tau.errors import ControlError, FileError, NotFound, StoreError
+from tau.files.documents import read_bytes
+from tau.gateway.board import Board
+from tau.gateway.training import Training, TrainingFile
+from tau.gateway.window import StoreWindow
+from tau.lifecycle.commands import run_is_alive
+from tau.lifecycle.paths import StateDir
+from tau.lifecycle.state import load_state
+from tau.ports.clock import Clock
+
+FRESH_MS = 250
+_MOST_BOARDS = 4
+_NO_COUNTS = RolloutCounts(by_status={})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """What stands in the control files. `trouble` says what cannot be read of them."""
+
+    state: ControlState | None = None
+    alive: bool = False
+    audit_lines: int = 0
+    trouble: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """The current run (the newest that runs, else the newest) and all around it, at one time.
+
+    `trouble` is why the store could not be read; then the store's part is empty. `board` lives on:
+    it is only to be looked at before the next await.
+    """
+
+    taken_unix_ms: int
+    trouble: StoreError | None = None
+    run: Run | None = None
+    counts: RolloutCounts = _NO_COUNTS
+    workers: tuple[Worker, ...] = ()
+    failures: Mapping[str, int] = field(default_factory=dict)
+    board: Board | None = None
+    training: Training
+    control: Control
+
+
+class Watch:
+    """Takes snapshots, at most one at a time."""
+
+    def __init__(self, window: StoreWindow, folder: StateDir, clock: Clock) -> None:
+        self._window = window
+        self._folder = folder
+        self._clock = clock
+        self._training = TrainingFile(folder.status)
+        self._boards: OrderedDict[RunId, Board] = OrderedDict()
+        self._taking = asyncio.Lock()
+        self._last: tuple[int, Snapshot] | None = None
+        self._audit: tuple[tuple[int, int] | None, int] = (None, 0)
+
+    async def snapshot(self, *, fresh_ms: int = FRESH_MS) -> Snapshot:
+        """One not older than `fresh_ms`; never fails."""
+        async with self._taking:
+            now = self._clock.monotonic_ms()
+            if self._last is None or now - self._last[0] >= fresh_ms:
+                self._last = (now, await self._take())
+            return self._last[1]
+
+    async def board(self, run_id: RunId) -> Board:
+        """The board of any run, as far as it can be read within a moment.
+
+        Raises:
+            NotFound: there is no such run.
+            StoreError: the store cannot be read.
+        """
+        counts = await self._window.ask(lambda insights: insights.counts(run_id))
+        async with self._taking:
+            return await self._followed(run_id, counts)
+
+    async def _take(self) -> Snapshot:
+        training = await self._training.read()
+        control = await asyncio.to_thread(self._control)
+        now = self._clock.unix_ms()
+        try:
+            run = await self._current()
+            if run is None:
+                return Snapshot(taken_unix_ms=now, training=training, control=control)
+            counts = await self._window.ask(lambda insights: insights.counts(run.id))
+            return Snapshot(
+                taken_unix_ms=now,
+                run=run,
+                counts=counts,
+                workers=tuple(await self._window.ask(lambda insights: insights.workers())),
+                failures=await self._window.ask(lambda insights: insights.failures(run.id)),
+                board=await self._followed(run.id, counts),
+                training=training,
+                control=control,
+            )
+        except StoreError as error:
+            return Snapshot(taken_unix_ms=now, trouble=error, training=training, control=control)
+
+    async def _current(self) -> Run | None:
+        running = await self._window.ask(
+            lambda insights: insights.runs(status=RunStatus.RUNNING, limit=1)
+        )
+        newest = running or await self._window.ask(lambda insights: insights.runs(limit=1))
+        return newest[0] if newest else None
+
+    async def _followed(self, run_id: RunId, counts: RolloutCounts) -> Board:
+        board = self._boards.get(run_id) or Board(run_id)
+        self._boards[run_id] = board
+        self._boards.move_to_end(run_id)
+        while len(self._boards) > _MOST_BOARDS:
+            self._boards.popitem(last=False)
+        try:
+            await board.follow(self._window, counts)
+        except NotFound:
+            del self._boards[run_id]  # another store has taken this one's place
+            raise
+        return board
+
+    def _control(self) -> Control:
+        state = trouble = None
+        try:
+            state = load_state(self._folder.control_state)
+        except ControlError as error:
+            trouble = str(error)
+        return Control(
+            state=state,
+            alive=run_is_alive(self._folder),
+            audit_lines=self._count_audit(),
+            trouble=trouble,
+        )
+
+    def _count_audit(self) -> int:
+        """Lines of the audit, counted again only where it has grown."""
+        path = self._folder.audit
+        try:
+            found = path.stat()
+            stamp = (found.st_mtime_ns, found.st_size)
+            if stamp != self._audit[0]:
+                lines = (read_bytes(path) or b"").split(b"\n")
+                self._audit = (stamp, sum(1 for line in lines if line.strip()))
+        except (OSError, FileError):
+            return 0
+        return self._audit[1]
