@@ -21,7 +21,8 @@ _SAMPLE = 50
 class Forecast:
     """The plan of an algorithm in rollouts, calls, tokens and money; every number is an upper one.
 
-    `most` is what the plan would use without retries. `price_known` tells whether the money means anything.
+    `most` is what the plan would use without retries. `price_known` tells whether the money means
+    anything.
     """
 
     plan: Plan

@@ -27,7 +27,7 @@ def supervisor(config: RunConfig, store: Store, parts: Parts, run: Run) -> Super
         graders=parts.graders,
         default_grader=default_grader(),
         safety=config.safety,
-        detectors=(_unsafe_codes,),
+        detectors=(detect_unsafe,),
         retry=config.retries,
     )
     settings = runner_settings(config)
@@ -49,5 +49,6 @@ def runner_settings(config: RunConfig) -> RunnerSettings:
     return settings if limit_s is None else replace(settings, time_limit_s=limit_s)
 
 
-def _unsafe_codes(output: Output, resources: Resources) -> Sequence[str]:
+def detect_unsafe(output: Output, resources: Resources) -> Sequence[str]:
+    """Safety reason codes of an output, the system prompt at hand."""
     return unsafe_codes(output.text, resources.text("system_prompt"))

@@ -3,7 +3,16 @@
 import click
 
 from tau import __version__
-from tau.cli.commands import control, records, running, serving, upkeep
+from tau.cli.commands import (
+    candidates,
+    control,
+    demonstrating,
+    optimizing,
+    records,
+    running,
+    serving,
+    upkeep,
+)
 from tau.cli.surface import Exit, debug_option, name_variables
 
 
@@ -33,9 +42,12 @@ def tau_group(context: click.Context) -> int:
 
 
 for command in (
-    running.run,
-    running.check,
+    demonstrating.demo,
     running.init,
+    running.check,
+    optimizing.plan,
+    optimizing.optimize,
+    running.run,
     control.status,
     control.pause,
     control.resume,
@@ -45,6 +57,13 @@ for command in (
     records.runs,
     records.rollouts,
     records.resources,
+    candidates.candidates,
+    candidates.compare,
+    candidates.promote,
+    candidates.aliases,
+    candidates.prompt,
+    candidates.export,
+    candidates.replay,
     upkeep.graders,
     upkeep.models,
     upkeep.db,

@@ -1,0 +1,182 @@
+"""Commands about prompts that were tried: candidates, comparisons, promotion, export."""
+
+import click
+
+from tau.cli.commands.records import content_option, limit_option, offset_option
+from tau.cli.commands.running import json_option, store_option
+from tau.cli.surface import debug_option
+
+run_option = click.option(
+    "--run", "run_id", metavar="ID", help="Of this run; the newest by default."
+)
+FORMATS = ("text", "json", "jsonl", "csv", "html", "junit")
+
+
+@click.group(
+    "candidates", invoke_without_command=True, short_help="Look at the prompts that a run tried."
+)
+@click.pass_context
+def candidates(context: click.Context) -> int | None:
+    """Look at the prompts that a run tried. Without a command: ls."""
+    return context.invoke(candidates_ls) if context.invoked_subcommand is None else None
+
+
+@candidates.command("ls")
+@click.argument("run", required=False, metavar="[RUN]")
+@store_option
+@limit_option
+@offset_option
+@json_option
+@debug_option
+def candidates_ls(
+    *, run: str | None = None, store: str, limit: int, offset: int, as_json: bool
+) -> int:
+    """List a run's candidates with their scores, the baseline first; the newest run by default."""
+    from tau.cli.records.candidates import list_candidates
+
+    return list_candidates(store, run, limit=limit, offset=offset, as_json=as_json)
+
+
+@candidates.command("show")
+@click.argument("name", metavar="CANDIDATE")
+@run_option
+@store_option
+@json_option
+@debug_option
+def candidates_show(*, name: str, run_id: str | None, store: str, as_json: bool) -> int:
+    """Show a candidate's texts and scores; CANDIDATE is the first digits of its hash."""
+    from tau.cli.records.candidates import show_candidate
+
+    return show_candidate(store, name, run=run_id, as_json=as_json)
+
+
+@candidates.command("diff")
+@click.argument("first", required=False, metavar="[A]")
+@click.argument("second", required=False, metavar="[B]")
+@run_option
+@store_option
+@json_option
+@debug_option
+def candidates_diff(
+    *, first: str | None, second: str | None, run_id: str | None, store: str, as_json: bool
+) -> int:
+    """Show what changed from A to B, word by word; by default from the baseline to the best.
+
+    A and B are digits of hashes, versions, @aliases or runs; a run alone is shown by itself.
+    """
+    from tau.cli.records.candidates import diff_candidates
+
+    return diff_candidates(store, first, second, run=run_id, as_json=as_json)
+
+
+@click.command("compare", short_help="Compare two prompts on the examples they share.")
+@click.argument("first", metavar="A")
+@click.argument("second", metavar="B")
+@store_option
+@click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True, max_open=True), default=0.05,
+              show_default=True, help="1 minus the level of the interval.")  # fmt: skip
+@json_option
+@debug_option
+def compare(*, first: str, second: str, store: str, alpha: float, as_json: bool) -> int:
+    """Compare A and B from stored scores: B minus A, paired, with an interval.
+
+    Each is a run (what it recommends), resources-<n>, latest, @alias or digits of a hash. Nothing
+    is run: where too little is stored, it says so.
+    """
+    from tau.cli.records.comparing import compare_stored
+
+    return compare_stored(store, first, second, alpha=alpha, as_json=as_json)
+
+
+@click.command("promote", short_help="Point an alias at a better prompt.")
+@click.argument("name", metavar="RUN|VERSION")
+@click.option("--alias", required=True, metavar="ALIAS", help="The name to point, such as prod.")
+@click.option("--reason", default="", metavar="TEXT", help="Why; kept in the alias's history.")
+@click.option("--force", is_flag=True, help="Even where the run has not proved it better.")
+@store_option
+@json_option
+@debug_option
+def promote(*, name: str, alias: str, reason: str, force: bool, store: str, as_json: bool) -> int:
+    """Point ALIAS at what RUN recommends, or at published resources such as resources-3.
+
+    A run must have decided for promotion; who, when, why and its evidence are kept.
+    """
+    from tau.cli.records.promoting import promote as promote_resources
+
+    return promote_resources(store, name, alias=alias, reason=reason, force=force, as_json=as_json)
+
+
+@click.group("aliases", invoke_without_command=True, short_help="List aliases of prompts.")
+@click.pass_context
+def aliases(context: click.Context) -> int | None:
+    """List aliases of prompts. Without a command: ls."""
+    return context.invoke(aliases_ls) if context.invoked_subcommand is None else None
+
+
+@aliases.command("ls")
+@click.argument("name", required=False, metavar="[ALIAS]")
+@click.option("--history", is_flag=True, help="Everything they were ever pointed at.")
+@store_option
+@limit_option
+@json_option
+@debug_option
+def aliases_ls(
+    *, name: str | None = None, history: bool, store: str, limit: int, as_json: bool
+) -> int:
+    """List where aliases point; with a name, or with --history, what they were pointed at."""
+    from tau.cli.records.promoting import list_aliases
+
+    return list_aliases(store, name, history=history, limit=limit, as_json=as_json)
+
+
+@click.group("prompt", short_help="Read prompts out of the store.")
+def prompt() -> None:
+    """Read prompts out of the store."""
+
+
+@prompt.command("get")
+@click.argument("name", metavar="NAME@VERSION")
+@store_option
+@debug_option
+def prompt_get(*, name: str, store: str) -> int:
+    """Print exactly the text of prompt NAME, without a newline of our own.
+
+    VERSION is an alias, latest, or resources-<n>; without it, the latest.
+    """
+    from tau.cli.records.promoting import get_prompt
+
+    return get_prompt(store, name)
+
+
+@click.command("export", short_help="Write a run as text, JSON, CSV, HTML or JUnit.")
+@click.argument("run", required=False, metavar="[RUN]")
+@click.option("--to", "shape", type=click.Choice(FORMATS), default="text", show_default=True)
+@click.option("--output", metavar="FILE", help="Write to FILE instead of standard output.")
+@store_option
+@content_option
+@debug_option
+def export(*, run: str | None, shape: str, output: str | None, store: str, content: bool) -> int:
+    """Write RUN, by default the newest, for people or programs.
+
+    text, json and html are reports; jsonl and csv have a line per evaluation, with --content also
+    the texts; junit has a case per example of what the run recommends.
+    """
+    from tau.cli.records.exporting import export as export_run
+
+    return export_run(store, run, shape=shape, output=output, content=content)
+
+
+@click.command("replay", short_help="Derive every number of a run again, offline.")
+@click.argument("run", required=False, metavar="[RUN]")
+@click.option("--config", metavar="CFG", help="The configuration, where the store lacks its rows.")
+@store_option
+@json_option
+@debug_option
+def replay(*, run: str | None, config: str | None, store: str, as_json: bool) -> int:
+    """Grade stored answers again, tell stored results to the algorithm again, and compare.
+
+    No model is called. Exit code 1 where anything differs from what is stored.
+    """
+    from tau.cli.records.replaying import replay as replay_run
+
+    return replay_run(store, run, config=config, as_json=as_json)

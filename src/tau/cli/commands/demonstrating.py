@@ -1,0 +1,22 @@
+"""The command for the first minute."""
+
+import click
+
+from tau.cli.commands.running import json_option
+from tau.cli.surface import Surface, debug_option
+
+
+@click.command("demo", short_help="Watch a whole optimization: simulated, offline, in seconds.")
+@click.argument("folder", required=False, metavar="[FOLDER]", type=click.Path(file_okay=False))
+@json_option
+@debug_option
+@click.pass_obj
+def demo(surface: Surface, /, *, folder: str | None, as_json: bool) -> int:
+    """Optimize a prompt against the simulated model: baseline, search, certification, decision.
+
+    No key and no network are needed. The configuration, its rows and the store are written into
+    FOLDER, a new temporary one by default, to look at and to play with.
+    """
+    from tau.cli.demonstration import demonstrate
+
+    return demonstrate(surface, folder=folder, as_json=as_json)

@@ -1,0 +1,77 @@
+"""A whole optimization with the embedded model, for the first minute."""
+
+import sys
+import tempfile
+from pathlib import Path
+
+import orjson
+
+from tau.cli.running import RunArguments, run
+from tau.cli.surface import Surface
+from tau.cli.text import line
+from tau.domain.dataset import Split
+from tau.domain.json import Json
+from tau.errors import FileError
+from tau.files.atomic import atomic_write
+from tau.sim.world import START_PROMPT, World
+
+CONFIG = "prompt-optimization.json"
+WORLD = 4
+ROWS = {Split.OPTIMIZE: 60, Split.VALIDATE: 60, Split.TEST: 80}
+BUDGET = 600
+
+
+def demonstrate(surface: Surface, *, folder: str | None, as_json: bool) -> int:
+    """Write the example and optimize it; the exit code is that of the run.
+
+    Raises:
+        FileError: `folder` holds another configuration, or cannot be written.
+    """
+    place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="tau-demo-"))
+    config = _write(place)
+    sys.stderr.write(
+        "The model is simulated, as sim/rules says: this shows how Tau works, not how good a\n"
+        f"real model's proposals are. Everything is kept in {line(str(place))}\n\n"
+    )
+    arguments = RunArguments(
+        config=str(config), store=str(place / "store.sqlite"), json=as_json, algorithm="reflect"
+    )
+    return run(arguments, surface)
+
+
+def configuration() -> dict[str, Json]:
+    """The demo: orders to be written as booking lines, by rules that the prompt does not say."""
+    splits = {split.value: {"file": f"{split}.jsonl"} for split in ROWS}
+    return {
+        "model": {"name": "sim/rules"},
+        "resources": {"system_prompt": START_PROMPT},
+        **splits,
+        "graders": [{"type": "sim", "name": "right", "feedback": "rule"}],
+        "algorithm": {"type": "reflect"},
+        "budget": {"rollouts": BUDGET},
+        "worker_count": 2,
+        "worker_concurrency": 8,
+        "seed": 1,
+    }
+
+
+def _write(place: Path) -> Path:
+    config = place / CONFIG
+    text = orjson.dumps(configuration(), option=orjson.OPT_INDENT_2) + b"\n"
+    if config.exists() and config.read_bytes() != text:
+        raise FileError(
+            f"'{config}' is there already",
+            why="it is not the demo's, or has been changed",
+            fix=f"run it with: tau optimize {config}, or name another folder",
+        )
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FileError(
+            "the demo's folder cannot be made", where=str(place), why=error.strerror
+        ) from error
+    for split, count in ROWS.items():
+        rows = b"".join(orjson.dumps(row) + b"\n" for row in World(WORLD).examples(split, count))
+        atomic_write(place / f"{split}.jsonl", rows)
+    atomic_write(config, text)
+    return config

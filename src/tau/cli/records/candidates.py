@@ -1,0 +1,135 @@
+"""What a run tried: its candidates, their scores, and what one changed of another."""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from tau.cli.optimization import diff_lines, estimate_text
+from tau.cli.records.naming import newest_run, resolve
+from tau.cli.records.reading import print_json, print_lines, read
+from tau.cli.surface import Exit
+from tau.cli.text import line, shown, table
+from tau.domain.dataset import Split
+from tau.domain.ids import RunId
+from tau.domain.resources import Resources
+from tau.errors import NotFound
+from tau.ports.store import Store
+from tau.reports.account import Account, gather, resource_text, resources_diff
+
+_SPLITS = (Split.OPTIMIZE, Split.VALIDATE, Split.TEST)
+
+
+def list_candidates(store: str, run: str | None, *, limit: int, offset: int, as_json: bool) -> int:
+    """Print the candidates of a run with their scores, the baseline first."""
+    account = read(store, lambda opened: _account(opened, run))
+    rows = [(account.baseline, 0, False), *_tried(account)][offset : offset + limit]
+    if as_json:
+        print_json([_fields(account, *row) for row in rows])
+        return Exit.OK
+    cells = [
+        (
+            resources.hash[:12],
+            (resources.parent or "-")[:12],
+            str(wave),
+            *(estimate_text(account.estimate(resources.hash, split)) for split in _SPLITS),
+            _standing(account, resources, abandoned),
+        )
+        for resources, wave, abandoned in rows
+    ]
+    print_lines(table(("resources", "parent", "wave", *map(str, _SPLITS), ""), cells))
+    return Exit.OK
+
+
+def show_candidate(store: str, name: str, *, run: str | None, as_json: bool) -> int:
+    """Print a candidate: texts, parent, scores by split in one run."""
+
+    async def query(opened: Store) -> tuple[Account, Resources]:
+        return await _account(opened, run), await resolve(opened, name)
+
+    account, resources = read(store, query)
+    estimates = {split: account.estimate(resources.hash, split) for split in _SPLITS}
+    if as_json:
+        wave, abandoned = next(
+            ((one.wave, one.abandoned) for one in account.candidates
+             if one.resources.hash == resources.hash), (0, False),
+        )  # fmt: skip
+        fields = _fields(account, resources, wave, abandoned)
+        print_json({**fields, "values": dict(resources.values)})
+        return Exit.OK
+    lines = [f"hash    {resources.hash}", f"parent  {resources.parent or '-'}"]
+    lines += [f"{split:8}{estimate_text(found)}" for split, found in estimates.items() if found]
+    for key, value in resources.values.items():
+        lines += ["", line(key)]
+        lines += [f"  | {part}" for part in shown(resource_text(value)).split("\n")]
+    print_lines(lines)
+    return Exit.OK
+
+
+def diff_candidates(
+    store: str, first: str | None, second: str | None, *, run: str | None, as_json: bool
+) -> int:
+    """Print what changed from one candidate to another, word by word.
+
+    Without names from the baseline to the best; `first` alone is compared with the baseline, or
+    names the run.
+    """
+
+    async def query(opened: Store) -> tuple[Resources, Resources]:
+        nonlocal run, first
+        if first is not None and second is None and run is None:
+            with contextlib.suppress(NotFound):
+                run, first = (await opened.runs.get(RunId(first))).id, None
+        account = await _account(opened, run)
+        if first is None:
+            return account.baseline, account.leader
+        if second is None:
+            return account.baseline, await resolve(opened, first)
+        return await resolve(opened, first), await resolve(opened, second)
+
+    old, new = read(store, query)
+    found = resources_diff(old, new)
+    if as_json:
+        pieces = {name: [[str(p.change), p.text] for p in each] for name, each in found.items()}
+        print_json({"from": old.hash, "to": new.hash, "diff": pieces})
+        return Exit.OK
+    lines = [f"from {old.hash[:12]} to {new.hash[:12]}"]
+    for name, pieces_of in found.items():
+        lines += ["", line(name), *diff_lines(pieces_of)]
+    print_lines(lines if found else [*lines, "nothing changed"])
+    return Exit.OK
+
+
+async def _account(opened: Store, run: str | None) -> Account:
+    return await gather(opened, await newest_run(opened, run))
+
+
+def _tried(account: Account) -> Iterator[tuple[Resources, int, bool]]:
+    for one in account.candidates:
+        if one.resources.hash != account.baseline.hash:
+            yield one.resources, one.wave, one.abandoned
+
+
+def _standing(account: Account, resources: Resources, abandoned: bool) -> str:
+    if resources.hash == account.baseline.hash:
+        return "baseline"
+    if abandoned:
+        return "abandoned"
+    if resources.hash == account.best.hash:
+        return "best"
+    return "leader" if resources.hash == account.leader.hash else ""
+
+
+def _fields(account: Account, resources: Resources, wave: int, abandoned: bool) -> dict[str, Any]:
+    estimates = {str(split): account.estimate(resources.hash, split) for split in _SPLITS}
+    return {
+        "resources_hash": resources.hash,
+        "parent": resources.parent,
+        "wave": wave,
+        "standing": _standing(account, resources, abandoned) or None,
+        "scores": {
+            split: None
+            if found is None
+            else {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
+            for split, found in estimates.items()
+        },
+    }

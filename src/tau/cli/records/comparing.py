@@ -1,0 +1,188 @@
+"""Two prompts on the examples they share, from what is stored."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tau.cli import figures
+from tau.cli.optimization import estimate_text, gain_evidence, gain_text
+from tau.cli.records.naming import resolve
+from tau.cli.records.reading import print_json, print_lines, read
+from tau.cli.surface import Exit
+from tau.cli.text import line
+from tau.domain.ids import ExampleId, ResourcesHash, RunId
+from tau.domain.json import Json, content_hash
+from tau.domain.resources import Resources
+from tau.errors import InputError, NotFound
+from tau.ports.insights import Measurement
+from tau.ports.store import Store
+from tau.reports.gain import Gain, of_comparison
+from tau.scoring.aggregate import Estimate, summarize_by_example
+from tau.scoring.compare import compare
+from tau.scoring.power import fewest_rows
+from tau.scoring.table import ScoreRow, ScoreTable, pair
+
+_CONDITIONS = ("model", "params", "executor", "graders", "safety_reward")
+_NAMED = 10
+_SELECTED = "where one of them was chosen by scores on these examples, the difference flatters it"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Both:
+    """What is known of both: scores measured under the same conditions, and what was left out."""
+
+    first: Resources
+    second: Resources
+    gain: Gain | None
+    estimates: tuple[Estimate | None, Estimate | None]
+    shared: int
+    notes: tuple[str, ...]
+
+
+def compare_stored(store: str, first: str, second: str, *, alpha: float, as_json: bool) -> int:
+    """Print the paired difference, `second` minus `first`."""
+    both = read(store, lambda opened: _both(opened, first, second, alpha))
+    if as_json:
+        print_json(_fields(both))
+    else:
+        print_lines(list(_lines(both, first, second)))
+    return Exit.OK
+
+
+async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
+    ours, theirs = await resolve(opened, first), await resolve(opened, second)
+    if ours.hash == theirs.hash:
+        raise InputError(
+            f"'{first}' and '{second}' are the same resources", why=f"both are {ours.hash[:12]}"
+        )
+    measured = [
+        *await _measurements(opened, ours.hash, first),
+        *await _measurements(opened, theirs.hash, second),
+    ]
+    chosen, notes = _alike(measured, await _conditions(opened, measured))
+    rows = [
+        ScoreRow(candidate=name, example=example, score=sum(scores) / len(scores))
+        for (name, example), scores in _by_example(chosen).items()
+    ]
+    pairing = pair(ScoreTable.of(rows), theirs.hash, ours.hash)
+    return _Both(
+        first=ours,
+        second=theirs,
+        gain=of_comparison(compare(pairing, alpha=alpha)) if pairing.differences else None,
+        estimates=(_estimate(chosen, ours.hash), _estimate(chosen, theirs.hash)),
+        shared=len(pairing.differences),
+        notes=notes,
+    )
+
+
+async def _measurements(opened: Store, resources: ResourcesHash, name: str) -> list[Measurement]:
+    """What is settled of the resources, in the run that `name` names or in any."""
+    run: RunId | None = None
+    with contextlib.suppress(NotFound):
+        run = (await opened.runs.get(RunId(name))).id
+    found = await opened.insights.measurements(run=run, resources=resources)
+    return [one for one in found if one.score is not None]
+
+
+async def _conditions(opened: Store, measured: Sequence[Measurement]) -> Mapping[RunId, str]:
+    """How each run measured: scores of different models or graders are not compared."""
+    found = {}
+    for run_id in dict.fromkeys(one.run_id for one in measured):
+        config: Mapping[str, Json] = (await opened.runs.get(run_id)).config
+        found[run_id] = content_hash({name: config.get(name) for name in _CONDITIONS})
+    return found
+
+
+def _alike(
+    measured: Sequence[Measurement], conditions: Mapping[RunId, str]
+) -> tuple[list[Measurement], tuple[str, ...]]:
+    """The measurements under the one set of conditions that most examples share."""
+    groups: dict[str, list[Measurement]] = {}
+    for one in measured:
+        groups.setdefault(conditions[one.run_id], []).append(one)
+    if len(groups) < 2:
+        return list(measured), ()
+    best = max(groups.values(), key=lambda group: (_shared(group), len(group)))
+    left = len(measured) - len(best)
+    note = f"{left:,} scores of runs with another model, other graders or settings are left out"
+    return best, (note,)
+
+
+def _shared(measured: Sequence[Measurement]) -> int:
+    seen: dict[ExampleId, set[ResourcesHash]] = {}
+    for one in measured:
+        seen.setdefault(one.example, set()).add(one.resources)
+    return sum(len(names) == 2 for names in seen.values())
+
+
+def _by_example(
+    measured: Sequence[Measurement],
+) -> dict[tuple[ResourcesHash, ExampleId], list[float]]:
+    found: dict[tuple[ResourcesHash, ExampleId], list[float]] = {}
+    for one in measured:
+        if one.score is not None:
+            found.setdefault((one.resources, one.example), []).append(min(1.0, one.score))
+    return found
+
+
+def _estimate(measured: Sequence[Measurement], resources: ResourcesHash) -> Estimate | None:
+    rows = [
+        (str(example), score)
+        for (name, example), scores in _by_example(measured).items()
+        if name == resources
+        for score in scores
+    ]
+    return summarize_by_example(rows) if rows else None
+
+
+def _too_few(both: _Both) -> str | None:
+    """What keeps these examples from telling anything."""
+    if not both.shared:
+        return "no example was measured with both: run both on the same examples"
+    gain = both.gain
+    if gain is None or both.shared >= fewest_rows(gain.alpha / 2):
+        return None
+    return f"{figures.count(both.shared, 'shared example')}: too few to tell anything"
+
+
+def _verdict(both: _Both) -> str:
+    gain = both.gain
+    if gain is None or _too_few(both):
+        return "cannot tell"
+    if gain.low > 0:
+        return "the second is better"
+    return "the first is better" if gain.high < 0 else "no difference is proved"
+
+
+def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
+    for name, resources, estimate in (
+        (first, both.first, both.estimates[0]),
+        (second, both.second, both.estimates[1]),
+    ):
+        yield f"{line(name)} ({resources.hash[:12]}): {estimate_text(estimate)}"
+    yield ""
+    yield _verdict(both)
+    if both.gain is not None:
+        yield f"difference {gain_text(both.gain)}"
+        yield f"evidence   {gain_evidence(both.gain)}"
+        for title, names in (("fixed", both.gain.fixed), ("broken", both.gain.broken)):
+            if names:
+                rest = len(names) - _NAMED
+                more = f" and {rest:,} more" if rest > 0 else ""
+                yield f"{title:11}{', '.join(map(line, names[:_NAMED]))}{more}"
+    for note in filter(None, (_too_few(both), *both.notes, _SELECTED)):
+        yield f"note       {note}"
+
+
+def _fields(both: _Both) -> dict[str, Any]:
+    return {
+        "first_hash": both.first.hash,
+        "second_hash": both.second.hash,
+        "verdict": _verdict(both),
+        "shared_examples": both.shared,
+        "difference": both.gain.to_json() if both.gain else None,
+        "first_mean": both.estimates[0].mean if both.estimates[0] else None,
+        "second_mean": both.estimates[1].mean if both.estimates[1] else None,
+        "notes": [note for note in (_too_few(both), *both.notes, _SELECTED) if note],
+    }

@@ -1,0 +1,107 @@
+"""A stored run in other shapes."""
+
+import json
+import sys
+from pathlib import Path
+
+from tau.cli import figures, optimization
+from tau.cli.records.naming import newest_run
+from tau.cli.records.reading import moment, read
+from tau.cli.surface import Exit
+from tau.cli.text import line
+from tau.files.atomic import atomic_write
+from tau.ports.store import Store
+from tau.reports import rows
+from tau.reports.account import Account, gather
+from tau.reports.html import html
+from tau.reports.junit import junit
+
+
+def export(store: str, run: str | None, *, shape: str, output: str | None, content: bool) -> int:
+    """Write the run in a shape to a file or to standard output."""
+
+    async def query(opened: Store) -> tuple[Account, list[rows.EvaluationRow]]:
+        account = await gather(opened, await newest_run(opened, run))
+        wanted = shape in ("jsonl", "csv", "junit")
+        found = account.measurements if wanted else ()
+        return account, await rows.evaluation_rows(opened, account.run.id, found)
+
+    account, evaluations = read(store, query)
+    text = _text(account, evaluations, shape, content=content)
+    if output is None:
+        sys.stdout.write(text)
+        return Exit.OK
+    atomic_write(Path(output), text.encode("utf-8", "replace"))
+    sys.stderr.write(f"wrote {line(output)}\n")
+    return Exit.OK
+
+
+def _text(
+    account: Account, evaluations: list[rows.EvaluationRow], shape: str, *, content: bool
+) -> str:
+    match shape:
+        case "html":
+            return html(account)
+        case "junit":
+            return junit(account, evaluations)
+        case "csv":
+            return rows.as_csv(evaluations, content=content)
+        case "jsonl":
+            return rows.jsonl(evaluations, content=content)
+        case "json":
+            return json.dumps(fields(account), indent=2) + "\n"
+        case _:
+            return "\n".join(lines(account)) + "\n"
+
+
+def fields(account: Account) -> dict[str, object]:
+    """The whole account as one document, without the single evaluations."""
+    run = account.run
+    return {
+        "run_id": run.id,
+        "run_state": str(run.status),
+        "stop_reason": run.stop_reason and str(run.stop_reason),
+        "stop_detail": run.stop_detail,
+        "model_ref": run.model_ref,
+        "algorithm": run.algorithm,
+        "seed": run.seed,
+        "config_hash": run.config_hash,
+        "total_rollouts": account.counts.total,
+        "counts": {str(status): number for status, number in account.counts.by_status.items()},
+        "failures": dict(account.failures),
+        "calls": run.spent.calls,
+        "tokens": run.spent.tokens,
+        "cost_usd": run.spent.cost_usd,
+        "active_s": run.active_s,
+        "decision": account.decision,
+        "best_resources_hash": account.best.hash,
+        "best_resources_version": account.version.id if account.version else None,
+        "best_resources": dict(account.best.values),
+        "evidence": dict(account.evidence),
+        "caveats": list(account.verdict.caveats) if account.verdict else [],
+        **optimization.account_fields(account),
+    }
+
+
+def lines(account: Account) -> list[str]:
+    """The account for people."""
+    run = account.run
+    said = [
+        f"run {line(run.id)}: {line(run.model_ref)}, {line(run.algorithm)}, {run.status}",
+        f"started {moment(run.created_unix_ms)}, ran for {figures.duration(run.active_s)}",
+        "",
+    ]
+    if account.decision is not None:
+        said += [optimization.decision_text(account), ""]
+    said += optimization.split_table(account)
+    gain = account.gain
+    if gain is not None:
+        said += ["", f"gain       {optimization.gain_text(gain)}"]
+        said.append(f"evidence   {optimization.gain_evidence(gain)}")
+    if account.reason:
+        said.append(f"why        {line(account.reason)}")
+    said += ["", *optimization.diff_section(account)]
+    said.append(f"used       {', '.join(figures.spending(run.spent)) or 'nothing'}")
+    if account.failures:
+        said.append(f"failures   {figures.failures(account.failures)}")
+    return said

@@ -1,0 +1,63 @@
+"""What people call runs and resources, and what that stands for in a store."""
+
+from tau.domain.ids import RunId, version_number
+from tau.domain.resources import Resources, ResourcesVersion
+from tau.errors import InputError, NotFound
+from tau.ports.store import Store
+from tau.reports.account import gather
+
+
+async def newest_run(store: Store, name: str | None) -> RunId:
+    """The run of this id, the newest where none is named; NotFound."""
+    if name is not None:
+        return (await store.runs.get(RunId(name))).id
+    runs = await store.insights.runs(limit=1)
+    if not runs:
+        raise NotFound("there is no run in this store", fix="start one with: tau optimize CFG")
+    return runs[0].id
+
+
+async def resolve(store: Store, name: str) -> Resources:
+    """Resources by version, `@alias`, `latest`, run (what it recommends) or digits of their hash.
+
+    Raises:
+        NotFound: it is none of these.
+    """
+    number = version_number(name)
+    if number is not None:
+        return (await store.resources.version(number)).resources
+    if name.startswith("@"):
+        return (await version_of(store, name.removeprefix("@"))).resources
+    if name == "latest":
+        return (await version_of(store, name)).resources
+    try:
+        return (await gather(store, (await store.runs.get(RunId(name))).id)).best
+    except NotFound:
+        return await store.insights.resources(name)
+
+
+async def version_of(store: Store, name: str) -> ResourcesVersion:
+    """A publication by `latest`, `resources-<n>` or alias; NotFound."""
+    number = version_number(name)
+    if number is not None:
+        return await store.resources.version(number)
+    if name != "latest":
+        return (await store.aliases.find(name)).version
+    found = await store.resources.latest()
+    if found is None:
+        raise NotFound("nothing has been published in this store")
+    return found
+
+
+def prompt_name(text: str) -> tuple[str, str]:
+    """`NAME@VERSION` as its parts; without `@` the latest.
+
+    Raises:
+        InputError: no name.
+    """
+    name, _, version = text.partition("@")
+    if not name:
+        raise InputError(
+            f"'{text}' names no prompt", fix="write NAME@ALIAS, such as system_prompt@prod"
+        )
+    return name, version or "latest"

@@ -1,0 +1,146 @@
+"""Pointing names at prompts, and reading the prompt that a name points at."""
+
+import asyncio
+import sys
+from typing import Any
+
+from tau.cli.records.naming import prompt_name, version_of
+from tau.cli.records.reading import moment, print_json, print_lines, read
+from tau.cli.surface import Exit
+from tau.cli.text import line, table
+from tau.config.environment import snapshot
+from tau.domain.decision import Decision
+from tau.domain.ids import RunId, version_number
+from tau.domain.json import Json
+from tau.domain.resources import Alias, ResourcesVersion
+from tau.errors import InputError, NotFound
+from tau.lifecycle.authorization import local_principal
+from tau.ports.store import Store
+from tau.reports.account import Account, gather, resource_text
+from tau.wiring.stores import open_store
+
+
+def promote(store: str, name: str, *, alias: str, reason: str, force: bool, as_json: bool) -> int:
+    """Point `alias` at what a run recommends, or at published resources; prints where it points.
+
+    Raises:
+        InputError: the run has not decided for its prompt, and nobody forces it.
+        NotFound: there is no such run or publication.
+    """
+
+    async def act() -> Alias:
+        async with await open_store(store) as opened:
+            version, evidence = await _wanted(opened, name, force=force)
+            return await opened.aliases.point(
+                alias,
+                version.number,
+                principal=local_principal(snapshot()),
+                reason=reason,
+                evidence=evidence,
+            )
+
+    with asyncio.Runner() as runner:
+        made = runner.run(act())
+    if as_json:
+        print_json(_fields(made))
+    else:
+        print_lines(
+            [f"{line(made.name)} is {made.version.id} ({made.version.resources.hash[:12]})"]
+        )
+        sys.stderr.write(f"read a prompt with: tau prompt get NAME@{line(alias)}\n")
+    return Exit.OK
+
+
+async def _wanted(
+    opened: Store, name: str, *, force: bool
+) -> tuple[ResourcesVersion, dict[str, Json]]:
+    """The publication meant, with what speaks for it; publishes a run's best where forced to."""
+    if version_number(name) is not None or name == "latest":
+        return await version_of(opened, name), {"chosen": name}
+    try:
+        account = await gather(opened, (await opened.runs.get(RunId(name))).id)
+    except NotFound as error:
+        raise NotFound(
+            f"there is neither a run nor a publication '{name:.80}'",
+            fix="list them with: tau runs, tau resources ls",
+        ) from error
+    decided = account.decision == Decision.PROMOTE
+    if not decided and not force:
+        raise InputError(
+            f"run '{account.run.id}' has not proved its prompt better",
+            why=account.reason or f"its decision is {account.decision}",
+            fix="--force points the alias at it all the same, and its history says so",
+        )
+    wanted = account.best if decided else account.leader
+    evidence = {**_evidence(account), "forced": force and not decided}
+    if account.version is not None and wanted.hash == account.version.resources.hash:
+        return account.version, evidence
+    return await opened.resources.publish(wanted, run_id=account.run.id), evidence
+
+
+def _evidence(account: Account) -> dict[str, Json]:
+    gain = account.gain
+    found: dict[str, Json] = {"run_id": account.run.id, "decision": account.decision}
+    if gain is not None:
+        found["gain"] = {
+            "n": gain.n,
+            "difference": gain.difference,
+            "low": gain.low,
+            "high": gain.high,
+            "p_value": gain.p_value,
+        }
+    return found
+
+
+def list_aliases(store: str, name: str | None, *, history: bool, limit: int, as_json: bool) -> int:
+    """Print where names point, or everything that one or all were ever pointed at."""
+
+    async def query(opened: Store) -> list[Alias]:
+        if history or name is not None:
+            return list(await opened.aliases.history(name, limit=limit))
+        return list(await opened.aliases.current())
+
+    found = read(store, query)
+    if as_json:
+        print_json([_fields(one) for one in found])
+        return Exit.OK
+    rows = [
+        (one.name, one.version.id, one.version.resources.hash[:12], one.principal,
+         moment(one.set_unix_ms), one.reason or _why(one))
+        for one in found
+    ]  # fmt: skip
+    print_lines(table(("alias", "version", "hash", "by", "when", "why"), rows))
+    return Exit.OK
+
+
+def get_prompt(store: str, text: str) -> int:
+    """Write exactly the text of a prompt, nothing before or after it."""
+    name, version = prompt_name(text)
+    found = read(store, lambda opened: version_of(opened, version))
+    values = found.resources.values
+    if name not in values:
+        raise InputError(
+            f"{found.id} has no '{name}'", fix=f"it has: {', '.join(values) or 'nothing'}"
+        )
+    sys.stdout.buffer.write(resource_text(values[name]).encode("utf-8", "replace"))
+    return Exit.OK
+
+
+def _why(alias: Alias) -> str:
+    decision, run = alias.evidence.get("decision"), alias.evidence.get("run_id")
+    if run is None:
+        return ""
+    forced = ", forced" if alias.evidence.get("forced") else ""
+    return f"{decision} by {run}{forced}"
+
+
+def _fields(alias: Alias) -> dict[str, Any]:
+    return {
+        "alias": alias.name,
+        "version": alias.version.id,
+        "resources_hash": alias.version.resources.hash,
+        "principal": alias.principal,
+        "set_unix_ms": alias.set_unix_ms,
+        "reason": alias.reason,
+        "evidence": dict(alias.evidence),
+    }

@@ -1,0 +1,72 @@
+"""A stored run derived again, and where it comes out otherwise."""
+
+import asyncio
+from collections.abc import Iterator
+
+from tau.cli import optimization
+from tau.cli.records.naming import newest_run
+from tau.cli.records.reading import print_json, print_lines
+from tau.cli.streams import reserved_stdout
+from tau.cli.surface import Exit
+from tau.cli.text import line
+from tau.config.environment import snapshot
+from tau.wiring.replaying import Replay
+from tau.wiring.replaying import replay as replay_run
+from tau.wiring.stores import open_store
+
+_LISTED = 20
+
+
+def replay(store: str, run: str | None, *, config: str | None, as_json: bool) -> int:
+    """Print what was checked; exit code 1 where a number differs from the stored one."""
+
+    async def act() -> Replay:
+        async with await open_store(store, read_only=True) as opened:
+            run_id = await newest_run(opened, run)
+            return await replay_run(opened, run_id, config_path=config, environ=snapshot())
+
+    with reserved_stdout(), asyncio.Runner() as runner:  # graders may print
+        found = runner.run(act())
+    if as_json:
+        print_json(_fields(found))
+    else:
+        print_lines(list(_lines(found)))
+    return Exit.FAILED if found.differences else Exit.OK
+
+
+def _lines(found: Replay) -> Iterator[str]:
+    account = found.account
+    yield f"run {line(account.run.id)}: {found.graded:,} evaluations graded again" + (
+        "" if found.waves is None else f", {found.waves:,} waves told again"
+    )
+    if found.differences:
+        yield f"{len(found.differences):,} numbers differ:"
+        for one in found.differences[:_LISTED]:
+            yield f"  {line(one.what)}: stored {line(str(one.stored))}, now {line(str(one.again))}"
+        if len(found.differences) > _LISTED:
+            yield f"  and {len(found.differences) - _LISTED:,} more"
+    else:
+        yield "every number that was checked is as it is stored"
+    for skipped in found.skipped:
+        yield f"note: {line(skipped)}"
+    yield ""
+    if account.decision is not None:
+        yield optimization.decision_text(account)
+    yield from optimization.split_table(account)
+    if account.gain is not None:
+        yield f"gain  {optimization.gain_text(account.gain)}"
+
+
+def _fields(found: Replay) -> dict[str, object]:
+    return {
+        "run_id": found.account.run.id,
+        "evaluations_graded": found.graded,
+        "waves_told": found.waves,
+        "same": not found.differences,
+        "differences": [
+            {"what": one.what, "stored": one.stored, "again": one.again}
+            for one in found.differences
+        ],
+        "not_checked": list(found.skipped),
+        **optimization.account_fields(found.account),
+    }
