@@ -71,12 +71,13 @@ def unasked(
     replicates: int,
 ) -> tuple[tuple[ResourcesHash, Cell], ...]:
     """The cells still to ask for, example by example: a dropped tail leaves equal prefixes."""
+    known = [(candidate, table[candidate].cells) for candidate in candidates]
     return tuple(
         (candidate, (example, replicate))
         for example in examples
-        for candidate in candidates
         for replicate in range(replicates)
-        if (example, replicate) not in table[candidate].cells
+        for candidate, cells in known
+        if (example, replicate) not in cells
     )
 
 
