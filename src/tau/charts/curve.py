@@ -1,0 +1,110 @@
+"""How a run went: the best so far with its band, a dot for each candidate, against rollouts."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from tau.charts.svg import Svg, element, number, picture
+
+_WIDTH = 760
+_HEIGHT = 280
+_LEFT = 40
+_RIGHT = 12
+_TOP = 12
+_BOTTOM = 34
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Point:
+    """The best mean after `rollouts` of them, with its interval."""
+
+    rollouts: int
+    mean: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dot:
+    """A candidate when it was first measured. `tone`: baseline, best, other or failed."""
+
+    label: str
+    rollouts: int
+    mean: float
+    tone: str = "other"
+    href: str | None = None
+
+
+def curve_chart(
+    title: str, best: Sequence[Point], dots: Sequence[Dot], *, baseline: float | None
+) -> Svg:
+    """Scores from 0 to 1 upwards, rollouts to the right; marks differ in shape, too."""
+    last = max([1, *(p.rollouts for p in best), *(d.rollouts for d in dots)])
+    parts = [*_frame(last)]
+    if baseline is not None:
+        y = _y(baseline)
+        parts.append(element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y,
+                             class_="range baseline"))  # fmt: skip
+        parts.append(element("text", "baseline", x=_WIDTH - _RIGHT, y=y - 5, text_anchor="end",
+                             class_="tick"))  # fmt: skip
+    if best:
+        parts += _band(best, last)
+    parts += [_dot(dot, last) for dot in dots]
+    return picture(title, _WIDTH, _HEIGHT, parts)
+
+
+def _band(best: Sequence[Point], last: int) -> Iterator[Svg]:
+    """Steps: a best stays the best until another one is."""
+    highs = list(_steps([(p.rollouts, p.high) for p in best], last))
+    lows = list(_steps([(p.rollouts, p.low) for p in best], last))
+    middle = list(_steps([(p.rollouts, p.mean) for p in best], last))
+    yield element("polygon", points=_joined([*highs, *reversed(lows)], last), class_="band")
+    yield element("polyline", points=_joined(middle, last), class_="line best")
+
+
+def _steps(points: Sequence[tuple[int, float]], last: int) -> Iterator[tuple[int, float]]:
+    before: float | None = None
+    for x, y in points:
+        if before is not None:
+            yield x, before
+        yield x, y
+        before = y
+    if before is not None:
+        yield last, before
+
+
+def _joined(points: Sequence[tuple[int, float]], last: int) -> str:
+    return " ".join(f"{number(_x(x, last))},{number(_y(y))}" for x, y in points)
+
+
+def _dot(dot: Dot, last: int) -> Svg:
+    x, y = _x(dot.rollouts, last), _y(dot.mean)
+    about = element("title", f"{dot.label}: {dot.mean:.3f} after {dot.rollouts:,} rollouts")
+    mark: Svg
+    if dot.tone == "best":
+        mark = element("circle", about, cx=x, cy=y, r=5.5, class_="dot best")
+    elif dot.tone == "baseline":
+        mark = element("rect", about, x=x - 5, y=y - 5, width=10, height=10, class_="dot baseline")
+    else:
+        mark = element("circle", about, cx=x, cy=y, r=3.5, class_=f"dot {dot.tone}")
+    return element("a", mark, href=dot.href) if dot.href else mark
+
+
+def _frame(last: int) -> Iterator[Svg]:
+    for step in range(5):
+        y = _y(step / 4)
+        yield element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="axis")
+        yield element("text", number(step / 4), x=_LEFT - 7, y=y + 4, text_anchor="end",
+                      class_="tick")  # fmt: skip
+        anchor = "end" if step == 4 else "start" if step == 0 else "middle"
+        yield element("text", f"{round(last * step / 4):,}", x=_x(last * step / 4, last),
+                      y=_HEIGHT - 17, text_anchor=anchor, class_="tick")  # fmt: skip
+    yield element("text", "rollouts", x=(_LEFT + _WIDTH) / 2, y=_HEIGHT - 3, text_anchor="middle",
+                  class_="tick")  # fmt: skip
+
+
+def _x(rollouts: float, last: int) -> float:
+    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * rollouts / last
+
+
+def _y(score: float) -> float:
+    return _TOP + (_HEIGHT - _TOP - _BOTTOM) * (1 - min(1.0, max(0.0, score)))

@@ -1,0 +1,60 @@
+"""Examples down, candidates across: what each scored where."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tau.charts.svg import Svg, element, picture
+
+_CELL = 20
+_HEAD = 74
+_LABEL = 150
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cell:
+    """One measurement. `score` is None where it failed or is missing; then `mark` says which."""
+
+    score: float | None
+    mark: str = ""
+    about: str = ""
+    href: str | None = None
+
+
+def matrix_chart(
+    title: str, rows: Sequence[tuple[str, Sequence[Cell | None]]], columns: Sequence[str]
+) -> Svg:
+    """A square per measurement: darker is better, a cross is a failure, empty was not tried."""
+    parts = [
+        element("text", name, x=0, y=0, class_="tick",
+                transform=f"translate({_LABEL + _CELL * n + 13} {_HEAD - 6}) rotate(-60)")
+        for n, name in enumerate(columns)
+    ]  # fmt: skip
+    for n, (label, cells) in enumerate(rows):
+        y = _HEAD + _CELL * n
+        parts.append(
+            element("text", label, x=_LABEL - 8, y=y + 14, text_anchor="end", class_="label")
+        )
+        parts += [
+            _square(cell, _LABEL + _CELL * column, y)
+            for column, cell in enumerate(cells)
+            if cell is not None
+        ]
+    width = _LABEL + _CELL * len(columns) + 40
+    return picture(title, width, _HEAD + _CELL * len(rows) + 4, parts)
+
+
+def _square(cell: Cell, x: float, y: float) -> Svg:
+    about = element("title", cell.about)
+    if cell.score is None:
+        square = element("rect", x=x + 1, y=y + 1, width=_CELL - 2, height=_CELL - 2,
+                         class_="cell failed")  # fmt: skip
+    else:
+        share = 0.12 + 0.88 * min(1.0, max(0.0, cell.score))
+        square = element("rect", x=x + 1, y=y + 1, width=_CELL - 2, height=_CELL - 2,
+                         fill_opacity=share, class_="cell scored")  # fmt: skip
+    text = element("text", cell.mark, x=x + _CELL / 2, y=y + 14, text_anchor="middle",
+                   class_="mark")  # fmt: skip
+    children = [about, square, *([text] if cell.mark else [])]
+    if cell.href:
+        return element("a", *children, href=cell.href)
+    return element("g", *children)
