@@ -20,7 +20,7 @@ from tau.models.providers import PROVIDERS
 from tau.ports.insights import StoreFacts
 from tau.wiring.stores import scheme_of
 
-_PACKAGES = ("aiohttp", "apsw", "click", "orjson", "pydantic", "rich", "zstandard")
+_PACKAGES = ("aiohttp", "apsw", "click", "orjson", "pydantic", "rich")
 _LITTLE_SPACE = 1 << 30
 
 
