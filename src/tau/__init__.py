@@ -1,5 +1,19 @@
 """Tau improves the prompts of language-model applications against examples."""
 
-__all__ = ["__version__"]
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tau.api import evaluate, optimize
+
+__all__ = ["__version__", "evaluate", "optimize"]
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> object:
+    """Import the Python interface when it is first used: `import tau` alone stays light."""
+    if name in ("evaluate", "optimize"):
+        from tau import api  # noqa: PLC0415
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'tau' has no attribute '{name}'")

@@ -65,6 +65,19 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401  (the ports' plug-in pro
         ) from error
 
 
+_OFFERED: dict[str, Callable[..., Any]] = {}
+_OFFER = "object:"
+
+
+def offer(function: Callable[..., Any], name: str) -> str:
+    """Let `function` be found in this process alone; returns the target that names it.
+
+    The same name again replaces what it stood for.
+    """
+    _OFFERED[_OFFER + name] = function
+    return _OFFER + name
+
+
 def load_callable(target: str, base_dir: Path) -> Callable[..., Any]:
     """The function `pkg.mod:fn` or `path/file.py:fn` names; `fn` may be dotted (`Class.method`).
 
@@ -74,6 +87,13 @@ def load_callable(target: str, base_dir: Path) -> Callable[..., Any]:
     Raises:
         PluginError: not of that form, not found, failing while imported, or nothing to call.
     """
+    if target in _OFFERED:
+        return _OFFERED[target]
+    if target.startswith(_OFFER):
+        raise PluginError(
+            f"'{target.removeprefix(_OFFER)}' exists only in the program that started the run",
+            fix="go on with it from there, or name a function as 'package.module:function'",
+        )
     place, colon, attribute = target.rpartition(":")
     if not colon or not place.strip() or not attribute.strip():
         raise PluginError(

@@ -16,7 +16,7 @@ from tau.errors import TauError
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 
-PUBLIC = ["__version__"]
+PUBLIC = ["__version__", "evaluate", "optimize"]
 
 ERRORS = """
 TauError

@@ -1,0 +1,89 @@
+"""Tau from Python: measure or optimize a prompt in a script or a notebook.
+
+`tau.evaluate` and `tau.optimize` are these functions.
+"""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tau.api.driving import driven
+from tau.api.results import Evaluation, Optimization
+from tau.api.setup import Budget, Data, Graders, Prompts, Task, configuration
+from tau.domain.json import Json
+from tau.trainer.progress import Progress
+
+__all__ = ["Evaluation", "Optimization", "Progress", "evaluate", "optimize"]
+
+OnProgress = Callable[[Progress], None]
+
+
+def evaluate(
+    task: Task,
+    *,
+    prompt: Prompts,
+    data: Data,
+    graders: Graders = (),
+    params: Mapping[str, Json] | None = None,
+    budget: Budget = None,
+    replicates: int = 1,
+    concurrency: int = 8,
+    seed: int = 0,
+    store: str | Path | None = None,
+    progress: OnProgress | None = None,
+) -> Evaluation:
+    """Measure a prompt on every row, as it is.
+
+    `task` is a model (`provider/model`) or a function `fn(example, prompt)` that answers with a
+    text, plain or async; `example` is the row as a dict. `prompt` is a text, or a mapping of named
+    texts, which the function then gets whole. `data` is a list of rows, a file of them, or either
+    of these per split. A row is a text or a dict with `prompt` and, for most graders, `expected`.
+    `graders` are names, dicts as in a configuration, or functions `fn(example, output)`; the first
+    gives the score. `budget` is a number of rollouts or a dict of limits.
+
+    With a `store` everything is kept there, and an interrupted call goes on when it is made again;
+    else it lives as long as the call. Works inside a running event loop too.
+
+    Raises:
+        InputError: something given cannot be used; nothing was run.
+        RunError: the run failed.
+        KeyboardInterrupt: after calls in flight have been recorded.
+    """
+    config = configuration(
+        task, prompt, data, graders, algorithm="evaluate", params=params, budget=budget,
+        seed=seed, concurrency=concurrency, replicates=replicates,
+    )  # fmt: skip
+    return Evaluation(driven(config, store=store, progress=progress, rows=True))
+
+
+def optimize(
+    task: Task,
+    *,
+    prompt: Prompts,
+    data: Data,
+    graders: Graders = (),
+    budget: Budget = 600,
+    reflection_model: str | None = None,
+    algorithm: str | Mapping[str, Json] = "reflect",
+    params: Mapping[str, Json] | None = None,
+    concurrency: int = 8,
+    seed: int = 0,
+    store: str | Path | None = None,
+    progress: OnProgress | None = None,
+) -> Optimization:
+    """Look for a better prompt, and say whether it is better.
+
+    As `evaluate`; besides, `reflection_model` writes the new prompts. It is needed where `task` is
+    a function; else the task's own model is the default. `algorithm` is a name, or a dict of its
+    settings with the name as `type`. One list of rows is divided into three parts: to learn from,
+    to choose on, and to certify on; the parts can be given as `optimize`, `validate` and `test`.
+
+    Raises:
+        InputError: something given cannot be used; nothing was run.
+        RunError: the run failed.
+        KeyboardInterrupt: after calls in flight have been recorded.
+    """
+    config = configuration(
+        task, prompt, data, graders, algorithm=algorithm, params=params, budget=budget,
+        seed=seed, concurrency=concurrency, reflection_model=reflection_model,
+    )  # fmt: skip
+    return Optimization(driven(config, store=store, progress=progress))

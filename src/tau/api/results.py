@@ -1,0 +1,198 @@
+"""What `evaluate` and `optimize` return."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tau.api.driving import Driven
+from tau.api.setup import PROMPT
+from tau.domain.decision import Decision
+from tau.domain.ids import ResourcesHash
+from tau.domain.json import Json
+from tau.files.atomic import atomic_write
+from tau.reports.account import SplitAccount
+from tau.reports.gain import Gain
+from tau.reports.html import html
+from tau.reports.rows import as_json
+from tau.reports.words import Change, Piece
+from tau.scoring.aggregate import Estimate
+
+
+class _Result:
+    """What both have in common."""
+
+    def __init__(self, driven: Driven) -> None:
+        self._driven = driven
+
+    @property
+    def run_id(self) -> str:
+        """The run's name in its store."""
+        return self._driven.report.run_id
+
+    @property
+    def stop_reason(self) -> str:
+        """`finished`, or `budget` or `time_limit` where a limit ended it."""
+        return str(self._driven.report.stop_reason)
+
+    @property
+    def splits(self) -> tuple[SplitAccount, ...]:
+        """Means with intervals per split: of the given prompt, and of the best where there is one.
+
+        An interval is a 95 % one.
+        """
+        return self._driven.account.splits()
+
+    @property
+    def cost_usd(self) -> float | None:
+        """Dollars spent, None where no price is known."""
+        return self._driven.report.cost_usd
+
+    @property
+    def calls(self) -> int:
+        """Model calls made, retries included."""
+        return self._driven.report.spent.calls
+
+    @property
+    def failures(self) -> Mapping[str, int]:
+        """Rollouts that failed for good, by class; they enter no mean."""
+        return self._driven.report.failures
+
+    def save_report(self, path: str | Path) -> Path:
+        """Write a self-contained HTML report and return where it is.
+
+        Raises:
+            FileError: it cannot be written.
+        """
+        target = Path(path)
+        atomic_write(target, html(self._driven.account).encode())
+        return target
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON."""
+        report = self._driven.report
+        return {
+            "run_id": self.run_id,
+            "model_ref": report.model_ref,
+            "run_state": str(report.status),
+            "stop_reason": self.stop_reason,
+            "total_rollouts": report.counts.total,
+            "calls": self.calls,
+            "tokens": report.spent.tokens,
+            "cost_usd": self.cost_usd,
+            "failures": dict(self.failures),
+            "splits": {
+                str(split.split): {
+                    "baseline": _estimate(split.baseline),
+                    "best": _estimate(split.best),
+                }
+                for split in self.splits
+            },
+        }
+
+
+class Evaluation(_Result):
+    """A measured prompt."""
+
+    @property
+    def score(self) -> float | None:
+        """The mean over all examples, None where nothing could be graded."""
+        known = [one.baseline for one in self.splits if one.baseline is not None]
+        total = sum(one.n for one in known)
+        return sum(one.mean * one.n for one in known) / total if total else None
+
+    @property
+    def rows(self) -> tuple[dict[str, Any], ...]:
+        """Every evaluation with its row, output, score and rewards, in order of submission."""
+        return tuple(as_json(row, content=True) for row in self._driven.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON, without the rows."""
+        return {**super().to_dict(), "score": self.score}
+
+    def __repr__(self) -> str:
+        score = "none" if self.score is None else f"{self.score:.3f}"
+        return f"<Evaluation {self.run_id}: score {score}>"
+
+
+class Optimization(_Result):
+    """What a search found, and whether it is better."""
+
+    @property
+    def decision(self) -> str | None:
+        """promote, keep_baseline or inconclusive; None where a limit came before a decision."""
+        return self._driven.account.decision
+
+    @property
+    def improved(self) -> bool:
+        """Whether the new prompt was proved better."""
+        return self.decision == Decision.PROMOTE
+
+    @property
+    def reason(self) -> str | None:
+        """Why it was decided so."""
+        return self._driven.account.reason
+
+    @property
+    def gain(self) -> Gain | None:
+        """The paired difference on examples that chose nothing, with interval and p-value."""
+        return self._driven.account.gain
+
+    @property
+    def best(self) -> Mapping[str, Json]:
+        """The recommended prompts by name: the given ones unless something was proved better."""
+        return dict(self._driven.account.best.values)
+
+    @property
+    def best_prompt(self) -> str | None:
+        """The recommended prompt where it was given as a text."""
+        value = self.best.get(PROMPT)
+        return value if isinstance(value, str) else None
+
+    @property
+    def leader(self) -> Mapping[str, Json]:
+        """What was ahead at the end, proved better or not."""
+        return dict(self._driven.account.leader.values)
+
+    @property
+    def candidates(self) -> Mapping[ResourcesHash, Mapping[str, Json]]:
+        """Everything that was tried, by hash, in order."""
+        return {
+            one.resources.hash: dict(one.resources.values)
+            for one in self._driven.account.candidates
+        }
+
+    @property
+    def diff(self) -> str:
+        """What changed from the given prompt to the leader: [-removed-] and {+added+}."""
+        return "\n\n".join(
+            f"{name}:\n{_marked(pieces)}" for name, pieces in self._driven.account.diffs().items()
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The result as JSON."""
+        gain = self.gain
+        return {
+            **super().to_dict(),
+            "decision": self.decision,
+            "reason": self.reason,
+            "gain": gain.to_json() if gain else None,
+            "best": dict(self.best),
+            "leader": dict(self.leader),
+            "candidates": self._driven.account.tried,
+        }
+
+    def __repr__(self) -> str:
+        gain = self.gain
+        found = "" if gain is None else f", gain {gain.difference:+.3f}"
+        return f"<Optimization {self.run_id}: {self.decision}{found}>"
+
+
+def _estimate(estimate: Estimate | None) -> dict[str, Any] | None:
+    if estimate is None:
+        return None
+    return {"n": estimate.n, "mean": estimate.mean, "low": estimate.low, "high": estimate.high}
+
+
+def _marked(pieces: tuple[Piece, ...]) -> str:
+    marks = {Change.SAME: ("", ""), Change.REMOVED: ("[-", "-]"), Change.ADDED: ("{+", "+}")}
+    return "".join(marks[one.change][0] + one.text + marks[one.change][1] for one in pieces)
