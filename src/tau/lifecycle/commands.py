@@ -228,14 +228,15 @@ class Lifecycle:
     def _write(self, command: Command, plan: "_Plan") -> None:
         """What goes with the state first, then the state and its audit line."""
         folder, recovery = self._folder, plan.recovery
-        with undone_on_failure(folder.recovery_report, folder.requested_checkpoint):
-            if recovery is not None:
-                report = recovery.report(
-                    now_unix_ms=self._clock.unix_ms(), principal=command.principal
-                )
-                atomic_write(folder.recovery_report, dump_document(report))
-            if command.action is Action.ROLLBACK and command.checkpoint is not None:
-                atomic_write(folder.requested_checkpoint, read_bytes(command.checkpoint) or b"")
+        beside: list[tuple[Path, bytes]] = []
+        if recovery is not None:
+            report = recovery.report(now_unix_ms=self._clock.unix_ms(), principal=command.principal)
+            beside.append((folder.recovery_report, dump_document(report)))
+        if command.action is Action.ROLLBACK and command.checkpoint is not None:
+            beside.append((folder.requested_checkpoint, read_bytes(command.checkpoint) or b""))
+        with undone_on_failure(*(path for path, _ in beside)):
+            for path, data in beside:
+                atomic_write(path, data)
             self._register.commit(plan.after, self._event(command, plan))
 
     def _wanted(

@@ -77,15 +77,16 @@ class Register:
         Raises:
             FileError: nothing was changed.
         """
-        done = self.audit.repair(event)
+        with undone_on_failure(self._folder.audit, self._folder.control_state):
+            done = self.audit.repair(event)
+            try:
+                state = self.state()
+            except ControlError:
+                state = None
+            if state is not None:
+                last = self.audit.read()[0][-1].raw
+                save_state(self._folder.control_state, state, last)
         self.head = done.head
-        try:
-            state = self.state()
-        except ControlError:
-            return done
-        if state is not None:
-            last = self.audit.read()[0][-1].raw
-            save_state(self._folder.control_state, state, last)
         return done
 
     def _settle(self, promised: bytes) -> None:
