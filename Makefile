@@ -47,8 +47,8 @@ test-setup: $(VENV)/.editable $(VENV)/.dev  ## The same with the development too
 # --- use -----------------------------------------------------------------------------------------
 
 .PHONY: demo
-demo: setup  ## Run the example, offline and without any key
-	@$(BIN)/tau run examples/demo/prompt-optimization.json
+demo: setup  ## Watch a whole optimization, offline and without any key
+	@$(BIN)/tau demo
 
 # --- tests and checks ----------------------------------------------------------------------------
 

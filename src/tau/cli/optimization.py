@@ -79,7 +79,7 @@ def claim_lines(report: RunReport) -> Iterator[str]:
         yield f"to settle  about {figures.count(gain.rows_to_settle, 'example')} would decide it"
     detectable = report.plan.detectable if report.plan else None
     if detectable is not None:
-        yield f"detectable gains from {detectable:+.3f} on (in 4 runs of 5, as planned)"
+        yield f"could show gains from {detectable:+.3f} on, in 4 runs of 5"
     yield f"tried      {tried_text(account)}"
     if report.plan is not None:
         yield f"planned    {against_plan(report.plan, account)}"
@@ -93,7 +93,7 @@ def gain_text(gain: Gain) -> str:
     level = f"{100 * (1 - gain.alpha):.3g} %"
     return (
         f"{gain.difference:+.3f} ({level} interval {gain.low:+.3f} to {gain.high:+.3f}), "
-        f"p = {p_text(gain.p_value)}"
+        f"p {p_text(gain.p_value)}"
     )
 
 
@@ -111,7 +111,7 @@ def gain_evidence(gain: Gain) -> str:
 
 def p_text(p_value: float) -> str:
     """A p-value with two digits that mean something."""
-    return f"{p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"
+    return f"= {p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"
 
 
 def tried_text(account: Account) -> str:
