@@ -39,9 +39,9 @@ def of_request(model: Model, request: ModelRequest) -> dict[str, Json]:
         "gen_ai.provider.name": model.provider,
         "gen_ai.request.model": model_name(model),
     }
-    for param, name in _PARAMS.items():
-        value = request.params.get(param)
-        if value is not None:
+    for param, value in request.params.items():
+        name = _PARAMS.get(param)
+        if name is not None and value is not None:
             attributes[name] = [value] if param == "stop" and isinstance(value, str) else value
     kept = list(request.messages)
     if len(kept) > _MESSAGES:  # the instructions and the latest turns say most

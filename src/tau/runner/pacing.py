@@ -75,7 +75,8 @@ class Slot:
 
     async def __aenter__(self) -> None:
         """Wait for the place."""
-        self._epoch = await self._gate.enter()
+        gate = self._gate
+        self._epoch = gate.take() if gate.free() else await gate.wait()
 
     async def __aexit__(
         self, _: type[BaseException] | None, error: BaseException | None, __: TracebackType | None
@@ -102,21 +103,22 @@ class _Gate:
         self._waiters: deque[asyncio.Future[None]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    async def enter(self) -> int:
-        if not self.free():
-            waiter = asyncio.get_running_loop().create_future()
-            self._waiters.append(waiter)
-            self._admit()
-            try:
-                await waiter  # whoever wakes us has counted us in
-            except asyncio.CancelledError:
-                if waiter.done() and not waiter.cancelled():
-                    self.leave()
-                else:
-                    self._waiters.remove(waiter)
-                raise
-        else:
-            self._in_flight += 1
+    def take(self) -> int:
+        self._in_flight += 1
+        return self._epoch
+
+    async def wait(self) -> int:
+        waiter = asyncio.get_running_loop().create_future()
+        self._waiters.append(waiter)
+        self._admit()
+        try:
+            await waiter  # whoever wakes us has counted us in
+        except asyncio.CancelledError:
+            if waiter.done() and not waiter.cancelled():
+                self.leave()
+            else:
+                self._waiters.remove(waiter)
+            raise
         return self._epoch
 
     def free(self) -> bool:

@@ -169,8 +169,8 @@ class SpanRecorder:
         """Give a span its place in the tree, unless the record is full or closed."""
         current = _CURRENT.get()
         own = opened.kind in _OWN
+        opened.start_unix_ns = self.now_ns()
         with self._lock:
-            opened.start_unix_ns = self.now_ns()
             if self._closed or len(self._spans) >= self._limits.spans * (2 if own else 1):
                 self._dropped += 1
                 return

@@ -53,6 +53,7 @@ class Worker:
         self._name = name
         self._place = place
         self._in_flight: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._draining = False
         self._lost: str | None = None
@@ -94,9 +95,13 @@ class Worker:
     def abandon(self, reason: str) -> None:
         """Its lease is in doubt or gone: stop what is executing."""
         self._lost = reason
-        for task in self._in_flight:
-            task.cancel()
+        self._stop_executing()
         self._wake.set()
+
+    def _stop_executing(self) -> None:
+        """Cancel what is in flight, but for outcomes on their way to the store."""
+        for task in self._in_flight - self._writing:
+            task.cancel()
 
     async def _register(self) -> WorkerId:
         place = self._place
@@ -170,12 +175,13 @@ class Worker:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._in_flight.discard(task)
+        self._writing.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._crash = task.exception()
         self._wake.set()
 
     async def _carry(self, claim: Claim, notes: Sequence[Reward]) -> None:
-        """See one claim through to its recorded outcome, or give it back when cancelled."""
+        """See one claim to its recorded outcome, or give it back when cancelled before that."""
         place = self._place
         record = SpanRecorder(
             clock=place.equipment.clock, pacing=place.pacing, reserved=claim.reserved
@@ -192,7 +198,10 @@ class Worker:
             return
         except Exception as error:  # noqa: BLE001  (a bad rollout is data, never a dead worker)
             outcome = attempt.broken(error)
-        await uninterrupted(place.outcomes.write(claim, outcome, attempt))
+        task = asyncio.current_task()
+        assert task is not None
+        self._writing.add(task)
+        await place.outcomes.write(claim, outcome, attempt)
 
     async def _release(self, claim: Claim, spent: Spend) -> None:
         given_back = spent - Spend(rollouts=spent.rollouts)  # what was not finished is not counted
@@ -226,8 +235,7 @@ class Worker:
 
     async def _wind_up(self, registering: asyncio.Future[WorkerId]) -> None:
         """Stop and give back what executes, write what is finished, leave the list."""
-        for task in self._in_flight:
-            task.cancel()
+        self._stop_executing()
         await asyncio.wait([registering])
         if self._in_flight:
             await asyncio.wait(self._in_flight)

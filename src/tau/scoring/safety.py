@@ -107,6 +107,8 @@ def apply_safety(
         SafetyRejected: on a hard gate, where the policy says so.
     """
     codes = sorted({code.strip() for code in reason_codes} - {""})
+    if not codes and not blocked_events:
+        return SafetyDecision(rewards=tuple(rewards), penalty_total=0.0, hard_gate=False)
     total = math.fsum([*map(policy.penalty, codes), policy.blocked_penalty * blocked_events])
     gating = [code for code in codes if policy.gates(code)]
     blocked_gates = policy.blocked_event_triggers_hard_gate and blocked_events > 0

@@ -32,15 +32,19 @@ _compressors = _Compressors()
 
 def text(value: object) -> str:
     """JSON of a value or a dataclass; lone surrogates, which no file can hold, are replaced."""
+    return _encoded(value).decode()
+
+
+def _encoded(value: object) -> bytes:
     try:
-        return orjson.dumps(value, default=_plain).decode()
+        return orjson.dumps(value, default=_plain)
     except TypeError:
-        return orjson.dumps(_mended(value), default=_plain).decode()
+        return orjson.dumps(_mended(value), default=_plain)
 
 
 def packed(value: object) -> bytes:
     """Compressed JSON."""
-    return _compressors.zstd.compress(text(value).encode(), zstd.ZstdCompressor.FLUSH_FRAME)
+    return _compressors.zstd.compress(_encoded(value), zstd.ZstdCompressor.FLUSH_FRAME)
 
 
 def unpacked(data: bytes, what: str) -> Any:  # noqa: ANN401  (JSON)
@@ -66,8 +70,10 @@ def parsed(content: str, what: str) -> Any:  # noqa: ANN401  (JSON)
 def digest(*parts: str | bytes | float | None) -> bytes:
     """16 bytes that change when any part does."""
     data = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
-    lengths = [-1 if part is None else len(each) for part, each in zip(parts, data, strict=True)]
-    return hashlib.blake2b(b"".join([repr(lengths).encode(), *data]), digest_size=16).digest()
+    lengths = [*map(len, data)]
+    if None in parts:
+        lengths = [-1 if part is None else n for part, n in zip(parts, lengths, strict=True)]
+    return hashlib.blake2b(repr(lengths).encode() + b"".join(data), digest_size=16).digest()
 
 
 def damaged(what: str, why: str = "its content does not match its digest") -> StoreDamaged:

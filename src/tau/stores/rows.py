@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Iterable, Sequence
-from functools import wraps
+from functools import lru_cache, wraps
 from typing import Any, ParamSpec, TypeAlias, TypeVar
 
 import orjson
@@ -156,12 +156,17 @@ def worker(row: Row) -> Worker:
 @decoding
 def resources(row: Row) -> Resources:
     """Resources; their hash is computed from the content and must be the stored one."""
-    what = f"resources {row['hash'][:12]}"
+    return _resources(row["hash"], row["parent"], row["content"])
+
+
+@lru_cache(maxsize=64)  # all rollouts of a candidate come with the same
+def _resources(stored: str, parent: str | None, content: str) -> Resources:
+    what = f"resources {stored[:12]}"
     found = Resources(
-        values=codec.parsed(row["content"], what),
-        parent=ResourcesHash(row["parent"]) if row["parent"] is not None else None,
+        values=codec.parsed(content, what),
+        parent=ResourcesHash(parent) if parent is not None else None,
     )
-    if found.hash != row["hash"]:
+    if found.hash != stored:
         raise codec.damaged(what)
     return found
 
