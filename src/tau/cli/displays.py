@@ -8,7 +8,7 @@ from typing import Any, Self, TextIO
 from tau.cli import figures
 from tau.cli.text import line
 from tau.domain.run import Run
-from tau.trainer.progress import Progress, SplitScore
+from tau.trainer.progress import Progress, SearchProgress, SplitScore
 
 _PLAIN_EVERY_S = 5.0
 _PACE_OVER_S = 20.0
@@ -35,9 +35,17 @@ class Pace:
         return (n1 - n0) / (t1 - t0) if t1 > t0 and n1 > n0 else None
 
     def left_s(self, progress: Progress) -> float | None:
-        """Seconds until everything submitted so far is settled, None while not known."""
-        rest = progress.counts.total - progress.counts.settled
+        """Seconds until everything that will be submitted is settled, None while not known."""
+        total = expected(progress)
+        rest = 0 if total is None else total - progress.counts.settled
         return rest / self.per_s if self.per_s and rest else None
+
+
+def expected(progress: Progress) -> int | None:
+    """How many rollouts there will be: a search submits wave by wave, up to its budget."""
+    if progress.search is None or progress.search.phase == "finished":
+        return progress.counts.total
+    return progress.run.budget.rollouts
 
 
 class Display:
@@ -129,7 +137,7 @@ class EventsDisplay(Display):
 def summary(progress: Progress, pace: Pace) -> list[str]:
     """The state of a run in a few short parts."""
     counts = progress.counts
-    parts = [f"{counts.settled:,}/{counts.total:,} done"]
+    parts = [f"{counts.settled:,}/{expected(progress) or counts.total:,} done"]
     if counts.in_flight:
         parts.append(f"{counts.in_flight:,} in flight")
     if progress.failures:
@@ -139,11 +147,25 @@ def summary(progress: Progress, pace: Pace) -> list[str]:
         for split in progress.splits
         if split.mean is not None
     ]
+    parts += searching(progress)
     parts += figures.spending(progress.run.spent, progress.run.budget)
     parts += speed(progress, pace)
     if progress.waiting_for:
         parts.append(f"waiting for {progress.waiting_for}")
     return parts
+
+
+def searching(progress: Progress) -> list[str]:
+    """What a search is at, how much it has tried, and what is ahead."""
+    search = progress.search
+    if search is None:
+        return []
+    ahead = [
+        f"leader {split.split} {figures.interval(split)}"
+        for split in search.leader
+        if split.mean is not None
+    ]
+    return [f"{search.phase}: {figures.count(search.candidates, 'candidate')}", *ahead]
 
 
 def speed(progress: Progress, pace: Pace) -> list[str]:
@@ -170,6 +192,16 @@ def progress_fields(progress: Progress) -> dict[str, Any]:
         "cost_usd": spent.cost_usd,
         "limit_now": progress.limit_now,
         "waiting_for": progress.waiting_for,
+        "search": search_fields(progress.search) if progress.search else None,
+    }
+
+
+def search_fields(search: SearchProgress) -> dict[str, Any]:
+    """How far a search is, as JSON."""
+    return {
+        "phase": search.phase,
+        "candidates": search.candidates,
+        "leader": [split_fields(split) for split in search.leader],
     }
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from tau.cli import figures
-from tau.cli.displays import Display, speed, summary
+from tau.cli.displays import Display, expected, speed, summary
 from tau.cli.text import line
 from tau.domain.run import Run
 from tau.trainer.progress import Progress, SplitScore
@@ -58,7 +58,11 @@ class LiveDisplay(Display):
     def _block(self, progress: Progress) -> RenderableType:
         rows: list[RenderableType] = [self._bar(progress)]
         if any(split.mean is not None for split in progress.splits):
-            rows += _scores(progress.splits)
+            rows += _scores(progress.splits, "baseline" if progress.search else "")
+        if progress.search is not None:
+            rows += _scores(progress.search.leader, "leader")
+            tried = figures.count(progress.search.candidates, "candidate")
+            rows.append(_flat(f"{progress.search.phase} · {tried} tried", style="bold"))
         rows.append(_flat(_activity(progress), style="dim"))
         spending = figures.spending(progress.run.spent, progress.run.budget)
         if spending:
@@ -71,8 +75,8 @@ class LiveDisplay(Display):
 
     def _bar(self, progress: Progress) -> RenderableType:
         counts = progress.counts
-        done = counts.settled / counts.total if counts.total else 0.0
-        figure = f"{done:4.0%}  {counts.settled:,}/{counts.total:,}"
+        total = max(1, expected(progress) or counts.total)
+        figure = f"{counts.settled / total:4.0%}  {counts.settled:,}/{total:,}"
         rest = "  ".join([figures.duration(progress.elapsed_s), *speed(progress, self.pace)])
         width = self._console.width - len(figure) - len(rest) - 4
         grid = Table.grid(padding=(0, 1))
@@ -80,7 +84,7 @@ class LiveDisplay(Display):
         grid.add_column(no_wrap=True, overflow="ellipsis")
         grid.add_row(
             ProgressBar(
-                total=max(counts.total, 1),
+                total=total,
                 completed=counts.settled,
                 width=max(8, min(_BAR_WIDTH, width)),
             ),
@@ -89,14 +93,17 @@ class LiveDisplay(Display):
         return grid
 
 
-def _scores(splits: tuple[SplitScore, ...]) -> Iterator[RenderableType]:
-    names = max(len(split.split) for split in splits)
-    scores = max(len(figures.interval(split)) for split in splits)
+def _scores(splits: tuple[SplitScore, ...], whose: str) -> Iterator[RenderableType]:
+    """A line per split: the scores of `whose` prompt, where there are several."""
+    names = max((len(split.split) for split in splits), default=0)
+    scores = max((len(figures.interval(split)) for split in splits), default=0)
+    style = "bold blue" if whose == "baseline" else "bold green"
     for split in splits:
         rest = figures.evidence(split)
         yield Text.assemble(
+            f"{whose:9}" if whose else "",
             f"{split.split:{names}}  ",
-            (f"{figures.interval(split):{scores}}", "bold green" if split.scored else "dim"),
+            (f"{figures.interval(split):{scores}}", style if split.scored else "dim"),
             (f"  {rest}", "dim"),
             no_wrap=True,
             overflow="ellipsis",

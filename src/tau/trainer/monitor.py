@@ -2,16 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from tau.domain.ids import RunId, WorkerId
+from tau.domain.json import Json
 from tau.domain.run import RunStatus
 from tau.errors import FileError, StoreError
 from tau.ports.clock import Clock
 from tau.ports.insights import ScoreSummary
 from tau.ports.store import Store
+from tau.reports.account import baseline_of
 from tau.scoring.aggregate import summarize
-from tau.trainer.progress import Progress, SplitScore
+from tau.trainer.progress import Progress, SearchProgress, SplitScore
 from tau.trainer.status import StatusFile
 
 _PERIOD_S = 1.0
@@ -38,6 +40,7 @@ class Monitor:
         notice: Callable[[str], None],
         waiting_for: Callable[[], str | None] = lambda: None,
         limit_now: Callable[[], int | None] = lambda: None,
+        evidence: Callable[[], Mapping[str, Json]] = dict,
         resumed: bool = False,
     ) -> None:
         self._store = store
@@ -49,10 +52,11 @@ class Monitor:
         self._notice = notice
         self._waiting_for = waiting_for
         self._limit_now = limit_now
+        self._evidence = evidence
         self._resumed = resumed
         self._started_ms = self._booked_ms = clock.monotonic_ms()
         self._scores_due_ms = 0
-        self._splits: tuple[SplitScore, ...] = ()
+        self._scores: Sequence[ScoreSummary] = ()
         self._file_trouble = ""
         self._due = asyncio.Event()
 
@@ -76,15 +80,17 @@ class Monitor:
         """Take one look; the final one reads the scores whatever that takes."""
         now_ms = self._clock.monotonic_ms()
         if final or now_ms >= self._scores_due_ms:
-            scores = await self._store.insights.scores(self._run)
-            self._splits = split_scores(scores)
+            self._scores = await self._store.insights.scores(self._run)
             took_ms = self._clock.monotonic_ms() - now_ms
             self._scores_due_ms = now_ms + round(took_ms / _SCORES_SHARE)
+        run = await self._store.runs.get(self._run)
+        baseline = baseline_of(run).hash
         progress = Progress(
-            run=await self._store.runs.get(self._run),
+            run=run,
             counts=await self._store.queue.counts(self._run),
             elapsed_s=(self._clock.monotonic_ms() - self._started_ms) / 1000,
-            splits=self._splits,
+            splits=split_scores([one for one in self._scores if one.resources == baseline]),
+            search=search_progress(self._scores, baseline, self._evidence()),
             failures=await self._store.insights.failures(self._run),
             resumed=self._resumed,
             waiting_for=self._waiting_for(),
@@ -135,3 +141,18 @@ def split_scores(summaries: Sequence[ScoreSummary]) -> tuple[SplitScore, ...]:
             )
         )
     return tuple(made)
+
+
+def search_progress(
+    summaries: Sequence[ScoreSummary], baseline: str, evidence: Mapping[str, Json]
+) -> SearchProgress | None:
+    """How far a search is; None where nothing but the baseline was measured and nothing will be."""
+    others = {one.resources for one in summaries} - {baseline}
+    phase = evidence.get("phase")
+    if not others and phase is None:
+        return None
+    leader = evidence.get("leader")
+    ahead = [one for one in summaries if one.resources == leader != baseline]
+    return SearchProgress(
+        phase=str(phase or "search"), candidates=len(others), leader=split_scores(ahead)
+    )

@@ -241,7 +241,8 @@ async def _grade_again(
 
 
 async def _graded(grading: Grading, result: RolloutResult) -> Graded | None:
-    record = SpanRecorder(clock=SystemClock(), pacing=Pacing(PacingSettings(), ceiling=1), reserved=Spend())
+    pacing = Pacing(PacingSettings(), ceiling=1)
+    record = SpanRecorder(clock=SystemClock(), pacing=pacing, reserved=Spend())
     assert result.output is not None
     try:
         return await grading.grade(

@@ -168,6 +168,7 @@ class _Session:
             notice=observer.notice,
             waiting_for=self._waiting_for,
             limit_now=self._limit_now,
+            evidence=lambda: self._algorithm.best().evidence,
             resumed=resumed,
         )
 
