@@ -6,24 +6,33 @@ joined, by their lines. Then children and leaders meet on the same fresh block o
 failures there breed the next generation.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
 from tau.algorithms.evidence import choose
-from tau.algorithms.lines import restored
+from tau.algorithms.lines import joined, restored, rivals, topic, without
 from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import Unusable, edited, shown
 from tau.algorithms.proposers import Draft
-from tau.algorithms.search import Search, SearchSettings
+from tau.algorithms.search import Search
+from tau.algorithms.settings import SearchSettings
 from tau.algorithms.standing import strengths
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
+from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutResult
 
 _PRIOR_WEIGHT = 4.0
+_STAGNANT = 2
+"""Generations without a new leader after which children are also made without a model."""
+_MANY_PROPOSALS = 40
+"""From here on a second leader pays: it keeps what the first one lacks."""
+_FEWEST_LINES = 3
+_FEWEST_ROWS = 6
+_MOST_ROWS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +40,12 @@ class ReflectSettings(SearchSettings):
     """`width` children per generation, `block` examples to screen them on.
 
     `leaders` are kept from generation to generation, `evidence` failures are shown at a time.
+    Without `block` and `leaders` they follow from the budget.
     """
 
     width: Annotated[int, Ge(1)] = 3
-    block: Annotated[int, Ge(2)] = 8
-    leaders: Annotated[int, Ge(1)] = 2
+    block: Annotated[int, Ge(2)] | None = None
+    leaders: Annotated[int, Ge(1)] | None = None
     evidence: Annotated[int, Ge(1)] = 8
     finalists: Annotated[int, Ge(2)] = 4
 
@@ -50,12 +60,15 @@ class Reflect(Search):
     # --- the port of Search
 
     def least(self) -> int:
-        return self.settings.block * (1 + 2 * 3)
+        return (self.settings.block or _FEWEST_ROWS) * (1 + 2 * 3)
 
     def begin(self) -> None:
+        many = self.allowed.proposals >= _MANY_PROPOSALS
+        self.kept = self.settings.leaders or (2 if many else 1)
+        self.block = self.settings.block or self._planned_block()
         self.stage = "screen"
         self.generation = 0
-        self.cursor = 0
+        self.cursor = self.since = 0
         self.priors: dict[ResourcesHash, float] = {}
         self.leaders: list[ResourcesHash] = [self.pool.baseline]
         self.waiting: list[ResourcesHash] = []
@@ -85,6 +98,7 @@ class Reflect(Search):
             "stage": self.stage,
             "generation": self.generation,
             "cursor": self.cursor,
+            "since": self.since,
             "priors": {str(name): value for name, value in self.priors.items()},
             "leaders": list(self.leaders),
             "waiting": list(self.waiting),
@@ -93,6 +107,7 @@ class Reflect(Search):
     def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
         self.stage = str(memo["stage"])
         self.generation, self.cursor = int(memo["generation"]), int(memo["cursor"])
+        self.since = int(memo["since"])
         self.priors = {ResourcesHash(str(k)): float(v) for k, v in memo["priors"].items()}
         self.leaders, self.waiting = list(memo["leaders"]), list(memo["waiting"])
 
@@ -105,81 +120,167 @@ class Reflect(Search):
             return False
         self.generation += 1
         for number in range(self.settings.width):
-            parent = self.pool[self.leaders[self._turn(number)]]
-            target = self.targets[(self.generation + number) % len(self.targets)]
-            failures = [one for one in self.pool.failures(parent.hash)]
-            evidence = choose(
-                failures, self.seed, self.generation, number, count=self.settings.evidence
-            )
-            if not evidence:
-                continue
-            seen = self.pool.table[parent.hash].n
-            right = seen - len(failures)
-            draft = self.proposers.reflect(parent, target, evidence, right=max(0, right), seen=seen)
-            if not self.draft(draft):
+            draft = self._draft(number)
+            if draft is not None and not self.draft(draft):
                 break
-        if not self.drafts:
-            self.stop("no proposals were left" if self.proposals_left < 1 else "nothing failed")
+        if self.drafts:
+            self.stage = "breed"
+            return True
+        if self.proposals_left < 1:
+            self.stop("no proposals were left")
             return False
-        self.stage = "breed"
-        return True
+        self._screen([])  # everything was right: look at more examples
+        if not self.cells:
+            self.stop("nothing failed any more")
+        return bool(self.cells)
+
+    def _draft(self, number: int) -> Draft | None:
+        """Question `number` of this generation; None where its parent did everything right."""
+        parent = self.pool[self.leaders[self._turn(number)]]
+        target = self.targets[(self.generation + number) % len(self.targets)]
+        if number and number == self.settings.width - 1 and self._stagnant():
+            other = self._complement(parent)
+            if other is not None and _is_prose(shown(parent.resources, target)):
+                return self.proposers.crossover(parent, other, target)
+        failures = self.pool.failures(parent.hash)
+        evidence = choose(
+            failures, self.seed, self.generation, number, count=self.settings.evidence
+        )
+        if not evidence:
+            return None
+        seen = self.pool.table[parent.hash].n
+        right = max(0, seen - len(failures))
+        return self.proposers.reflect(parent, target, evidence, right=right, seen=seen)
 
     def _turn(self, number: int) -> int:
         """Which leader is a parent next: the first more often."""
         return min(number // 2, len(self.leaders) - 1) if number % 2 else 0
 
     def _children(self, made: Sequence[Candidate]) -> list[ResourcesHash]:
-        """Take children in, what they lost put back, and the union of siblings."""
-        fresh: list[Candidate] = []
+        """Take children in, with what they lost put back."""
+        fresh = []
         for one in made:
-            repaired = self._edited(one, self.pool[one.parents[0]], restored) or one
-            if self.pool.add(repaired):
-                fresh.append(repaired)
-        return [one.hash for one in fresh]
+            parent = self.pool[one.parents[0]]
+            texts = {
+                target.name: restored(before, after)
+                for target in self.targets
+                if (before := shown(parent.resources, target))
+                != (after := shown(one.resources, target))
+            }
+            whole = self._rewritten(one, texts)
+            taken = one
+            if whole is not None and whole.hash != one.hash:
+                taken = child(parent, whole, origin=one.origin, bred=one.bred, born=one.born)
+            if self.pool.add(taken):
+                fresh.append(taken.hash)
+        return fresh
 
-    def _edited(
-        self, one: Candidate, parent: Candidate, merge: Callable[[str, str], str]
-    ) -> Candidate | None:
-        resources = one.resources
+    def _free_child(self, fresh: Sequence[ResourcesHash]) -> list[ResourcesHash]:
+        """A child that costs no proposal: two complementary parents joined, or a line less."""
+        if not fresh or not self._stagnant():
+            return []
+        leader = self.pool[self.leaders[0]]
+        made = self._merged(leader) if self.generation % 2 else self._tidied(leader)
+        return [made.hash] if made is not None and self.pool.add(made) else []
+
+    def _stagnant(self) -> bool:
+        return self.generation - self.since >= _STAGNANT
+
+    def _complement(self, leader: Candidate) -> Candidate | None:
+        """Who is right most often where the leader is not; twice at least."""
+        scores = self.pool.table[leader.hash].by_example
+        weak = [row for row, score in scores.items() if score < 1]
+        found, most = None, 1
+        for name, one in self.pool.members.items():
+            if name in (leader.hash, self.pool.baseline) or name in self.pool.gated:
+                continue
+            known = self.pool.table[name].by_example
+            better = sum(known.get(row, 0.0) > scores[row] for row in weak)
+            if better > most:
+                found, most = one, better
+        return found
+
+    def _merged(self, leader: Candidate) -> Candidate | None:
+        """The leader with the lines of whoever is best where it fails."""
+        other = self._complement(leader)
+        if other is None:
+            return None
+        texts = {
+            target.name: joined(shown(leader.resources, target), shown(other.resources, target))
+            for target in self.targets
+        }
+        made = self._rewritten(leader, texts)
+        if made is None:
+            return None
+        return child(leader, made, origin="merge", others=[other], born=self.generation)
+
+    def _tidied(self, leader: Candidate) -> Candidate | None:
+        """The leader without one of two lines about the same thing, where something still fails."""
+        told = frozenset().union(*(topic(one.feedback) for one in self.pool.failures(leader.hash)))
         for target in self.targets:
-            before, after = shown(parent.resources, target), shown(resources, target)
-            if before == after:
+            text = shown(leader.resources, target)
+            doubtful = [
+                line
+                for pair in rivals(text)
+                if all(topic(one) & told for one in pair)
+                for line in pair
+            ]
+            for line in doubtful:
+                made = self._rewritten(leader, {target.name: without(text, line)})
+                if made is not None and not self.pool.knows(made):
+                    return child(leader, made, origin="tidy", born=self.generation)
+        return None
+
+    def _rewritten(self, parent: Candidate, texts: Mapping[str, str]) -> Resources | None:
+        resources = parent.resources
+        for target in self.targets:
+            if target.name not in texts:
                 continue
             try:
                 resources = edited(
-                    resources, target, merge(before, after), max_chars=self.settings.max_chars
+                    resources, target, texts[target.name], max_chars=self.settings.max_chars
                 )
             except Unusable:
                 return None
-        return child(parent, resources, origin=one.origin, bred=one.bred, born=one.born)
+        return resources
 
     def _screen(self, fresh: Sequence[ResourcesHash]) -> None:
         rows = self._block()
-        self.group = [*self.leaders, *fresh]
+        self.group = [*self.leaders, *fresh, *self._free_child(fresh)]
         self.stage = "screen"
         self.evaluate(self.group, rows)
 
     def _block(self) -> list[ExampleId]:
         order = [one.id for one in self.parts.breed]
-        size = min(self.settings.block, len(order))
+        size = min(self.block, len(order))
         rows = [order[(self.cursor + step) % len(order)] for step in range(size)]
         self.cursor = (self.cursor + size) % len(order)
         return rows
 
     def _rank(self) -> None:
-        names = [name for name in self.pool.members]
+        table = self.pool.table
+        names = [one for one in self.pool.members if table[one].n or one == self.pool.baseline]
         found = strengths(self.pool, names, self.priors, weight=_PRIOR_WEIGHT)
         ranked = sorted(names, key=lambda name: -round(found[name], 9))
         ranked = [name for name in ranked if name not in self.pool.gated] or [self.pool.baseline]
-        self.leaders = ranked[: self.settings.leaders]
+        if ranked[0] != self.leaders[0]:
+            self.since = self.generation
+        self.leaders = ranked[: self.kept]
         finalists = ranked[: self.settings.finalists]
         self.pool.keep([*finalists, *self.waiting])
         self.priors = {name: found[name] for name in self.pool.members if name in found}
 
+    def _planned_block(self) -> int:
+        """As many rows as let the proposals and the evaluations end together."""
+        generations = max(1, -(-self.allowed.proposals // self.settings.width))
+        each = (self.budget_left - self._final_cost()) // (generations + 1)
+        rows = each // (self.settings.width + self.kept)
+        return max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
+
     # --- the end of the search
 
     def _generation_cost(self) -> int:
-        return self.settings.block * (self.settings.width + len(self.leaders))
+        return self.block * (self.settings.width + len(self.leaders))
 
     def _final_cost(self) -> int:
         return len(self.parts.select) * 2
@@ -190,16 +291,21 @@ class Reflect(Search):
         finalists = self._finalists()
         rows = [row.id for row in self.parts.select]
         self.stage = "final"
-        self.round = 0
         self.evaluate(finalists, rows[: len(rows) // 2])
         if not self.cells:
             self._decide()
 
     def _finalists(self) -> list[ResourcesHash]:
-        found = sorted(self.priors, key=lambda name: -round(self.priors[name], 9))
+        known = [name for name in self.pool.members if name in self.priors]
+        found = sorted(known, key=lambda name: -round(self.priors[name], 9))
         return found[: self.settings.finalists]
 
     def _decide(self) -> None:
         self._rank()
         rows = [row.id for row in self.parts.select]
         self.evaluate(self._finalists()[:2], rows)
+
+
+def _is_prose(text: str) -> bool:
+    """Whether it has too few lines to be merged by them."""
+    return len(text.splitlines()) < _FEWEST_LINES

@@ -2,10 +2,8 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
-from typing import Annotated, Any, ClassVar, Literal, Self
-
-from annotated_types import Ge, Gt, Lt
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 from tau.algorithms.certification import Certification, decision_of
 from tau.algorithms.parts import divide
@@ -13,6 +11,7 @@ from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
 from tau.algorithms.proposers import Draft, Proposers, Texts
 from tau.algorithms.purse import Purse, allowance
+from tau.algorithms.settings import SearchSettings, fingerprint
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json, content_hash
@@ -22,30 +21,6 @@ from tau.ports.algorithm import Plan, Problem, Recommendation
 from tau.scoring.certify import Certificate
 
 _STATE_VERSION = 1
-
-TemplateName = Literal[
-    "reflect", "critique", "edit", "paraphrase", "crossover", "history", "repair"
-]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SearchSettings:
-    """What every search can be told.
-
-    `targets` are the names of the prompts to optimize, by default all that are texts or lists of
-    chat messages; `max_chars` bounds each of them. `evaluations` and `proposals` are the most that
-    are made, within the budget. `certification` is the number of rows that certify. `effect` is
-    the smallest gain that matters. `templates` replace what a reflection model is told.
-    """
-
-    targets: tuple[str, ...] | None = None
-    max_chars: Annotated[int, Ge(100)] = 12_000
-    evaluations: Annotated[int, Ge(1)] | None = None
-    proposals: Annotated[int, Ge(0)] | None = None
-    certification: Annotated[int, Ge(0)] | None = None
-    alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
-    effect: Annotated[float, Gt(0), Lt(1)] = 0.05
-    templates: Mapping[TemplateName, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +53,7 @@ class Search(ABC):
     _certified: bool
     _wave: tuple[RolloutRequest, ...] | None
 
-    def __init__(self, settings: Any, problem: Problem) -> None:  # noqa: ANN401
+    def __init__(self, settings: SearchSettings, problem: Problem) -> None:
         self.settings = settings
         self.problem = problem
         self.seed = problem.seed
@@ -106,7 +81,7 @@ class Search(ABC):
         )
         self._refuse_small_budget(least)
         self.proposers = Proposers(
-            texts=replace(Texts(), **settings.templates),
+            texts=Texts(**{str(name): text for name, text in settings.templates.items()}),
             targets={target.name: target for target in self.targets},
             examples={one.id: one for one in self.parts.breed},
             max_chars=settings.max_chars,
@@ -153,10 +128,11 @@ class Search(ABC):
         due = len(self.cells) + self.certification.cost
         return max(0, self.purse.proposals_left(evaluations=due) - len(self.drafts))
 
-    def evaluate(self, names: Sequence[ResourcesHash], rows: Sequence[ExampleId]) -> None:
+    def evaluate(self, names: Sequence[ResourcesHash], rows: Sequence[ExampleId]) -> bool:
         """Put what is not known yet on the agenda, example by example, within the budget.
 
-        Every candidate gets the same rows: where the budget does not reach, the last ones go.
+        Every candidate gets the same rows: where the budget does not reach, the last ones go, and
+        the answer is False.
         """
         due = {(cell.candidate, cell.example) for cell in self.cells}
         for row in rows:
@@ -166,8 +142,9 @@ class Search(ABC):
                 if (row, 0) not in self.pool.table[name].cells and (name, row) not in due
             ]
             if len(missing) > self.budget_left:
-                return
+                return False
             self.cells += [Cell(candidate=name, example=row) for name in missing]
+        return True
 
     def draft(self, draft: Draft) -> bool:
         """Put a question on the agenda; False where no proposal is left."""
@@ -268,7 +245,7 @@ class Search(ABC):
         return {
             "version": _STATE_VERSION,
             "algorithm": self.name,
-            "problem": self._fingerprint(),
+            "problem": fingerprint(self.settings, self.problem),
             "pool": self.pool.to_json(),
             "purse": self.purse.to_json(),
             "cells": [[one.candidate, one.example, one.replicate] for one in self.cells],
@@ -286,7 +263,7 @@ class Search(ABC):
     def load_state_dict(self, state: Mapping[str, Json]) -> None:
         if state.get("version") != _STATE_VERSION or state.get("algorithm") != self.name:
             raise ValueError(f"this state is not one of this version of '{self.name}'")
-        if state.get("problem") != self._fingerprint():
+        if state.get("problem") != fingerprint(self.settings, self.problem):
             raise ValueError("this state belongs to other examples, resources or settings")
         other = type(self)(self.settings, self.problem)
         try:
@@ -394,25 +371,6 @@ class Search(ABC):
         scores = [known[row] for row in rows if row in known]
         return sum(scores) / len(scores) if scores else None
 
-    def _fingerprint(self) -> str:
-        """What makes a state fit: all but the budget, which may be raised."""
-        settings = asdict(self.settings)
-        del settings["evaluations"], settings["proposals"]
-        problem = self.problem
-        return content_hash(
-            [
-                problem.seed_resources.hash,
-                [
-                    [str(split), [one.id for one in rows]]
-                    for split, rows in problem.examples.items()
-                ],
-                problem.seed,
-                problem.graders,
-                problem.model,
-                _plain(settings),
-            ]
-        )
-
     def _refuse_small_budget(self, least: int) -> None:
         allowed = self.allowed
         needed = least + self.certification.cost
@@ -426,13 +384,3 @@ class Search(ABC):
                 ),
                 fix="raise the budget, or 'algorithm.evaluations' and 'algorithm.proposals'",
             )
-
-
-def _plain(value: Any) -> Json:  # noqa: ANN401  (a settings object as a dict)
-    """Tuples as lists: what canonical JSON can hold."""
-    if isinstance(value, Mapping):
-        return {str(key): _plain(one) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(one) for one in value]
-    plain: Json = value
-    return plain

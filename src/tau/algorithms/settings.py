@@ -1,0 +1,60 @@
+"""What every search can be told, and what makes a state belong to it."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge, Gt, Lt
+
+from tau.domain.json import Json, content_hash
+from tau.ports.algorithm import Problem
+
+TemplateName = Literal[
+    "reflect", "critique", "edit", "paraphrase", "crossover", "history", "repair"
+]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSettings:
+    """What every search can be told.
+
+    `targets` are the names of the prompts to optimize, by default all that are texts or lists of
+    chat messages; `max_chars` bounds each of them. `evaluations` and `proposals` are the most that
+    are made, within the budget. `certification` is the number of rows that certify. `effect` is
+    the smallest gain that matters. `templates` replace what a reflection model is told.
+    """
+
+    targets: tuple[str, ...] | None = None
+    max_chars: Annotated[int, Ge(100)] = 12_000
+    evaluations: Annotated[int, Ge(1)] | None = None
+    proposals: Annotated[int, Ge(0)] | None = None
+    certification: Annotated[int, Ge(0)] | None = None
+    alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
+    effect: Annotated[float, Gt(0), Lt(1)] = 0.05
+    templates: Mapping[TemplateName, str] = field(default_factory=dict)
+
+
+def fingerprint(settings: SearchSettings, problem: Problem) -> str:
+    """A hash of all that a state depends on: everything but the budget, which may be raised."""
+    told = asdict(settings)
+    del told["evaluations"], told["proposals"]
+    return content_hash(
+        [
+            problem.seed_resources.hash,
+            {str(split): [one.id for one in rows] for split, rows in problem.examples.items()},
+            problem.seed,
+            problem.graders,
+            problem.model,
+            _plain(told),
+        ]
+    )
+
+
+def _plain(value: Any) -> Json:  # noqa: ANN401  (a settings object as a dict)
+    """Tuples as lists: what canonical JSON can hold."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    plain: Json = value
+    return plain
