@@ -1,4 +1,5 @@
 import math
+from itertools import permutations
 
 import numpy as np
 import pytest
@@ -54,6 +55,18 @@ def test_the_confidence_sequence_holds_at_every_look(population: int | None) -> 
         missed += any(not low <= 0.2 <= high for low, high in looks)
 
     assert missed / 100 <= 0.1
+
+
+@pytest.mark.parametrize("taken", [1, 2, 3, 4, 5])
+def test_without_replacement_the_bets_are_exactly_fair(taken: int) -> None:
+    """Over all orders of a population whose mean is the null, the wealth is 1 on average."""
+    values = [0.5, -0.4, 0.1, -0.4, 0.7, 0.1]
+    wealth = [
+        math.exp(bet(order[:taken], null=0.1, population=6).log_wealth)
+        for order in permutations(values)
+    ]
+
+    assert np.mean(wealth) == pytest.approx(1)
 
 
 def test_a_whole_population_leaves_no_doubt() -> None:
