@@ -39,20 +39,18 @@ def instance_front(
     A parent is drawn with a chance in proportion to the count (`draw`).
     """
     leading = leaders(table, candidates, examples)
-    counts: dict[ResourcesHash, int] = {}
-    for names in leading.values():
+    led: dict[ResourcesHash, list[ExampleId]] = {}
+    for example, names in leading.items():
         for name in names:
-            counts[name] = counts.get(name, 0) + 1
+            led.setdefault(name, []).append(example)
+    company = {example: len(names) for example, names in leading.items()}
     place = {name: index for index, name in enumerate(candidates)}
     # Of equal means the newest goes first.
-    for name in sorted(counts, key=lambda name: (_mean(table, name), -place[name])):
-        if all(
-            any(other != name and other in counts for other in names)
-            for names in leading.values()
-            if name in names
-        ):
-            del counts[name]
-    return counts
+    for name in sorted(led, key=lambda name: (_mean(table, name), -place[name])):
+        if all(company[example] > 1 for example in led[name]):
+            for example in led.pop(name):
+                company[example] -= 1
+    return {name: len(led[name]) for name in candidates if name in led}
 
 
 def draw(
