@@ -89,6 +89,8 @@ class _Inspection:
             for (line,) in connection.execute(f"PRAGMA integrity_check({_MOST_PER_CHECK})"):
                 if line != "ok":
                     self.problems.append(f"SQLite: {line}")
+            for name in schema.changed_objects(connection):
+                self.problems.append(f"the definition of {name} is not as Tau makes it")
             for table, row, parent, _ in connection.execute("PRAGMA foreign_key_check"):
                 self.problems.append(f"row {row} of {table} names a missing row of {parent}")
 

@@ -1,3 +1,14 @@
+-- name: check_words
+-- a rollout or attempt has a kind or status that does not exist
+SELECT 'rollout ' || key FROM rollout
+WHERE
+  kind NOT IN ('evaluate', 'propose')
+  OR status NOT IN
+  ('queuing', 'preparing', 'running', 'succeeded', 'failed', 'cancelled', 'requeuing')
+UNION ALL
+SELECT 'attempt ' || n || ' at rollout ' || rollout FROM attempt
+WHERE status NOT IN ('preparing', 'running', 'failed', 'succeeded', 'timeout', 'unresponsive');
+
 -- name: check_counters
 -- counters of a run differ from its rollouts
 SELECT run.id FROM run LEFT JOIN tally AS t ON t.run = run.key
