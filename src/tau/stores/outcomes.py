@@ -157,3 +157,9 @@ def _settle(changes: Changes, held: Row, record: Record, *, counted: int, unix_m
     changes.later("insert_result", (key, record.output, record.rewards, digest))
     changes.move(held["run"], held["rollout_status"], status)
     changes.settled.add(held["run_id"])
+
+
+def digest_of(record: Record, held: Row) -> bytes:
+    """The digest of the result that `record` leaves behind where it settles its rollout."""
+    failed = None if record.failure is None else codec.text(record.failure)
+    return rows.result_digest(held["rollout"], record.score, record.output, record.rewards, failed)

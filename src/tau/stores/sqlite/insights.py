@@ -1,26 +1,21 @@
 """Reading what is in the store."""
 
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import apsw
 
-from tau.domain.dataset import Split
 from tau.domain.ids import (
-    ExampleId,
     ResourcesHash,
     RolloutId,
     RunId,
-    attempt_id,
-    rollout_id,
     rollout_key,
 )
 from tau.domain.resources import Resources, ResourcesVersion
-from tau.domain.rollout import RolloutCounts, RolloutStatus
+from tau.domain.rollout import RolloutCounts
 from tau.domain.run import Run, RunStatus
 from tau.domain.worker import Worker
-from tau.errors import Conflict, NotFound
+from tau.errors import NotFound
 from tau.ports.insights import (
     Candidate,
     Measurement,
@@ -32,14 +27,13 @@ from tau.ports.insights import (
     StoreFacts,
 )
 from tau.stores import codec, rows
+from tau.stores.settled import settled
 from tau.stores.sqlite import schema
-from tau.stores.sqlite.connection import Row, Statements, Value
+from tau.stores.sqlite.connection import Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.queue import run_key, tally
 from tau.stores.sqlite.runs import run_row
-from tau.stores.sqlite.settled import settled
-
-_PREFIX = re.compile(r"[0-9a-f]{6,64}\Z")
+from tau.stores.views import is_prefix, measurement, summaries, the_one, view
 
 
 class SqliteInsights:
@@ -115,7 +109,7 @@ class SqliteInsights:
     async def scores(self, run_id: RunId) -> Sequence[ScoreSummary]:
         def query(statements: Statements) -> list[ScoreSummary]:
             run = run_key(statements, run_id)
-            return _summaries(statements.rows("scored", (run,)))
+            return summaries(statements.rows("scored", (run,)))
 
         return await self._database.read(query)
 
@@ -131,7 +125,7 @@ class SqliteInsights:
             else:
                 key = run_key(statements, run)
                 found = statements.rows("measurements_of_run", (key, resources))
-            return [_measurement(row) for row in found]
+            return [measurement(row) for row in found]
 
         return await self._database.read(query)
 
@@ -171,18 +165,9 @@ class SqliteInsights:
     async def resources(self, hash_prefix: str) -> Resources:
         def query(statements: Statements) -> Resources:
             found = []
-            if _PREFIX.match(hash_prefix):
+            if is_prefix(hash_prefix):
                 found = statements.rows("resources_by_prefix", (hash_prefix, hash_prefix + "g"))
-            if not found:
-                raise NotFound(
-                    f"there are no resources '{hash_prefix:.80}'",
-                    fix="give at least 6 hexadecimal digits of their hash",
-                )
-            if len(found) > 1:
-                raise Conflict(
-                    f"several resources start with '{hash_prefix}'", fix="give more digits"
-                )
-            return rows.resources(found[0])
+            return the_one(found, hash_prefix)
 
         return await self._database.read(query)
 
@@ -242,57 +227,5 @@ def _view(statements: Statements, rollout: RolloutId) -> RolloutView:
         raise NotFound(f"there is no rollout '{rollout}'")
     run_id, key = parts
     row = statements.rows("collect", (codec.text([key]),))[0]
-    blocks: dict[int, list[Row]] = {}
-    for block in statements.rows("spans", (key,)):
-        blocks.setdefault(block["n"], []).append(block)
-    attempts = tuple(
-        rows.attempt_view(
-            attempt,
-            attempt_id(rollout_id(run_id, key), attempt["n"]),
-            rows.spans(blocks.get(attempt["n"], ())),
-        )
-        for attempt in statements.rows("attempts", (key,))
-    )
-    return RolloutView(
-        result=rows.result(row, run_id),
-        run_id=run_id,
-        created_unix_ms=row["created_unix_ms"],
-        updated_unix_ms=row["updated_unix_ms"],
-        attempts=attempts,
-    )
-
-
-@rows.decoding
-def _measurement(row: Row) -> Measurement:
-    run = RunId(row["run_id"])
-    return Measurement(
-        rollout_id=rollout_id(run, row["key"]),
-        run_id=run,
-        resources=ResourcesHash(row["hash"]),
-        example=ExampleId(row["example_id"]),
-        split=Split(row["split"]),
-        replicate=row["ordinal"],
-        status=RolloutStatus(row["status"]),
-        score=row["score"],
-    )
-
-
-def _summaries(scored: Sequence[Row]) -> list[ScoreSummary]:
-    scores: dict[tuple[str, str], list[float]] = {}
-    others: dict[tuple[str, str], dict[str, int]] = {}
-    for row in scored:
-        place = (row["split"], row["hash"])
-        found = scores.setdefault(place, [])
-        other = others.setdefault(place, {"unscored": 0, "failed": 0, "cancelled": 0})
-        if row["status"] == "succeeded" and row["score"] is not None:
-            found.append(row["score"])
-        elif row["status"] == "succeeded":
-            other["unscored"] += 1
-        elif row["status"] in other:
-            other[row["status"]] += 1
-    return [
-        ScoreSummary(
-            split=Split(split), resources=digest, scores=tuple(found), **others[split, digest]
-        )
-        for (split, digest), found in scores.items()
-    ]
+    tries, blocks = statements.rows("attempts", (key,)), statements.rows("spans", (key,))
+    return view(row, run_id, tries, blocks)

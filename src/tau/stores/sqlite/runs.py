@@ -11,9 +11,9 @@ from tau.domain.spend import Budget
 from tau.errors import Conflict, LeaseLost, NotFound, RunActive
 from tau.ports.clock import Clock
 from tau.stores import leases, rows
+from tau.stores.liveness import Liveness
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
-from tau.stores.liveness import Liveness
 from tau.stores.sqlite.surrender import give_up_worker
 from tau.stores.sqlite.transaction import Transaction
 

@@ -12,6 +12,7 @@ import apsw
 from tau.errors import StoreVersion
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.processes import Processes, SystemProcesses
+from tau.stores.liveness import Liveness
 from tau.stores.signals import Signals
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Access
@@ -19,7 +20,6 @@ from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.insights import SqliteInsights
 from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
-from tau.stores.liveness import Liveness
 from tau.stores.sqlite.location import Place, file_system
 from tau.stores.sqlite.maintenance import keep_old
 from tau.stores.sqlite.naming import SqliteAliases, SqliteVerdicts

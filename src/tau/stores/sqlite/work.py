@@ -12,13 +12,13 @@ from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.errors import NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.stores import budgets, codec, leases, rows
+from tau.stores.liveness import Liveness
 from tau.stores.outcomes import Record, is_live, lease_lost, prepared, store_spans
 from tau.stores.signals import READY
 from tau.stores.sqlite import outcomes
 from tau.stores.sqlite.claims import Claims, Wish
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
-from tau.stores.liveness import Liveness
 from tau.stores.sqlite.outcomes import held_attempt
 from tau.stores.sqlite.ready import oldest_ready
 from tau.stores.sqlite.surrender import give_up_worker

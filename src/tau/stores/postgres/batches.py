@@ -1,0 +1,89 @@
+"""Many callers, one transaction: what is asked while a commit is under way goes into the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeAlias, TypeVar
+
+from tau.errors import StoreError
+from tau.stores.postgres.database import Database, Operation
+from tau.stores.postgres.transaction import Transaction
+
+A = TypeVar("A")
+T = TypeVar("T")
+Together: TypeAlias = Callable[[Transaction, Sequence[A]], Awaitable[Sequence[T | StoreError]]]
+
+_MOST = 500
+
+
+class Batch(Generic[A, T]):
+    """Serves callers of one kind together; each gets an answer or an error of its own.
+
+    `undo` is what to do about an answer whose caller has gone.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        together: Together[A, T],
+        *,
+        undo: Callable[[T], Operation[None] | None] | None = None,
+    ) -> None:
+        """`together` runs in one transaction and answers in order."""
+        self._database = database
+        self._together = together
+        self._undo = undo
+        self._waiting: list[tuple[A, asyncio.Future[T]]] = []
+        self._worker: asyncio.Task[None] | None = None
+
+    async def ask(self, argument: A) -> T:
+        """Be served with the others; cancelled before its turn, nothing is done."""
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._waiting.append((argument, future))
+        if self._worker is None or self._worker.done():
+            self._worker = asyncio.create_task(self._serve())
+        return await future
+
+    async def aclose(self) -> None:
+        """Serve what was asked."""
+        if self._worker is not None:
+            await asyncio.wait([self._worker])
+
+    async def _serve(self) -> None:
+        while self._waiting:
+            turn, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
+            turn = [(argument, future) for argument, future in turn if not future.done()]
+            if turn:
+                await self._serve_together(turn)
+
+    async def _serve_together(self, turn: Sequence[tuple[A, asyncio.Future[T]]]) -> None:
+        arguments = [argument for argument, _ in turn]
+        try:
+            answers = await self._database.write(lambda tx: self._together(tx, arguments))
+        except Exception as error:  # noqa: BLE001  (it is raised at every caller)
+            for _, future in turn:
+                if not future.done():
+                    future.set_exception(_again(error))
+            return
+        for (_, future), answer in zip(turn, answers, strict=True):
+            if future.done():
+                await self._take_back(answer)
+            elif isinstance(answer, StoreError):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)
+
+    async def _take_back(self, answer: T | StoreError) -> None:
+        if self._undo is None or isinstance(answer, StoreError):
+            return
+        undo = self._undo(answer)
+        if undo is not None:
+            await self._database.write(undo)
+
+
+def _again(error: Exception) -> Exception:
+    """The same error for one more caller, with a traceback of its own."""
+    if isinstance(error, StoreError):
+        again = type(error)(error.what, where=error.where, why=error.why, fix=error.fix)
+        again.__cause__ = error
+        return again
+    return error

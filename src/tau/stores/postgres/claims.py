@@ -1,0 +1,97 @@
+"""Handing out what is ready."""
+
+import heapq
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from tau.domain.ids import RunId, WorkerId
+from tau.domain.rollout import Claim
+from tau.domain.spend import Spend
+from tau.errors import LeaseLost, NotFound, StoreError
+from tau.stores import budgets, rows
+from tau.stores.postgres.transaction import Transaction
+from tau.stores.rows import Row
+
+
+class Wish(NamedTuple):
+    """A worker wants up to `limit` rollouts, of any run or of one."""
+
+    worker: WorkerId
+    limit: int
+    run_id: RunId | None
+
+
+async def take(
+    transaction: Transaction, wishes: Sequence[Wish]
+) -> Sequence[list[Claim] | StoreError]:
+    """The oldest ready rollouts that budgets cover; a refusal where the worker is gone."""
+    answers: list[list[Claim] | StoreError] = [[] for _ in wishes]
+    by_run: dict[RunId | None, list[int]] = {}
+    keys = sorted({rows.worker_key(wish.worker) or 0 for wish in wishes})
+    live = {row["key"] for row in await transaction.tuples("hold_live", keys)}
+    for number, wish in enumerate(wishes):
+        if rows.worker_key(wish.worker) not in live:
+            answers[number] = LeaseLost(
+                f"{wish.worker} was given up as dead or retired", fix="register anew"
+            )
+        elif wish.run_id is not None and await transaction.value("run_key", wish.run_id) is None:
+            answers[number] = NotFound(f"there is no run '{wish.run_id}'")
+        elif wish.limit > 0:
+            by_run.setdefault(wish.run_id, []).append(number)
+    for run_id, numbers in by_run.items():
+        granted = await _grant(transaction, run_id, [wishes[number] for number in numbers])
+        for number, claims in zip(numbers, granted, strict=True):
+            answers[number] = claims
+    return answers
+
+
+async def _grant(
+    transaction: Transaction, run_id: RunId | None, wishes: Sequence[Wish]
+) -> list[list[Claim]]:
+    """Serve wishes with the same choice of runs."""
+    limit = sum(wish.limit for wish in wishes)
+    await transaction.flush()
+    held = {row["key"] for row in await transaction.tuples("hold_runs", run_id)}
+    found = await transaction.rows("running_runs", None if run_id is None else [run_id])
+    runs = {run["key"]: run for run in found if run["key"] in held}
+    now_ms = transaction.moment.monotonic_ms()
+    ready = []
+    for run in runs:
+        ready.append(await transaction.rows("ready_rollouts", run, limit, now_ms))
+        for row in ready[-1]:
+            row["run"] = run
+    chosen = iter(budgets.affordable(heapq.merge(*ready, key=_by_key), runs, limit))
+    shares = [_share(chosen, wish.limit) for wish in wishes]
+    await _begin(transaction, wishes, shares)
+    return [
+        [rows.claim(row, RunId(runs[row["run"]]["id"]), reserved) for row, reserved in share]
+        for share in shares
+    ]
+
+
+async def _begin(
+    transaction: Transaction,
+    wishes: Sequence[Wish],
+    shares: Sequence[Sequence[tuple[Row, Spend]]],
+) -> None:
+    pairs = [
+        (row["key"], rows.worker_key(wish.worker))
+        for wish, share in zip(wishes, shares, strict=True)
+        for row, _ in share
+    ]
+    if not pairs:
+        return
+    columns = map(list, zip(*pairs, strict=True))
+    await transaction.tuples("begin", *columns, transaction.moment.unix_ms())
+    for share in shares:
+        for row, reserved in share:
+            transaction.move(row["run"], row["status"], "running")
+            transaction.reserve(row["run"], reserved)
+
+
+def _share(chosen: Iterator[tuple[Row, Spend]], limit: int) -> list[tuple[Row, Spend]]:
+    return [pair for _, pair in zip(range(limit), chosen, strict=False)]
+
+
+def _by_key(row: Row) -> int:
+    return int(row["key"])

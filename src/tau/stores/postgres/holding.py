@@ -1,0 +1,71 @@
+"""Attempts in flight, taken into one transaction's hands before anything is done with them.
+
+Whatever ends an attempt locks its rollout first and looks afterwards: what is seen then stays.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+from tau.domain.ids import AttemptId, RunId
+from tau.stores import leases
+from tau.stores.outcomes import place, unknown
+from tau.stores.postgres.transaction import Transaction
+from tau.stores.rows import Row
+
+Place: TypeAlias = tuple[int, int]
+
+
+async def hold(transaction: Transaction, places: Iterable[Place]) -> list[Row]:
+    """The attempts at (rollout, n), by rollout, with all that decides about them."""
+    asked = sorted(set(places))
+    if not asked:
+        return []
+    rollouts = [rollout for rollout, _ in asked]
+    await transaction.tuples("lock_rollouts", rollouts)
+    found = await transaction.rows("held_attempts", rollouts, [n for _, n in asked])
+    return sorted(found, key=_by_place)
+
+
+async def hold_named(
+    transaction: Transaction, attempts: Sequence[AttemptId]
+) -> dict[AttemptId, Row]:
+    """The attempts of these names; those that are nobody's are absent."""
+    places = {attempt: place(attempt) for attempt in attempts}
+    held = await hold(transaction, (each[1:] for each in places.values() if each is not None))
+    found: dict[tuple[RunId, int, int], Row] = {
+        (row["run_id"], row["rollout"], row["n"]): row for row in held
+    }
+    return {
+        attempt: found[each]
+        for attempt, each in places.items()
+        if each is not None and each in found
+    }
+
+
+async def hold_all(transaction: Transaction, attempts: Sequence[AttemptId]) -> dict[AttemptId, Row]:
+    """As `hold_named`; NotFound where one is nobody's."""
+    held = await hold_named(transaction, attempts)
+    for attempt in attempts:
+        if attempt not in held:
+            raise unknown(attempt)
+    return held
+
+
+async def hold_live(transaction: Transaction, statement: str, key: int) -> list[Row]:
+    """Those in flight of a worker (held_by_worker) or a run (held_of_run), oldest first."""
+    found = await transaction.tuples(statement, key)
+    held = await hold(transaction, ((row["rollout"], row["n"]) for row in found))
+    return [row for row in held if row["status"] in leases.LIVE and row["live"] == row["n"]]
+
+
+async def give_up_worker(transaction: Transaction, worker: int, state: str, end: leases.End) -> int:
+    """Take a worker off the list with everything it holds; how many attempts."""
+    await transaction.tuples("end_worker", worker, state)
+    held = await hold_live(transaction, "held_by_worker", worker)
+    for attempt in held:
+        leases.take_away(transaction, attempt, end, transaction.moment.unix_ms())
+    return len(held)
+
+
+def _by_place(row: Row) -> Place:
+    return row["rollout"], row["n"]

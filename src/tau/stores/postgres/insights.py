@@ -1,0 +1,201 @@
+"""Reading what is in the store."""
+
+from collections.abc import Mapping, Sequence
+
+from tau.domain.ids import ResourcesHash, RolloutId, RunId, rollout_key
+from tau.domain.resources import Resources, ResourcesVersion
+from tau.domain.rollout import RolloutCounts
+from tau.domain.run import Run, RunStatus
+from tau.domain.worker import Worker
+from tau.errors import NotFound
+from tau.ports.insights import (
+    Candidate,
+    Measurement,
+    RolloutFilter,
+    RolloutRow,
+    RolloutView,
+    ScoreSummary,
+    SettledRow,
+    StoreFacts,
+)
+from tau.stores import rows
+from tau.stores.postgres.database import Database
+from tau.stores.postgres.queue import tally
+from tau.stores.postgres.runs import run_key, run_row
+from tau.stores.postgres.statements import SQL, Statements
+from tau.stores.settled import settled
+from tau.stores.views import is_prefix, measurement, summaries, the_one, view
+
+
+class PostgresInsights:
+    """See ports.insights.Insights."""
+
+    def __init__(self, database: Database) -> None:
+        """Shares the database with the other roles."""
+        self._database = database
+
+    async def facts(self) -> StoreFacts:
+        async def query(statements: Statements) -> StoreFacts:
+            found = await statements.row("facts")
+            assert found is not None
+            counts = rows.counts((await statements.rows("all_tallies"))[0])
+            return StoreFacts(
+                backend="postgresql",
+                location=self._database.location,
+                schema_version=int(found["version"]),
+                runs=found["runs"],
+                rollouts=counts.total,
+                size_bytes=found["size_bytes"],
+                details={
+                    "postgresql": found["server"],
+                    "schema": self._database.access.address.schema,
+                },
+            )
+
+        return await self._database.read(query)
+
+    async def runs(
+        self, *, status: RunStatus | None = None, limit: int = 50, offset: int = 0
+    ) -> Sequence[Run]:
+        async def query(statements: Statements) -> list[Run]:
+            found = await statements.rows("runs_page", status, limit, offset)
+            return [rows.run(row) for row in found]
+
+        return await self._database.read(query)
+
+    async def run(self, run_id: RunId) -> Run:
+        async def query(statements: Statements) -> Run:
+            return rows.run(await run_row(statements, run_id))
+
+        return await self._database.read(query)
+
+    async def counts(self, run_id: RunId | None = None) -> RolloutCounts:
+        async def query(statements: Statements) -> RolloutCounts:
+            if run_id is not None:
+                return await tally(statements, run_id)
+            return rows.counts((await statements.rows("all_tallies"))[0])
+
+        return await self._database.read(query)
+
+    async def rollouts(
+        self, where: RolloutFilter, *, limit: int = 50, offset: int = 0, newest_first: bool = False
+    ) -> Sequence[RolloutRow]:
+        text, bindings = _listing(where, newest_first=newest_first)
+
+        async def query(statements: Statements) -> list[RolloutRow]:
+            found = await statements.connection.fetch(text, *bindings, limit, offset)
+            return [rows.rollout_row(dict(row)) for row in found]
+
+        return await self._database.read(query)
+
+    async def settled(
+        self, run_id: RunId, *, since_unix_ms: int = 0, after: int = 0, limit: int = 5000
+    ) -> Sequence[SettledRow]:
+        async def query(statements: Statements) -> list[SettledRow]:
+            run = await run_key(statements, run_id)
+            found = await statements.tuples("settled", run, since_unix_ms, after, limit)
+            return settled([tuple(row) for row in found])
+
+        return await self._database.read(query)
+
+    async def rollout(self, rollout_id: RolloutId) -> RolloutView:
+        async def query(statements: Statements) -> RolloutView:
+            parts = rollout_key(rollout_id)
+            known = None if parts is None else await statements.row("rollout_by_key", parts[1])
+            if parts is None or known is None or known["run_id"] != parts[0]:
+                raise NotFound(f"there is no rollout '{rollout_id}'")
+            run_id, key = parts
+            row = (await statements.rows("collect", [key]))[0]
+            tries = await statements.rows("attempts", key)
+            return view(row, run_id, tries, await statements.rows("spans", key))
+
+        return await self._database.read(query)
+
+    async def scores(self, run_id: RunId) -> Sequence[ScoreSummary]:
+        async def query(statements: Statements) -> list[ScoreSummary]:
+            run = await run_key(statements, run_id)
+            return summaries(await statements.rows("scored", run))
+
+        return await self._database.read(query)
+
+    async def measurements(
+        self, *, run: RunId | None = None, resources: ResourcesHash | None = None
+    ) -> Sequence[Measurement]:
+        if run is None and resources is None:
+            raise ValueError("measurements are asked for by run, by resources, or by both")
+
+        async def query(statements: Statements) -> list[Measurement]:
+            key = None if run is None else await run_key(statements, run)
+            return [
+                measurement(row) for row in await statements.rows("measurements", key, resources)
+            ]
+
+        return await self._database.read(query)
+
+    async def failures(self, run_id: RunId) -> Mapping[str, int]:
+        async def query(statements: Statements) -> dict[str, int]:
+            run = await run_key(statements, run_id)
+            return {row["kind"]: row["number"] for row in await statements.tuples("failures", run)}
+
+        return await self._database.read(query)
+
+    async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:
+        async def query(statements: Statements) -> list[Worker]:
+            return [rows.worker(row) for row in await statements.rows("workers", include_retired)]
+
+        return await self._database.read(query)
+
+    async def versions(self, *, limit: int = 50, offset: int = 0) -> Sequence[ResourcesVersion]:
+        async def query(statements: Statements) -> list[ResourcesVersion]:
+            return [rows.version(row) for row in await statements.rows("versions", limit, offset)]
+
+        return await self._database.read(query)
+
+    async def candidates(
+        self, run_id: RunId, *, limit: int = 50, offset: int = 0
+    ) -> Sequence[Candidate]:
+        async def query(statements: Statements) -> list[Candidate]:
+            return [
+                Candidate(
+                    resources=rows.resources(row), wave=row["wave"], abandoned=row["abandoned"]
+                )
+                for row in await statements.rows("candidates", run_id, limit, offset)
+            ]
+
+        return await self._database.read(query)
+
+    async def resources(self, hash_prefix: str) -> Resources:
+        async def query(statements: Statements) -> Resources:
+            found = []
+            if is_prefix(hash_prefix):
+                found = await statements.rows("resources_by_prefix", hash_prefix, hash_prefix + "g")
+            return the_one(found, hash_prefix)
+
+        return await self._database.read(query)
+
+
+def _listing(where: RolloutFilter, *, newest_first: bool) -> tuple[str, list[object]]:
+    """The statement of a listing; only the terms that are asked for, so that indexes serve."""
+    terms = ["true"]
+    bindings: list[object] = []
+
+    def add(term: str, *values: object) -> None:
+        terms.append(term.format(*(f"${len(bindings) + n}" for n in range(1, len(values) + 1))))
+        bindings.extend(values)
+
+    if where.run is not None:
+        add("r.run = (SELECT key FROM run WHERE id = {})", where.run)
+    if where.ids is not None:
+        keys = [parts[1] for parts in map(rollout_key, where.ids) if parts is not None]
+        add("r.key = ANY({}::bigint[])", keys)
+        add("run.id || '-r' || r.key = ANY({}::text[])", list(where.ids))
+    for column, wanted in (
+        ("r.status", where.statuses),
+        ("r.kind", where.kinds),
+        ("e.split", where.splits),
+    ):
+        if wanted is not None:
+            add(column + " = ANY({}::text[])", sorted(wanted))
+    order = f"ORDER BY r.key {'DESC' if newest_first else 'ASC'}"
+    paging = f"LIMIT ${len(bindings) + 1} OFFSET ${len(bindings) + 2}"
+    return f"{SQL['listing']} {' AND '.join(terms)} {order} {paging}", bindings

@@ -1,0 +1,131 @@
+"""The version of a store's schema, and the way from an older one to ours.
+
+`version` is what the schema is, `oldest` the oldest Tau schema whose programs may go on with it: a
+migration that only adds leaves `oldest` alone, so that two versions can run side by side.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from tau.errors import StoreDamaged, StoreUnavailable, StoreVersion
+from tau.stores import statements
+from tau.stores.postgres.address import Address
+from tau.stores.postgres.statements import PACKAGE
+
+SCRIPTS = statements.migrations(PACKAGE)
+CURRENT = len(SCRIPTS)
+
+_OLDEST_SERVER = 140000
+_EXPECTED = frozenset(
+    {
+        "schema_meta", "receipt", "worker", "run", "tally", "resources", "resources_version",
+        "example", "rollout", "attempt", "result", "span_block", "checkpoint", "candidate",
+        "alias", "verdict",
+    }
+)  # fmt: skip
+
+
+async def check_server(connection: Any, where: str, *, read_only: bool) -> None:  # noqa: ANN401
+    """Raise StoreUnavailable for a server that cannot hold a store."""
+    number = int(await connection.fetchval("SELECT current_setting('server_version_num')"))
+    if number < _OLDEST_SERVER:
+        raise StoreUnavailable(
+            "the PostgreSQL server is too old",
+            where=where,
+            why=f"it is version {number // 10000}, Tau needs {_OLDEST_SERVER // 10000} or newer",
+            fix="upgrade the server",
+        )
+    if await connection.fetchval("SELECT pg_is_in_recovery()"):
+        raise StoreUnavailable(
+            "the PostgreSQL server is a replica",
+            where=where,
+            why="it lags behind and cannot be written; leases and budgets need the primary",
+            fix="name the primary, or add target_session_attrs=primary to the URL",
+        )
+    if await connection.fetchval("SELECT current_setting('fsync')") == "off" and not read_only:
+        await connection.execute("SET synchronous_commit = off")  # nothing is durable anyway
+
+
+async def check(connection: Any, address: Address) -> int:  # noqa: ANN401
+    """The schema's version, 0 where there is none; refuses what is newer or not whole."""
+    names = {
+        row["relname"]
+        for row in await connection.fetch(
+            "SELECT relname FROM pg_class WHERE relnamespace = to_regnamespace($1) "
+            "AND relkind IN ('r', 'p')",
+            address.schema,
+        )
+    }
+    if not names:
+        return 0
+    if "schema_meta" not in names:
+        raise StoreDamaged(
+            "not a Tau store",
+            where=address.shown,
+            why=f"the schema '{address.schema}' holds tables of another program",
+            fix="name another schema with ?schema=NAME; this one was left as it is",
+        )
+    found = {
+        row["name"]: int(row["value"])
+        for row in await connection.fetch(
+            "SELECT name, value FROM schema_meta WHERE name IN ('version', 'oldest')"
+        )
+    }
+    if found.get("oldest", 0) > CURRENT:
+        raise StoreVersion(
+            "the store was written by a newer Tau",
+            where=address.shown,
+            why=f"its schema is version {found.get('version')}, this Tau knows {CURRENT}",
+            fix="upgrade Tau, or name another store",
+        )
+    missing = sorted(_EXPECTED - names)
+    if missing:
+        raise StoreDamaged(
+            "the store is damaged", where=address.shown, why=f"it has no table {', '.join(missing)}"
+        )
+    return found.get("version", 0)
+
+
+async def migrate(
+    connection: Any,  # noqa: ANN401
+    address: Address,
+    *,
+    scripts: Sequence[str] = SCRIPTS,
+) -> int:
+    """Bring the schema to ours, all or nothing, one process at a time; the version it had."""
+    async with connection.transaction():
+        await connection.fetchval(
+            "SELECT pg_advisory_xact_lock(hashtextextended('tau:' || $1, 0))", address.schema
+        )
+        found = await check(connection, address)
+        if found >= len(scripts):
+            return found
+        if not found:
+            await _create_schema(connection, address)
+        for script in scripts[found:]:
+            await connection.execute(script)
+        await connection.execute(
+            "INSERT INTO schema_meta (name, value) VALUES ('version', $1) "
+            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+            str(len(scripts)),
+        )
+        if not found:
+            await connection.execute("INSERT INTO schema_meta (name, value) VALUES ('oldest', '1')")
+    return found
+
+
+async def _create_schema(connection: Any, address: Address) -> None:  # noqa: ANN401
+    there = await connection.fetchval("SELECT to_regnamespace($1) IS NOT NULL", address.schema)
+    if there:
+        return
+    try:
+        await connection.execute(f'CREATE SCHEMA "{address.schema}"')
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise StoreUnavailable(
+            f"there is no store in the schema '{address.schema}', and it cannot be made",
+            where=address.shown,
+            why=str(error),
+            fix="let the database's owner run once: tau db migrate --store URL",
+        ) from error

@@ -1,0 +1,116 @@
+-- name: facts
+-- How big the store is.
+SELECT
+  (SELECT count(*) FROM run) AS runs,
+  (
+    SELECT sum(pg_total_relation_size(c.oid))::bigint FROM pg_class AS c
+    WHERE c.relnamespace = current_schema()::regnamespace AND c.relkind = 'r'
+  ) AS size_bytes,
+  current_setting('server_version') AS server,
+  (SELECT value FROM schema_meta WHERE name = 'version') AS version;
+
+-- name: all_tallies
+-- Counters of all runs together.
+SELECT
+  sum(queuing)::bigint AS queuing, sum(preparing)::bigint AS preparing,
+  sum(running)::bigint AS running, sum(succeeded)::bigint AS succeeded,
+  sum(failed)::bigint AS failed, sum(cancelled)::bigint AS cancelled,
+  sum(requeuing)::bigint AS requeuing
+FROM tally;
+
+-- name: rollout_by_key
+-- One rollout with the name of its run.
+SELECT r.key, run.id AS run_id
+FROM rollout AS r JOIN run ON run.key = r.run
+WHERE r.key = $1;
+
+-- name: listing
+-- Rollouts that fit what is asked; null means any.
+SELECT
+  r.key, run.id AS run_id, r.kind, r.status, e.split, r.attempts, r.score, r.failure,
+  r.duration_ms, r.updated_unix_ms,
+  (
+    SELECT
+      json_build_array(
+        sum(a.spent_rollouts)::bigint, sum(a.spent_calls + coalesce(a.late_calls, 0))::bigint,
+        sum(a.spent_tokens + coalesce(a.late_tokens, 0))::bigint,
+        sum(a.spent_cost + coalesce(a.late_cost, 0))::bigint
+      )::text
+    FROM attempt AS a
+    WHERE a.rollout = r.key
+  ) AS spent
+FROM rollout AS r
+JOIN run ON run.key = r.run
+LEFT JOIN example AS e ON e.key = r.example
+WHERE
+
+-- name: settled
+-- Settled rollouts of a run beyond a place, one line per attempt.
+SELECT
+  r.key, r.updated_unix_ms, r.kind, r.status, e.split, s.hash, e.id, r.ordinal, r.score,
+  (r.failure::json ->> 'kind'), r.attempts, r.duration_ms,
+  a.spent_calls + coalesce(a.late_calls, 0), a.spent_tokens + coalesce(a.late_tokens, 0),
+  a.spent_cost + coalesce(a.late_cost, 0)
+FROM (
+  SELECT * FROM rollout
+  WHERE
+    run = $1 AND status IN ('succeeded', 'failed', 'cancelled')
+    AND (updated_unix_ms, key) > ($2, $3)
+  ORDER BY updated_unix_ms, key
+  LIMIT $4
+) AS r
+JOIN resources AS s ON s.key = r.resources
+LEFT JOIN example AS e ON e.key = r.example
+LEFT JOIN attempt AS a ON a.rollout = r.key
+ORDER BY r.updated_unix_ms, r.key, a.n;
+
+-- name: attempts
+-- All tries at a rollout, in order.
+SELECT a.*, w.name AS worker_name
+FROM attempt AS a JOIN worker AS w ON w.key = a.worker
+WHERE a.rollout = $1
+ORDER BY a.n;
+
+-- name: spans
+-- Blocks of spans of a rollout's attempts, in order.
+SELECT rollout, n, first, count, data, digest FROM span_block WHERE rollout = $1 ORDER BY n, first;
+
+-- name: scored
+-- Settled evaluations of a run in submission order.
+SELECT r.status, r.score, r.resources, e.split, s.hash
+FROM rollout AS r
+JOIN example AS e ON e.key = r.example
+JOIN resources AS s ON s.key = r.resources
+WHERE r.run = $1 AND r.kind = 'evaluate'
+ORDER BY r.key;
+
+-- name: measurements
+-- Evaluations of a run, of some resources, or of both, run by run in submission order.
+SELECT
+  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score
+FROM rollout AS r
+JOIN run ON run.key = r.run
+JOIN example AS e ON e.key = r.example
+JOIN resources AS s ON s.key = r.resources
+WHERE
+  r.kind = 'evaluate' AND ($1::bigint IS NULL OR r.run = $1) AND ($2::text IS NULL OR s.hash = $2)
+ORDER BY r.run, r.key;
+
+-- name: failures
+-- Final failures of a run by class.
+SELECT failure::json ->> 'kind' AS kind, count(*) AS number
+FROM rollout
+WHERE run = $1 AND status = 'failed'
+GROUP BY 1 ORDER BY 1;
+
+-- name: workers
+-- Everyone who registered, in order, with what they hold.
+SELECT
+  w.*,
+  (
+    SELECT count(*) FROM attempt AS a
+    WHERE a.worker = w.key AND a.status IN ('preparing', 'running')
+  ) AS in_flight
+FROM worker AS w
+WHERE $1::boolean OR w.state = 'live'
+ORDER BY w.key;

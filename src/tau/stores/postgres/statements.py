@@ -1,0 +1,46 @@
+"""The SQL of the store, by name, and how it is run on a connection."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from tau.stores import statements
+from tau.stores.rows import Row
+
+PACKAGE = "tau.stores.postgres"
+
+SQL, ABOUT = statements.load(PACKAGE)
+"""Statement texts by name, and what each is for, in one line."""
+
+
+class Statements:
+    """Runs named statements on one connection."""
+
+    def __init__(self, connection: Any) -> None:  # noqa: ANN401  (the driver has no types)
+        """`connection` stays the caller's."""
+        self.connection = connection
+
+    async def tuples(self, name: str, *bindings: object) -> Sequence[Any]:
+        """All rows; columns by place or name."""
+        found: Sequence[Any] = await self.connection.fetch(SQL[name], *bindings)
+        return found
+
+    async def rows(self, name: str, *bindings: object) -> list[Row]:
+        """All rows, by column name."""
+        return [dict(row) for row in await self.tuples(name, *bindings)]
+
+    async def row(self, name: str, *bindings: object) -> Row | None:
+        """The first row, by column name, or None."""
+        found = await self.tuples(name, *bindings)
+        return dict(found[0]) if found else None
+
+    async def value(self, name: str, *bindings: object) -> Any:  # noqa: ANN401  (a column)
+        """The first column of the first row, or None."""
+        found = await self.tuples(name, *bindings)
+        return found[0][0] if found else None
+
+
+def storable(text: str | None) -> str | None:
+    """`text` without what PostgreSQL cannot hold: NUL and lone surrogates are replaced."""
+    if text is None:
+        return None
+    return text.encode("utf-8", "replace").decode().replace("\x00", "\ufffd")

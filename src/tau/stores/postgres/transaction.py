@@ -1,0 +1,61 @@
+"""A write transaction: statements, counters, and what to tell whom once it is committed."""
+
+from typing import Any
+
+from tau.ports.clock import Clock
+from tau.stores.changes import Changes
+from tau.stores.postgres.statements import SQL, Statements
+
+_SLOTS = 8
+
+
+class Moment:
+    """The time of a transaction; it stands still."""
+
+    def __init__(self, now_ms: int, told: Clock | None) -> None:
+        """`now_ms` by the database's clock, unless another clock was given."""
+        self._now_ms = now_ms
+        self._told = told
+
+    def unix_ms(self) -> int:
+        """For records."""
+        return self._told.unix_ms() if self._told else self._now_ms
+
+    def monotonic_ms(self) -> int:
+        """For decisions; the database's wall clock, which every machine shares."""
+        return self._told.monotonic_ms() if self._told else self._now_ms
+
+
+class Transaction(Changes, Statements):
+    """What the operations of one commit share.
+
+    Counters are summed here and written once, before anything reads them. Rows put off with `later`
+    are written together, one statement for all of a kind, before the next one.
+    """
+
+    def __init__(self, connection: Any, *, moment: Moment, slot: int) -> None:  # noqa: ANN401
+        """Begin with nothing changed; counters go to slot `slot`, spread over a few."""
+        Changes.__init__(self)
+        Statements.__init__(self, connection)
+        self.moment = moment
+        self._slot = slot % _SLOTS
+
+    async def tuples(self, name: str, *bindings: object) -> Any:  # noqa: ANN401  (rows)
+        """All rows; what was put off is written first."""
+        await self.settle()
+        return await super().tuples(name, *bindings)
+
+    async def settle(self) -> None:
+        """Write what was put off."""
+        while self._later:
+            name = next(iter(self._later))
+            columns = zip(*self._later.pop(name), strict=True)
+            await self.connection.execute(SQL[name], *map(list, columns))
+
+    async def flush(self) -> None:
+        """Write the counters too; to be called before they are read."""
+        await self.settle()
+        rows = self.counted()
+        if rows:
+            columns = map(list, zip(*rows, strict=True))
+            await self.connection.execute(SQL["add_to_tally"], *columns, self._slot)
