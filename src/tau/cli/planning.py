@@ -93,6 +93,8 @@ def _cost(found: Forecast) -> str:
     end = "" if limit is None else f", the limit is {figures.money(limit)}"
     if not found.price_known:
         return f"unknown: no price of this model is known{end}"
+    if not found.most.cost_nano_usd:
+        return f"nothing: calls are free{end}"
     return f"at most about {figures.money(found.most.cost_usd)}{end}"
 
 

@@ -17,7 +17,7 @@ from tau.domain.reward import SAFETY_PENALTY_TOTAL, Reward
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.domain.run import Run, StopReason
 from tau.domain.spend import Spend
-from tau.errors import AttemptError, ConfigError, InputError
+from tau.errors import AttemptError, ConfigError
 from tau.models.providers import PROVIDERS
 from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import SystemClock
@@ -66,8 +66,10 @@ async def replay(
 ) -> Replay:
     """Grade and tell again; NotFound for the run.
 
+    A configuration that is not the run's is left aside, and said to be.
+
     Raises:
-        InputError: `config_path` is another run's configuration.
+        ConfigError: the file at `config_path` cannot be used.
     """
     run = await store.insights.run(run_id)
     account = await gather(store, run.id)
@@ -130,20 +132,27 @@ def _configuration(
     # Nothing is called, so any key will do; only a set-up without one would be refused.
     keys = {name: "replay" for each in PROVIDERS.values() for name in each.key_variables}
     known = {**keys, **environ}
-    if path is not None:
-        config = load(path, environ=known, model=run.model_ref, default_algorithm=run.algorithm)
-        if config.config_hash != run.config_hash:
-            raise InputError(
-                f"'{path}' is not the configuration of run '{run.id}'",
-                why="its model, data, prompts, graders or seed differ",
-            )
-    else:
+    config = None if path is None else _from_file(path, run, known, skipped)
+    if config is None:
         try:
             config = compose(_kept(run, results), base_dir=Path(), environ=known)
         except ConfigError as error:
             skipped.append(f"nothing could be graded again: {error}")
             return None
     return replace(config, budget=run.budget, child_environ=child_environ(environ))
+
+
+def _from_file(
+    path: str, run: Run, environ: Mapping[str, str], skipped: list[str]
+) -> RunConfig | None:
+    """The configuration in the file, if it is the run's."""
+    config = load(path, environ=environ, model=run.model_ref, default_algorithm=run.algorithm)
+    if config.config_hash == run.config_hash:
+        return config
+    skipped.append(
+        f"'{path}' is not what the run was started with: data, prompts or settings differ"
+    )
+    return None
 
 
 def _kept(run: Run, results: Sequence[RolloutResult]) -> dict[str, Any]:

@@ -65,7 +65,9 @@ async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
         ScoreRow(candidate=name, example=example, score=sum(scores) / len(scores))
         for (name, example), scores in _by_example(chosen).items()
     ]
-    pairing = pair(ScoreTable.of(rows), theirs.hash, ours.hash)
+    table = ScoreTable.of(rows)
+    shared = [name for name in table[ours.hash].by_example if name in table[theirs.hash].by_example]
+    pairing = pair(table, theirs.hash, ours.hash, shared)
     return _Both(
         first=ours,
         second=theirs,
@@ -170,9 +172,15 @@ def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
             if names:
                 rest = len(names) - _NAMED
                 more = f" and {rest:,} more" if rest > 0 else ""
-                yield f"{title:11}{', '.join(map(line, names[:_NAMED]))}{more}"
+                yield f"{title:11}{', '.join(map(_short, names[:_NAMED]))}{more}"
     for note in filter(None, (_too_few(both), *both.notes, _SELECTED)):
         yield f"note       {note}"
+
+
+def _short(example: str) -> str:
+    """Split and first digits of an example's id."""
+    split, _, digest = line(example).partition(":")
+    return f"{split}:{digest[:8]}"
 
 
 def _fields(both: _Both) -> dict[str, Any]:

@@ -1,7 +1,9 @@
 """A stored run derived again, and where it comes out otherwise."""
 
 import asyncio
+import json
 from collections.abc import Iterator
+from pathlib import Path
 
 from tau.cli import optimization
 from tau.cli.records.naming import newest_run
@@ -10,6 +12,7 @@ from tau.cli.streams import reserved_stdout
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.config.environment import snapshot
+from tau.config.paths import state_dir
 from tau.wiring.replaying import Replay
 from tau.wiring.replaying import replay as replay_run
 from tau.wiring.stores import open_store
@@ -23,7 +26,8 @@ def replay(store: str, run: str | None, *, config: str | None, as_json: bool) ->
     async def act() -> Replay:
         async with await open_store(store, read_only=True) as opened:
             run_id = await newest_run(opened, run)
-            return await replay_run(opened, run_id, config_path=config, environ=snapshot())
+            known = config or _configuration(store, run_id)
+            return await replay_run(opened, run_id, config_path=known, environ=snapshot())
 
     with reserved_stdout(), asyncio.Runner() as runner:  # graders may print
         found = runner.run(act())
@@ -32,6 +36,22 @@ def replay(store: str, run: str | None, *, config: str | None, as_json: bool) ->
     else:
         print_lines(list(_lines(found)))
     return Exit.FAILED if found.differences else Exit.OK
+
+
+def _configuration(store: str, run_id: str) -> str | None:
+    """The configuration file that the run's status names, if that is of this run and still there.
+
+    A changed file is another configuration: the replay finds that by its hash.
+    """
+    try:
+        status = json.loads(state_dir(store).status.read_bytes())
+    except (OSError, ValueError):
+        return None
+    origin = status.get("started_with") if isinstance(status, dict) else None
+    if not isinstance(origin, dict) or status.get("run_id") != run_id:
+        return None
+    path = Path(str(origin.get("folder", ""))) / str(origin.get("config", ""))
+    return str(path) if path.is_file() else None
 
 
 def _lines(found: Replay) -> Iterator[str]:
