@@ -4,6 +4,8 @@ import re
 from collections.abc import Iterable
 from html import escape
 
+from tau.domain.visible import shown
+
 # What XML cannot hold at all, escaped or not.
 _IMPOSSIBLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
@@ -43,8 +45,8 @@ def picture(title: str, width: float, height: float, children: Iterable[Svg]) ->
 
 
 def clean(text: str) -> str:
-    """`text` as XML content or the value of an attribute."""
-    return escape(_IMPOSSIBLE.sub("\ufffd", text))
+    """`text` as XML content or the value of an attribute; nothing in it is invisible."""
+    return escape(_IMPOSSIBLE.sub("\ufffd", shown(text)))
 
 
 def number(value: float) -> str:

@@ -31,13 +31,13 @@ def timeline_chart(
     """A bar per slice; `top` names the highest, `first` and `last` the times at both ends."""
     highest = max((stack.total for stack in stacks), default=0) or 1
     wide = (_WIDTH - _LEFT) / max(least, len(stacks))
-    base, room = _HEIGHT - _BOTTOM, _HEIGHT - _BOTTOM - _TOP
+    base, room = float(_HEIGHT - _BOTTOM), _HEIGHT - _BOTTOM - _TOP
     parts: list[Svg] = []
-    for y, text in ((_TOP, top), (base, "0")):
+    for y, text in ((float(_TOP), top), (base, "0")):
         parts.append(element("line", x1=_LEFT, x2=_WIDTH, y1=y, y2=y, class_="axis"))
         parts.append(element("text", text, x=_LEFT - 7, y=y + 4, text_anchor="end", class_="tick"))
     for n, stack in enumerate(stacks):
-        y = float(base)
+        y = base
         bars = [element("title", stack.label)]
         for tone, amount in stack.amounts.items():
             height = room * amount / highest

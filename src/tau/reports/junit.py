@@ -6,6 +6,7 @@ from xml.sax.saxutils import escape, quoteattr
 
 from tau.domain.dataset import Split
 from tau.domain.rollout import RolloutStatus
+from tau.domain.visible import shown
 from tau.reports.account import Account
 from tau.reports.rows import EvaluationRow
 
@@ -81,8 +82,8 @@ def _detail(row: EvaluationRow) -> str:
 
 
 def _attribute(text: str) -> str:
-    return quoteattr(_IMPOSSIBLE.sub("\ufffd", text))
+    return quoteattr(_IMPOSSIBLE.sub("\ufffd", shown(text)))
 
 
 def _text(text: str) -> str:
-    return escape(_IMPOSSIBLE.sub("\ufffd", text))
+    return escape(_IMPOSSIBLE.sub("\ufffd", shown(text)))

@@ -1,0 +1,117 @@
+import csv
+import io
+import re
+import xml.etree.ElementTree as ET
+from html.parser import HTMLParser
+
+import pytest
+
+from tau.domain.failure import Failure, FailureClass
+from tau.domain.reward import Reward
+from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
+from tau.reports.gain import of_evidence
+from tau.reports.html import html
+from tau.reports.junit import junit
+from tau.reports.rows import EvaluationRow, as_csv, jsonl
+from unit.reports.accounts import BEST, HOSTILE, ROWS, account, measured
+
+
+class Tags(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: list[str] = []
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.links += [value or "" for name, value in attrs if name in ("src", "href", "style")]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+
+def parsed(text: str) -> Tags:
+    tags = Tags()
+    tags.feed(text)
+    return tags
+
+
+def row(score: float | None, text: str = "answer", *, failed: bool = False) -> EvaluationRow:
+    request = RolloutRequest(kind=RolloutKind.EVALUATE, resources=BEST, example=ROWS[0])
+    result = RolloutResult(
+        request=request,
+        rollout_id=None,
+        status=RolloutStatus.FAILED if failed else RolloutStatus.SUCCEEDED,
+        output=None if failed else Output(text=text),
+        rewards=(Reward(name="right", score=score, reason=f"because {HOSTILE}"),),
+        score=score,
+        failure=Failure(kind=FailureClass.SERVER, message=HOSTILE) if failed else None,
+        duration_ms=1500,
+    )
+    found = measured(BEST, {0: score})[0]
+    return EvaluationRow(measurement=found, result=result)
+
+
+def failing(row: EvaluationRow) -> EvaluationRow:
+    one = row.measurement
+    failed = type(one)(
+        **{name: getattr(one, name) for name in one.__slots__} | {"status": RolloutStatus.FAILED}
+    )
+    return EvaluationRow(measurement=failed, result=row.result)
+
+
+def test_the_page_needs_nothing_else_and_runs_nothing() -> None:
+    page = html(account())
+    tags = parsed(page)
+
+    assert "script" not in tags.names
+    assert tags.names.count("svg") >= 3
+    assert tags.links == []
+    assert "default-src 'none'" in page
+    addresses = set(re.findall(r"https?://[^\s\"'<]+", page))
+    assert addresses <= {"http://www.w3.org/2000/svg"}
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+
+
+def test_the_page_says_what_was_found() -> None:
+    page = html(account())
+    gain = account().gain
+    assert gain is not None
+
+    assert "Promote: the new prompt is better" in page
+    assert f"{gain.difference:+.3f}" in page
+    assert f"{len(gain.fixed)} fixed, {len(gain.broken)} broken" in page
+    assert "<del>briefly</del><ins>well</ins>" in page
+    assert "simulated" in page
+
+
+def test_evidence_of_another_shape_is_no_gain() -> None:
+    assert of_evidence({}) is None
+    assert of_evidence({"certificate": "text"}) is None
+    assert of_evidence({"certificate": {"comparison": None}}) is None
+    assert html(account(evidence={"certificate": {"reason": "none"}}))
+
+
+def test_junit_has_a_case_per_example_of_the_best() -> None:
+    rows = [row(1.0), row(0.5), row(None), failing(row(None, failed=True))]
+    suite = ET.fromstring(junit(account(), rows))[0]
+
+    assert (suite.get("tests"), suite.get("failures")) == ("4", "1")
+    assert (suite.get("errors"), suite.get("skipped")) == ("1", "1")
+    inner = [[child.tag for child in case] for case in suite]
+    assert inner == [[], ["failure"], ["skipped"], ["error"]]
+    assert "because" in (suite[1][0].text or "")
+    assert suite[3][0].get("message") == "server"
+
+
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "\t=1"])
+def test_a_spreadsheet_calculates_nothing(start: str) -> None:
+    table = list(csv.DictReader(io.StringIO(as_csv([row(1.0, start)], content=True))))
+
+    assert table[0]["output"] == f"'{start}"
+    assert table[0]["reward.right"] == "1.0"
+
+
+def test_texts_are_exported_on_request_only() -> None:
+    assert "answer" not in jsonl([row(1.0)], content=False)
+    assert "answer" in jsonl([row(1.0)], content=True)
+    assert "\x1b" not in jsonl([row(1.0, "\x1b[2J")], content=True)
