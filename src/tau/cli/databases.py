@@ -7,6 +7,7 @@ from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.errors import InputError
+from tau.stores.location import shown
 from tau.stores.sqlite import maintenance
 from tau.wiring.stores import scheme_of
 
@@ -19,7 +20,7 @@ def file_of(location: str) -> Path:
     """
     if scheme_of(location) != "sqlite":
         raise InputError(
-            f"'{location}' is no file", fix="use the tools of the database that holds it"
+            f"'{shown(location)}' is no file", fix="use the tools of the database that holds it"
         )
     return Path(location.removeprefix("sqlite://"))
 
@@ -45,7 +46,9 @@ def verify(location: str, *, as_json: bool) -> int:
 
 
 def migrate(location: str) -> int:
-    """Bring the store to the schema of this version; keeps a copy of what it was."""
+    """Bring the store to the schema of this version; keeps a copy of what a file was."""
+    if scheme_of(location) != "sqlite":
+        return _migrate_server(location)
     done = maintenance.migrate(file_of(location))
     if done.backup is None:
         print_lines([f"nothing to do: the schema is at version {done.after}"])
@@ -54,4 +57,17 @@ def migrate(location: str) -> int:
             f"schema version {done.before} to {done.after}",
             f"as it was before: {line(str(done.backup))}",
         ])  # fmt: skip
+    return Exit.OK
+
+
+def _migrate_server(location: str) -> int:
+    """What is in a database server is migrated by opening it, under a lock."""
+    from tau.cli.edge import answer
+
+    async def query() -> StoreFacts:
+        async with await open_store(location) as store:
+            return await store.insights.facts()
+
+    facts = answer(query())
+    print_lines([f"{line(facts.location)}: the schema is at version {facts.schema_version}"])
     return Exit.OK

@@ -22,6 +22,7 @@ from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Budget
 from tau.errors import UsageError
+from tau.stores.location import shown
 from tau.trainer.report import RunReport
 from tau.wiring.session import SessionRequest
 
@@ -57,6 +58,7 @@ class RunArguments:
             "config", "store", "model", "state_dir", "strict", "workers", "concurrency", "algorithm"
         )  # fmt: skip
         values = {name: getattr(self, name) for name in kept}
+        values["store"] = shown(self.store)  # a password is for the environment
         return {"folder": str(Path.cwd()), **values, "budget": dict(self.budget)}
 
     def command(self, surface: Surface) -> str:
@@ -64,12 +66,12 @@ class RunArguments:
         given: tuple[tuple[str, str | None], ...]
         if surface.flat:
             words = [surface.program, "--prompt-optimization-config", self.config]
-            words += ["--prompt-optimization-store-sqlite", self.store]
+            words += ["--prompt-optimization-store-sqlite", shown(self.store)]
             given = (("--model", self.model),
                      ("--prompt-optimization-control-state-dir", self.state_dir))  # fmt: skip
         else:
             verb = "run" if self.algorithm is None else "optimize"
-            words = [surface.program, verb, self.config, "--store", self.store]
+            words = [surface.program, verb, self.config, "--store", shown(self.store)]
             limits = tuple(
                 (f"--budget-{name}", f"{value:g}") for name, value in self.budget.items()
             )

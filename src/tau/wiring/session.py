@@ -24,6 +24,7 @@ from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
 from tau.runner.health import RunnerState
+from tau.stores.location import shown
 from tau.trainer.control import Lost
 from tau.trainer.loop import Fit, Trainer, TrainerSettings
 from tau.trainer.monitor import Monitor
@@ -155,7 +156,7 @@ class _Session:
             clock=_CLOCK,
             status=StatusFile(
                 status_files(request.store, request.state_dir),
-                store_path=request.store,
+                store_path=shown(request.store),
                 process=_PROCESSES.this(),
                 clock=_CLOCK,
                 more={
@@ -319,7 +320,7 @@ class _Session:
         return RunReport(
             run_id=run.id,
             model_ref=run.model_ref,
-            store_path=self._request.store,
+            store_path=shown(self._request.store),
             status=run.status,
             stop_reason=run.stop_reason or StopReason.FINISHED,
             stop_detail=run.stop_detail,

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from tau.errors import InputError
+from tau.stores.location import shown
 
 DEFAULT_SCHEMA = "tau"
 _SCHEMA = re.compile(r"[a-z_][a-z0-9_]{0,62}\Z")
-_SECRET = ("password", "passfile", "sslpassword")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,12 +40,7 @@ def parse(location: str) -> Address:
         raise _refused("a schema is named with lower-case letters, digits and underscores")
     others = [(name, value) for name, value in options if name != "schema"]
     url = urlunsplit(parts._replace(query=urlencode(others), fragment=""))
-    user, at, hosts = parts.netloc.rpartition("@")
-    open_options = [(name, value) for name, value in options if name not in _SECRET]
-    shown = parts._replace(
-        netloc=user.partition(":")[0] + at + hosts, query=urlencode(open_options), fragment=""
-    )
-    return Address(url=url, schema=schema, shown=urlunsplit(shown))
+    return Address(url=url, schema=schema, shown=shown(location))
 
 
 def _refused(why: str) -> InputError:
