@@ -122,12 +122,13 @@ class Trainer:
     async def _restore(self, run: Run, algorithm: Algorithm) -> tuple[int, int]:
         """Load the last checkpoint, or make the first one, which publishes the resources."""
         lost = self._lost
+        damaged = False
         try:
             last = await self._store.checkpoints.latest(run.id)
         except StoreDamaged:
             if lost is None:
                 raise
-            last = None
+            last, damaged = None, True
         if lost is not None and (
             last is None or lost.checkpoint.saved_unix_ms > last.saved_unix_ms
         ):
@@ -135,7 +136,7 @@ class Trainer:
             _load(algorithm, run, found)
             await self._checkpoint(
                 run, algorithm, found.waves, found.rollouts,
-                candidates=lost.candidates, publish=found.best,
+                candidates=lost.candidates, publish=None if last or damaged else found.best,
             )  # fmt: skip
             return found.waves, found.rollouts
         if last is None:

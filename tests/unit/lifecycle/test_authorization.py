@@ -110,8 +110,8 @@ BINDING = {"principal": "p", "roles": ["viewer"]}
 )
 def test_a_malformed_policy_is_refused_and_allows_nothing(
     tmp_path: Path,
-    policy: Any,
-    words: str,  # noqa: ANN401
+    policy: Any,  # noqa: ANN401
+    words: str,
 ) -> None:
     path = written(tmp_path, policy)
     with pytest.raises(PolicyInvalid) as refused:
