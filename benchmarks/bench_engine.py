@@ -1,9 +1,12 @@
 """Whole runs over loopback HTTP, against a bare aiohttp loop on the same server.
 
-    python benchmarks/bench_engine.py [--rollouts 4000] [--in-flight 256] [--rounds 3] [--json]
+    python benchmarks/bench_engine.py [--rollouts 4000] [--in-flight 256] [--latency-ms 100]
+                                      [--rounds 3] [--json]
 
 Throughput: `tau run` as a child process (start-up, config, store at FULL, spans, grading, report)
-and the bare loop in turns, on one server process; medians of ratios. Memory: peak resident size of
+and the bare loop in turns, on one server process; medians of ratios; once with a server that
+answers at once, where both are bound by CPU, and once with one that takes `--latency-ms`, as real
+ones do and mostly longer. CPU is that of the whole child. Memory: peak resident size of
 a run with 2,000 calls in flight against a server that answers after two seconds. Start: from
 starting the process to the server's first call.
 """
@@ -18,6 +21,7 @@ import sys
 import sysconfig
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
@@ -44,8 +48,18 @@ def write_config(folder: Path, rollouts: int, in_flight: int) -> Path:
     return path
 
 
-def run(folder: Path, config: Path, base_url: str, store: str) -> tuple[float, float, int]:
-    """Wall seconds, the run's own seconds and peak resident KiB of one whole run."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taken:
+    """What one whole run took; `own_s` is what it says itself, without start-up."""
+
+    wall_s: float
+    own_s: float
+    cpu_s: float
+    peak_kib: int
+
+
+def run(folder: Path, config: Path, base_url: str, store: str) -> Taken:
+    """One whole run."""
     environment = {**os.environ, "OPENAI_BASE_URL": base_url, "OPENAI_API_KEY": "sk-none"}
     command = [str(Path(sysconfig.get_path("scripts")) / "tau"), "run", str(config), "--json"]
     command += ["--model", "openai/gpt-4o-mini", "--store", str(folder / store)]
@@ -59,7 +73,12 @@ def run(folder: Path, config: Path, base_url: str, store: str) -> tuple[float, f
     result = json.loads(out)
     assert child.returncode == 0
     assert result["succeeded"] == result["total_rollouts"]
-    return wall, float(result["duration_s"]), usage.ru_maxrss
+    return Taken(
+        wall_s=wall,
+        own_s=float(result["duration_s"]),
+        cpu_s=usage.ru_utime + usage.ru_stime,
+        peak_kib=usage.ru_maxrss,
+    )
 
 
 def bare(base_url: str, rollouts: int, in_flight: int) -> float:
@@ -77,21 +96,24 @@ def calls(base_url: str) -> int:
         return int(json.load(answer)["calls"])
 
 
-def throughput(folder: Path, rollouts: int, in_flight: int, rounds: int) -> dict[str, Any]:
+def throughput(given: argparse.Namespace, folder: Path, latency_ms: float) -> dict[str, Any]:
     """Both in turns on one server."""
+    rollouts, in_flight = given.rollouts, given.in_flight
     config = write_config(folder, rollouts, in_flight)
     rows = []
-    with ProviderProcess() as server:
-        for number in range(rounds):
+    with ProviderProcess("--latency-ms", str(latency_ms)) as server:
+        for number in range(given.rounds):
             rate = bare(server.base_url, rollouts, in_flight)
-            wall, own, _ = run(folder, config, server.base_url, f"s{number}.sqlite")
-            rows.append((rate, rollouts / own, rollouts / wall))
+            taken = run(folder, config, server.base_url, f"{latency_ms:g}-{number}.sqlite")
+            rows.append((rate, rollouts / taken.own_s, rollouts / taken.wall_s, taken.cpu_s))
     return {
+        "latency_ms": latency_ms,
         "rollouts": rollouts,
         "in_flight": in_flight,
         "bare_per_s": statistics.median(row[0] for row in rows),
         "engine_per_s": statistics.median(row[1] for row in rows),
         "engine_with_start_up_per_s": statistics.median(row[2] for row in rows),
+        "engine_cpu_ms": statistics.median(row[3] for row in rows) / rollouts * 1000,
         "ratio": statistics.median(row[1] / row[0] for row in rows),
         "ratio_with_start_up": statistics.median(row[2] / row[0] for row in rows),
     }
@@ -101,8 +123,8 @@ def memory(folder: Path) -> dict[str, Any]:
     """Peak resident size with 2,000 calls in flight."""
     config = write_config(folder, 6_000, 2_000)
     with ProviderProcess("--latency-ms", "2000") as server:
-        _, own, peak_kib = run(folder, config, server.base_url, "memory.sqlite")
-    return {"in_flight": 2_000, "peak_mib": peak_kib / 1024, "seconds": own}
+        taken = run(folder, config, server.base_url, "memory.sqlite")
+    return {"in_flight": 2_000, "peak_mib": taken.peak_kib / 1024, "seconds": taken.own_s}
 
 
 def first_claim(folder: Path, rounds: int) -> dict[str, Any]:
@@ -130,26 +152,29 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=4_000)
     parser.add_argument("--in-flight", type=int, default=256)
+    parser.add_argument("--latency-ms", type=float, default=100.0)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found = {
+        found: dict[str, Any] = {
             "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
-            "throughput": throughput(folder, given.rollouts, given.in_flight, given.rounds),
+            "throughput": [throughput(given, folder, ms) for ms in (0.0, given.latency_ms)],
             "memory": memory(folder),
             "first_call": first_claim(folder, given.rounds),
         }
     if given.json:
         print(json.dumps(found, indent=2))
         return
-    one = found["throughput"]
     print(found["machine"])
-    print(f"bare aiohttp loop     {one['bare_per_s']:8.0f} calls/s")
-    print(f"whole engine          {one['engine_per_s']:8.0f} rollouts/s  ratio {one['ratio']:.2f}")
-    print(f"with start-up         {one['engine_with_start_up_per_s']:8.0f} rollouts/s  "
-          f"ratio {one['ratio_with_start_up']:.2f}")  # fmt: skip
+    for one in found["throughput"]:
+        print(f"{one['in_flight']} in flight, the server takes {one['latency_ms']:g} ms:")
+        print(f"  bare aiohttp loop {one['bare_per_s']:8.0f} calls/s")
+        print(f"  whole engine      {one['engine_per_s']:8.0f} rollouts/s  ratio "
+              f"{one['ratio']:.2f}, {one['engine_cpu_ms']:.2f} ms of CPU each")  # fmt: skip
+        print(f"  with start-up     {one['engine_with_start_up_per_s']:8.0f} rollouts/s  ratio "
+              f"{one['ratio_with_start_up']:.2f}")  # fmt: skip
     print(f"2,000 calls in flight {found['memory']['peak_mib']:8.0f} MiB peak")
     print(f"start to first call   {found['first_call']['median_s']:8.2f} s")
 
