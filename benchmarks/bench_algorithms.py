@@ -22,6 +22,7 @@ from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.ports.algorithm import Algorithm, Problem
+from tau.sim.calls import understand
 from tau.sim.grading import case_in, judge
 from tau.sim.oracle import expected_score
 from tau.sim.simulator import Simulator
@@ -86,6 +87,15 @@ class Answering:
         return self.simulator.answer(messages, self.simulator.number(messages)).text
 
 
+def truth(world: World, prompt: str) -> float:
+    """The oracle's score; demonstrations in the prompt are told from its instructions."""
+    case = world.cases(Split.TEST, 1)[0]
+    call = understand([
+        Message(role="system", content=prompt), Message(role="user", content=case.text),
+    ])
+    return expected_score(world, call.instructions, demonstrations=call.demonstrations)
+
+
 def search(name: str, seed: int, budget: int, options: dict) -> Outcome:
     world = World(seed)
     plugin = plugins.load(plugins.ALGORITHMS, name)
@@ -100,11 +110,11 @@ def search(name: str, seed: int, budget: int, options: dict) -> Outcome:
     assert answer.evaluations <= budget, (answer.evaluations, budget)
     winner = algorithm.pool[algorithm._chosen].resources
     return Outcome(
-        score=expected_score(world, best.resources.text("system_prompt") or ""),
+        score=truth(world, best.resources.text("system_prompt") or ""),
         decision=str(best.decision),
         evaluations=answer.evaluations, proposals=answer.proposals, waves=waves,
         candidates=int(best.evidence["candidates"]),
-        found=expected_score(world, winner.text("system_prompt") or ""),
+        found=truth(world, winner.text("system_prompt") or ""),
     )
 
 

@@ -2,8 +2,12 @@
 
 import pytest
 
+from tau.algorithms.apo import Apo, ApoSettings
 from tau.algorithms.evaluate import Evaluate, EvaluateSettings
+from tau.algorithms.few_shot import FewShot, FewShotSettings
+from tau.algorithms.gepa import Gepa, GepaSettings
 from tau.algorithms.reflect import Reflect, ReflectSettings
+from tau.algorithms.select import Select, SelectSettings
 from tau.domain.dataset import Split
 from tau.ports.algorithm import Algorithm, Problem
 from tau.testing.algorithm import AlgorithmContract
@@ -44,3 +48,34 @@ class TestEvaluate(AlgorithmContract):
 class TestReflect(AlgorithmContract):
     def build(self, problem: Problem) -> Algorithm:
         return Reflect.build(ReflectSettings(evaluations=120, block=3, width=2), problem)
+
+
+@pytest.mark.contract
+class TestApo(AlgorithmContract):
+    def build(self, problem: Problem) -> Algorithm:
+        return Apo.build(ApoSettings(evaluations=120, proposals=20, minibatch=4), problem)
+
+
+@pytest.mark.contract
+class TestGepa(AlgorithmContract):
+    def build(self, problem: Problem) -> Algorithm:
+        return Gepa.build(GepaSettings(evaluations=90, proposals=12), problem)
+
+
+@pytest.mark.contract
+class TestSelectByHalving(AlgorithmContract):
+    def build(self, problem: Problem) -> Algorithm:
+        return Select.build(SelectSettings(prompts=("One.", "Two.", "Three.")), problem)
+
+
+@pytest.mark.contract
+class TestSelectByRacing(AlgorithmContract):
+    def build(self, problem: Problem) -> Algorithm:
+        settings = SelectSettings(prompts=("One.", "Two.", "Three."), method="race", block=2)
+        return Select.build(settings, problem)
+
+
+@pytest.mark.contract
+class TestFewShot(AlgorithmContract):
+    def build(self, problem: Problem) -> Algorithm:
+        return FewShot.build(FewShotSettings(evaluations=100, sets=4, shots=2), problem)

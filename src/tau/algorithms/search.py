@@ -103,6 +103,9 @@ class Search(ABC):
     def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
         """Put the next wave on the agenda; evaluations are in the pool already."""
 
+    def observe(self, results: Sequence[RolloutResult]) -> None:  # noqa: B027  (not all need it)
+        """Look at results for more than scores and failures, before `advance`."""
+
     @abstractmethod
     def winner(self) -> ResourcesHash:
         """The candidate to certify; the baseline where none was better."""
@@ -217,6 +220,7 @@ class Search(ABC):
         self.purse.pay(results)
         self.pool.record([one for one in results if one.request.kind is RolloutKind.EVALUATE])
         if self._chosen is None:
+            self.observe(results)
             self.advance(answers)
             self._end_search()
         else:
@@ -228,7 +232,7 @@ class Search(ABC):
         if self._chosen is None or (self._chosen != self.pool.baseline and not self._certified):
             return Recommendation(
                 resources=baseline,
-                evidence=self._evidence(None),
+                evidence=self._report(None),
                 caveats=("nothing has been certified yet", *self.parts.caveats),
             )
         found = self._certificate()
@@ -237,7 +241,7 @@ class Search(ABC):
         return Recommendation(
             resources=self.pool[self._chosen].resources if promoted else baseline,
             decision=decision,
-            evidence=self._evidence(found),
+            evidence=self._report(found),
             caveats=(*self.parts.caveats, *found.caveats),
         )
 
@@ -341,7 +345,7 @@ class Search(ABC):
             self.pool, self._chosen, "no candidate did better than the baseline in the search"
         )
 
-    def _evidence(self, found: Certificate | None) -> Mapping[str, Json]:
+    def _report(self, found: Certificate | None) -> Mapping[str, Json]:
         told: dict[str, Json] = {
             "candidates": self.pool.tried,
             "failed_proposals": self.failed,

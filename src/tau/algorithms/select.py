@@ -1,0 +1,130 @@
+"""The best of prompts that the user brings, by halving or by racing; no model writes anything."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from annotated_types import Ge, Gt, Le, Lt
+
+from tau.algorithms.heat import Heat, ids
+from tau.algorithms.pool import child
+from tau.algorithms.prompts import Unusable, edited
+from tau.algorithms.proposers import Draft
+from tau.algorithms.search import Search
+from tau.algorithms.settings import SearchSettings
+from tau.domain.ids import ExampleId, ResourcesHash
+from tau.domain.json import Json
+from tau.domain.resources import Resources
+from tau.domain.rollout import RolloutResult
+from tau.errors import InputError
+
+_RACE_ALPHA = 0.2
+"""Generous: the claim is certified afterwards."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectSettings(SearchSettings):
+    """`prompts` compete with the given resources: texts for the one target, or objects by name.
+
+    `halving` spends a fixed budget, `race` drops a prompt as soon as one that leads is proved to be
+    better, looking after each `block`, and ends when no one left is better by `tolerance`.
+    Either may use a `share` of what it would take to run all prompts on all rows.
+    """
+
+    prompts: tuple[str | Mapping[str, Json], ...] = field(default=())
+    method: Literal["halving", "race"] = "halving"
+    block: Annotated[int, Ge(1)] = 10
+    tolerance: Annotated[float, Ge(0), Lt(1)] = 0.02
+    share: Annotated[float, Gt(0), Le(1)] = 1.0
+
+
+class Select(Search):
+    """See the module."""
+
+    name: ClassVar[str] = "select"
+    Settings = SelectSettings
+    needs_proposals: ClassVar[bool] = False
+    settings: SelectSettings
+
+    def least(self) -> int:
+        return 1 + len(self.settings.prompts)
+
+    def begin(self) -> None:
+        baseline = self.pool[self.pool.baseline]
+        for number, prompt in enumerate(self.settings.prompts):
+            self.pool.add(child(baseline, self._resources(prompt, number), origin="given", born=0))
+        names = list(self.pool.members)
+        if len(names) < 2:
+            raise InputError(
+                "there is nothing to select from",
+                where="algorithm.prompts",
+                fix="give prompts that differ from the resources and from each other",
+            )
+        budget = min(self.budget_left, len(names) * len(self._rows()))
+        budget = max(len(names), round(budget * self.settings.share))
+        if self.settings.method == "halving":
+            self.heat = Heat.halving(names, self._rows(), budget)
+        else:
+            self.heat = Heat.race(
+                names,
+                self._rows(),
+                budget,
+                block=self.settings.block,
+                tolerance=self.settings.tolerance,
+                alpha=_RACE_ALPHA,
+            )
+        self._go_on()
+
+    def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
+        self._go_on()
+
+    def winner(self) -> ResourcesHash:
+        return self.pool.baseline if self.heat is None else self.heat.standing.leader
+
+    def memo(self) -> Json:
+        return None if self.heat is None else self.heat.to_json()
+
+    def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
+        self.heat = Heat.from_json(memo, self._rows())
+
+    def _rows(self) -> list[ExampleId]:
+        """Nothing is bred here, so every row that does not certify selects."""
+        return ids((*self.parts.breed, *self.parts.select))
+
+    def _go_on(self) -> None:
+        if self.heat is None:
+            return
+        self.heat = self.heat.advanced(self.pool.table)
+        by_row: dict[ExampleId, list[ResourcesHash]] = {}
+        for name, row in self.heat.due(self.pool.table):
+            by_row.setdefault(row, []).append(name)
+        for row, names in by_row.items():
+            if not self.evaluate(names, [row]):
+                break
+        if not self.cells:
+            self.stop(f"the {self.settings.method} ended: {self.heat.standing.reason}")
+
+    def _resources(self, prompt: str | Mapping[str, Json], number: int) -> Resources:
+        where = f"algorithm.prompts[{number}]"
+        baseline = self.problem.seed_resources
+        if isinstance(prompt, str):
+            if len(self.targets) > 1:
+                raise InputError(
+                    "a text does not say which of several prompts it is",
+                    where=where,
+                    fix='write an object, as {"system_prompt": "..."}, or set algorithm.targets',
+                )
+            try:
+                return edited(baseline, self.targets[0], prompt, max_chars=self.settings.max_chars)
+            except Unusable as error:
+                raise InputError(
+                    "this prompt cannot take part", where=where, why=str(error)
+                ) from error
+        unknown = sorted(set(prompt) - set(baseline.values))
+        if unknown:
+            raise InputError(
+                f"there is no resource '{unknown[0]}'",
+                where=where,
+                fix=f"known: {', '.join(sorted(baseline.values))}",
+            )
+        return Resources(values={**baseline.values, **prompt}, parent=baseline.hash)
