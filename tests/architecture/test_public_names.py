@@ -40,6 +40,10 @@ TauError
       ServerFailed
     SafetyRejected
     TimeLimitExceeded
+  ControlError
+    AccessDenied
+    PolicyInvalid
+    RecoveryRefused
   FileError
   InputError
     ConfigError
@@ -47,6 +51,7 @@ TauError
     PluginError
     UsageError
   RunError
+    RunStopped
     TrainerTimeout
   StoreError
     Conflict

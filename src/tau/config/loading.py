@@ -150,9 +150,13 @@ class _Reader:
             environ=self._environ,
             child_environ=child_environ(self._environ),
         )
-        if executor_choice.type == "chat" and not report.failed:
-            self._look_for_prompts(splits)
-        check(config, report)
+        return self._checked(config)
+
+    def _checked(self, config: RunConfig) -> RunConfig:
+        """`config` with its identity, after every plug-in has had a look."""
+        if config.executor.type == "chat" and not self._report.failed:
+            self._look_for_prompts(config.examples)
+        check(config, self._report)
         return identity.identified(config)
 
     def _look_for_prompts(self, splits: Mapping[Split, tuple[Example, ...]]) -> None:

@@ -149,29 +149,7 @@ class _Session:
         self._resumed = resumed
         self._supervisor = supervisor(self._config, store, parts, run)
         self._supervisor.accompany(trainer, self._lease_lost)
-        self._monitor = Monitor(
-            store=store,
-            run=run.id,
-            trainer=trainer,
-            clock=_CLOCK,
-            status=StatusFile(
-                status_files(request.store, request.state_dir),
-                store_path=shown(request.store),
-                process=_PROCESSES.this(),
-                clock=_CLOCK,
-                more={
-                    "store_file": _absolute(request.store),
-                    "state_dir": str(control.folder.root.absolute()),
-                    "started_with": dict(request.origin) or None,
-                },
-            ),
-            observe=observer.progress,
-            notice=observer.notice,
-            waiting_for=self._waiting_for,
-            limit_now=self._limit_now,
-            evidence=lambda: self._algorithm.best().evidence,
-            resumed=resumed,
-        )
+        self._monitor = self._watching()
 
     @classmethod
     async def begin(
@@ -245,6 +223,31 @@ class _Session:
         await self._store.work.retire([self._worker])
         await self._seal()
         return await self._report(fit.recommendation, progress)
+
+    def _watching(self) -> Monitor:
+        return Monitor(
+            store=self._store,
+            run=self._run.id,
+            trainer=self._worker,
+            clock=_CLOCK,
+            status=StatusFile(
+                status_files(self._request.store, self._request.state_dir),
+                store_path=shown(self._request.store),
+                process=_PROCESSES.this(),
+                clock=_CLOCK,
+                more={
+                    "store_file": _absolute(self._request.store),
+                    "state_dir": str(self._control.folder.root.absolute()),
+                    "started_with": dict(self._request.origin) or None,
+                },
+            ),
+            observe=self._observer.progress,
+            notice=self._observer.notice,
+            waiting_for=self._waiting_for,
+            limit_now=self._limit_now,
+            evidence=lambda: self._algorithm.best().evidence,
+            resumed=self._resumed,
+        )
 
     def _trainer(self) -> Trainer:
         config = self._config
