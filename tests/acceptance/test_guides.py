@@ -1,8 +1,10 @@
 """Every command of the guides works as it stands there."""
 
+import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,7 @@ ROOT = Path(__file__).parents[2]
 ANSWERS = {"What is 2 + 2?": "4", "What is 3 + 3?": "6"}
 
 _FILE = re.compile(r"^`([^`\n]+)`:\n\n```\w+\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_PYTHON = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 _COMMANDS = re.compile(r"^```bash\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
@@ -36,8 +39,36 @@ def follow(guide: Path, folder: Path, env: dict[str, str]) -> list[str]:
 
 
 @pytest.mark.timeout(120)
-def test_the_operations_guide_can_be_followed_literally(tmp_path: Path) -> None:
+def test_the_optimizing_guide_can_be_followed_literally(tmp_path: Path) -> None:
+    blocks = follow(ROOT / "docs/guides/optimizing.md", tmp_path, {})
+
+    assert len(blocks) >= 6
+    assert (tmp_path / "report.html").read_text(encoding="utf-8").startswith("<!doctype html>")
+    assert "order clerk" in (tmp_path / "prompt.txt").read_text(encoding="utf-8")
+
+
+@pytest.mark.timeout(120)
+def test_the_example_of_the_python_guide_runs(tmp_path: Path) -> None:
+    text = (ROOT / "docs/guides/python-api.md").read_text(encoding="utf-8")
+    code = "\n".join(_PYTHON.findall(text))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code],
+        cwd=tmp_path, env=programs.environment({}), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "promote" in done.stdout
+    assert (tmp_path / "report.html").exists()
+
+
+@pytest.mark.timeout(120)
+def test_both_guides_can_be_followed_literally_in_one_folder(tmp_path: Path) -> None:
     with programs.provider(tmp_path, ANSWERS) as provider:
-        blocks = follow(ROOT / "docs/guides/operations.md", tmp_path, provider.env)
-    assert len(blocks) >= 7
+        operations = follow(ROOT / "docs/guides/operations.md", tmp_path, provider.env)
+        recovery = follow(ROOT / "docs/guides/recovery.md", tmp_path, provider.env)
+    assert len(operations) >= 7
+    assert len(recovery) >= 6
     assert (tmp_path / "backup.sqlite").stat().st_size > 0
+    state = json.loads((tmp_path / ".tau/prompt-optimization/status.json").read_text())
+    assert (state["run_state"], state["succeeded"]) == ("completed", 2)
