@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from tau import plugins
 from tau.config.environment import child_environ
@@ -29,6 +29,7 @@ from tau.runner.grading import Graded, Grading
 from tau.runner.pacing import Pacing, PacingSettings
 from tau.runner.recorder import SpanRecorder
 from tau.wiring.parts import Parts, build_parts, default_grader, problem_of
+from tau.wiring.snapshots import as_configuration
 from tau.wiring.workers import detect_unsafe
 
 _PAGE = 1_000
@@ -135,7 +136,7 @@ def _configuration(
     config = None if path is None else _from_file(path, run, known, skipped)
     if config is None:
         try:
-            config = compose(_kept(run, results), base_dir=Path(), environ=known)
+            config = compose(as_configuration(run, _rows(results)), base_dir=Path(), environ=known)
         except ConfigError as error:
             skipped.append(f"nothing could be graded again: {error}")
             return None
@@ -155,51 +156,14 @@ def _from_file(
     return None
 
 
-def _kept(run: Run, results: Sequence[RolloutResult]) -> dict[str, Any]:
-    """The run's snapshot as a configuration, with the rows that were used."""
-    kept = dict(run.config)
-    reflection = cast(Mapping[str, Any], kept.get("reflection") or {})
+def _rows(results: Sequence[RolloutResult]) -> dict[str, list[Json]]:
+    """The rows that were used, by split."""
     rows: dict[str, dict[str, Json]] = {split.value: {} for split in Split}
     for result in results:
         example = result.request.example
         if example is not None:
             rows[example.split][example.id] = example.value
-    algorithm = _plugin(kept["algorithm"])
-    if reflection.get("model"):
-        algorithm["reflection_model"] = _model(reflection["model"])
-    if reflection.get("params"):
-        algorithm["reflection_params"] = reflection["params"]
-    return {
-        **{split: list(found.values()) for split, found in rows.items() if found},
-        "resources": kept["resources"],
-        "model": _model(kept["model"]) if kept.get("model") else None,
-        "params": kept["params"],
-        "executor": _plugin(kept["executor"]),
-        "graders": [_grader(each) for each in cast(Sequence[Any], kept["graders"])],
-        "safety_reward": kept["safety_reward"],
-        "algorithm": algorithm,
-        "seed": kept["seed"],
-        "replicates": kept["replicates"],
-    }
-
-
-def _plugin(kept: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
-    return {"type": kept["type"], **kept["settings"]}
-
-
-def _model(kept: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
-    base = {"base_url": kept["base_url"]} if kept.get("base_url") else {}
-    return {"name": kept["ref"], **base, **kept["settings"]}
-
-
-def _grader(kept: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
-    fields = {"type": kept["type"], "name": kept["name"], **kept["settings"]}
-    children = [_grader(child) for child in kept["children"]]
-    if children:
-        plugin = plugins.load(plugins.GRADERS, kept["type"])
-        many = "graders" in plugin.Settings.__dataclass_fields__
-        fields["graders" if many else "grader"] = children if many else children[0]
-    return fields
+    return {split: list(found.values()) for split, found in rows.items() if found}
 
 
 # --- the numbers again
