@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,10 +29,10 @@ def flat(folder: Path, *arguments: str, env: dict[str, str] | None = None) -> En
 
 
 @pytest.fixture
-def crashed(tmp_path: Path) -> Iterator[Path]:
+def crashed(tmp_path: Path) -> Path:
     """The state dir of a run that has crashed."""
     prepare(tmp_path / "state")
-    yield tmp_path / "state"
+    return tmp_path / "state"
 
 
 def test_every_action_on_the_flag_surface(tmp_path: Path, crashed: Path) -> None:
