@@ -12,6 +12,7 @@ from tau.cli.commands import (
     running,
     serving,
     upkeep,
+    working,
 )
 from tau.cli.surface import Exit, debug_option, name_variables
 
@@ -48,6 +49,7 @@ for command in (
     optimizing.plan,
     optimizing.optimize,
     running.run,
+    working.worker,
     control.status,
     control.pause,
     control.resume,

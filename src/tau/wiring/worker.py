@@ -1,0 +1,276 @@
+"""Workers without a trainer: they join the runs of a store, from any machine, and leave again."""
+
+import asyncio
+import contextlib
+from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Protocol
+
+from tau.config.environment import child_environ
+from tau.config.loading import compose
+from tau.config.settings import RunConfig
+from tau.domain.ids import RunId
+from tau.domain.json import Json
+from tau.domain.rollout import RolloutKind
+from tau.domain.run import Run, RunStatus
+from tau.errors import ConfigError, StoreError, TauError
+from tau.ports.insights import RolloutFilter
+from tau.ports.store import Store
+from tau.runner.health import RunnerHealth, RunnerState
+from tau.runner.supervisor import Supervisor
+from tau.stores.location import shown
+from tau.trainer.stop import StopRequest
+from tau.wiring.parts import build_parts
+from tau.wiring.snapshots import as_configuration
+from tau.wiring.stores import open_store
+from tau.wiring.workers import supervisor
+
+_LOOK_S = 0.5
+_MOST_RUNS = 200
+_HEARTBEAT_MS = 5_000
+"""Of runs whose own file is not at hand: a lease of 15 s forgives a network its moods."""
+_CODE = frozenset({"python", "command"})
+"""Executors and graders that run code which the configuration names."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerRequest:
+    """What to work on, and with what.
+
+    `configs` are used for the runs they belong to. Other runs are worked on by what the store keeps
+    of their configuration, those that name code only with `trust_store`; relative paths in it are
+    taken from `base_dir`. `workers` and `concurrency` are per run. `once`: leave when no run is
+    left that could be worked on.
+    """
+
+    store: str
+    environ: Mapping[str, str] = field(repr=False)
+    configs: Sequence[RunConfig] = ()
+    workers: int = 1
+    concurrency: int = 1
+    base_dir: Path = Path()
+    trust_store: bool = False
+    once: bool = False
+
+
+class Bystander(Protocol):
+    """Who watches a worker process; called on the event loop, must not block."""
+
+    def notice(self, text: str) -> None:
+        """One line for people."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerReport:
+    """What a worker process did: rollouts recorded as succeeded and as failed."""
+
+    completed: int
+    failed: int
+
+
+async def run_worker(
+    request: WorkerRequest, *, observer: Bystander, stop: StopRequest
+) -> WorkerReport:
+    """Work until asked to stop; then what is in flight is finished and recorded.
+
+    Pause and cancel come by way of the store: nothing of such a run is handed out.
+
+    Raises:
+        StoreError: the store cannot be opened.
+    """
+    async with await open_store(request.store) as store:
+        observer.notice(f"working for {shown(request.store)}")
+        hall = _Hall(request, store, observer, stop)
+        try:
+            await hall.work()
+        finally:
+            await hall.aclose()
+        return hall.report()
+
+
+class _Hall:
+    """The crews of one process, one for each run it works on."""
+
+    def __init__(
+        self, request: WorkerRequest, store: Store, observer: Bystander, stop: StopRequest
+    ) -> None:
+        self._request = request
+        self._store = store
+        self._observer = observer
+        self._stop = stop
+        self._crews: dict[RunId, _Crew] = {}
+        self._refused: set[RunId] = set()
+        self._trouble: str | None = None
+        self._done = WorkerReport(completed=0, failed=0)
+
+    async def work(self) -> None:
+        """Follow the store until asked to stop, or until nothing is left."""
+        while self._stop.reason is None:
+            try:
+                runs = await self._store.insights.runs(status=RunStatus.RUNNING, limit=_MOST_RUNS)
+                await self._follow(runs)
+                self._note(None)
+                if self._request.once and not self._crews:
+                    return
+            except StoreError as error:
+                self._note(str(error))
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._stop.wait()
+
+    async def aclose(self) -> None:
+        """Let all crews finish what they hold; at once where nobody wants to wait."""
+        finishing = asyncio.gather(*(self._dismiss(run) for run in list(self._crews)))
+        await finishing
+
+    def report(self) -> WorkerReport:
+        """What was done so far."""
+        return self._done
+
+    async def _follow(self, running: Sequence[Run]) -> None:
+        for run in running:
+            if run.id not in self._crews and run.id not in self._refused:
+                await self._join(run)
+        present = {run.id for run in running}
+        for run_id in [known for known in self._crews if known not in present]:
+            status = (await self._store.runs.get(run_id)).status
+            if status is not RunStatus.PAUSED:
+                await self._dismiss(run_id)
+        for run_id, crew in list(self._crews.items()):
+            if crew.health.state is RunnerState.HALTED:
+                self._observer.notice(f"left {run_id}: {crew.health.reason}")
+                self._refused.add(run_id)
+                await self._dismiss(run_id)
+
+    async def _join(self, run: Run) -> None:
+        try:
+            config = await self._config(run)
+            if config is None:
+                return  # nothing is queued yet: there is no row to read it with
+            self._crews[run.id] = await _Crew.begin(config, self._store, run)
+        except TauError as error:
+            self._refused.add(run.id)
+            fix = f"; {error.fix}" if error.fix else ""
+            self._observer.notice(f"not working on {run.id}: {error}{fix}")
+        else:
+            self._observer.notice(f"joined {run.id}: {run.model_ref}, {run.algorithm}")
+
+    async def _config(self, run: Run) -> RunConfig | None:
+        request = self._request
+        for config in request.configs:
+            if config.config_hash == run.config_hash:
+                return self._sized(config)
+        rows = await self._a_row(run.id)
+        if rows is None:
+            return None
+        config = compose(
+            as_configuration(run, rows), base_dir=request.base_dir, environ=request.environ
+        )
+        _check_same(config, run)
+        if not request.trust_store:
+            _check_harmless(config)
+        return self._sized(
+            replace(
+                config,
+                heartbeat_interval_ms=_HEARTBEAT_MS,
+                child_environ=child_environ(request.environ),
+            )
+        )
+
+    def _sized(self, config: RunConfig) -> RunConfig:
+        return replace(
+            config,
+            worker_count=self._request.workers,
+            worker_concurrency=self._request.concurrency,
+        )
+
+    async def _a_row(self, run_id: RunId) -> dict[str, list[Json]] | None:
+        """One row of the run: a configuration without any cannot be read."""
+        where = RolloutFilter(run=run_id, kinds=frozenset({RolloutKind.EVALUATE}))
+        found = await self._store.insights.rollouts(where, limit=1)
+        if not found:
+            return None
+        example = (await self._store.insights.rollout(found[0].id)).result.request.example
+        return None if example is None else {example.split.value: [example.value]}
+
+    async def _dismiss(self, run_id: RunId) -> None:
+        crew = self._crews.pop(run_id)
+        completed, failed = await crew.finish(self._stop)
+        self._done = WorkerReport(
+            completed=self._done.completed + completed, failed=self._done.failed + failed
+        )
+        self._observer.notice(f"left {run_id}: {completed} succeeded, {failed} failed here")
+
+    def _note(self, trouble: str | None) -> None:
+        if trouble != self._trouble and trouble is not None:
+            self._observer.notice(f"waiting for the store: {trouble}")
+        self._trouble = trouble
+
+
+class _Crew:
+    """The workers of one run with all they need."""
+
+    def __init__(self, workers: Supervisor, closing: AsyncExitStack) -> None:
+        self._workers = workers
+        self._closing = closing
+
+    @classmethod
+    async def begin(cls, config: RunConfig, store: Store, run: Run) -> "_Crew":
+        """Build what executes and grades, and start claiming."""
+        async with AsyncExitStack() as closing:
+            parts = build_parts(config, closing)
+            workers = supervisor(config, store, parts, run)
+            await closing.enter_async_context(workers)
+            return cls(workers, closing.pop_all())
+
+    @property
+    def health(self) -> RunnerHealth:
+        """How it is going."""
+        return self._workers.health()
+
+    async def finish(self, stop: StopRequest) -> tuple[int, int]:
+        """Finish what is in flight, or give it back when told not to wait; what was done."""
+        draining = asyncio.ensure_future(self._workers.drain())
+        hurrying = asyncio.ensure_future(stop.wait_now())
+        try:
+            await asyncio.wait((draining, hurrying), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            await self._closing.aclose()
+            for task in (draining, hurrying):
+                task.cancel()
+            await asyncio.wait((draining, hurrying))
+        health = self.health
+        return health.completed, health.failed
+
+
+def _check_same(config: RunConfig, run: Run) -> None:
+    """Refuse a configuration that does not mean what the run's does; rows aside."""
+    here = {name: value for name, value in config.semantic.items() if name != "examples"}
+    there = {name: value for name, value in run.config.items() if name != "examples"}
+    differing = sorted(
+        name for name in here.keys() | there.keys() if here.get(name) != there.get(name)
+    )
+    if differing:
+        raise ConfigError(
+            f"this Tau reads the run's configuration otherwise: {', '.join(differing)}",
+            fix="use the same version of Tau, or name its configuration file",
+        )
+
+
+def _check_harmless(config: RunConfig) -> None:
+    """Refuse to run code that only the store names."""
+    graders = list(config.graders)
+    types = {config.executor.type}
+    while graders:
+        grader = graders.pop()
+        types.add(grader.type)
+        graders += grader.children
+    named = sorted(types & _CODE)
+    if named:
+        raise ConfigError(
+            f"its configuration runs code of its own ({', '.join(named)})",
+            fix="name its configuration file, or trust whoever writes the store: --trust-store",
+        )
