@@ -15,25 +15,30 @@ from tau.errors import FileError, NotFound, StoreError
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document, read_document
 from tau.files.lock import FileLock
-from tau.lifecycle.audit import AuditHead
+from tau.lifecycle.audit import AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.commands import Command, ControlResult, Lifecycle
 from tau.lifecycle.paths import StateDir
 from tau.ports.clock import SystemClock
 from tau.ports.store import Store
-from tau.wiring.runs import end_run
 from tau.wiring.stores import open_store
 
 _FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
 
 
-async def control(folder: StateDir, command: Command, *, policy: Path) -> ControlResult:
+async def control(
+    folder: StateDir, command: Command, *, policy: Path, dry_run: bool = False
+) -> ControlResult:
     """Carry out a command; its result's notes tell what the store could not be told.
+
+    A `dry_run` tells what it would come to, and writes nothing.
 
     Raises:
         ControlError, FileError: as `Lifecycle.execute`.
     """
     lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock())
+    if dry_run:
+        return lifecycle.preview(command)
     try:
         result = await asyncio.to_thread(lifecycle.execute, command)
     except BaseException:
@@ -47,6 +52,21 @@ async def control(folder: StateDir, command: Command, *, policy: Path) -> Contro
     return replace(
         result, notes=result.notes + notes, training_status=status or result.training_status
     )
+
+
+async def repair_audit(
+    folder: StateDir, *, principal: str, reason: str | None, policy: Path
+) -> Repair:
+    """Repair the audit of `folder`, and let the store remember its new head.
+
+    Raises:
+        AccessDenied, PolicyInvalid: the policy does not allow it.
+        FileError: nothing was changed.
+    """
+    lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock())
+    repair = await asyncio.to_thread(lifecycle.repair_audit, principal, reason)
+    await _with_store(folder, repair.head, None)
+    return repair
 
 
 def store_of(folder: StateDir) -> Path | None:
@@ -81,6 +101,12 @@ async def find_seal(store: Store, audit: Path) -> AuditHead | None:
         return None
     fields = json.loads(found)
     return AuditHead(sequence=fields["sequence"], line_hash=fields["line_hash"])
+
+
+async def end_run(store: Store, run_id: RunId) -> None:
+    """Cancel a run that nobody drives, with everything of it that is not finished."""
+    await store.queue.cancel(run_id, in_flight=True)
+    await store.runs.set_status(run_id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
 
 
 def _name(audit: Path) -> str:

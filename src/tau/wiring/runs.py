@@ -7,13 +7,14 @@ from datetime import UTC, datetime
 from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
 from tau.domain.ids import RunId
-from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.run import Run, RunStatus
 from tau.errors import InputError, NotFound, RunStopped
 from tau.lifecycle.checkpoint_file import CheckpointFile
 from tau.lifecycle.live import RunControl, paused_by_operator
 from tau.ports.clock import Clock
 from tau.ports.store import Store
 from tau.trainer.control import Lost
+from tau.wiring.control import end_run
 
 _FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
 
@@ -65,12 +66,6 @@ async def choose_run(
         lost = _of(file, file.run_id)
         return Chosen(run=await store.runs.create(new), resumed=True, lost=lost)
     return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
-
-
-async def end_run(store: Store, run_id: RunId) -> None:
-    """Cancel a run that nobody drives, with everything that is queued."""
-    await store.queue.cancel(run_id, in_flight=True)
-    await store.runs.set_status(run_id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
 
 
 async def _lost(
