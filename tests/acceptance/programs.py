@@ -67,6 +67,11 @@ def environment(extra: Mapping[str, str] | None = None) -> dict[str, str]:
     return {**clean, "PYTHONWARNINGS": "error", **(extra or {})}
 
 
+def python_path(*folders: Path) -> str:
+    """A search path with `folders` before what the tester has set."""
+    return os.pathsep.join([*map(str, folders), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 def run(
     name: str, *arguments: str | Path, cwd: Path, env: Mapping[str, str] | None = None
 ) -> Ended:

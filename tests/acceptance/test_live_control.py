@@ -90,7 +90,7 @@ def test_pause_resume_rollback_signal_and_cancel_from_another_process(
     with programs.provider(tmp_path, answers, *latency) as provider:
         bench = Bench(tmp_path, provider)
         command = ("run", path, "--store", "store.sqlite", "--json")
-        env = {**provider.env, "PYTHONPATH": str(PLUGINS)}
+        env = {**provider.env, "PYTHONPATH": programs.python_path(PLUGINS)}
         with programs.started("tau", *command, cwd=tmp_path, env=env) as child:
             pause_and_resume(bench)
             roll_back(bench)

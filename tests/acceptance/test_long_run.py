@@ -50,8 +50,7 @@ def config(folder: Path, **fields: Any) -> Path:  # noqa: ANN401
 
 
 def environment(provider: programs.Provider) -> dict[str, str]:
-    plugins = os.pathsep.join((str(TESTS / "plugins"), str(TESTS)))
-    return {**provider.env, "PYTHONPATH": plugins}
+    return {**provider.env, "PYTHONPATH": programs.python_path(TESTS / "plugins", TESTS)}
 
 
 class Starts:
