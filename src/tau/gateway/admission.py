@@ -61,7 +61,7 @@ class Doorkeeper:
             raise Refused(401, "unauthorized", "a valid token or session is required")
         self._count(identity)
         if permission is Permission.ACT:
-            self._same_origin(request, identity)
+            self.same_origin(request)
         elif not await self._may_read(identity):
             raise Refused(
                 403,
@@ -120,8 +120,8 @@ class Doorkeeper:
                 f"more than {self._settings.requests_per_minute} requests a minute", waiting_s
             )
 
-    def _same_origin(self, request: Request, identity: Identity) -> None:
-        """A page of another site cannot make a browser act for its user."""
+    def same_origin(self, request: Request) -> None:
+        """Refuse what a page of another site makes a browser send."""
         origin = request.headers.get("origin")
         if origin is not None and urlsplit(origin).netloc != request.headers.get("host"):
             raise Refused(403, "origin_not_allowed", "the request comes from another site")

@@ -17,7 +17,9 @@ from tau.gateway.answers import Refused, error_answer, refusal
 from tau.gateway.context import Gateway
 from tau.gateway.credentials import Credentials
 from tau.gateway.guard import Guard
+from tau.gateway.pages.routes import page_routes
 from tau.gateway.settings import GatewaySettings
+from tau.gateway.static_files import serve
 from tau.gateway.stream import Hub
 from tau.gateway.watch import Watch
 from tau.gateway.window import StoreWindow
@@ -43,6 +45,8 @@ def build(settings: GatewaySettings, *, clock: Clock | None = None) -> FastAPI:
     stream = Route("/dashboard/stream", contract.stream, methods=["GET"], name="dashboard_stream")
     app.router.routes.append(stream)
     app.include_router(monitoring.router)
+    app.router.routes.append(Route("/static/{name:path}", serve, methods=["GET"], name="static"))
+    app.router.routes += [page.route() for page in page_routes()]
     app.state.directory = [*contract.router.routes, stream, *monitoring.router.routes]
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(TauError, _failed)

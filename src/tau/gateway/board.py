@@ -19,10 +19,14 @@ _PATIENCE = 40
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """One candidate on one split. `scores` are (example, score) in order of settling."""
+    """One candidate on one split, first measured after `first` rollouts of the run.
+
+    `scores` are (example, score) in order of settling.
+    """
 
     resources: str
     split: Split
+    first: int
     scores: list[tuple[str, float]] = field(default_factory=list)
     unscored: int = 0
     failed: int = 0
@@ -101,7 +105,7 @@ class Board:
 
     async def _page(self, window: StoreWindow, since: int, after: int) -> Sequence[SettledRow]:
         return await window.ask(
-            lambda insights: insights.settled(
+            lambda store: store.insights.settled(
                 self.run_id, since_unix_ms=since, after=after, limit=_PAGE
             )
         )
@@ -136,7 +140,9 @@ class Board:
         key = (row.resources, split)
         standing = self.standings.get(key)
         if standing is None:
-            standing = self.standings[key] = Standing(resources=row.resources, split=split)
+            standing = self.standings[key] = Standing(
+                resources=row.resources, split=split, first=len(self.rows)
+            )
         if row.status is RolloutStatus.FAILED:
             standing.failed += 1
         elif row.status is RolloutStatus.CANCELLED:

@@ -213,11 +213,11 @@ async def training_rollouts(
     snapshot = await gateway.watch.snapshot()
     total, rows, diagnostics = 0, [], []
     try:
-        total = (await gateway.window.ask(lambda insights: insights.counts())).total
+        total = (await gateway.window.ask(lambda store: store.insights.counts())).total
         if (number - 1) * size < total:
             rows = list(
                 await gateway.window.ask(
-                    lambda insights: insights.rollouts(
+                    lambda store: store.insights.rollouts(
                         RolloutFilter(), limit=size, offset=(number - 1) * size, newest_first=True
                     )
                 )

@@ -82,7 +82,7 @@ class Watch:
             NotFound: there is no such run.
             StoreError: the store cannot be read.
         """
-        counts = await self._window.ask(lambda insights: insights.counts(run_id))
+        counts = await self._window.ask(lambda store: store.insights.counts(run_id))
         async with self._taking:
             return await self._followed(run_id, counts)
 
@@ -94,13 +94,13 @@ class Watch:
             run = await self._current()
             if run is None:
                 return Snapshot(taken_unix_ms=now, training=training, control=control)
-            counts = await self._window.ask(lambda insights: insights.counts(run.id))
+            counts = await self._window.ask(lambda store: store.insights.counts(run.id))
             return Snapshot(
                 taken_unix_ms=now,
                 run=run,
                 counts=counts,
-                workers=tuple(await self._window.ask(lambda insights: insights.workers())),
-                failures=await self._window.ask(lambda insights: insights.failures(run.id)),
+                workers=tuple(await self._window.ask(lambda store: store.insights.workers())),
+                failures=await self._window.ask(lambda store: store.insights.failures(run.id)),
                 board=await self._followed(run.id, counts),
                 training=training,
                 control=control,
@@ -110,9 +110,9 @@ class Watch:
 
     async def _current(self) -> Run | None:
         running = await self._window.ask(
-            lambda insights: insights.runs(status=RunStatus.RUNNING, limit=1)
+            lambda store: store.insights.runs(status=RunStatus.RUNNING, limit=1)
         )
-        newest = running or await self._window.ask(lambda insights: insights.runs(limit=1))
+        newest = running or await self._window.ask(lambda store: store.insights.runs(limit=1))
         return newest[0] if newest else None
 
     async def _followed(self, run_id: RunId, counts: RolloutCounts) -> Board:

@@ -6,7 +6,6 @@ from typing import TypeVar
 
 from tau.errors import StoreDamaged, StoreError, StoreUnavailable, StoreVersion
 from tau.ports.clock import Clock
-from tau.ports.insights import Insights
 from tau.ports.store import Store
 from tau.wiring.stores import open_store
 
@@ -18,7 +17,7 @@ _LOST = (StoreUnavailable, StoreDamaged, StoreVersion)
 
 
 class StoreWindow:
-    """Asks the store's insights. It may be missing, come later, or be replaced meanwhile."""
+    """Asks the store, for reading only. It may be missing, come later, or be replaced."""
 
     def __init__(self, location: str, clock: Clock) -> None:
         self.location = location
@@ -27,7 +26,7 @@ class StoreWindow:
         self._opening = asyncio.Lock()
         self._failure: tuple[int, StoreError] | None = None
 
-    async def ask(self, query: Callable[[Insights], Awaitable[T]]) -> T:
+    async def ask(self, query: Callable[[Store], Awaitable[T]]) -> T:
         """The answer to `query`.
 
         Raises:
@@ -43,11 +42,11 @@ class StoreWindow:
         if self._store is not None:
             await self._drop(self._store)
 
-    async def _ask(self, query: Callable[[Insights], Awaitable[T]]) -> T:
+    async def _ask(self, query: Callable[[Store], Awaitable[T]]) -> T:
         store = await self._opened()
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                return await query(store.insights)
+                return await query(store)
         except TimeoutError as error:
             raise StoreUnavailable(
                 "the store does not answer", where=self.location, why="somebody keeps it locked"

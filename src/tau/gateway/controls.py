@@ -1,0 +1,123 @@
+"""Controls as people use them: what would happen, why, and the command that does the same."""
+
+import shlex
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tau.domain.control import Action
+from tau.domain.rollout import RolloutCounts
+from tau.gateway.answers import Refused
+from tau.gateway.context import Gateway
+from tau.gateway.watch import Snapshot
+from tau.lifecycle.commands import Command
+from tau.lifecycle.paths import StateDir
+
+MOST_REASON = 500
+_LABELS = {
+    Action.PAUSE: "Pause",
+    Action.RESUME: "Resume",
+    Action.CANCEL: "Cancel",
+    Action.ROLLBACK: "Roll back",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Control:
+    """One action as it stands now. `obstacle` is why it cannot be had, None where it can."""
+
+    action: Action
+    label: str
+    obstacle: str | None
+    effects: tuple[str, ...] = ()
+    checkpoints: tuple[str, ...] = field(default_factory=tuple)
+
+
+def controls(gateway: Gateway, snapshot: Snapshot, principal: str) -> list[Control]:
+    """Every action with what it would do."""
+    obstacles = gateway.obstacles(snapshot, principal)
+    return [
+        Control(
+            action=action,
+            label=label,
+            obstacle=obstacles[action] or _without_checkpoint(gateway, action),
+            effects=_effects(action, snapshot),
+            checkpoints=tuple(checkpoints(gateway.settings.state_dir))
+            if action is Action.ROLLBACK
+            else (),
+        )
+        for action, label in _LABELS.items()
+    ]
+
+
+def checkpoints(folder: StateDir) -> dict[str, Path]:
+    """The checkpoints one can go back to from here, by name; no other file is ever read."""
+    known = (folder.checkpoint, folder.fallback_checkpoint)
+    return {path.name: path for path in known if path.is_file()}
+
+
+def command_of(
+    gateway: Gateway, action: Action, principal: str, *, reason: str | None, checkpoint: str | None
+) -> Command:
+    """The command that an action stands for.
+
+    Raises:
+        Refused: 400 for a checkpoint that is none of the run's own.
+    """
+    path = None
+    if action is Action.ROLLBACK:
+        path = checkpoints(gateway.settings.state_dir).get(checkpoint or "")
+        if path is None:
+            raise Refused(
+                400, "invalid_checkpoint", "there is no such checkpoint here",
+                fix="choose one of the run's own, or use the command line",
+            )  # fmt: skip
+    return Command(action=action, principal=principal, reason=reason, checkpoint=path)
+
+
+def shell_command(
+    gateway: Gateway, action: Action, *, reason: str | None = None, checkpoint: str | None = None
+) -> str:
+    """What to type for the same effect."""
+    words = ["tau", str(action)]
+    if action is Action.ROLLBACK:
+        folder = gateway.settings.state_dir
+        words.append(str(checkpoints(folder).get(checkpoint or "", folder.fallback_checkpoint)))
+    words += ["--state-dir", str(gateway.settings.state_dir.root)]
+    if reason:
+        words += ["--reason", reason]
+    return shlex.join(words)
+
+
+def _without_checkpoint(gateway: Gateway, action: Action) -> str | None:
+    if action is Action.ROLLBACK and not checkpoints(gateway.settings.state_dir):
+        return "there is no checkpoint to go back to"
+    return None
+
+
+def _effects(action: Action, snapshot: Snapshot) -> tuple[str, ...]:
+    counts = snapshot.counts
+    finishing = f"{_rollouts(counts.in_flight)} in flight will finish; they are billed."
+    if action is Action.PAUSE:
+        return (finishing, f"{_rollouts(counts.waiting)} stay queued until it is resumed.")
+    if action is Action.RESUME:
+        alive = snapshot.control.alive
+        goes_on = "The run goes on at once." if alive else "Nobody drives the run: start it again."
+        return (goes_on, f"{_rollouts(counts.waiting)} are queued.")
+    if action is Action.CANCEL:
+        return (
+            _cancelled(counts),
+            "This is final: a cancelled run never goes on. What has finished is kept.",
+        )
+    return (
+        "The run stops at the end of its wave and goes on from the checkpoint.",
+        "Its best resources are published as a new version.",
+        "Candidates made since stay visible as abandoned; what they cost is spent.",
+    )
+
+
+def _cancelled(counts: RolloutCounts) -> str:
+    return f"{_rollouts(counts.waiting)} queued and {counts.in_flight} in flight are cancelled."
+
+
+def _rollouts(count: int) -> str:
+    return f"{count:,} rollout" if count == 1 else f"{count:,} rollouts"

@@ -1,0 +1,1 @@
+"""The dashboard's pages: made on the server, whole without JavaScript."""

@@ -1,0 +1,191 @@
+"""The candidates of a run: where they come from, how they do, what they say."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from tau.charts.lineage import Node, lineage_chart
+from tau.domain.ids import ExampleId, ResourcesHash, rollout_id
+from tau.domain.resources import Resources
+from tau.domain.run import Run
+from tau.domain.spend import NANO
+from tau.domain.visible import clipped
+from tau.errors import Conflict, NotFound
+from tau.gateway.board import Board
+from tau.gateway.context import Gateway
+from tau.gateway.pages import figures
+from tau.gateway.pages.overview import Contest, contest_of, verdict_of
+from tau.gateway.pages.rendering import Page
+from tau.gateway.pages.run import bounded_diff, digest_of, run_and_board
+from tau.gateway.paging import Paging, page_number
+from tau.ports.insights import Candidate, SettledRow
+from tau.reports.account import baseline_of, resource_text
+from tau.reports.gain import Gain, of_comparison
+from tau.scoring.compare import compare
+from tau.scoring.table import ScoreRow, ScoreTable, pair
+
+PER_PAGE = 50
+_MOST_SHOWN = 20_000
+_FAILURES = 12
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One candidate of the table."""
+
+    resources: Resources
+    wave: int | None
+    tone: str
+    mean: float | None
+    low: float | None
+    high: float | None
+    rows: int
+    abandoned: bool = False
+
+
+async def candidates(gateway: Gateway, request: Request) -> Page:
+    """Tree, table, and one candidate in detail where the address names it."""
+    run, board = await run_and_board(gateway, request.path_params["run"])
+    number = page_number(request)
+    found = await gateway.window.ask(
+        lambda store: store.insights.candidates(
+            run.id, limit=PER_PAGE + 1, offset=(number - 1) * PER_PAGE
+        )
+    )
+    contest = contest_of(run, board, await verdict_of(gateway, run.id))
+    lines = [_line(candidate, board, contest) for candidate in found[:PER_PAGE]]
+    baseline = baseline_of(run)
+    if baseline.hash not in {line.resources.hash for line in lines}:
+        first = Candidate(resources=baseline, wave=0, abandoned=False)
+        lines.insert(0, _line(first, board, contest))
+    chosen = request.query_params.get("c")
+    return Page(
+        template="candidates.html",
+        title=f"Candidates of {run.id}",
+        section="candidates",
+        run=run.id,
+        live=True,
+        values={
+            "run": run,
+            "lines": lines,
+            "split": contest.split,
+            "tree": lineage_chart("Which candidate came from which", _nodes(lines, run, request)),
+            "paging": Paging(request, number=number, more=len(found) > PER_PAGE),
+            "detail": await _detail(gateway, request, run, board, chosen) if chosen else None,
+            "reading": not board.complete,
+        },
+    )
+
+
+def _line(candidate: Candidate, board: Board, contest: Contest) -> Line:
+    digest = candidate.resources.hash
+    standing = board.standings.get((digest, contest.split)) if contest.split else None
+    estimate = standing.estimate if standing else None
+    tone = "abandoned" if candidate.abandoned else "other"
+    if digest == contest.baseline_hash:
+        tone = "baseline"
+    elif digest == contest.best_hash:
+        tone = "best"
+    return Line(
+        resources=candidate.resources,
+        wave=candidate.wave,
+        tone=tone,
+        mean=estimate.mean if estimate else None,
+        low=estimate.low if estimate else None,
+        high=estimate.high if estimate else None,
+        rows=standing.rows if standing else 0,
+        abandoned=candidate.abandoned,
+    )
+
+
+def _nodes(lines: list[Line], run: Run, request: Request) -> list[Node]:
+    page = request.query_params.get("page")
+    more = f"&page={page}" if page else ""
+    return [
+        Node(
+            key=line.resources.hash,
+            parent=line.resources.parent,
+            label=figures.short(line.resources.hash, 8),
+            score=line.mean,
+            evidence=line.rows,
+            tone=line.tone,
+            href=f"/runs/{run.id}/candidates?c={line.resources.hash[:12]}{more}#detail",
+        )
+        for line in lines
+    ]
+
+
+async def _detail(
+    gateway: Gateway, request: Request, run: Run, board: Board, chosen: str
+) -> dict[str, Any]:
+    """One candidate: its texts, what changed, its failures, the paired difference, its cost."""
+    try:
+        mine = await gateway.window.ask(lambda store: store.insights.resources(digest_of(chosen)))
+    except (NotFound, Conflict) as error:
+        return {"missing": str(error)}
+    baseline = baseline_of(run)
+    against = request.query_params.get("against", "parent")
+    other = baseline
+    if against != "baseline" and mine.parent is not None:
+        other = await _parent(gateway, mine.parent) or baseline
+    rows = [row for row in board.rows.values() if row.resources == mine.hash]
+    return {
+        "missing": None,
+        "resources": mine,
+        "texts": {
+            name: clipped(resource_text(value), _MOST_SHOWN) for name, value in mine.values.items()
+        },
+        "against": "parent" if other.hash == mine.parent else "baseline",
+        "other": other,
+        "diffs": bounded_diff(other, mine) if other.hash != mine.hash else {},
+        "gain": paired(board, mine.hash, other.hash) if other.hash != mine.hash else None,
+        "failures": [_failure(run, row) for row in rows if _failed(row)][:_FAILURES],
+        "failed": sum(map(_failed, rows)),
+        "calls": sum(row.calls for row in rows),
+        "tokens": sum(row.tokens for row in rows),
+        "cost_nano_usd": sum(row.cost_nano_usd for row in rows),
+        "standings": [
+            standing for (name, _), standing in board.standings.items() if name == mine.hash
+        ],
+    }
+
+
+async def _parent(gateway: Gateway, digest: ResourcesHash) -> Resources | None:
+    try:
+        return await gateway.window.ask(lambda store: store.insights.resources(digest))
+    except NotFound:
+        return None
+
+
+def paired(board: Board, mine: str, other: str) -> Gain | None:
+    """The paired difference on the examples both were measured on."""
+    table = ScoreTable.of(
+        ScoreRow(
+            candidate=ResourcesHash(row.resources),
+            example=ExampleId(row.example),
+            replicate=row.replicate,
+            score=row.score,
+        )
+        for row in board.rows.values()
+        if row.resources in (mine, other) and row.example is not None
+    )
+    try:
+        pairing = pair(table, ResourcesHash(mine), ResourcesHash(other))
+    except KeyError:
+        return None
+    return of_comparison(compare(pairing)) if pairing.differences else None
+
+
+def _failed(row: SettledRow) -> bool:
+    return row.failure is not None or (row.score is not None and row.score < 1)
+
+
+def _failure(run: Run, row: SettledRow) -> dict[str, Any]:
+    return {
+        "id": rollout_id(run.id, row.number),
+        "example": row.example,
+        "score": row.score,
+        "failure": row.failure,
+        "cost": row.cost_nano_usd / NANO,
+    }

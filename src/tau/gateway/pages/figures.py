@@ -1,0 +1,73 @@
+"""Numbers and times as people read them."""
+
+from datetime import UTC, datetime
+
+from tau.domain.visible import clipped
+from tau.scoring.aggregate import Estimate
+
+NOTHING = "–"
+
+
+def score(value: float | None) -> str:
+    """Three decimals."""
+    return NOTHING if value is None else f"{value:.3f}"
+
+
+def interval(estimate: Estimate | None) -> str:
+    """`0.512 to 0.634`."""
+    return NOTHING if estimate is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
+
+
+def count(value: float) -> str:
+    """With separators."""
+    return f"{value:,.0f}"
+
+
+def dollars(nano_usd: int | None) -> str:
+    """Small amounts with more decimals."""
+    if nano_usd is None:
+        return NOTHING
+    usd = nano_usd / 1e9
+    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.6f}".rstrip("0")
+
+
+def seconds(value: float | None) -> str:
+    """`0.42 s`, `3 min 05 s`, `2 h 10 min`."""
+    if value is None:
+        return NOTHING
+    if value < 60:
+        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02} s"
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min"
+
+
+def moment(unix_ms: int | None) -> str:
+    """A time in UTC, to the second."""
+    if not unix_ms:
+        return NOTHING
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S")
+
+
+def clock(unix_ms: int) -> str:
+    """A time of the day in UTC."""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).strftime("%H:%M:%S")
+
+
+def stamp(unix_ms: int | None) -> str:
+    """A time for programs."""
+    if not unix_ms:
+        return ""
+    return datetime.fromtimestamp(unix_ms / 1000, UTC).isoformat(timespec="seconds")
+
+
+def short(text: str, most: int = 12) -> str:
+    """The beginning of a hash or a text."""
+    return text[:most] if text.isascii() and " " not in text else clipped(text, most)
+
+
+def percent(share: float) -> str:
+    """`42 %`."""
+    return f"{100 * share:.0f} %"

@@ -1,0 +1,209 @@
+"""The first screen: is it running, is it better, what does it cost, does anything need me."""
+
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+from tau.charts.intervals import Interval, interval_chart
+from tau.charts.svg import Svg
+from tau.charts.timeline import Stack, meter, timeline_chart
+from tau.domain.dataset import Split
+from tau.domain.decision import Verdict
+from tau.domain.ids import RunId
+from tau.domain.run import Run
+from tau.gateway.alerts import alerts
+from tau.gateway.board import Board, Standing
+from tau.gateway.context import Gateway
+from tau.gateway.pages import figures
+from tau.gateway.pages.rendering import Page
+from tau.gateway.paging import Paging, page_number
+from tau.reports.account import baseline_of
+from tau.reports.gain import Gain, of_evidence
+
+RUNS_PER_PAGE = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contest:
+    """The best against the baseline on the split that chose: what the first screen is about."""
+
+    split: Split | None
+    baseline: Standing | None
+    best: Standing | None
+    baseline_hash: str
+    best_hash: str | None
+
+    @property
+    def different(self) -> bool:
+        """There is something to compare with the baseline."""
+        return self.best is not None and self.best_hash != self.baseline_hash
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meter:
+    """What is spent of one limit; `share` is None where there is no limit."""
+
+    name: str
+    spent: str
+    limit: str | None
+    share: float | None
+    picture: Svg | None
+
+
+async def overview(gateway: Gateway, request: Request) -> Page:
+    """State, best against baseline, decision, spend, workers, alerts, runs."""
+    snapshot = await gateway.watch.snapshot()
+    number = page_number(request)
+    runs: list[Run] = []
+    more = False
+    verdict = None
+    if snapshot.trouble is None:
+        found = await gateway.window.ask(
+            lambda store: store.insights.runs(
+                limit=RUNS_PER_PAGE + 1, offset=(number - 1) * RUNS_PER_PAGE
+            )
+        )
+        runs, more = list(found[:RUNS_PER_PAGE]), len(found) > RUNS_PER_PAGE
+    run = snapshot.run
+    if run is not None:
+        verdict = await verdict_of(gateway, run.id)
+    contest = contest_of(run, snapshot.board, verdict) if run and snapshot.board else None
+    return Page(
+        template="overview.html",
+        title="Overview",
+        section="overview",
+        live=True,
+        values={
+            "run": run,
+            "snapshot": snapshot,
+            "verdict": verdict,
+            "gain": of_evidence(verdict.evidence) if verdict else None,
+            "contest": contest,
+            "chart": contest_chart(contest) if contest else None,
+            "gain_chart": gain_chart(verdict),
+            "meters": meters(run) if run else [],
+            "alerts": alerts(snapshot),
+            "activity": activity_chart(snapshot.board) if snapshot.board else None,
+            "runs": runs,
+            "paging": Paging(request, number=number, more=more),
+            "store": gateway.settings.store,
+        },
+    )
+
+
+async def verdict_of(gateway: Gateway, run_id: RunId) -> Verdict | None:
+    """What a run came to, None while it goes on."""
+    return await gateway.window.ask(lambda store: store.verdicts.find(run_id))
+
+
+def contest_of(run: Run, board: Board, verdict: Verdict | None) -> Contest:
+    """Baseline and best on the split that tells most: test, else validate, else optimize."""
+    baseline = str(baseline_of(run).hash)
+    measured = {split for _, split in board.standings}
+    order = (Split.VALIDATE, Split.OPTIMIZE, Split.TEST)
+    split = next((one for one in order if one in measured), None)
+    leader = _leader(board, split, verdict)
+    return Contest(
+        split=split,
+        baseline=board.standings.get((baseline, split)) if split else None,
+        best=board.standings.get((leader, split)) if split and leader else None,
+        baseline_hash=baseline,
+        best_hash=leader,
+    )
+
+
+def _leader(board: Board, split: Split | None, verdict: Verdict | None) -> str | None:
+    """What the run names as ahead; while it goes on, the highest mean among those tried enough."""
+    if verdict is not None:
+        named = verdict.evidence.get("leader")
+        return named if isinstance(named, str) else str(verdict.resources.hash)
+    known = [one for one in board.standings.values() if one.split is split and one.scores]
+    if not known:
+        return None
+    enough = max(len(one.scores) for one in known) / 2
+    tried = [one for one in known if len(one.scores) >= enough]
+    return max(tried, key=lambda one: one.estimate.mean if one.estimate else 0.0).resources
+
+
+def contest_chart(contest: Contest) -> Svg | None:
+    """Both with their intervals."""
+    rows = []
+    for label, tone, standing in (
+        ("baseline", "baseline", contest.baseline),
+        ("best so far", "best", contest.best if contest.different else None),
+    ):
+        estimate = standing.estimate if standing else None
+        if standing is not None and estimate is not None:
+            rows.append(
+                Interval(
+                    label=label, tone=tone, low=estimate.low, middle=estimate.mean,
+                    high=estimate.high,
+                    figure=f"{estimate.mean:.3f} ({figures.interval(estimate)})",
+                )
+            )  # fmt: skip
+    title = f"Mean scores on {contest.split} with 95 % intervals"
+    return interval_chart(title, rows) if rows else None
+
+
+def gain_chart(verdict: Verdict | None) -> Svg | None:
+    """The certified paired difference."""
+    gain: Gain | None = of_evidence(verdict.evidence) if verdict else None
+    if gain is None:
+        return None
+    row = Interval(
+        label="best − baseline", low=gain.low, middle=gain.difference, high=gain.high, tone="best",
+        figure=f"{gain.difference:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})",
+    )  # fmt: skip
+    return interval_chart("Paired difference with its interval", [row], start=-1, end=1)
+
+
+def meters(run: Run) -> list[Meter]:
+    """Spend against each limit; money and rollouts always, the others where they are limited."""
+    budget, spent = run.budget, run.spent
+    lines: list[tuple[str, float, float | None, str, str | None]] = [
+        ("cost", spent.cost_nano_usd, budget.cost_nano_usd, figures.dollars(spent.cost_nano_usd),
+         figures.dollars(budget.cost_nano_usd) if budget.cost_nano_usd is not None else None),
+        ("rollouts", spent.rollouts, budget.rollouts, *_counts(spent.rollouts, budget.rollouts)),
+        ("calls", spent.calls, budget.calls, *_counts(spent.calls, budget.calls)),
+        ("tokens", spent.tokens, budget.tokens, *_counts(spent.tokens, budget.tokens)),
+        ("running time", run.active_s, budget.seconds, figures.seconds(run.active_s),
+         figures.seconds(budget.seconds) if budget.seconds is not None else None),
+    ]  # fmt: skip
+    return [_meter(*line) for line in lines]
+
+
+def _counts(spent: int, limit: int | None) -> tuple[str, str | None]:
+    return figures.count(spent), figures.count(limit) if limit is not None else None
+
+
+def _meter(name: str, spent: float, limit: float | None, said: str, most: str | None) -> Meter:
+    share = None if limit is None else (spent / limit if limit else 1.0)
+    tone = "bad" if share is not None and share >= 0.9 else "best"
+    picture = None
+    if share is not None:
+        picture = meter(f"{name}: {said} of {most}", share, tone=tone)
+    return Meter(name=name, spent=said, limit=most, share=share, picture=picture)
+
+
+def activity_chart(board: Board, *, most: int = 64) -> Svg | None:
+    """What settled when."""
+    slices = board.slices(most)
+    if not slices:
+        return None
+    stacks = [
+        Stack(
+            label=f"{figures.clock(one.start_ms)}: {one.statuses['succeeded']} succeeded, "
+            f"{one.statuses['failed']} failed, {one.statuses['cancelled']} cancelled",
+            amounts={name: one.statuses[name] for name in ("succeeded", "failed", "cancelled")},
+        )
+        for one in slices
+    ]
+    width_s = slices[0].width_ms / 1000
+    highest = max(stack.total for stack in stacks)
+    return timeline_chart(
+        f"Settled rollouts per {figures.seconds(width_s)}",
+        stacks,
+        top=figures.count(highest),
+        first=figures.clock(slices[0].start_ms),
+        last=figures.clock(slices[-1].start_ms + slices[-1].width_ms),
+    )
