@@ -1,7 +1,7 @@
 """Run Tau and its peers in the simulated world, one after another, and keep every result.
 
     benchmarks/compare/setup
-    .venv/bin/python benchmarks/compare/run.py SEEDS [--budgets 300,600,1200] [--only TEXT]
+    .venv/bin/python benchmarks/compare/run.py SEEDS [--budgets 300,600,1200] [--only NAMES]
         [--into FOLDER]
 
 SEEDS is `100-139` or `0`. A result that is there already is not made again, so it can be stopped
@@ -252,13 +252,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Tau and its peers in the simulated world")
     parser.add_argument("seeds", help="as 100-139")
     parser.add_argument("--budgets", default=",".join(map(str, BUDGETS)))
-    parser.add_argument("--only", default="", help="contenders whose name starts with this")
+    parser.add_argument("--only", default="", help="starts of names, with commas between")
     parser.add_argument("--into", type=Path, default=RESULTS)
     given = parser.parse_args()
     first, _, last = given.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
     budgets = [int(one) for one in given.budgets.split(",")]
-    chosen = [one for one in CONTENDERS if one.name.startswith(given.only)]
+    chosen = [one for one in CONTENDERS if one.name.startswith(tuple(given.only.split(",")))]
     jobs = [
         Job(contender=contender, seed=seed, budget=budget)
         for seed, budget, contender in itertools.product(seeds, budgets, chosen)
