@@ -8,7 +8,7 @@ from tau.charts.svg import Svg, element, number, picture
 _ROW = 26
 _LABEL = 170
 _PLOT = 360
-_FIGURE = 190
+_FIGURE = 230
 _AXIS = 22
 
 

@@ -9,6 +9,7 @@ _WIDTH = 720
 _HEIGHT = 260
 _LEFT = 44
 _BOTTOM = 36
+_RIGHT = 30
 _TOP = 10
 _MOST = 2_000
 
@@ -41,7 +42,7 @@ def progress_chart(title: str, trials: Sequence[Trial], *, baseline: float | Non
             element(
                 "circle",
                 element("title", f"{trial.label}: {trial.mean:.3f} on {trial.rows} rows"),
-                cx=_LEFT + (_WIDTH - _LEFT - 8) * trial.rollouts / last,
+                cx=_LEFT + (_WIDTH - _LEFT - _RIGHT) * trial.rollouts / last,
                 cy=_y(trial.mean),
                 r=3 + 4 * (trial.rows / most) ** 0.5,
                 class_=f"dot {trial.tone}",
@@ -65,7 +66,7 @@ def _frame(last: int) -> Iterator[Svg]:
         yield element(
             "text", number(step / 4), x=_LEFT - 8, y=y + 4, text_anchor="end", class_="tick"
         )
-        x = _LEFT + (_WIDTH - _LEFT - 8) * step / 4
+        x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / 4
         yield element(
             "text", f"{round(last * step / 4):,}", x=x, y=_HEIGHT - 18, text_anchor="middle",
             class_="tick",

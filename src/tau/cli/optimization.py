@@ -7,7 +7,7 @@ from tau.cli import figures
 from tau.cli.text import line, shown, table
 from tau.ports.algorithm import Plan
 from tau.reports.account import Account, SplitAccount
-from tau.reports.gain import Gain
+from tau.reports.gain import Gain, p_text
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 from tau.trainer.report import RunReport
@@ -107,11 +107,6 @@ def gain_evidence(gain: Gain) -> str:
     if gain.missing:
         parts.append(f"{gain.missing:,} missing")
     return ", ".join(parts)
-
-
-def p_text(p_value: float) -> str:
-    """A p-value with two digits that mean something."""
-    return f"= {p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"
 
 
 def tried_text(account: Account) -> str:

@@ -90,6 +90,11 @@ def of_evidence(evidence: Mapping[str, Json]) -> Gain | None:
     )
 
 
+def p_text(p_value: float) -> str:
+    """`= 0.031` or `< 0.0001`: two digits, as far as they mean something."""
+    return f"= {p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"
+
+
 def _number(found: Mapping[str, Json], name: str) -> float:
     value = found.get(name)
     return float(value) if isinstance(value, int | float) else 0.0

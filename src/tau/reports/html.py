@@ -8,7 +8,7 @@ from tau.charts.progress import Trial, progress_chart
 from tau.charts.svg import clean
 from tau.domain.dataset import Split
 from tau.reports.account import Account
-from tau.reports.gain import Gain
+from tau.reports.gain import Gain, p_text
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 
@@ -86,7 +86,7 @@ def _decision(account: Account) -> Iterator[str]:
         return
     yield f'<p class="decision {clean(decision)}">{_DECISIONS.get(decision, clean(decision))}</p>'
     if account.reason:
-        yield f"<p>{clean(account.reason)}.</p>"
+        yield f"<p>{clean(account.reason[:1].upper() + account.reason[1:])}.</p>"
     gain = account.gain
     if gain is not None:
         yield f'<div class="scroll">{_gain_chart(gain)}</div>'
@@ -112,7 +112,7 @@ def _gain_words(gain: Gain) -> str:
     words = (
         f"Paired difference {gain.difference:+.3f} on {gain.n:,} examples, "
         f"{100 * (1 - gain.alpha):.3g} % interval {gain.low:+.3f} to {gain.high:+.3f}, "
-        f"p = {gain.p_value:.2g}; {len(gain.fixed):,} fixed, {len(gain.broken):,} broken."
+        f"p {p_text(gain.p_value)}; {len(gain.fixed):,} fixed, {len(gain.broken):,} broken."
     )
     if gain.rows_to_settle is not None:
         words += f" About {gain.rows_to_settle:,} examples would settle it."
@@ -188,9 +188,12 @@ def _search(account: Account) -> Iterator[str]:
 
 
 def selecting_split(account: Account) -> Split:
-    """Where candidates are compared with each other: validate, or optimize where there is none."""
-    seen = {one.split for one in account.measurements if one.resources != account.baseline.hash}
-    return Split.VALIDATE if Split.VALIDATE in seen else Split.OPTIMIZE
+    """The split on which most candidates were measured, validate where several are."""
+    seen: dict[Split, set[str]] = {Split.VALIDATE: set(), Split.OPTIMIZE: set()}
+    for one in account.measurements:
+        if one.split in seen and one.resources != account.baseline.hash:
+            seen[one.split].add(one.resources)
+    return max(seen, key=lambda split: len(seen[split]))
 
 
 def search_trials(account: Account) -> list[Trial]:
@@ -211,7 +214,7 @@ def search_trials(account: Account) -> list[Trial]:
             rows=len(found),
             tone=tones.get(name, "other"),
         )
-        for name, found in scores.items()
+        for name, found in sorted(scores.items(), key=lambda item: first[item[0]])
     ]
 
 
