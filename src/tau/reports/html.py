@@ -184,7 +184,10 @@ def _search(account: Account) -> Iterator[str]:
             baseline=baseline.mean if baseline else None,
         )
         yield f'<h2>Search</h2><div class="scroll">{chart}</div>'
-        yield '<p class="dim">A dot per candidate, larger the more rows; line: the baseline.</p>'
+        yield (
+            f'<p class="dim">Means on {split}, by the number of evaluations before: a dot per '
+            "candidate, larger the more rows it has; the line is the baseline.</p>"
+        )
 
 
 def selecting_split(account: Account) -> Split:
