@@ -35,6 +35,15 @@ def check_whole(folder: Path) -> None:
     AuditTrail(place.audit).read()
 
 
+def check_state_is_not_behind(folder: Path) -> None:
+    """The audit tells of nothing that did not happen."""
+    place = StateDir(folder)
+    line = load_audit_line(place.control_state)
+    assert line is not None
+    lines, _ = AuditTrail(place.audit).read()
+    assert head_of(line).sequence >= len(lines), "audited, but never done"
+
+
 def check_next_command(folder: Path) -> None:
     """It works, and the audit tells of everything that the state says."""
     place = StateDir(folder)
@@ -63,6 +72,8 @@ def test_everything_is_whole_after_kill_9_around_every_effect(tmp_path: Path) ->
     for case, effect, moment, folder in killed:
         try:
             check_whole(Path(folder))
+            if case != "repair":
+                check_state_is_not_behind(Path(folder))
             check_next_command(Path(folder))
         except AssertionError as error:
             raise AssertionError(f"{case}, killed {moment} effect {effect}: {error}") from error

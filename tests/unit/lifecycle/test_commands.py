@@ -12,7 +12,7 @@ from tau.domain.control import Action
 from tau.errors import AccessDenied, ControlError, FileError, PolicyInvalid, TauError
 from tau.files.lock import FileLock
 from tau.lifecycle.authorization import Authorizer
-from tau.lifecycle.checkpoint_file import save_checkpoint
+from tau.lifecycle.checkpoint_file import load_checkpoint, save_checkpoint
 from tau.lifecycle.commands import Command, Lifecycle, run_is_alive
 from tau.lifecycle.paths import StateDir
 from tau.ports.clock import SystemClock
@@ -149,6 +149,16 @@ def test_what_a_rollback_goes_back_to_is_kept_when_files_rotate(tmp_path: Path) 
     save(tmp_path, 3)
     assert place.fallback_checkpoint.read_bytes() != wanted
     assert place.requested_checkpoint.read_bytes() == wanted
+
+
+def test_a_damaged_checkpoint_never_pushes_a_good_one_out(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    place = StateDir(tmp_path)
+    good = place.fallback_checkpoint.read_bytes()
+    place.checkpoint.write_bytes(b"{}")
+    save(tmp_path, 3)
+    assert place.fallback_checkpoint.read_bytes() == good
+    assert load_checkpoint(place.checkpoint).optimizer_step == 3
 
 
 def test_a_state_dir_that_is_a_file(tmp_path: Path) -> None:
