@@ -85,6 +85,7 @@ def test_an_interrupt_is_recorded_and_passed_on(
     begun = threading.Event()
 
     def waits(example: Mapping[str, Any], prompt: str) -> str:
+        CALLS.append(example["prompt"])
         begun.set()
         return "4"
 
@@ -98,13 +99,16 @@ def test_an_interrupt_is_recorded_and_passed_on(
             super().join(timeout)
 
     monkeypatch.setattr("tau.api.driving.threading.Thread", Interrupted)
+    CALLS.clear()
     rows = [{"prompt": str(n)} for n in range(400)]
     with pytest.raises(KeyboardInterrupt):
         tau.evaluate(waits, prompt="p", data=rows, store=tmp_path / "store.sqlite", concurrency=1)
     monkeypatch.undo()
+    assert len(CALLS) < len(rows)
     done = tau.evaluate(waits, prompt="p", data=rows, store=tmp_path / "store.sqlite")
 
     assert len(done.rows) == len(rows)
+    assert sorted(CALLS) == sorted(row["prompt"] for row in rows), "none is lost, none done twice"
 
 
 def test_a_model_is_optimized_and_the_result_says_whether_it_is_better(tmp_path: Path) -> None:
