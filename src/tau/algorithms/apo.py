@@ -164,6 +164,7 @@ class Apo(Search):
             self.evaluate([name], [row])
         if self.cells:
             return
+        heat = heat.stopped(self.pool.table)
         alive = [name for name in heat.standing.alive if name not in self.pool.gated]
         others = [name for name in self.beam if name not in alive]
         self.beam = [*alive, *others][: self.settings.beam] or [self.pool.baseline]

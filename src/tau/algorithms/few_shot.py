@@ -152,7 +152,8 @@ class FewShot(Search):
         for name, row in heat.due(self.pool.table):
             self.evaluate([name], [row])
         if not self.cells:
-            self.stop("the halving ended")
+            self.heat = heat.stopped(self.pool.table)
+            self.stop(f"the halving ended: {self.heat.standing.reason}")
 
 
 def _plain(*texts: str) -> bool:

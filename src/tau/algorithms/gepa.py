@@ -166,12 +166,12 @@ class Gepa(Search):
             return
         self.stage = "full"
         if not self.evaluate([self.fresh], self._instances()):
-            self.cells = []
             self._forget()
             self.stop("the budget for evaluations was used up")
 
     def _forget(self) -> None:
-        self.fresh = None
+        """Drop the child, and what was to be found out about it."""
+        self.fresh, self.cells = None, []
         self.pool.keep(self.accepted)
 
     def _sum_on(self, name: ResourcesHash) -> float:
@@ -206,7 +206,6 @@ class Gepa(Search):
             self.rows = order[:_MERGE_ROWS]
             if self.evaluate([merged.hash], self.rows):
                 return True
-            self.cells = []
             self._forget()
         return False
 

@@ -64,6 +64,13 @@ class Heat:
         """What to evaluate next; nothing once it is over."""
         return [(name, row) for name, (row, _) in self.contest.wave(self.standing, table)]
 
+    def stopped(self, table: ScoreTable) -> "Heat":
+        """Ended where the budget did: those left, ranked on what is known."""
+        if self.standing.reason is not None:
+            return self
+        standing = self.contest.stopped(self.standing, table, "budget")
+        return Heat(contest=self.contest, standing=standing)
+
     def to_json(self) -> Json:
         """For a checkpoint; the rows are known from elsewhere."""
         contest = self.contest

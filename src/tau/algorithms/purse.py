@@ -90,14 +90,19 @@ class Purse:
         return max(0, min(left, *self._limits(evaluations * self._per, 1, evaluations)))
 
     def _limits(self, calls: int, per: int, rollouts: int | None = None) -> list[int]:
-        """What each hard limit leaves, after `calls` and `rollouts` for something else."""
+        """What each hard limit leaves, after `calls` and `rollouts` for something else.
+
+        Later rollouts are taken to need as many retries as those so far.
+        """
         budget, spent = self._budget, self.spent
         other = calls if rollouts is None else rollouts
         found = [self._allowed.evaluations + self._allowed.proposals]
         if budget.rollouts is not None:
-            found.append(budget.rollouts - spent.rollouts - other)
+            retried = self._rate(spent.rollouts, self.evaluations + self.proposals)
+            found.append(int((budget.rollouts - spent.rollouts) / retried) - other)
         if budget.calls is not None:
-            found.append((budget.calls - spent.calls - calls) // per)
+            retried = self._rate(spent.calls, self.evaluations * self._per + self.proposals)
+            found.append((int((budget.calls - spent.calls) / retried) - calls) // per)
         for limit, used in (
             (budget.tokens, spent.tokens),
             (budget.cost_nano_usd, spent.cost_nano_usd),
@@ -106,6 +111,10 @@ class Purse:
                 each = used / spent.rollouts * _COST_MARGIN
                 found.append(int((limit - used) / each) - other)
         return found
+
+    @staticmethod
+    def _rate(spent: int, planned: int) -> float:
+        return max(1.0, spent / planned) if planned else 1.0
 
     def to_json(self) -> Json:
         """For a checkpoint."""

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
+from tau.algorithms import templates
 from tau.algorithms.certification import Certification, decision_of
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
@@ -80,8 +81,10 @@ class Search(ABC):
             effect=settings.effect,
         )
         self._refuse_small_budget(least)
+        texts = {str(name): text for name, text in settings.templates.items()}
+        templates.check(texts)
         self.proposers = Proposers(
-            texts=Texts(**{str(name): text for name, text in settings.templates.items()}),
+            texts=Texts(**texts),
             targets={target.name: target for target in self.targets},
             examples={one.id: one for one in self.parts.breed},
             max_chars=settings.max_chars,
@@ -333,7 +336,8 @@ class Search(ABC):
         self.pool.keep([chosen])
         if chosen == self.pool.baseline:
             return
-        for row in self.certification.rows:
+        affordable = self.purse.evaluations_left() // 2
+        for row in self.certification.rows[:affordable]:
             self.cells += [
                 Cell(candidate=name, example=row.id) for name in (self.pool.baseline, chosen)
             ]

@@ -102,6 +102,7 @@ class Select(Search):
             if not self.evaluate(names, [row]):
                 break
         if not self.cells:
+            self.heat = self.heat.stopped(self.pool.table)
             self.stop(f"the {self.settings.method} ended: {self.heat.standing.reason}")
 
     def _resources(self, prompt: str | Mapping[str, Json], number: int) -> Resources:

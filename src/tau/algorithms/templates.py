@@ -105,16 +105,29 @@ def fill(template: str, parts: Mapping[str, str]) -> str:
     return _SLOT.sub(lambda match: parts.get(match[1], match[0]), template)
 
 
-def checked(template: str, needed: tuple[str, ...], *, where: str) -> None:
-    """Refuse a template that leaves out what a model must see.
+_NEEDED = {
+    "reflect": ("prompt", "evidence"),
+    "critique": ("prompt", "evidence"),
+    "edit": ("prompt", "critique"),
+    "paraphrase": ("prompt",),
+    "crossover": ("prompt", "second"),
+    "history": ("history",),
+    "repair": ("why",),
+}
+"""What a template must leave room for."""
+
+
+def check(given: Mapping[str, str]) -> None:
+    """Refuse templates that leave out what a model must see.
 
     Raises:
         InputError: with the part that is missing.
     """
-    missing = [part for part in needed if f"{{{part}}}" not in template]
-    if missing:
-        raise InputError(
-            f"the template has no {{{missing[0]}}}",
-            where=where,
-            fix=f"put {', '.join(f'{{{part}}}' for part in needed)} where they belong",
-        )
+    for name, template in given.items():
+        for part in _NEEDED[name]:
+            if f"{{{part}}}" not in template:
+                raise InputError(
+                    f"the template has no {{{part}}}",
+                    where=f"algorithm.templates.{name}",
+                    fix=f"write {{{part}}} where it belongs",
+                )

@@ -1,0 +1,134 @@
+"""What a reflection model is told, and what becomes of its answers."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from tau.algorithms.evidence import Failure, choose, modes
+from tau.algorithms.reflect import Reflect, ReflectSettings
+from tau.domain.ids import ExampleId
+from tau.domain.json import Json
+from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
+from tau.errors import InputError
+from tau.ports.algorithm import Recommendation
+from unit.algorithms.pretended import Answer, answering, drive, learning, problem, settled
+
+
+def told(request: RolloutRequest) -> str:
+    proposal = request.proposal
+    assert isinstance(proposal, dict)
+    messages = proposal["messages"]
+    assert isinstance(messages, list)
+    return "\n".join(str(message["content"]) for message in messages if isinstance(message, dict))
+
+
+def saying(text: str) -> Answer:
+    """Every proposal is answered by `text`."""
+    plain = answering(learning(1))
+
+    def answer(request: RolloutRequest) -> RolloutResult:
+        proposed = request.kind is RolloutKind.PROPOSE
+        return settled(request, text) if proposed else plain(request)
+
+    return answer
+
+
+SETTINGS = ReflectSettings(evaluations=200, proposals=6)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    best: Recommendation
+    asked: list[str]
+
+
+def run(
+    answer: Answer,
+    values: dict[str, Json] | None = None,
+    settings: ReflectSettings = SETTINGS,
+) -> Search:
+    algorithm = Reflect.build(settings, problem(30, 10, 10, values=values))
+    waves = drive(algorithm, answer)
+    texts = [told(one) for wave in waves for one in wave if one.kind is RolloutKind.PROPOSE]
+    return Search(best=algorithm.best(), asked=texts)
+
+
+def test_a_proposer_sees_the_prompt_and_failures_from_the_optimize_rows_alone() -> None:
+    texts = run(answering(learning(1))).asked
+    assert texts
+    for text in texts:
+        assert "You answer questions.\nBe brief." in text
+        assert "optimize " in text
+        assert "You must mention" in text
+        assert "validate " not in text
+        assert "test " not in text.replace("contest ", "")
+
+
+def test_an_unusable_answer_is_asked_for_once_more_and_then_fails() -> None:
+    algorithm = run(saying("I would rather not."))
+    texts = algorithm.asked
+    assert len(texts) == 6, "the proposals that were allowed, repairs among them"
+    repairs = [text for text in texts if "I cannot use that answer" in text]
+    assert len(repairs) == 3
+    assert all("I would rather not." in text for text in repairs)
+    assert algorithm.best.evidence["failed_proposals"] == 3
+    assert algorithm.best.decision == "keep_baseline"
+
+
+def test_a_lost_placeholder_is_said_to_the_model() -> None:
+    values: dict[str, Json] = {"system_prompt": "Answer.\n{prompt}"}
+    texts = run(saying("```\nAnswer well.\n```"), values).asked
+    assert any("placeholders are missing: {prompt}" in text for text in texts)
+
+
+def test_braces_in_examples_are_not_taken_for_parts_of_the_template() -> None:
+    def answer(request: RolloutRequest) -> RolloutResult:
+        if request.kind is RolloutKind.PROPOSE:
+            return saying("```\nx\n```")(request)
+        return settled(request, "{prompt} {rules} ``` {evidence}", 0.0)
+
+    texts = run(answer).asked
+    assert all("{prompt} {rules} ``` {evidence}" in text for text in texts)
+    assert all("````" in text for text in texts), "the fence is longer than any in the material"
+
+
+def test_several_prompts_take_turns() -> None:
+    values: dict[str, Json] = {"system_prompt": "One.", "style": "Two."}
+    texts = run(answering(learning(1)), values, replace(SETTINGS, width=4)).asked
+    assert any("prompt 'system_prompt'" in text for text in texts)
+    assert any("prompt 'style'" in text for text in texts)
+    assert all("One." in text and "Two." in text for text in texts)
+
+
+def test_templates_can_be_replaced() -> None:
+    settings = replace(SETTINGS, templates={"reflect": "MINE {prompt} {evidence}"})
+    texts = run(answering(learning(1)), settings=settings).asked
+    assert texts
+    assert all(text.startswith("MINE") for text in texts)
+
+
+def test_a_template_without_the_prompt_is_refused() -> None:
+    settings = replace(SETTINGS, templates={"reflect": "Write something better."})
+    with pytest.raises(InputError, match=r"no \{prompt\}"):
+        Reflect.build(settings, problem(30, 10, 10))
+
+
+def failure(number: int, feedback: str) -> Failure:
+    return Failure(
+        example=ExampleId(f"optimize:{number}:1"), score=0.0, output="x", feedback=feedback
+    )
+
+
+def test_failures_are_grouped_by_what_is_wrong() -> None:
+    dates = [failure(n, f"Order R4-{n:06d}: wrong. Dates must be in ISO form.") for n in range(5)]
+    units = [failure(9, "Order R4-000009: wrong. Weights belong in kilograms, without decimals.")]
+    assert [len(mode) for mode in modes([*units, *dates])] == [5, 1]
+
+
+def test_evidence_covers_every_mode_before_it_repeats_one() -> None:
+    dates = [failure(n, "Dates must be in ISO form.") for n in range(20)]
+    units = [failure(30 + n, "Weights belong in kilograms.") for n in range(2)]
+    chosen = choose([*dates, *units], 1, "x", count=4)
+    assert len(chosen) == 4
+    assert {one.feedback for one in chosen[:2]} == {dates[0].feedback, units[0].feedback}
+    assert sum(one.feedback == units[0].feedback for one in chosen) == 2
