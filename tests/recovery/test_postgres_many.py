@@ -1,0 +1,164 @@
+"""Many processes and machines on one store, some of which are killed, as is the server."""
+
+import asyncio
+import itertools
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from pg_cluster import Cluster, cluster
+from recovery.pg_audit import faults
+from tau.domain.spend import Budget, Spend
+from tau.stores.postgres import PostgresStore
+from tau.testing.clock import ManualClock, ManualProcesses
+from tau.testing.store_bench import Bench, success
+
+CHILD = Path(__file__).with_name("pg_child.py")
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+@pytest.fixture
+def schema() -> str:
+    return f"many_{next(_numbers)}"
+
+
+@pytest.fixture
+async def machines(server: Cluster, schema: str) -> AsyncIterator[list[Bench]]:
+    """Four processes on machines of their own."""
+    async with AsyncExitStack() as closing:
+        made = []
+        for n in range(4):
+            processes = ManualProcesses(boot_id=f"boot-{n}")
+            store = await PostgresStore.open(server.url(schema), processes=processes)
+            await closing.enter_async_context(store)
+            made.append(Bench(store, ManualClock(), processes))
+        yield made
+
+
+async def test_nothing_is_given_twice_to_machines_that_claim_at_once(
+    machines: list[Bench], server: Cluster, schema: str
+) -> None:
+    await machines[0].run()
+    submitted = await machines[0].submit(120)
+    taken: list[str] = []
+
+    async def work(bench: Bench) -> None:
+        worker = await bench.worker(lease_ms=60_000)
+        while claims := await bench.claim(worker, 3):
+            taken.extend(claim.rollout_id for claim in claims)
+            for claim in claims:
+                await bench.store.work.complete(claim.attempt_id, success())
+
+    await asyncio.gather(*(work(bench) for bench in machines))
+
+    # A machine that saw everything locked by others has left early; nothing may be left over.
+    await work(machines[0])
+    assert sorted(taken) == sorted(submitted)
+    assert await machines[1].counts() == {"succeeded": 120}
+    assert faults(server, schema) == []
+
+
+async def test_machines_together_do_not_overspend(
+    machines: list[Bench], server: Cluster, schema: str
+) -> None:
+    await machines[0].run(budget=Budget(rollouts=25, calls=50))
+    await machines[0].submit(60, reserve=Spend(rollouts=1, calls=2, tokens=9))
+    workers = [await bench.worker(lease_ms=60_000) for bench in machines]
+    taken = await asyncio.gather(
+        *(
+            bench.claim(worker, 7)
+            for _ in range(3)
+            for bench, worker in zip(machines, workers, strict=True)
+        )
+    )
+    assert sum(map(len, taken)) == 25
+    assert faults(server, schema) == []
+
+
+async def test_a_schema_is_made_once_by_many_at_the_same_time(server: Cluster) -> None:
+    url = server.url(f"made_{next(_numbers)}")
+    opened = await asyncio.gather(*(PostgresStore.open(url) for _ in range(5)))
+    assert [(await store.insights.facts()).schema_version for store in opened] == [1] * 5
+    for store in opened:
+        await store.aclose()
+
+
+class Child:
+    """One process of the storm and what it has acknowledged."""
+
+    def __init__(self, url: str, role: str, lines: list[str]) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, CHILD, url, role], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
+        self.lines = lines
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process.stdout is not None
+        with self.process.stdout as out:
+            for line in out:
+                self.lines.append(line.decode().rstrip("\n"))
+
+    def kill(self) -> None:
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+        self._reader.join()
+
+
+@pytest.mark.storm
+@pytest.mark.timeout(180)
+def test_a_storm_of_kills_loses_and_doubles_nothing() -> None:
+    """Workers, the trainer and the server die by SIGKILL; what was acknowledged stands."""
+    chance = random.Random(7)
+    lines: list[str] = []
+    with cluster(durable=True, settings=["synchronous_commit=on"]) as server:
+        url = server.url("storm")
+        children: dict[str, Child] = {}
+        deadline = time.monotonic() + 150
+        kills = 0
+        while "finished" not in lines:
+            assert time.monotonic() < deadline, lines[-5:]
+            for role in ("drive", "help"):
+                if role not in children or children[role].process.poll() is not None:
+                    children[role] = Child(url, role, lines)
+            time.sleep(chance.uniform(0.8, 2.5))
+            if kills < 10:
+                kills += 1
+                if kills % 4 == 0:
+                    server.kill()
+                    server.start()
+                else:
+                    children[chance.choice(("drive", "help"))].kill()
+        for child in children.values():
+            child.kill()
+        assert kills >= 4
+        assert faults(server, "storm") == []
+        total = server.sql("SELECT count(*), count(*) FILTER (WHERE status IN "
+                           "('succeeded', 'failed')) FROM storm.rollout").strip()  # fmt: skip
+        assert total == "240|240"
+        ended = dict(
+            row.split("|")
+            for row in server.sql(
+                "SELECT run.id || '-r' || a.rollout || ':attempt-' || a.n, a.status "
+                "FROM storm.attempt AS a JOIN storm.rollout AS r ON r.key = a.rollout "
+                "JOIN storm.run ON run.key = r.run"
+            ).splitlines()
+        )
+    acknowledged = [line.split()[1:3] for line in lines if line.startswith("completed ")]
+    assert len(acknowledged) > 100
+    assert [each for each in acknowledged if ended[each[0]] != each[1]] == []
