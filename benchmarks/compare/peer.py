@@ -24,7 +24,8 @@ class Endpoint:
     def chat(self, messages: list[dict[str, str]]) -> str:
         """The answer of the model."""
         body = {"model": self.model, "messages": messages}
-        return self._post("/v1/chat/completions", body)["choices"][0]["message"]["content"]
+        said = self._post("/v1/chat/completions", body)
+        return str(said["choices"][0]["message"]["content"])
 
     def grade(self, prompt: str, output: str) -> tuple[float, str]:
         """Score and feedback."""

@@ -26,6 +26,7 @@ import orjson
 import tau_side
 from contenders import BUDGETS, CONTENDERS, OPTIMIZE, VALIDATE, Contender
 from endpoint import ComparisonServer
+from peer import task_messages
 
 from tau.domain.chat import Message
 from tau.domain.dataset import Split
@@ -147,40 +148,42 @@ class Peers:
             )
 
 
+async def optimized(
+    job: Job, world: World, peers: Peers, base_url: str
+) -> tuple[list[dict[str, str]], dict[str, Any]]:
+    """The call for the probe that the optimized program makes, and what was said of it."""
+    rows = rows_of(world)
+    probe = world.cases(Split.TEST, 1)[0].text
+    if job.contender.worker == "tau":
+        prompt, said = await tau_side.optimize(
+            world, rows, base_url=base_url, model=job.model, budget=job.budget
+        )
+        said["versions"] = tau_side.versions()
+        return task_messages(prompt, probe), said
+    answer = await peers.ask(
+        job.contender.worker,
+        {
+            "base_url": base_url,
+            "model": job.model,
+            "method": job.contender.method,
+            "settings": dict(job.contender.settings),
+            "seed": job.seed,
+            "budget": job.budget,
+            "start_prompt": START_PROMPT,
+            "probe": probe,
+            **rows,
+        },
+    )
+    return answer.pop("messages"), answer
+
+
 async def perform(job: Job, peers: Peers) -> dict[str, Json]:
     """One run with a fresh server, as a row of results."""
     world = World(job.seed)
-    rows = rows_of(world)
-    probe = world.cases(Split.TEST, 1)[0].text
     began = time.perf_counter()
     server = ComparisonServer(SimulatorSettings())
     async with serve_sim(server=server) as url:
-        base_url = url.removesuffix("/v1")
-        if job.contender.worker == "tau":
-            prompt, said = await tau_side.optimize(
-                world, rows, base_url=base_url, model=job.model, budget=job.budget
-            )
-            messages = [
-                {"role": "system", "content": prompt},
-                {"role": "user", "content": probe},
-            ]
-            said["versions"] = tau_side.versions()
-        else:
-            said = await peers.ask(
-                job.contender.worker,
-                {
-                    "base_url": base_url,
-                    "model": job.model,
-                    "method": job.contender.method,
-                    "settings": dict(job.contender.settings),
-                    "seed": job.seed,
-                    "budget": job.budget,
-                    "start_prompt": START_PROMPT,
-                    "probe": probe,
-                    **rows,
-                },
-            )
-            messages = said.pop("messages")
+        messages, said = await optimized(job, world, peers, url.removesuffix("/v1"))
     found = truth(world, messages)
     stats = server.stats()
     return {

@@ -8,6 +8,7 @@ import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import tau
 from tau.config.loading import compose
@@ -45,7 +46,7 @@ async def optimize(
     base_url: str,
     model: str,
     budget: int,
-) -> tuple[str, dict[str, Json]]:
+) -> tuple[str, dict[str, Any]]:
     """The prompt that Tau returns (the baseline unless promoted), and what it said of it."""
     with tempfile.TemporaryDirectory(prefix="tau-compare-") as folder:
         place = Path(folder)
@@ -69,7 +70,7 @@ async def optimize(
     return _told(world, report)
 
 
-def _told(world: World, report: RunReport) -> tuple[str, dict[str, Json]]:
+def _told(world: World, report: RunReport) -> tuple[str, dict[str, Any]]:
     account = report.account
     assert account is not None
     promoted = report.decision == Decision.PROMOTE
