@@ -42,6 +42,7 @@ def kill_around(effect: int, moment: str) -> None:
 
         return call
 
+    os.fsync = lambda fd: None  # a kill does not show whether a file was synced
     for name in EFFECTS:
         setattr(os, name, wrap(name, getattr(os, name)))
 

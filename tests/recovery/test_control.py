@@ -59,6 +59,12 @@ def check_next_command(folder: Path) -> None:
     assert left == set(), "orphans stay"
 
 
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a kill nor a full disk shows whether a file was synced; test_atomic does."""
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+
+
 @pytest.mark.storm
 def test_everything_is_whole_after_kill_9_around_every_effect(tmp_path: Path) -> None:
     done = subprocess.run(
@@ -79,32 +85,27 @@ def test_everything_is_whole_after_kill_9_around_every_effect(tmp_path: Path) ->
             raise AssertionError(f"{case}, killed {moment} effect {effect}: {error}") from error
 
 
-@pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], list[str]]:
+def full_disk(patch: pytest.MonkeyPatch, nth: int, stays: bool) -> list[str]:
     """Let effect number `nth` fail, and with `stays` those after it that need space."""
+    seen: list[str] = []
 
-    def plant(nth: int, stays: bool) -> list[str]:
-        seen: list[str] = []
-
-        def wrap(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
-            def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-                needs_space = name in ("write", "fsync", "link", "rename") or (
-                    name == "open" and args[1] & os.O_CREAT and not Path(args[0]).exists()
-                )
-                if not needs_space:
-                    return real(*args, **kwargs)
-                seen.append(name)
-                if len(seen) == nth or (stays and len(seen) > nth and name != "rename"):
-                    raise OSError(errno.ENOSPC, "No space left on device")
+    def wrap(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+            needs_space = name in ("write", "fsync", "link", "rename") or (
+                name == "open" and args[1] & os.O_CREAT and not Path(args[0]).exists()
+            )
+            if not needs_space:
                 return real(*args, **kwargs)
+            seen.append(name)
+            if len(seen) == nth or (stays and len(seen) > nth and name != "rename"):
+                raise OSError(errno.ENOSPC, "No space left on device")
+            return real(*args, **kwargs)
 
-            return call
+        return call
 
-        for name in EFFECTS:
-            monkeypatch.setattr(os, name, wrap(name, getattr(os, name)))
-        return seen
-
-    return plant
+    for name in EFFECTS:
+        patch.setattr(os, name, wrap(name, getattr(os, name)))
+    return seen
 
 
 @pytest.mark.parametrize("stays", [False, True], ids=["once", "from then on"])
@@ -112,7 +113,6 @@ def full_disk(monkeypatch: pytest.MonkeyPatch) -> Callable[[int, bool], list[str
 def test_a_full_disk_changes_nothing_or_everything(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-    full_disk: Callable[[int, bool], list[str]],
     case: str,
     stays: bool,
 ) -> None:
@@ -123,15 +123,13 @@ def test_a_full_disk_changes_nothing_or_everything(
         shutil.copytree(tmp_path / "before", folder)
         place = StateDir(folder)
         before = place.control_state.read_bytes()
-        with monkeypatch.context():
-            seen = full_disk(nth, stays)
+        with monkeypatch.context() as patch:
+            seen = full_disk(patch, nth, stays)
             failure: TauError | None = None
             try:
                 CASES[case](folder)
             except TauError as error:
                 failure = error
-            finally:
-                monkeypatch.undo()
         if len(seen) < nth:
             break
         check_whole(folder)
