@@ -93,7 +93,7 @@ def gain_text(gain: Gain) -> str:
     level = f"{100 * (1 - gain.alpha):.3g} %"
     return (
         f"{gain.difference:+.3f} ({level} interval {gain.low:+.3f} to {gain.high:+.3f}), "
-        f"p {p_text(gain.p_value)}"
+        f"p {p_text(gain.p_value)}" + (", one-sided" if gain.one_sided else "")
     )
 
 

@@ -11,6 +11,8 @@ from tau.scoring.compare import Comparison
 class Gain:
     """Best minus baseline on `n` examples that chose nothing; the interval is at 1 - `alpha`.
 
+    The p-value is that of the direction that is claimed where it is `one_sided`: it is then at most
+    half of `alpha` exactly when the interval lies above 0, as a two-sided one is at most `alpha`.
     `rows_to_settle` is about how many examples would settle an inconclusive one.
     """
 
@@ -23,6 +25,7 @@ class Gain:
     p_value: float
     fixed: tuple[str, ...]
     broken: tuple[str, ...]
+    one_sided: bool = False
     method: str = ""
     reason: str = ""
     rows_to_settle: int | None = None
@@ -37,6 +40,7 @@ class Gain:
             "high": self.high,
             "level": round(1 - self.alpha, 6),
             "p_value": self.p_value,
+            "one_sided": self.one_sided,
             "method": self.method,
             "fixed": list(self.fixed),
             "broken": list(self.broken),
@@ -81,7 +85,8 @@ def of_evidence(evidence: Mapping[str, Json]) -> Gain | None:
         low=_number(found, "low"),
         high=_number(found, "high"),
         alpha=_number(found, "alpha"),
-        p_value=_number(found, "p_value"),
+        p_value=_number(found, "p_greater"),
+        one_sided=True,
         method=str(found.get("method") or ""),
         fixed=_names(found.get("fixed")),
         broken=_names(found.get("broken")),

@@ -109,10 +109,11 @@ def _gain_chart(gain: Gain) -> str:
 
 
 def _gain_words(gain: Gain) -> str:
+    side = " (one-sided)" if gain.one_sided else ""
     words = (
         f"Paired difference {gain.difference:+.3f} on {gain.n:,} examples, "
         f"{100 * (1 - gain.alpha):.3g} % interval {gain.low:+.3f} to {gain.high:+.3f}, "
-        f"p {p_text(gain.p_value)}; {len(gain.fixed):,} fixed, {len(gain.broken):,} broken."
+        f"p {p_text(gain.p_value)}{side}; {len(gain.fixed):,} fixed, {len(gain.broken):,} broken."
     )
     if gain.rows_to_settle is not None:
         words += f" About {gain.rows_to_settle:,} examples would settle it."

@@ -84,6 +84,14 @@ def test_the_page_says_what_was_found() -> None:
     assert "simulated" in page
 
 
+def test_p_value_and_interval_say_the_same() -> None:
+    gain = account().gain
+    assert gain is not None
+    assert gain.one_sided
+    assert (gain.low > 0) == (gain.p_value <= gain.alpha / 2)
+    assert "(one-sided)" in html(account())
+
+
 def test_evidence_of_another_shape_is_no_gain() -> None:
     assert of_evidence({}) is None
     assert of_evidence({"certificate": "text"}) is None
