@@ -50,7 +50,7 @@ async def _fill(store: Store, candidates: int, per_candidate: int) -> None:
     await store.runs.create(
         Run(
             id=RUN, config_hash="0" * 64, model_ref="sim/rules", seed=7, algorithm="evolve",
-            config={}, budget=budget,
+            config={"resources": {"system_prompt": _PROMPT.format(n=0) * 3}}, budget=budget,
         )
     )  # fmt: skip
     await store.runs.adopt(RUN, trainer.id, budget=budget, max_attempts=5)

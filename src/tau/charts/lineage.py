@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tau.charts.svg import Svg, element, picture
 
-_COLUMN = 46
+_COLUMN = 26
 _ROW = 24
 _MARGIN = 16
 _LABEL = 130

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from tau import __version__
 from tau.errors import TauError
-from tau.gateway import contract, monitoring
+from tau.gateway import api, contract, monitoring
 from tau.gateway.admission import Doorkeeper
 from tau.gateway.answers import Refused, error_answer, refusal
 from tau.gateway.context import Gateway
@@ -44,10 +44,16 @@ def build(settings: GatewaySettings, *, clock: Clock | None = None) -> FastAPI:
     app.include_router(contract.router)
     stream = Route("/dashboard/stream", contract.stream, methods=["GET"], name="dashboard_stream")
     app.router.routes.append(stream)
+    app.include_router(api.router)
     app.include_router(monitoring.router)
     app.router.routes.append(Route("/static/{name:path}", serve, methods=["GET"], name="static"))
     app.router.routes += [page.route() for page in page_routes()]
-    app.state.directory = [*contract.router.routes, stream, *monitoring.router.routes]
+    app.state.directory = [
+        *contract.router.routes,
+        stream,
+        *api.router.routes,
+        *monitoring.router.routes,
+    ]
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(TauError, _failed)
     app.add_exception_handler(HTTPException, _http)

@@ -44,7 +44,7 @@ MOST_REASON = 500
 _PERIOD_S = 0.25
 _EVENT_ID = re.compile(r"dashboard-(?P<number>[0-9]{1,18})\Z")
 _DASHBOARD_ACTIONS = (Action.PAUSE, Action.RESUME)
-_ERRORS: dict[int | str, dict[str, Any]] = {
+ERRORS: dict[int | str, dict[str, Any]] = {
     code: {"model": ErrorDocument, "description": text}
     for code, text in (
         (400, "A bad value"),
@@ -57,7 +57,7 @@ _ERRORS: dict[int | str, dict[str, Any]] = {
     )
 }
 
-router = APIRouter(responses=_ERRORS)
+router = APIRouter(responses=ERRORS)
 Reader = Annotated[Identity, Depends(admitted(Permission.READ))]
 Actor = Annotated[Identity, Depends(admitted(Permission.ACT))]
 
