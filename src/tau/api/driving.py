@@ -4,6 +4,7 @@ import asyncio
 import contextvars
 import tempfile
 import threading
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 from tau.config.settings import RunConfig
 from tau.domain.ids import RunId
 from tau.domain.run import Run, StopReason
+from tau.errors import ExecutorFailed, boundary
 from tau.reports.account import Account, gather
 from tau.reports.rows import EvaluationRow, evaluation_rows
 from tau.trainer.progress import Progress
@@ -105,7 +107,7 @@ class _Job:
 
 
 class _Watcher:
-    """Hands looks at the run to the caller's function."""
+    """Hands looks at the run to the caller's function, until that fails: the run goes on."""
 
     def __init__(self, progress: Callable[[Progress], None] | None) -> None:
         self._progress = progress
@@ -115,8 +117,14 @@ class _Watcher:
 
     def progress(self, progress: Progress) -> None:
         """Pass it on."""
-        if self._progress is not None:
-            self._progress(progress)
+        if self._progress is None:
+            return
+        try:
+            with boundary(ExecutorFailed, "the progress function"):
+                self._progress(progress)
+        except ExecutorFailed as error:
+            self._progress = None
+            warnings.warn(f"{error}; it is not called again", RuntimeWarning, stacklevel=2)
 
     def notice(self, text: str) -> None:
         """Nothing is shown."""

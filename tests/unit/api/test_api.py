@@ -134,6 +134,15 @@ def test_a_model_is_optimized_and_the_result_says_whether_it_is_better(tmp_path:
     assert found.to_dict()["decision"] == "promote"
 
 
+def test_a_failing_progress_function_costs_no_work() -> None:
+    def fails(look: Progress) -> None:
+        raise ValueError("no such widget")
+
+    with pytest.warns(RuntimeWarning, match="no such widget"):
+        found = tau.evaluate(adds, prompt="add", data=SUMS, progress=fails)
+    assert found.score == 1.0
+
+
 def test_what_cannot_be_used_is_said_before_anything_runs(tmp_path: Path) -> None:
     CALLS.clear()
     store = tmp_path / "store.sqlite"
