@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -133,6 +134,16 @@ class BudgetContract(StoreCase):
         with pytest.raises(LeaseLost):
             await bench.store.work.complete(claim.attempt_id, success(spent=Spend(calls=2)))
         assert await self._money(bench) == (Spend(rollouts=1, calls=2), Spend())
+
+    async def test_what_a_run_brings_along_counts(self, bench: Bench) -> None:
+        brought = Spend(rollouts=1, calls=2, tokens=30, cost_nano_usd=4)
+        run = await bench.run(budget=Budget(calls=5))
+        other = replace(run, id=RunId("run-2"), spent=brought, active_s=2.5)
+        made = await bench.store.runs.create(other)
+        assert (made.spent, made.active_s) == (brought, 2.5)
+        found = await bench.store.runs.get(made.id)
+        assert (found.spent, found.reserved, found.active_s) == (brought, Spend(), 2.5)
+        assert (await bench.store.runs.get(RUN)).spent == Spend()
 
     async def test_a_crowd_does_not_overspend(self, bench: Bench) -> None:
         await bench.run(budget=Budget(rollouts=25, calls=50))
@@ -353,6 +364,15 @@ class InsightsContract(StoreCase):
         facts = await bench.store.insights.facts()
         assert (facts.runs, facts.rollouts) == (1, 2)
         assert facts.schema_version >= 1
+
+    async def test_seals_are_kept_by_name(self, bench: Bench) -> None:
+        seals = bench.store.seals
+        assert await seals.find("a file") is None
+        await seals.keep("a file", "one")
+        await seals.keep("another", "else")
+        await seals.keep("a file", "two")
+        assert await seals.find("a file") == "two"
+        assert await seals.find("another") == "else"
 
     async def test_closing_twice(self, bench: Bench) -> None:
         await bench.run()
