@@ -116,6 +116,24 @@ async def test_a_failing_grader_leaves_its_row_unscored(
     assert scores(result)["exact_match"] == 1.0, "the other graders count"
 
 
+class Leaving(ExactMatch):
+    def judge(self, example: Example, output: Output) -> Reward:
+        raise SystemExit(3)
+
+
+async def test_a_grader_that_exits_at_once_leaves_its_row_unscored(table: Bench) -> None:
+    leaving = Leaving("leaving", ExactMatchSettings())
+
+    (result,) = await table.done(
+        job(echo, graders=[leaving, EXACT]), {"prompt": "q", "expected": "q"}
+    )
+
+    assert result.status is RolloutStatus.SUCCEEDED
+    assert result.score is None
+    assert "exit" in (result.rewards[0].error or "")
+    assert scores(result)["exact_match"] == 1.0, "the other graders count"
+
+
 async def test_a_grader_that_hangs_is_stopped_and_the_row_unscored(table: Bench) -> None:
     class Hanging(Judging):
         async def grade(self, example: Example, output: Output, record: Recorder) -> Reward:
