@@ -6,6 +6,7 @@ from tau import __version__
 from tau.cli.commands import (
     candidates,
     control,
+    copying,
     demonstrating,
     optimizing,
     records,
@@ -69,6 +70,7 @@ for command in (
     upkeep.graders,
     upkeep.models,
     upkeep.db,
+    copying.store,
     control.rbac,
     control.audit,
     upkeep.doctor,
