@@ -32,11 +32,6 @@ async def promote(
     """
     if gateway.settings.read_only:
         raise Refused(403, "read_only", "this gateway is read-only")
-    if not _NAME.match(alias):
-        raise Refused(
-            400, "invalid_alias", "that is no name for an alias",
-            fix="letters, digits, dots, dashes and underscores, at most 64",
-        )  # fmt: skip
     decision = gateway.authorizer.decide(principal, ACTION_KEY)
     if not decision.allowed:
         raise AccessDenied(
@@ -44,6 +39,11 @@ async def promote(
             f"reason_code={decision.reason_code}",
             reason_code=decision.reason_code,
         )
+    if not _NAME.match(alias):
+        raise Refused(
+            400, "invalid_alias", "that is no name for an alias",
+            fix="letters, digits, dots, dashes and underscores, at most 64",
+        )  # fmt: skip
     async with await open_store(gateway.settings.store) as store:
         return await store.aliases.point(
             alias,
