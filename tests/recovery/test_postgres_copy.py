@@ -8,6 +8,7 @@ import pytest
 
 from pg_cluster import Cluster, cluster
 from recovery.pg_audit import faults
+from tau.domain.worker import WorkerRole
 from tau.errors import InputError, StoreDamaged, StoreUnavailable
 from tau.ports.insights import RolloutFilter
 from tau.ports.processes import SystemProcesses
@@ -93,7 +94,7 @@ async def test_what_is_in_flight_is_not_copied(source: Path, url: str) -> None:
         await store.queue.submit(run.id, [evaluation(row) for row in rows(1)])
         worker = await store.work.register(
             name="w",
-            role="worker",
+            role=WorkerRole.WORKER,
             process=SystemProcesses().this(),
             lease_ms=9_000,
         )
