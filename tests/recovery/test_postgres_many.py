@@ -17,6 +17,7 @@ import pytest
 from pg_cluster import Cluster, cluster
 from recovery.pg_audit import faults
 from tau.domain.spend import Budget, Spend
+from tau.errors import LeaseLost
 from tau.stores.postgres import PostgresStore
 from tau.testing.clock import ManualClock, ManualProcesses
 from tau.testing.store_bench import Bench, success
@@ -86,6 +87,29 @@ async def test_machines_together_do_not_overspend(
         )
     )
     assert sum(map(len, taken)) == 25
+    assert faults(server, schema) == []
+
+
+async def test_an_outcome_and_the_loss_of_its_worker_exclude_each_other(
+    machines: list[Bench], server: Cluster, schema: str
+) -> None:
+    """One machine records what another one takes away at the same moment."""
+    here, there = machines[:2]
+    await here.run()
+    await here.submit(40)
+    accepted = 0
+    for _ in range(12):
+        worker = await here.worker(lease_ms=60_000)
+        claims = await here.claim(worker, 3)
+        answers = await asyncio.gather(
+            *(here.store.work.complete(claim.attempt_id, success()) for claim in claims),
+            there.store.work.retire([worker]),
+            return_exceptions=True,
+        )
+        assert all(answer is None or isinstance(answer, LeaseLost) for answer in answers)
+        accepted += answers[:-1].count(None)
+
+    assert (await here.counts()).get("succeeded", 0) == accepted
     assert faults(server, schema) == []
 
 
