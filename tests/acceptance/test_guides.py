@@ -72,3 +72,13 @@ def test_both_guides_can_be_followed_literally_in_one_folder(tmp_path: Path) -> 
     assert (tmp_path / "backup.sqlite").stat().st_size > 0
     state = json.loads((tmp_path / ".tau/prompt-optimization/status.json").read_text())
     assert (state["run_state"], state["succeeded"]) == ("completed", 2)
+
+
+@pytest.mark.timeout(120)
+def test_the_plugin_guide_can_be_followed_literally(tmp_path: Path) -> None:
+    # pip warns of parts of its own.
+    env = {"PYTHONWARNINGS": "default"}
+    blocks = follow(ROOT / "docs/guides/custom-plugins.md", tmp_path, env)
+
+    assert len(blocks) == 2
+    assert (tmp_path / ".tau").exists(), "the run left its store"
