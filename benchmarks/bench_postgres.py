@@ -1,0 +1,166 @@
+"""The PostgreSQL store: claim and complete, by batch and by processes, and growth.
+
+Run it on a quiet machine: python benchmarks/bench_postgres.py [--rollouts N] [--processes 1,2,4,8]
+A server of its own is started, with fsync on; put its folder on a real disk with --folder.
+"""
+
+import argparse
+import asyncio
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from pg_cluster import Cluster
+from tau.domain.dataset import Split, examples
+from tau.domain.ids import RunId
+from tau.domain.rollout import RolloutKind, RolloutRequest, Submission
+from tau.domain.run import Run
+from tau.domain.worker import WorkerRole
+from tau.ports.processes import SystemProcesses
+from tau.stores.postgres import PostgresStore
+from tau.testing.store_bench import SEED, success
+
+_SUBMIT = 5_000
+
+
+async def fill(store: PostgresStore, run: RunId, rollouts: int) -> None:
+    """A run with rollouts that are ready."""
+    await store.runs.create(
+        Run(id=run, config_hash="b", model_ref="none", seed=0, algorithm="none", config={})
+    )
+    for start in range(0, rollouts, _SUBMIT):
+        rows = [{"prompt": f"{n} and some words more"} for n in range(start, start + _SUBMIT)]
+        requests = [
+            RolloutRequest(kind=RolloutKind.EVALUATE, resources=SEED, example=example)
+            for example in examples(Split.OPTIMIZE, rows[: rollouts - start])
+        ]
+        await store.queue.submit(run, [Submission(request=request) for request in requests])
+
+
+async def work(store: PostgresStore, run: RunId, workers: int, batch: int) -> int:
+    """Claim and complete until nothing is left; how many rollouts."""
+    done = 0
+
+    async def one(number: int) -> None:
+        nonlocal done
+        worker = await store.work.register(
+            name=f"w{number}", role=WorkerRole.WORKER, process=SystemProcesses().this(),
+            lease_ms=600_000,
+        )  # fmt: skip
+        while claims := await store.work.claim(worker.id, limit=batch, run_id=run):
+            await asyncio.gather(
+                *(store.work.complete(claim.attempt_id, success()) for claim in claims)
+            )
+            done += len(claims)
+
+    await asyncio.gather(*(one(number) for number in range(workers)))
+    return done
+
+
+async def by_batch(url: str, rollouts: int) -> None:
+    print("\nclaim + complete, one process, 8 workers (rollouts/s)")
+    for batch in (1, 10, 100):
+        async with await PostgresStore.open(url) as store:
+            run = RunId(f"batch-{batch}")
+            await fill(store, run, min(rollouts, 400 * batch))
+            began = time.perf_counter()
+            done = await work(store, run, 8, batch)
+            print(f"  batch {batch:>3}: {done / (time.perf_counter() - began):>8,.0f}")
+
+
+async def by_processes(url: str, rollouts: int, counts: list[int], server: Cluster) -> None:
+    print(
+        "\nclaim + complete, processes of 8 workers, batch 10, start-up of the processes included (rollouts/s)"
+    )
+    for count in counts:
+        run = RunId(f"processes-{count}")
+        async with await PostgresStore.open(url) as store:
+            await fill(store, run, rollouts)
+        began = time.perf_counter()
+        children = [
+            subprocess.Popen([sys.executable, __file__, "--child", url, run])  # noqa: ASYNC220
+            for _ in range(count)
+        ]
+        most = 0
+        while any(child.poll() is None for child in children):
+            held = int(server.sql("SELECT count(*) FROM pg_stat_activity "
+                                  "WHERE application_name LIKE 'tau-%'"))  # fmt: skip
+            most = max(most, held)
+            await asyncio.sleep(0.2)
+        rate = rollouts / (time.perf_counter() - began)
+        print(f"  {count} processes: {rate:>8,.0f}   at most {most} connections")
+
+
+async def growth(url: str, rollouts: int, server: Cluster) -> None:
+    print("\nclaims of 10 in a growing store, median of 30 (ms)")
+    async with await PostgresStore.open(url) as store:
+        worker = await store.work.register(
+            name="w", role=WorkerRole.WORKER, process=SystemProcesses().this(), lease_ms=600_000
+        )
+        size = 1_000
+        while size <= rollouts:
+            run = RunId(f"growth-{size}")
+            await fill(store, run, size)
+            times = []
+            for _ in range(30):
+                began = time.perf_counter()
+                claims = await store.work.claim(worker.id, limit=10, run_id=run)
+                times.append(1000 * (time.perf_counter() - began))
+                await store.work.release([claim.attempt_id for claim in claims])
+            print(f"  {size:>9,} rollouts: {statistics.median(times):6.2f}")
+            size *= 10
+
+
+def bytes_per_rollout(server: Cluster) -> None:
+    whole, settled = server.sql(
+        "SELECT sum(pg_total_relation_size(c.oid)), (SELECT count(*) FROM bench.rollout) "
+        "FROM pg_class AS c WHERE relnamespace = 'bench'::regnamespace AND relkind = 'r'"
+    ).split("|")
+    print(f"\n{int(whole) / int(settled):,.0f} bytes per rollout with its example and indexes")
+
+
+async def measure(arguments: argparse.Namespace, server: Cluster) -> None:
+    url = server.url("bench")
+    await by_batch(url, arguments.rollouts)
+    counts = [int(each) for each in arguments.processes.split(",")]
+    await by_processes(url, arguments.rollouts, counts, server)
+    bytes_per_rollout(server)
+    await growth(url, arguments.growth, server)
+
+
+async def child(url: str, run: str) -> None:
+    async with await PostgresStore.open(url) as store:
+        await work(store, RunId(run), 8, 10)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rollouts", type=int, default=10_000)
+    parser.add_argument("--growth", type=int, default=100_000)
+    parser.add_argument("--processes", default="1,2,4")
+    parser.add_argument("--folder", default=None)
+    parser.add_argument("--child", nargs=2, default=None)
+    arguments = parser.parse_args()
+    with asyncio.Runner() as runner:
+        if arguments.child:
+            runner.run(child(*arguments.child))
+            return
+        with tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+            os.chmod(folder, 0o700)
+            server = Cluster(Path(folder), durable=True)
+            server.create()
+            server.start()
+            try:
+                runner.run(measure(arguments, server))
+            finally:
+                server.stop()
+
+
+if __name__ == "__main__":
+    main()
