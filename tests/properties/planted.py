@@ -10,9 +10,9 @@ from tau.domain.spend import Spend
 from tau.errors import StoreError
 from tau.ports.clock import Clock
 from tau.stores import leases
+from tau.stores.liveness import Liveness
 from tau.stores.outcomes import Record
 from tau.stores.sqlite import ledger, outcomes, runs, schema, work
-from tau.stores.liveness import Liveness
 from tau.stores.sqlite.statements import SQL
 from tau.stores.sqlite.transaction import Transaction
 

@@ -7,9 +7,10 @@ from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.errors import InputError
+from tau.ports.insights import StoreFacts
 from tau.stores.location import shown
 from tau.stores.sqlite import maintenance
-from tau.wiring.stores import scheme_of
+from tau.wiring.stores import open_store, scheme_of
 
 
 def file_of(location: str) -> Path:

@@ -34,7 +34,8 @@ class ControlState:
 
     `last_action` is an `Action` or what the run itself did (start, finish, rollback_done).
     `rollback_checkpoint` is the path given with the rollback, kept until it is carried out;
-    `rollback_hash` that of the copy which the command made of it. `run_id` is the run the state was written for, where known.
+    `rollback_hash` that of the copy which the command made of it. `run_id` is the run the state
+    was written for, where known.
     """
 
     lifecycle_state: LifecycleState
