@@ -1,5 +1,6 @@
 """Upkeep of a store that is a file."""
 
+import asyncio
 from dataclasses import asdict
 from pathlib import Path
 
@@ -63,12 +64,12 @@ def migrate(location: str) -> int:
 
 def _migrate_server(location: str) -> int:
     """What is in a database server is migrated by opening it, under a lock."""
-    from tau.cli.edge import answer
 
-    async def query() -> StoreFacts:
+    async def opened() -> StoreFacts:
         async with await open_store(location) as store:
             return await store.insights.facts()
 
-    facts = answer(query())
+    with asyncio.Runner() as runner:
+        facts = runner.run(opened())
     print_lines([f"{line(facts.location)}: the schema is at version {facts.schema_version}"])
     return Exit.OK
