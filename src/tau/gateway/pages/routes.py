@@ -134,11 +134,15 @@ def _live(view: View) -> Callable[[Request], Awaitable[Response]]:
 
 
 async def _content(gateway: Gateway, request: Request, view: View) -> str:
+    """All of a page that follows the run: the same for everybody, so without any form's secret."""
     try:
         page = await view(gateway, request)
     except TauError as error:
-        return render("trouble.html", {"error": refusal(error), "whole": False})
-    return render(page.template, {**page.values, "whole": False})
+        values = {"error": refusal(error), "whole": False}
+        page = Page(template="trouble.html", title="", values=values)
+    content = render(page.template, page.values)
+    frame = await _frame(gateway, gateway.settings.principal, page)
+    return render("body.html", {"page": page, "content": content, **frame})
 
 
 def _encode(number: int, parts: Parts, whole: bool) -> bytes:
@@ -150,7 +154,7 @@ async def document(
 ) -> Response:
     """A whole page: frame, navigation, header, and the page's own part."""
     content = render(page.template, {**page.values, **_form_values(caller)})
-    frame = await _frame(gateway, caller, page) if caller else {"header": None}
+    frame = await _frame(gateway, caller.principal, page) if caller else {"header": None}
     query = f"?{request.url.query}" if request.url.query else ""
     text = render(
         "frame.html",
@@ -171,7 +175,7 @@ def _form_values(caller: Identity | None) -> dict[str, Any]:
     return {"csrf": caller.csrf if caller else None}
 
 
-async def _frame(gateway: Gateway, caller: Identity, page: Page) -> dict[str, Any]:
+async def _frame(gateway: Gateway, principal: str, page: Page) -> dict[str, Any]:
     snapshot = await gateway.watch.snapshot()
     state, reason = health_state(snapshot)
     current = snapshot.run.id if snapshot.run else None
@@ -182,7 +186,7 @@ async def _frame(gateway: Gateway, caller: Identity, page: Page) -> dict[str, An
             "state": run_state(snapshot),
             "health": state,
             "reason": reason,
-            "controls": controls(gateway, snapshot, caller.principal),
+            "controls": controls(gateway, snapshot, principal),
             "alerts": sum(alert.severity != "info" for alert in alerts_of(snapshot)),
         }
     }

@@ -74,7 +74,7 @@
       if (!host) {
         host = document.createElement("div");
         host.id = "drawn-curve";
-        document.getElementById("live").before(host);
+        source.before(host);
       }
       const width = Math.max(280, source.clientWidth);
       plots.get(host)?.destroy();
