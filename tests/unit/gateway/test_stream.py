@@ -1,0 +1,134 @@
+"""Channels: all first, then changes; resumable, bounded, one reader for everybody."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+
+import pytest
+
+from tau.gateway import stream
+from tau.gateway.answers import Refused
+from tau.gateway.stream import Channel, Hub, Parts, event
+
+
+class Source:
+    """Something that changes when a test says so."""
+
+    def __init__(self) -> None:
+        self.parts: dict[str, bytes] = {"a": b"1", "b": b"1"}
+        self.asked = 0
+
+    async def produce(self) -> Mapping[str, bytes]:
+        self.asked += 1
+        return dict(self.parts)
+
+    def channel(self, period_s: float = 0.01) -> Channel:
+        return Channel(self.produce, encode, first=100, period_s=period_s)
+
+
+def encode(number: int, parts: Parts, whole: bool) -> bytes:
+    found = {"n": number, "whole": whole, **{name: part.decode() for name, part in parts.items()}}
+    return json.dumps(found).encode() + b"\n"
+
+
+async def read(events: AsyncIterator[bytes]) -> list[dict[str, object]]:
+    async with asyncio.timeout(5):
+        return [json.loads(line) for line in (await anext(events)).splitlines() if line]
+
+
+async def test_all_comes_first_then_only_what_changed() -> None:
+    source = Source()
+    events = source.channel().listen()
+    assert await read(events) == [{"n": 101, "whole": True, "a": "1", "b": "1"}]
+    source.parts["b"] = b"2"
+    assert await read(events) == [{"n": 102, "whole": False, "b": "2"}]
+    await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_client_that_comes_back_gets_what_it_missed() -> None:
+    source = Source()
+    channel = source.channel()
+    first = channel.listen()
+    await read(first)
+    for value in (b"2", b"3"):
+        source.parts["a"] = value
+        await read(first)
+    hello = lambda resumed: json.dumps({"resumed": resumed}).encode() + b"\n"  # noqa: E731
+    again = channel.listen(seen=102, hello=hello)
+    assert await read(again) == [{"resumed": True}]
+    assert await read(again) == [{"n": 103, "whole": False, "a": "3"}]
+    lost = channel.listen(seen=7, hello=hello)
+    assert await read(lost) == [{"resumed": False}]
+    assert await read(lost) == [{"n": 103, "whole": True, "a": "3", "b": "1"}]
+    for one in (first, again, lost):
+        await one.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_thousand_listeners_cost_one_reader() -> None:
+    source = Source()
+    channel = source.channel(period_s=0.05)
+    listeners = [channel.listen() for _ in range(1000)]
+    for one in listeners:
+        await anext(one)
+    before = source.asked
+    source.parts["a"] = b"2"
+    assert {tuple((await read(one))[0].items()) for one in listeners} == {
+        (("n", 102), ("whole", False), ("a", "2"))
+    }
+    assert source.asked - before < 100
+    for one in listeners:
+        await one.aclose()  # type: ignore[attr-defined]
+    assert channel.listeners == 0
+    await asyncio.sleep(0.2)
+    settled = source.asked
+    await asyncio.sleep(0.2)
+    assert source.asked == settled, "nobody listens, and it still reads"
+
+
+async def test_a_slow_client_is_given_the_whole_instead_of_a_backlog() -> None:
+    source = Source()
+    channel = source.channel(period_s=0)
+    slow, quick = channel.listen(), channel.listen()
+    await read(slow)
+    await read(quick)
+    for value in range(2, 40):
+        source.parts["a"] = str(value).encode()
+        await read(quick)
+    found = await read(slow)
+    assert found == [{"n": 139, "whole": True, "a": "39", "b": "1"}]
+    for one in (slow, quick):
+        await one.aclose()  # type: ignore[attr-defined]
+
+
+async def test_silence_is_kept_alive_and_who_is_no_longer_welcome_is_let_go() -> None:
+    welcome = [True, False]
+    events = Source().channel().listen(welcome=lambda: welcome.pop(0), keep_alive_s=0.02)
+    await read(events)
+    assert await anext(events) == b": keep-alive\n\n"
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+
+
+async def test_closing_ends_every_stream() -> None:
+    hub, source = Hub(), Source()
+    events = hub.channel("/live", source.channel).listen()
+    await read(events)
+    hub.close()
+    with pytest.raises(StopAsyncIteration):
+        await anext(events)
+
+
+async def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stream, "MOST_LISTENERS", 1)
+    hub, source = Hub(), Source()
+    events = hub.channel("/live", source.channel).listen()
+    await read(events)
+    with pytest.raises(Refused, match="too many streams"):
+        hub.channel("/other", source.channel)
+    await events.aclose()  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\r\nevent: x", "a\rid: 7", "\n\nretry: 1"])
+def test_no_text_can_forge_an_event(text: str) -> None:
+    lines = event("n", text.encode()).decode().splitlines()
+    assert [line.partition(":")[0] for line in lines if line][1:] == ["data"] * (len(lines) - 2)
