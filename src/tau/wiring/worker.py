@@ -31,6 +31,8 @@ _LOOK_S = 0.5
 _MOST_RUNS = 200
 _HEARTBEAT_MS = 5_000
 """Of runs whose own file is not at hand: a lease of 15 s forgives a network its moods."""
+_POLL_MS = 1_000
+"""Work that comes is told; asking is for when that gets lost, and a thousand may be asking."""
 _CODE = frozenset({"python", "command"})
 """Executors and graders that run code which the configuration names."""
 
@@ -185,6 +187,7 @@ class _Hall:
             config,
             worker_count=self._request.workers,
             worker_concurrency=self._request.concurrency,
+            poll_interval_ms=max(config.poll_interval_ms, _POLL_MS),
         )
 
     async def _a_row(self, run_id: RunId) -> dict[str, list[Json]] | None:
