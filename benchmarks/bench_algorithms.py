@@ -1,6 +1,6 @@
 """How well the algorithms search, in the simulated world: no store, the model called directly.
 
-    .venv/bin/python benchmarks/bench_algorithms.py reflect [first seed] [seeds] [budget ...]
+    .venv/bin/python benchmarks/bench_algorithms.py [name] [first seed] [seeds] [300,600] [settings]
 
 The true score (by the oracle) of what is recommended, certification and baseline included in the
 number of rollouts. Tune on seeds 0 to 19 only; seeds 100 to 139 are for reports. It is a
@@ -18,10 +18,11 @@ from statistics import fmean, stdev
 from tau import plugins
 from tau.domain.chat import Message
 from tau.domain.dataset import Split, examples
+from tau.domain.ids import ResourcesHash
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
-from tau.ports.algorithm import Algorithm, Problem
+from tau.ports.algorithm import Problem
 from tau.sim.calls import understand
 from tau.sim.grading import case_in, judge
 from tau.sim.oracle import expected_score
@@ -29,7 +30,7 @@ from tau.sim.simulator import Simulator
 from tau.sim.world import START_PROMPT, World
 
 OPTIMIZE, VALIDATE = 100, 40
-BUDGETS = (300, 600, 1200)
+DEFAULTS = ("reflect", "0", "20", "300,600,1200", "{}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +47,10 @@ class Outcome:
 
 
 def problem_of(world: World) -> Problem:
-    rows = {split: world.examples(split, n) for split, n in
-            ((Split.OPTIMIZE, OPTIMIZE), (Split.VALIDATE, VALIDATE))}
+    rows = {
+        split: world.examples(split, n)
+        for split, n in ((Split.OPTIMIZE, OPTIMIZE), (Split.VALIDATE, VALIDATE))
+    }
     return Problem(
         seed_resources=Resources(values={"system_prompt": START_PROMPT}),
         examples={split: examples(split, some) for split, some in rows.items()},
@@ -68,20 +71,38 @@ class Answering:
             self.proposals += 1
             said = request.proposal["messages"]
             text = self._say([Message(role=one["role"], content=one["content"]) for one in said])
-            return RolloutResult(request=request, rollout_id=None, status=RolloutStatus.SUCCEEDED,
-                                 output=Output(text=text), attempts=1)
+            return RolloutResult(
+                request=request,
+                rollout_id=None,
+                status=RolloutStatus.SUCCEEDED,
+                output=Output(text=text),
+                attempts=1,
+            )
         self.evaluations += 1
         asked = request.example.prompt
-        text = self._say([
-            Message(role="system", content=request.resources.text("system_prompt") or ""),
-            Message(role="user", content=asked),
-        ])
+        text = self._say(
+            [
+                Message(role="system", content=request.resources.text("system_prompt") or ""),
+                Message(role="user", content=asked),
+            ]
+        )
         verdict = judge(case_in(asked), text, self.level)
-        reward = Reward(name="sim", score=float(verdict.right), passed=verdict.right,
-                        reason=verdict.reason, feedback=verdict.feedback)
-        return RolloutResult(request=request, rollout_id=None, status=RolloutStatus.SUCCEEDED,
-                             output=Output(text=text), rewards=(reward,), score=reward.score,
-                             attempts=1)
+        reward = Reward(
+            name="sim",
+            score=float(verdict.right),
+            passed=verdict.right,
+            reason=verdict.reason,
+            feedback=verdict.feedback,
+        )
+        return RolloutResult(
+            request=request,
+            rollout_id=None,
+            status=RolloutStatus.SUCCEEDED,
+            output=Output(text=text),
+            rewards=(reward,),
+            score=reward.score,
+            attempts=1,
+        )
 
     def _say(self, messages: Sequence[Message]) -> str:
         return self.simulator.answer(messages, self.simulator.number(messages)).text
@@ -90,9 +111,12 @@ class Answering:
 def truth(world: World, prompt: str) -> float:
     """The oracle's score; demonstrations in the prompt are told from its instructions."""
     case = world.cases(Split.TEST, 1)[0]
-    call = understand([
-        Message(role="system", content=prompt), Message(role="user", content=case.text),
-    ])
+    call = understand(
+        [
+            Message(role="system", content=prompt),
+            Message(role="user", content=case.text),
+        ]
+    )
     return expected_score(world, call.instructions, demonstrations=call.demonstrations)
 
 
@@ -100,7 +124,7 @@ def search(name: str, seed: int, budget: int, options: dict) -> Outcome:
     world = World(seed)
     plugin = plugins.load(plugins.ALGORITHMS, name)
     settings = plugin.Settings(evaluations=budget, **options)
-    algorithm: Algorithm = plugin.build(settings, problem_of(world))
+    algorithm = plugin.build(settings, problem_of(world))
     answer = Answering(seed)
     waves = 0
     while wave := algorithm.ask():
@@ -108,36 +132,40 @@ def search(name: str, seed: int, budget: int, options: dict) -> Outcome:
         algorithm.tell([answer(request) for request in wave])
     best = algorithm.best()
     assert answer.evaluations <= budget, (answer.evaluations, budget)
-    winner = algorithm.pool[algorithm._chosen].resources
+    leader = ResourcesHash(str(best.evidence["leader"]))
+    winner = algorithm.pool[leader].resources
     return Outcome(
         score=truth(world, best.resources.text("system_prompt") or ""),
         decision=str(best.decision),
-        evaluations=answer.evaluations, proposals=answer.proposals, waves=waves,
+        evaluations=answer.evaluations,
+        proposals=answer.proposals,
+        waves=waves,
         candidates=int(best.evidence["candidates"]),
         found=truth(world, winner.text("system_prompt") or ""),
     )
 
 
 def main() -> None:
-    name = sys.argv[1]
-    first, count = int(sys.argv[2]), int(sys.argv[3])
-    budgets = [int(one) for one in sys.argv[4].split(",")] if len(sys.argv) > 4 else BUDGETS
-    options = json.loads(sys.argv[5]) if len(sys.argv) > 5 else {}
+    name, first, count, some, more, *_ = [*sys.argv[1:], *DEFAULTS[len(sys.argv) - 1 :]]
+    budgets = [int(one) for one in some.split(",")]
+    options = json.loads(more)
     with ProcessPoolExecutor(2) as pool:
         for budget in budgets:
             began = time.perf_counter()
-            seeds = range(first, first + count)
+            seeds = range(int(first), int(first) + int(count))
             n = len(seeds)
             found = list(pool.map(search, [name] * n, seeds, [budget] * n, [options] * n))
             scores = [one.score for one in found]
             print(
-                f"{name} {budget:5}: {fmean(scores):.3f} +-{stdev(scores) / n**.5:.3f} "
-                f"(found {fmean(o.found for o in found):.3f}; {min(scores):.2f} to {max(scores):.2f}), "
+                f"{name} {budget:5}: {fmean(scores):.3f} +-{stdev(scores) / n**0.5:.3f} "
+                f"(found {fmean(one.found for one in found):.3f}; "
+                f"{min(scores):.2f} to {max(scores):.2f}), "
                 f"promoted {sum(one.decision == 'promote' for one in found)}/{n}, "
                 f"{fmean(one.evaluations for one in found):.0f} evaluations, "
                 f"{fmean(one.proposals for one in found):.1f} proposals, "
                 f"{fmean(one.candidates for one in found):.1f} candidates, "
-                f"{fmean(one.waves for one in found):.0f} waves, {time.perf_counter() - began:.1f} s",
+                f"{fmean(one.waves for one in found):.0f} waves, "
+                f"{time.perf_counter() - began:.1f} s",
                 flush=True,
             )
 
