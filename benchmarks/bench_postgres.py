@@ -75,9 +75,7 @@ async def by_batch(url: str, rollouts: int) -> None:
 
 
 async def by_processes(url: str, rollouts: int, counts: list[int], server: Cluster) -> None:
-    print(
-        "\nclaim + complete, processes of 8 workers, batch 10, start-up included (rollouts/s)"
-    )
+    print("\nclaim + complete, processes of 8 workers, batch 10, start-up included (rollouts/s)")
     for count in counts:
         run = RunId(f"processes-{count}")
         async with await PostgresStore.open(url) as store:

@@ -13,7 +13,7 @@ from tau.domain.ids import RunId
 from tau.domain.rollout import Claim
 from tau.domain.run import RunStatus
 from tau.domain.worker import WorkerRole
-from tau.errors import StoreUnavailable
+from tau.errors import LeaseLost, StoreUnavailable
 from tau.stores.postgres import PostgresStore
 from tau.stores.postgres.notices import Notices
 from tau.testing.clock import ManualClock, ManualProcesses
@@ -225,3 +225,34 @@ async def test_one_trainer_per_run(server: Cluster, schema: str) -> None:
         driving = [answer for answer in answers if not isinstance(answer, BaseException)]
         assert [run.status for run in driving] == [RunStatus.RUNNING]
         assert (await one.runs.get(RUN)).trainer == driving[0].trainer
+
+
+async def test_an_outcome_that_could_not_even_be_asked_about_is_known_again(
+    server: Cluster, schema: str
+) -> None:
+    """The commit happened, its answer was lost, and the server stayed away for too long."""
+    async with proxied(server.port) as proxy:
+        processes = ManualProcesses()
+        url = server.url(schema, port=proxy.port)
+        store = await PostgresStore.open(
+            url, processes=processes, answer_s=0.5, patience_s=0.2, connect_s=0.5
+        )
+        async with store:
+            bench = Bench(store, ManualClock(), processes)
+            await bench.run()
+            await bench.submit(2)
+            worker = await bench.worker(lease_ms=60_000)
+            first, second = await bench.claim(worker)
+            proxy.fault = Fault.AFTER_COMMIT
+            proxy._server_port = 1  # connections that are there stay, new ones are refused
+            with pytest.raises(StoreUnavailable):
+                await store.work.complete(first.attempt_id, success(0.5))
+            proxy._server_port = server.port
+            with pytest.raises(LeaseLost):
+                await store.work.complete(first.attempt_id, success(0.75))
+            await store.work.complete(first.attempt_id, success(0.5))
+            await store.work.complete(second.attempt_id, success(1.0))
+            with pytest.raises(LeaseLost):
+                await store.work.complete(second.attempt_id, success(1.0))
+            assert await bench.counts() == {"succeeded": 2}
+    assert faults(server, schema) == []
