@@ -57,7 +57,7 @@ def _ways() -> Iterator[Way]:
         if isinstance(route, APIRoute):
             doors = [one.call for one in route.dependant.dependencies if isinstance(one.call, Door)]
             assert len(doors) == 1, f"{route.path} does not declare who may use it"
-            for method in sorted(route.methods):
+            for method in sorted(route.methods or ()):
                 yield Way(method, route.path, doors[0].permission)
         else:
             yield Way("GET", route.path, Permission.READ)

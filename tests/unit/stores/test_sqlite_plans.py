@@ -14,6 +14,8 @@ from unit.stores.stores import fill
 WHOLE = {name for name in SQL if name.startswith(("check_", "all_"))} | {
     "number_of_runs",  # runs are few
     "prune_checkpoints",  # five a run
+    "prunable",  # runs are few; by hand
+    "prune_examples",  # by hand, a run at a time
     "workers",  # one row per claiming loop
     "forget_retry_times",  # once per boot, over the scheduled retries only
 }

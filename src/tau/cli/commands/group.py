@@ -79,5 +79,6 @@ for command in (
     upkeep.completion,
 ):
     tau_group.add_command(command)
+upkeep.db.add_command(serving.db_prune)
 
 name_variables(tau_group)

@@ -1,9 +1,10 @@
-"""The command that serves the gateway and its dashboard."""
+"""Commands that serve the gateway, and that keep its store small."""
 
 import click
 
-from tau.cli.commands.running import store_option
+from tau.cli.commands.running import json_option, store_option
 from tau.cli.surface import debug_option
+from tau.config.paths import DEFAULT_RBAC_POLICY
 
 AUTH_MODES = ("token", "password-session", "localhost-dev")
 DEFAULT_BIND = "127.0.0.1:8787"
@@ -51,4 +52,37 @@ def serve(
             password_file=password_file, read_only=read_only, principal=principal,
             rbac_policy=rbac_policy, allowed_hosts=allowed_hosts,
         )
+    )  # fmt: skip
+
+
+@click.command("prune")
+@click.argument("runs", metavar="[RUN]...", nargs=-1)
+@click.option("--older-than", metavar="AGE", help="Runs that ended so long ago: 12h, 30d, 8w.")
+@click.option("--yes", is_flag=True, help="Do it; else it is only shown.")
+@click.option("--reason", metavar="TEXT", help="Why; it is audited.")
+@click.option("--rbac-policy", metavar="PATH", default=DEFAULT_RBAC_POLICY, show_default=True,
+              help="Who may do what.")  # fmt: skip
+@store_option
+@json_option
+@debug_option
+def db_prune(
+    *,
+    runs: tuple[str, ...],
+    older_than: str | None,
+    yes: bool,
+    reason: str | None,
+    rbac_policy: str,
+    store: str,
+    as_json: bool,
+) -> int:
+    """Delete what ended runs did: rollouts, spans, outputs and checkpoints.
+
+    Their line, spend, candidates, verdict and published prompts stay. Without --yes it is only
+    shown; what is done is audited. The file does not shrink: freed space is used again.
+    """
+    from tau.cli.pruning import prune_store
+
+    return prune_store(
+        store, runs=runs, older_than=older_than, reason=reason, policy=rbac_policy, yes=yes,
+        as_json=as_json,
     )  # fmt: skip

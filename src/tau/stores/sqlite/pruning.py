@@ -1,0 +1,107 @@
+"""Retention: deleting what ended runs did, and keeping what they were and came to."""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from tau.domain.run import RunStatus
+from tau.errors import InputError, NotFound
+from tau.stores import codec
+from tau.stores.sqlite import schema
+from tau.stores.sqlite.connection import Access, Statements
+from tau.stores.sqlite.faults import translated
+from tau.stores.sqlite.location import Place
+
+_ENDED = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.FAILED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrunedRun:
+    """One run with how many rollouts are, or would be, deleted of it."""
+
+    id: str
+    status: str
+    updated_unix_ms: int
+    rollouts: int
+
+
+def prune(
+    path: Path,
+    *,
+    runs: Sequence[str] = (),
+    before_unix_ms: int | None = None,
+    dry_run: bool = True,
+) -> Sequence[PrunedRun]:
+    """Delete rollouts, attempts, spans, outputs and checkpoints of runs named or ended long ago.
+
+    The runs themselves stay, with their spend, candidates, verdicts and publications. Each run is
+    one transaction, so that a live run beside it waits for none for long. By age, only completed
+    and cancelled runs are meant: a failed one may go on.
+
+    Raises:
+        NotFound: a run that does not exist; nothing was changed.
+        InputError: a run that has not ended; nothing was changed.
+        StoreError: the store cannot be used.
+    """
+    place = Place(path)
+    place.prepare(read_only=True)
+    access = Access(path=str(path))
+    place.recognise(access)
+    try:
+        with contextlib.closing(access.writer()) as connection:
+            schema.check_version(schema.version(connection), str(path))
+            schema.begin_log(connection, access.prepare)
+            statements = Statements(connection)
+            found = _meant(statements, runs, before_unix_ms)
+            for key, _ in [] if dry_run else found:
+                _delete(statements, key)
+            return [run for _, run in found]
+    except apsw.Error as error:
+        raise translated(error, str(path), writing=True) from error
+
+
+def _meant(
+    statements: Statements, runs: Sequence[str], before_unix_ms: int | None
+) -> list[tuple[int, PrunedRun]]:
+    names = codec.text(list(runs)) if runs else None
+    rows = statements.rows("prunable", (names, before_unix_ms))
+    missing = set(runs) - {row["id"] for row in rows}
+    if missing:
+        raise NotFound(f"there is no run '{min(missing):.80}'")
+    for row in rows:
+        if row["status"] not in _ENDED:
+            raise InputError(
+                f"run '{row['id']}' has not ended",
+                why=f"it is {row['status']}",
+                fix="cancel it first",
+            )
+    return [
+        (
+            row["key"],
+            PrunedRun(
+                id=row["id"],
+                status=row["status"],
+                updated_unix_ms=row["updated_unix_ms"],
+                rollouts=row["rollouts"],
+            ),
+        )
+        for row in rows
+        if row["rollouts"] or row["id"] in runs
+    ]
+
+
+def _delete(statements: Statements, key: int) -> None:
+    connection = statements.connection
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for name in ("spans", "results", "attempts", "rollouts", "run_checkpoints", "tally"):
+            statements.run(f"prune_{name}", (key,))
+        statements.run("prune_examples")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise

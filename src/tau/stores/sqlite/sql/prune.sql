@@ -1,0 +1,44 @@
+-- name: prunable
+-- Ended runs by name, or those last changed before a time, with what would be deleted of them.
+SELECT
+  run.key, run.id, run.status, run.updated_unix_ms,
+  (SELECT count(*) FROM rollout WHERE rollout.run = run.key) AS rollouts
+FROM run
+WHERE
+  (?1 IS NOT NULL AND run.id IN (SELECT value FROM json_each(?1)))
+  OR (?2 IS NOT NULL AND run.status IN ('completed', 'cancelled') AND run.updated_unix_ms < ?2)
+ORDER BY run.key;
+
+-- name: prune_spans
+-- Spans of a run.
+DELETE FROM span_block WHERE rollout IN (SELECT key FROM rollout WHERE run = ?1);
+
+-- name: prune_results
+-- Outputs and rewards of a run.
+DELETE FROM result WHERE rollout IN (SELECT key FROM rollout WHERE run = ?1);
+
+-- name: prune_attempts
+-- Attempts of a run.
+DELETE FROM attempt WHERE rollout IN (SELECT key FROM rollout WHERE run = ?1);
+
+-- name: prune_rollouts
+-- Rollouts of a run.
+DELETE FROM rollout WHERE run = ?1;
+
+-- name: prune_run_checkpoints
+-- Checkpoints of a run.
+DELETE FROM checkpoint WHERE run = ?1;
+
+-- name: prune_examples
+-- Examples that no rollout is about any more.
+DELETE FROM example
+WHERE key NOT IN (SELECT example FROM rollout WHERE example IS NOT NULL);
+
+-- name: prune_tally
+-- A pruned run has no rollouts; what it spent is kept as brought along.
+UPDATE tally
+SET
+  queuing = 0, preparing = 0, running = 0, succeeded = 0, failed = 0, cancelled = 0, requeuing = 0,
+  brought_rollouts = spent_rollouts, brought_calls = spent_calls, brought_tokens = spent_tokens,
+  brought_cost = spent_cost
+WHERE run = ?1;
