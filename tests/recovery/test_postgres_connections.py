@@ -42,11 +42,11 @@ async def proxy(server: Cluster) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 async def bench(server: Cluster, proxy: Proxy, schema: str) -> AsyncIterator[Bench]:
-    """A store behind the proxy, which takes half a second of silence for a lost connection."""
+    """A store behind the proxy, which takes a second of silence for a lost connection."""
     processes = ManualProcesses()
     url = server.url(schema, port=proxy.port)
     store = await PostgresStore.open(
-        url, processes=processes, answer_s=0.5, patience_s=10.0, poll_interval_s=0.05
+        url, processes=processes, answer_s=1.0, patience_s=10.0, poll_interval_s=0.05
     )
     async with store:
         yield Bench(store, ManualClock(), processes)
@@ -137,7 +137,7 @@ async def test_a_server_that_is_away_is_told_and_its_return_noticed(
 ) -> None:
     async with proxied(server.port) as proxy:
         url = server.url(schema, port=proxy.port)
-        store = await PostgresStore.open(url, answer_s=0.5, patience_s=0.3, connect_s=0.5)
+        store = await PostgresStore.open(url, answer_s=1.0, patience_s=0.3, connect_s=0.5)
         async with store:
             proxy._server_port = 1  # nobody listens there
             proxy.cut()
@@ -235,7 +235,7 @@ async def test_an_outcome_that_could_not_even_be_asked_about_is_known_again(
         processes = ManualProcesses()
         url = server.url(schema, port=proxy.port)
         store = await PostgresStore.open(
-            url, processes=processes, answer_s=0.5, patience_s=0.2, connect_s=0.5
+            url, processes=processes, answer_s=1.0, patience_s=0.2, connect_s=0.5
         )
         async with store:
             bench = Bench(store, ManualClock(), processes)

@@ -18,6 +18,7 @@ SCRIPTS = statements.migrations(PACKAGE)
 CURRENT = len(SCRIPTS)
 
 _OLDEST_SERVER = 140000
+_MIGRATION_S = 3600.0
 _EXPECTED = frozenset(
     {
         "schema_meta", "receipt", "worker", "run", "tally", "resources", "resources_version",
@@ -96,8 +97,11 @@ async def migrate(
 ) -> int:
     """Bring the schema to ours, all or nothing, one process at a time; the version it had."""
     async with connection.transaction():
+        await connection.execute("SET LOCAL lock_timeout = 0")  # another's migration may take long
         await connection.fetchval(
-            "SELECT pg_advisory_xact_lock(hashtextextended('tau:' || $1, 0))", address.schema
+            "SELECT pg_advisory_xact_lock(hashtextextended('tau:' || $1, 0))",
+            address.schema,
+            timeout=_MIGRATION_S,
         )
         found = await check(connection, address)
         if found >= len(scripts):
@@ -105,7 +109,7 @@ async def migrate(
         if not found:
             await _create_schema(connection, address)
         for script in scripts[found:]:
-            await connection.execute(script)
+            await connection.execute(script, timeout=_MIGRATION_S)
         await connection.execute(
             "INSERT INTO schema_meta (name, value) VALUES ('version', $1) "
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
