@@ -189,6 +189,12 @@ def test_an_alias_points_at_the_proved_prompt_and_keeps_its_history(
     folder = tmp_path / "own"
     shutil.copytree(demo, folder)
     run = result["run_id"]
+    policy = folder / "rbac.json"
+    policy.write_text('{"schema_version": 1, "team_mode": true}', encoding="utf-8")
+    denied = ask(folder, "promote", "resources-1", "--alias", "prod", "--rbac-policy", str(policy))
+    assert denied.code == 5
+    assert "deny_unbound_principal" in denied.err
+    assert ask(folder, "aliases", "ls", "--json").json() == []
     assert ask(folder, "promote", "resources-1", "--alias", "prod").code == 0
     made = ask(folder, "promote", run, "--alias", "prod", "--reason", "proved", "--json").json()
     assert (made["version"], made["reason"]) == ("resources-2", "proved")

@@ -11,12 +11,12 @@ from tau.cli.text import line, table
 from tau.domain.control import Action
 from tau.errors import NotFound, StoreError
 from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditLine, AuditTrail, head_of
-from tau.lifecycle.authorization import Authorizer, load_policy
+from tau.lifecycle.authorization import PROMOTE_KEY, Authorizer, load_policy
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.state import load_audit_line
 from tau.wiring.control import find_seal, repair_audit, store_of
 
-_KEYS = (*(action.key for action in Action), REPAIR_KEY)
+_KEYS = (*(action.key for action in Action), REPAIR_KEY, PROMOTE_KEY)
 
 
 def check_access(action: str, *, given: str | None, policy: str, as_json: bool) -> int:

@@ -6,9 +6,9 @@ from tau.domain.resources import Alias
 from tau.errors import AccessDenied
 from tau.gateway.answers import Refused
 from tau.gateway.context import Gateway
+from tau.lifecycle.authorization import PROMOTE_KEY
 from tau.wiring.stores import open_store
 
-ACTION_KEY = "control:rl:promote"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
 
 
@@ -16,7 +16,7 @@ def obstacle(gateway: Gateway, principal: str) -> str | None:
     """Why `principal` cannot promote here, None where it can."""
     if gateway.settings.read_only:
         return "this gateway is read-only"
-    decision = gateway.authorizer.decide(principal, ACTION_KEY)
+    decision = gateway.authorizer.decide(principal, PROMOTE_KEY)
     return None if decision.allowed else f"{principal} is not allowed to ({decision.reason_code})"
 
 
@@ -32,10 +32,10 @@ async def promote(
     """
     if gateway.settings.read_only:
         raise Refused(403, "read_only", "this gateway is read-only")
-    decision = gateway.authorizer.decide(principal, ACTION_KEY)
+    decision = gateway.authorizer.decide(principal, PROMOTE_KEY)
     if not decision.allowed:
         raise AccessDenied(
-            f"unauthorized promotion: principal={principal} action={ACTION_KEY} "
+            f"unauthorized promotion: principal={principal} action={PROMOTE_KEY} "
             f"reason_code={decision.reason_code}",
             reason_code=decision.reason_code,
         )

@@ -13,6 +13,10 @@ from tau.files.documents import read_document
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9\-_]")
 
 
+PROMOTE_KEY = "control:rl:promote"
+"""What policies name the pointing of an alias by."""
+
+
 class ReasonCode(StrEnum):
     """Why an action is allowed or denied."""
 

@@ -1,7 +1,10 @@
 """Commands about prompts that were tried: candidates, comparisons, promotion, export."""
 
+from pathlib import Path
+
 import click
 
+from tau.cli.commands.control import who_options
 from tau.cli.commands.records import content_option, limit_option, offset_option
 from tau.cli.commands.running import json_option, store_option
 from tau.cli.surface import debug_option
@@ -93,17 +96,33 @@ def compare(*, first: str, second: str, store: str, alpha: float, as_json: bool)
 @click.option("--alias", required=True, metavar="ALIAS", help="The name to point, such as prod.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the alias's history.")
 @click.option("--force", is_flag=True, help="Even where the run has not proved it better.")
+@who_options
 @store_option
 @json_option
 @debug_option
-def promote(*, name: str, alias: str, reason: str, force: bool, store: str, as_json: bool) -> int:
+def promote(
+    *,
+    name: str,
+    alias: str,
+    reason: str,
+    force: bool,
+    principal: str | None,
+    rbac_policy: str,
+    store: str,
+    as_json: bool,
+) -> int:
     """Point ALIAS at what RUN recommends, or at published resources such as resources-3.
 
     A run must have decided for promotion; who, when, why and its evidence are kept.
     """
+    from tau.cli.control import principal as principal_of
+    from tau.cli.records.promoting import Promoter
     from tau.cli.records.promoting import promote as promote_resources
 
-    return promote_resources(store, name, alias=alias, reason=reason, force=force, as_json=as_json)
+    who = Promoter(principal=principal_of(principal), policy=Path(rbac_policy))
+    return promote_resources(
+        store, name, who, alias=alias, reason=reason, force=force, as_json=as_json
+    )
 
 
 @click.group("aliases", invoke_without_command=True, short_help="List aliases of prompts.")

@@ -2,31 +2,44 @@
 
 import asyncio
 import sys
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from tau.cli.records.naming import prompt_name, version_of
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, table
-from tau.config.environment import snapshot
 from tau.domain.decision import Decision
 from tau.domain.ids import RunId, version_number
 from tau.domain.json import Json
 from tau.domain.resources import Alias, ResourcesVersion
 from tau.errors import InputError, NotFound
-from tau.lifecycle.authorization import local_principal
+from tau.lifecycle.authorization import PROMOTE_KEY, Authorizer
 from tau.ports.store import Store
 from tau.reports.account import Account, gather, resource_text
 from tau.wiring.stores import open_store
 
 
-def promote(store: str, name: str, *, alias: str, reason: str, force: bool, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoter:
+    """Who points an alias, and the policy that says whether they may."""
+
+    principal: str
+    policy: Path
+
+
+def promote(
+    store: str, name: str, who: Promoter, *, alias: str, reason: str, force: bool, as_json: bool
+) -> int:
     """Point `alias` at what a run recommends, or at published resources; prints where it points.
 
     Raises:
+        AccessDenied, PolicyInvalid: `who` may not; nothing was changed.
         InputError: the run has not decided for its prompt, and nobody forces it.
         NotFound: there is no such run or publication.
     """
+    Authorizer(who.policy).require(who.principal, PROMOTE_KEY)
 
     async def act() -> Alias:
         async with await open_store(store) as opened:
@@ -34,7 +47,7 @@ def promote(store: str, name: str, *, alias: str, reason: str, force: bool, as_j
             return await opened.aliases.point(
                 alias,
                 version.number,
-                principal=local_principal(snapshot()),
+                principal=who.principal,
                 reason=reason,
                 evidence=evidence,
             )
