@@ -158,7 +158,7 @@ async def optimized(
         prompt, said = await tau_side.optimize(
             world, rows, base_url=base_url, model=job.model, budget=job.budget
         )
-        said["versions"] = tau_side.versions()
+        said["versions"] = tau_side.VERSIONS
         return task_messages(prompt, probe), said
     answer = await peers.ask(
         job.contender.worker,

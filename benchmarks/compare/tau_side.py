@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import tau
+from tau import plugins
 from tau.config.loading import compose
 from tau.domain.decision import Decision
 from tau.domain.json import Json
@@ -23,6 +24,7 @@ from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
 from tau.wiring.session import SessionRequest, run_session
 
+ALGORITHM = "reflect"
 CONCURRENCY = 8
 
 
@@ -57,7 +59,7 @@ async def optimize(
                 "optimize": [dict(row) for row in rows["optimize"]],
                 "validate": [dict(row) for row in rows["validate"]],
                 "graders": [{"type": "sim", "name": "right", "feedback": "rule"}],
-                "algorithm": {"type": "reflect", "evaluations": budget},
+                "algorithm": {"type": ALGORITHM, "evaluations": budget},
                 "worker_count": 1,
                 "worker_concurrency": CONCURRENCY,
                 "seed": world.seed,
@@ -100,11 +102,17 @@ def _claim(account: Account, *, promoted: bool) -> dict[str, Json]:
     }
 
 
-def versions() -> dict[str, str]:
-    """Tau's version, and a hash of the code that searches and decides."""
-    root = Path(tau.__file__).parent
+def _code() -> str:
+    """A hash of the code that searches and decides, which is loaded here.
+
+    Files may be edited during the hours of a comparison; what runs is what was loaded.
+    """
+    plugins.load(plugins.ALGORITHMS, ALGORITHM)
     digest = hashlib.sha256()
     for folder in ("algorithms", "scoring"):
-        for path in sorted((root / folder).glob("*.py")):
+        for path in sorted((Path(tau.__file__).parent / folder).glob("*.py")):
             digest.update(path.name.encode() + path.read_bytes())
-    return {"tau": tau.__version__, "tau algorithms": digest.hexdigest()[:12]}
+    return digest.hexdigest()[:12]
+
+
+VERSIONS = {"tau": tau.__version__, "tau algorithms": _code()}
