@@ -23,7 +23,10 @@ _MOST_SECRET_BYTES = 4096
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServeArguments:
-    """What the command line says of a gateway; None where it says nothing."""
+    """What the command line says of a gateway; None where it says nothing.
+
+    `beside`: a run started it, and it ends when the run's end of standard input is closed.
+    """
 
     bind: str
     store: str
@@ -35,6 +38,7 @@ class ServeArguments:
     principal: str | None = None
     rbac_policy: str | None = None
     allowed_hosts: tuple[str, ...] = ()
+    beside: bool = False
 
 
 def serve_gateway(arguments: ServeArguments) -> int:
@@ -76,6 +80,8 @@ async def _serve(arguments: ServeArguments) -> int:
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    if arguments.beside:
+        asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     async with serving(settings) as server:
         sys.stdout.write(f"{server.link()}\n")
         sys.stdout.flush()

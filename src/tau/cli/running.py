@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tau.cli import results
+from tau.cli.beside import dashboard_beside
 from tau.cli.displays import Display, EventsDisplay, PlainDisplay
 from tau.cli.edge import drive
 from tau.cli.streams import interactive, reserved_stdout
@@ -51,6 +52,7 @@ class RunArguments:
     algorithm: str | None = None
     budget: Mapping[str, float] = field(default_factory=dict)
     require_improvement: bool = False
+    serve: str | None = None
 
     def origin(self) -> dict[str, Json]:
         """What starts such a run again, from wherever one is."""
@@ -97,6 +99,9 @@ def run(arguments: RunArguments, surface: Surface) -> int:
     )
     resume = arguments.command(surface)
     with ExitStack() as stack:
+        if arguments.serve is not None:
+            place = (arguments.store, arguments.state_dir)
+            stack.enter_context(dashboard_beside(arguments.serve, *place))
         output = stack.enter_context(reserved_stdout())
         with _display(arguments, output) as display:
             report, signal_number = drive(request, display, resume=resume)

@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from tau.domain.control import Action
+from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus
@@ -198,8 +199,9 @@ async def candidates(
     listed: list[Json] = []
     for one in found[:most]:
         means: dict[str, Json] = {}
-        for (name, split), standing in board.standings.items():
-            if name == one.resources.hash and standing.estimate:
+        for split in Split:
+            standing = board.standings.get((one.resources.hash, split))
+            if standing is not None and standing.estimate:
                 means[str(split)] = standing.estimate.mean
         listed.append(
             {

@@ -86,6 +86,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         gateway.hub.close()
+        await gateway.watch.aclose()
         await gateway.window.aclose()
 
 

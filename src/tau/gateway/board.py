@@ -2,17 +2,18 @@
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
-from tau.domain.rollout import SETTLED, RolloutCounts, RolloutStatus
+from tau.domain.rollout import SETTLED, RolloutCounts, RolloutKind, RolloutStatus
 from tau.gateway.window import StoreWindow
 from tau.ports.insights import SettledRow
 from tau.scoring.aggregate import Estimate, summarize_by_example
 
-_PAGE = 5000
+_PAGE = 2000
+_MOST_POINTS = 400
 _OVERLAP_MS = 500
 _PATIENCE = 40
 
@@ -28,6 +29,7 @@ class Standing:
     split: Split
     first: int
     scores: list[tuple[str, float]] = field(default_factory=list)
+    total: float = 0.0
     unscored: int = 0
     failed: int = 0
     cancelled: int = 0
@@ -46,6 +48,54 @@ class Standing:
             self._of = len(self.scores)
             self._estimate = summarize_by_example(self.scores)
         return self._estimate
+
+
+@dataclass(slots=True)
+class Totals:
+    """What some rollouts came to together."""
+
+    rollouts: int = 0
+    calls: int = 0
+    tokens: int = 0
+    cost_nano_usd: int = 0
+
+    def add(self, row: SettledRow) -> None:
+        """One more of them."""
+        self.rollouts += 1
+        self.calls += row.calls
+        self.tokens += row.tokens
+        self.cost_nano_usd += row.cost_nano_usd
+
+
+class Course:
+    """The best so far on one split, sampled at most some hundred times along the run.
+
+    When there are too many samples every second one is dropped, and they are taken half as often.
+    """
+
+    def __init__(self) -> None:
+        self.points: list[tuple[int, Estimate]] = []
+        self._step = 1
+        self._most = 0
+
+    def look(self, number: int, standings: Iterable[Standing], newest: Standing) -> None:
+        """Note who leads after `number` rollouts, among those tried at least half as often."""
+        self._most = max(self._most, len(newest.scores))
+        if number % self._step:
+            return
+        leader = leading(standings, self._most)
+        if leader is None or leader.estimate is None:
+            return
+        self.points.append((number, leader.estimate))
+        if len(self.points) > _MOST_POINTS:
+            del self.points[::2]
+            self._step *= 2
+
+
+def leading(standings: Iterable[Standing], most: int) -> Standing | None:
+    """The highest mean among those with at least half of `most` scores."""
+    tried = [one for one in standings if one.scores and 2 * len(one.scores) >= most]
+    return max(tried, key=lambda one: one.total / len(one.scores), default=None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,12 +128,17 @@ class Board:
     def _clear(self) -> None:
         self.rows: dict[int, SettledRow] = {}
         self.standings: dict[tuple[str, Split], Standing] = {}
+        self.of_split: dict[Split, list[Standing]] = {split: [] for split in Split}
+        self.of_resources: dict[str, list[SettledRow]] = {}
+        self.courses: dict[Split, Course] = {split: Course() for split in Split}
+        self.kinds: dict[RolloutKind, Totals] = {kind: Totals() for kind in RolloutKind}
+        self.splits: dict[Split, Totals] = {split: Totals() for split in Split}
         self.failures: Counter[str] = Counter()
         self.settled: Counter[RolloutStatus] = Counter()
         self._seconds: dict[int, Slice] = {}
         self._place = (0, 0)
 
-    async def follow(self, window: StoreWindow, counts: RolloutCounts, *, pages: int = 4) -> None:
+    async def follow(self, window: StoreWindow, counts: RolloutCounts, *, pages: int = 1) -> None:
         """Read what settled since, at most so many pages of it.
 
         Raises:
@@ -124,6 +179,8 @@ class Board:
 
     def _add(self, row: SettledRow) -> None:
         self.rows[row.number] = row
+        self.of_resources.setdefault(row.resources, []).append(row)
+        self.kinds[row.kind].add(row)
         self.version += 1
         self.settled[row.status] += 1
         at = row.updated_unix_ms // 1000
@@ -134,6 +191,7 @@ class Board:
         if row.status is RolloutStatus.FAILED:
             self.failures[row.failure or "internal"] += 1
         if row.split is not None:
+            self.splits[row.split].add(row)
             self._stand(row, row.split)
 
     def _stand(self, row: SettledRow, split: Split) -> None:
@@ -143,6 +201,7 @@ class Board:
             standing = self.standings[key] = Standing(
                 resources=row.resources, split=split, first=len(self.rows)
             )
+            self.of_split[split].append(standing)
         if row.status is RolloutStatus.FAILED:
             standing.failed += 1
         elif row.status is RolloutStatus.CANCELLED:
@@ -151,6 +210,8 @@ class Board:
             standing.unscored += 1
         else:
             standing.scores.append((row.example, min(1.0, row.score)))
+            standing.total += min(1.0, row.score)
+            self.courses[split].look(len(self.rows), self.of_split[split], standing)
 
     def _check(self, counts: RolloutCounts) -> None:
         """Begin anew where the store's counters say otherwise for long: a clock may have jumped."""

@@ -312,7 +312,9 @@ def allowed(gateway: Gateway, snapshot: Snapshot, caller: Identity) -> list[str]
 def state(gateway: Gateway, snapshot: Snapshot) -> dict[str, Json]:
     """The contract's `state`."""
     settings = gateway.settings
-    return documents.state(snapshot, store=settings.store, state_dir=str(settings.state_dir.root))
+    return documents.state(
+        snapshot, store=settings.store_shown, state_dir=str(settings.state_dir.root)
+    )
 
 
 def refuse_writing(gateway: Gateway) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tau.errors import UsageError
 from tau.lifecycle.paths import StateDir
+from tau.stores.location import shown
 
 _SHORTEST_SECRET = 12
 
@@ -27,7 +28,7 @@ class GatewaySettings:
     address, `strangers_per_minute` all its requests that nobody vouches for.
     """
 
-    store: str
+    store: str = field(repr=False)
     state_dir: StateDir
     policy: Path
     principal: str
@@ -41,6 +42,11 @@ class GatewaySettings:
     requests_per_minute: int = 120
     failures_per_minute: int = 10
     strangers_per_minute: int = 240
+
+    @property
+    def store_shown(self) -> str:
+        """The store's location as people may see it: without a password."""
+        return shown(self.store)
 
     def __post_init__(self) -> None:
         """Refuse what would be open to strangers.

@@ -22,6 +22,7 @@ from tau.ports.clock import Clock
 
 FRESH_MS = 250
 _MOST_BOARDS = 4
+_BREATH_S = 0.01
 _NO_COUNTS = RolloutCounts(by_status={})
 
 
@@ -65,6 +66,7 @@ class Watch:
         self._boards: OrderedDict[RunId, Board] = OrderedDict()
         self._taking = asyncio.Lock()
         self._last: tuple[int, Snapshot] | None = None
+        self._reading: dict[RunId, asyncio.Task[None]] = {}
         self._audit: tuple[tuple[int, int] | None, int] = (None, 0)
 
     async def snapshot(self, *, fresh_ms: int = FRESH_MS) -> Snapshot:
@@ -126,7 +128,28 @@ class Watch:
         except NotFound:
             del self._boards[run_id]  # another store has taken this one's place
             raise
+        if not board.complete and run_id not in self._reading:
+            task = asyncio.create_task(self._read_on(board), name="gateway-board")
+            self._reading[run_id] = task
+            task.add_done_callback(lambda _: self._reading.pop(run_id, None))
         return board
+
+    async def _read_on(self, board: Board) -> None:
+        """Read a long run page by page, so that no request waits for all of it."""
+        while not board.complete and self._boards.get(board.run_id) is board:
+            await asyncio.sleep(_BREATH_S)
+            try:
+                counts = await self._window.ask(lambda store: store.insights.counts(board.run_id))
+                async with self._taking:
+                    await board.follow(self._window, counts)
+            except StoreError:
+                return  # the next request begins again
+
+    async def aclose(self) -> None:
+        """Stop reading."""
+        for task in list(self._reading.values()):
+            task.cancel()
+        await asyncio.gather(*self._reading.values(), return_exceptions=True)
 
     def _control(self) -> Control:
         state = trouble = None

@@ -81,13 +81,22 @@ async def test_late_commits_are_seen_and_nothing_counts_twice() -> None:
     assert sum(sum(one.statuses.values()) for one in board.slices(10)) == 3
 
 
-async def test_more_than_some_pages_are_read_bit_by_bit() -> None:
-    rows, board = Rows([row(n, n // 100) for n in range(1, 26_000)]), Board(RUN)
-    await follow(board, rows)
-    first = (len(board.rows), board.complete)
-    await follow(board, rows)
-    assert first == (20_000, False)
-    assert (len(board.rows), board.complete) == (25_999, True)
+async def test_a_long_run_is_read_bit_by_bit() -> None:
+    rows, board = Rows([row(n, n // 100) for n in range(1, 5_000)]), Board(RUN)
+    seen = []
+    for _ in range(3):
+        await follow(board, rows)
+        seen.append((len(board.rows), board.complete))
+    assert seen == [(2_000, False), (4_000, False), (4_999, True)]
+
+
+async def test_the_course_keeps_few_points_of_a_long_run() -> None:
+    rows, board = Rows([row(n, n, score=n / 3000) for n in range(1, 3001)]), Board(RUN)
+    await follow(board, rows, 3)
+    points = board.courses[Split.OPTIMIZE].points
+    assert 200 <= len(points) <= 400
+    assert [number for number, _ in points] == sorted({number for number, _ in points})
+    assert points[-1][1].mean == pytest.approx(0.5, abs=0.01)
 
 
 async def test_a_failure_that_settles_anew_replaces_what_was() -> None:

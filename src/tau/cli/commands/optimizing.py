@@ -5,7 +5,13 @@ from typing import Any
 
 import click
 
-from tau.cli.commands.running import json_option, model_option, store_option, strict_option
+from tau.cli.commands.running import (
+    json_option,
+    model_option,
+    serve_option,
+    store_option,
+    strict_option,
+)
 from tau.cli.surface import Surface, debug_option
 from tau.errors import UsageError
 
@@ -49,6 +55,7 @@ def limits(options: dict[str, Any]) -> dict[str, float]:
 @click.option("--workers", type=click.IntRange(1), help="Workers; overrides the config's.")
 @click.option("--concurrency", type=click.IntRange(1),
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
+@serve_option
 @debug_option
 @click.pass_obj
 def optimize(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401

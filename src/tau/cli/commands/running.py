@@ -20,6 +20,12 @@ strict_option = click.option("--strict", is_flag=True, help="Unknown keys are er
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
 
+serve_option = click.option(
+    "--serve", metavar="HOST:PORT", is_flag=False, flag_value="127.0.0.1:8787", default=None,
+    help="Serve the dashboard meanwhile; 127.0.0.1:8787 where nothing else is said.",
+)  # fmt: skip
+
+
 @click.command("run", short_help="Run a configuration to its end.")
 @click.argument("cfg", metavar="CFG")
 @model_option
@@ -34,6 +40,7 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print one JS
 @click.option("--workers", type=click.IntRange(1), help="Workers; overrides the config's.")
 @click.option("--concurrency", type=click.IntRange(1),
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
+@serve_option
 @debug_option
 @click.pass_obj
 def run(
@@ -50,6 +57,7 @@ def run(
     fail_under: float | None,
     workers: int | None,
     concurrency: int | None,
+    serve: str | None,
 ) -> int:
     """Run CFG: execute and grade its rollouts, and keep everything in the store.
 
@@ -65,7 +73,7 @@ def run(
     arguments = RunArguments(
         config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, json=as_json,
         events=events, strict=strict, fail_under=fail_under, workers=workers,
-        concurrency=concurrency,
+        concurrency=concurrency, serve=serve,
     )  # fmt: skip
     return run_configuration(arguments, surface)
 

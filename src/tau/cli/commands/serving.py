@@ -24,6 +24,7 @@ DEFAULT_BIND = "127.0.0.1:8787"
 @click.option("--rbac-policy", metavar="PATH", help="The policy that says who may do what.")
 @click.option("--allow-host", "allowed_hosts", metavar="NAME", multiple=True,
               help="Another name it may be called by; may be repeated.")  # fmt: skip
+@click.option("--beside-run", is_flag=True, hidden=True)
 @debug_option
 def serve(
     *,
@@ -37,6 +38,7 @@ def serve(
     principal: str | None,
     rbac_policy: str | None,
     allowed_hosts: tuple[str, ...],
+    beside_run: bool,
 ) -> int:
     """Serve the dashboard, the JSON API and metrics of a store until Ctrl-C.
 
@@ -50,7 +52,7 @@ def serve(
         ServeArguments(
             bind=bind, store=store, state_dir=state_dir, auth=auth, token_file=token_file,
             password_file=password_file, read_only=read_only, principal=principal,
-            rbac_policy=rbac_policy, allowed_hosts=allowed_hosts,
+            rbac_policy=rbac_policy, allowed_hosts=allowed_hosts, beside=beside_run,
         )
     )  # fmt: skip
 

@@ -86,7 +86,7 @@ async def promotion_page(gateway: Gateway, request: Request, caller: Identity) -
             "version": version,
             "aliases": aliases,
             "obstacle": obstacle(gateway, caller.principal),
-            "store": gateway.settings.store,
+            "store": gateway.settings.store_shown,
             "most": steering.MOST_REASON,
         },
     )

@@ -129,7 +129,7 @@ async def _detail(
     other = baseline
     if against != "baseline" and mine.parent is not None:
         other = await _parent(gateway, mine.parent) or baseline
-    rows = [row for row in board.rows.values() if row.resources == mine.hash]
+    rows = board.of_resources.get(mine.hash, [])
     return {
         "missing": None,
         "resources": mine,
@@ -167,8 +167,9 @@ def paired(board: Board, mine: str, other: str) -> Gain | None:
             replicate=row.replicate,
             score=row.score,
         )
-        for row in board.rows.values()
-        if row.resources in (mine, other) and row.example is not None
+        for name in (mine, other)
+        for row in board.of_resources.get(name, ())
+        if row.example is not None
     )
     try:
         pairing = pair(table, ResourcesHash(mine), ResourcesHash(other))

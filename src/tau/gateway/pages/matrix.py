@@ -76,9 +76,8 @@ def _columns(board: Board, baseline: str, best: str | None) -> list[str]:
     """Baseline, best, then the others by mean."""
     means: dict[str, tuple[int, float]] = {}
     for (name, _), standing in board.standings.items():
-        scores = [score for _, score in standing.scores]
         count, total = means.get(name, (0, 0.0))
-        means[name] = (count + len(scores), total + sum(scores))
+        means[name] = (count + len(standing.scores), total + standing.total)
     ranked = sorted(means, key=lambda name: -means[name][1] / max(1, means[name][0]))
     first = [name for name in (baseline, best) if name in means]
     return list(dict.fromkeys([*first, *ranked]))[:CANDIDATES]
@@ -86,11 +85,11 @@ def _columns(board: Board, baseline: str, best: str | None) -> list[str]:
 
 def _table(board: Board, columns: Sequence[str]) -> dict[str, dict[str, SettledRow]]:
     """The first replicate of each example with each of the candidates."""
-    wanted = set(columns)
     found: dict[str, dict[str, SettledRow]] = {}
-    for row in board.rows.values():
-        if row.example is not None and row.resources in wanted:
-            found.setdefault(row.example, {}).setdefault(row.resources, row)
+    for name in columns:
+        for row in board.of_resources.get(name, ()):
+            if row.example is not None:
+                found.setdefault(row.example, {}).setdefault(name, row)
     return found
 
 

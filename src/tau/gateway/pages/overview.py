@@ -12,7 +12,7 @@ from tau.domain.decision import Verdict
 from tau.domain.ids import RunId
 from tau.domain.run import Run
 from tau.gateway.alerts import alerts
-from tau.gateway.board import Board, Standing
+from tau.gateway.board import Board, Standing, leading
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.rendering import Page
@@ -86,7 +86,7 @@ async def overview(gateway: Gateway, request: Request) -> Page:
             "activity": activity_chart(snapshot.board) if snapshot.board else None,
             "runs": runs,
             "paging": Paging(request, number=number, more=more),
-            "store": gateway.settings.store,
+            "store": gateway.settings.store_shown,
         },
     )
 
@@ -117,12 +117,11 @@ def _leader(board: Board, split: Split | None, verdict: Verdict | None) -> str |
     if verdict is not None:
         named = verdict.evidence.get("leader")
         return named if isinstance(named, str) else str(verdict.resources.hash)
-    known = [one for one in board.standings.values() if one.split is split and one.scores]
-    if not known:
+    if split is None:
         return None
-    enough = max(len(one.scores) for one in known) / 2
-    tried = [one for one in known if len(one.scores) >= enough]
-    return max(tried, key=lambda one: one.estimate.mean if one.estimate else 0.0).resources
+    most = max((len(one.scores) for one in board.of_split[split]), default=0)
+    leader = leading(board.of_split[split], most)
+    return leader.resources if leader else None
 
 
 def contest_chart(contest: Contest) -> Svg | None:

@@ -30,9 +30,7 @@ from tau.gateway.pages.rendering import Page
 from tau.reports.account import baseline_of, resources_diff
 from tau.reports.gain import of_evidence
 from tau.reports.words import Piece
-from tau.scoring.aggregate import summarize_by_example
 
-_SAMPLES = 200
 _DOTS = 400
 _MOST_TEXT = 60_000
 
@@ -103,8 +101,11 @@ def course_of(board: Board, contest: Contest) -> Course | None:
     split = contest.split
     if split is None:
         return None
-    standings = [one for one in board.standings.values() if one.split is split and one.scores]
-    points = _best_so_far(board, split)
+    standings = [one for one in board.of_split[split] if one.scores]
+    points = [
+        Point(rollouts=number, mean=found.mean, low=found.low, high=found.high)
+        for number, found in board.courses[split].points
+    ]
     baseline = contest.baseline.estimate if contest.baseline else None
     dots = [_dot(board, one, contest) for one in _thinned(standings, contest)]
     mean = baseline.mean if baseline else None
@@ -115,27 +116,6 @@ def course_of(board: Board, contest: Contest) -> Course | None:
         baseline=mean,
         picture=curve_chart(title, points, dots, baseline=mean),
     )
-
-
-def _best_so_far(board: Board, split: Split) -> list[Point]:
-    """At most some hundred points: whoever leads among those tried at least half as often."""
-    known: dict[str, list[tuple[str, float]]] = {}
-    sums: dict[str, float] = {}
-    step = max(1, len(board.rows) // _SAMPLES)
-    points: list[Point] = []
-    most = 0
-    for number, row in enumerate(board.rows.values(), start=1):
-        if row.split is split and row.score is not None and row.example is not None:
-            mine = known.setdefault(row.resources, [])
-            mine.append((row.example, min(1.0, row.score)))
-            sums[row.resources] = sums.get(row.resources, 0.0) + min(1.0, row.score)
-            most = max(most, len(mine))
-        if (number % step == 0 or number == len(board.rows)) and known:
-            enough = [name for name, scores in known.items() if 2 * len(scores) >= most]
-            leader = max(enough, key=lambda name: sums[name] / len(known[name]))
-            found = summarize_by_example(known[leader])
-            points.append(Point(rollouts=number, mean=found.mean, low=found.low, high=found.high))
-    return points
 
 
 def _thinned(standings: Sequence[Standing], contest: Contest) -> list[Standing]:

@@ -1,11 +1,11 @@
 """The queue with its workers, and what the work costs."""
 
+from itertools import islice
 from typing import Any
 
 from starlette.requests import Request
 
 from tau.charts.timeline import Stack, timeline_chart
-from tau.domain.dataset import Split
 from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.gateway.board import Board, Slice
 from tau.gateway.context import Gateway
@@ -74,18 +74,8 @@ async def cost(gateway: Gateway, request: Request) -> Page:
     """By role over time, against the budget, with latencies."""
     run, board = await run_and_board(gateway, request.path_params["run"])
     slices = board.slices(64)
-    rows = list(board.rows.values())
-    kinds = [
-        {
-            "kind": kind,
-            "rollouts": sum(row.kind is kind for row in rows),
-            "calls": sum(row.calls for row in rows if row.kind is kind),
-            "tokens": sum(row.tokens for row in rows if row.kind is kind),
-            "cost_nano_usd": sum(row.cost_nano_usd for row in rows if row.kind is kind),
-        }
-        for kind in RolloutKind
-    ]
-    latest = sorted(row.duration_ms for row in rows[-_LATENCIES:] if row.duration_ms)
+    recent = islice(board.newest(), _LATENCIES)
+    latest = sorted(row.duration_ms for row in recent if row.duration_ms)
     counts = await gateway.window.ask(lambda store: store.insights.counts(run.id))
     return Page(
         template="cost.html",
@@ -97,17 +87,14 @@ async def cost(gateway: Gateway, request: Request) -> Page:
             "run": run,
             "counts": counts,
             "meters": meters(run),
-            "kinds": kinds,
-            "splits": [
-                (split, sum(row.cost_nano_usd for row in rows if row.split is split))
-                for split in Split
-            ],
+            "kinds": board.kinds,
+            "splits": board.splits,
             "chart": _cost_chart(slices),
             "token_chart": _token_chart(slices),
             "percentiles": [(q, _percentile(latest, q)) for q in (50, 90, 95, 99)],
             "measured": len(latest),
             "rate_limited": board.failures["rate_limit"],
-            "per_rollout": run.spent.cost_nano_usd / len(rows) if rows else 0,
+            "per_rollout": run.spent.cost_nano_usd / len(board.rows) if board.rows else 0,
             "slices": slices[-20:],
             "reading": not board.complete,
         },

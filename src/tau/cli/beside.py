@@ -1,0 +1,62 @@
+"""A dashboard beside a run: another process, so that nothing it does can slow or end the run."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import IO
+
+from tau.cli.gateway import PASSWORD_VARIABLE, TOKEN_VARIABLE
+from tau.config.environment import child_environ, snapshot
+from tau.domain.visible import line
+
+_PROGRAM = "from tau.cli.main import tau; tau()"
+_GRACE_S = 5
+
+
+@contextmanager
+def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[None]:
+    """Serve the dashboard of `store` until the block is left; its link goes to standard error.
+
+    It gets no model's key. It ends by itself when this process is gone: its standard input closes.
+    A dashboard that cannot start says why and does not keep the run from running.
+    """
+    environ = snapshot()
+    own = {name: environ[name] for name in (TOKEN_VARIABLE, PASSWORD_VARIABLE) if name in environ}
+    own["TAU_STORE"] = store  # not an argument: it may be a URL with a password
+    words = ["serve", "--bind", bind, "--beside-run"]
+    if state_dir is not None:
+        words += ["--state-dir", state_dir]
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _PROGRAM,
+            *words,
+            *(["--state-dir", state_dir] if state_dir else []),
+        ],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=child_environ(environ) | own,
+        start_new_session=True,  # Ctrl-C is for the run; the dashboard shows how it ends
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    threading.Thread(target=_tell, args=(process.stdout,), daemon=True).start()
+    try:
+        yield
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(_GRACE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _tell(stream: IO[str]) -> None:
+    """Pass on the link."""
+    for text in stream:
+        sys.stderr.write(f"dashboard: {line(text.strip())}\n")
