@@ -4,10 +4,11 @@ import asyncio
 import signal
 from pathlib import Path
 
+import apsw
 import pytest
 
 from recovery.audit import faults, missing, reading
-from recovery.nursery import PATIENCE_S, nursery
+from recovery.nursery import PATIENCE_S, Child, nursery
 from recovery.test_storm import doubled
 from tau.domain.ids import attempt_id
 from tau.domain.rollout import AttemptStatus, Claim, RolloutStatus
@@ -36,7 +37,7 @@ async def test_a_worker_stopped_past_its_lease_is_refused_everything(tmp_path: P
             workload = await queued(store, 1)
             child = started.start("hold", path=str(path), lease_ms=LEASE_MS)
             held = child.wait_for("holding").split()[1]
-            child.send(signal.SIGSTOP)
+            await stop_at_rest(child, path)
 
             claim = await reassigned(store)
             child.send(signal.SIGCONT)
@@ -58,6 +59,23 @@ async def test_a_worker_stopped_past_its_lease_is_refused_everything(tmp_path: P
         assert await store.checkpoints.latest(RUN) is None
     with reading(path) as connection:
         assert faults(connection) == []
+
+
+async def stop_at_rest(child: Child, path: Path) -> None:
+    """Stop the process, but not while it holds the lock for writing: nobody could go on then."""
+    while True:
+        child.send(signal.SIGSTOP)
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(200)
+        try:
+            connection.execute("BEGIN IMMEDIATE; ROLLBACK")
+        except apsw.BusyError:
+            child.send(signal.SIGCONT)
+            await asyncio.sleep(0.01)
+        else:
+            return
+        finally:
+            connection.close()
 
 
 async def reassigned(store: SqliteStore) -> Claim:
