@@ -1,6 +1,6 @@
 """How long pages and endpoints take at the server on a big store, and what they weigh.
 
-Usage: bench_gateway.py [STORE]; without one, a store of 100,000 rollouts and 500 candidates is made.
+Usage: bench_gateway.py [STORE]; without one, 100,000 rollouts of 500 candidates are made first.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from tau.gateway.static_files import static_files
 from tau.lifecycle.paths import StateDir
 
 sys.path.insert(0, str(Path(__file__).parent))
-from large_store import RUN, make  # noqa: E402
+from large_store import RUN, make
 
 TOKEN = "a-token-for-the-benchmark"
 ROUNDS = 5
@@ -45,7 +45,7 @@ async def measure(session: aiohttp.ClientSession) -> None:
     print(f"assets, once: {assets / 1000:.0f} KB")
     slowest = await once(session, "/dashboard/health")
     print(f"{'first request ever':34} {slowest[0] * 1000:7.1f} ms")
-    while "still being read" in (await text(session, f"/runs/{RUN}")):
+    while "still being read" in (await text(session, f"/runs/{RUN}")):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
     candidate = re.search(r"\?c=(\w+)", await text(session, f"/runs/{RUN}/candidates"))
     assert candidate is not None

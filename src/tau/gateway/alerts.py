@@ -40,7 +40,9 @@ def health_state(snapshot: Snapshot) -> tuple[str, str]:
     if paused(snapshot):
         return "degraded", "operator pause action is active"
     if snapshot.trouble is not None:
-        return "unknown", f"the store cannot be read: {line(snapshot.trouble.what)}"
+        what = line(snapshot.trouble.what)
+        missing = what == "there is no store"
+        return "unknown", f"{what} yet" if missing else f"the store cannot be read: {what}"
     run = snapshot.run
     if run is None:
         return "unknown", "there is no run yet"

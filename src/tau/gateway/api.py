@@ -167,7 +167,7 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
                     "mean": one.estimate.mean,
                     "low": one.estimate.low,
                     "high": one.estimate.high,
-                    "scored": len(one.scores),
+                    "scored": one.scored,
                     "unscored": one.unscored,
                     "failed": one.failed,
                 }

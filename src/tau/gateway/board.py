@@ -10,7 +10,7 @@ from tau.domain.ids import RunId
 from tau.domain.rollout import SETTLED, RolloutCounts, RolloutKind, RolloutStatus
 from tau.gateway.window import StoreWindow
 from tau.ports.insights import SettledRow
-from tau.scoring.aggregate import Estimate, summarize_by_example
+from tau.scoring.aggregate import Estimate, RunningMean
 
 _PAGE = 2000
 _MOST_POINTS = 400
@@ -20,34 +20,30 @@ _PATIENCE = 40
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """One candidate on one split, first measured after `first` rollouts of the run.
-
-    `scores` are (example, score) in order of settling.
-    """
+    """One candidate on one split, first measured after `first` rollouts of the run."""
 
     resources: str
     split: Split
     first: int
-    scores: list[tuple[str, float]] = field(default_factory=list)
-    total: float = 0.0
+    known: RunningMean = field(default_factory=RunningMean)
     unscored: int = 0
     failed: int = 0
     cancelled: int = 0
-    _estimate: Estimate | None = None
-    _of: int = 0
+
+    @property
+    def scored(self) -> int:
+        """How many scores are known."""
+        return self.known.rows
 
     @property
     def rows(self) -> int:
         """All that settled."""
-        return len(self.scores) + self.unscored + self.failed + self.cancelled
+        return self.scored + self.unscored + self.failed + self.cancelled
 
     @property
     def estimate(self) -> Estimate | None:
         """Mean and interval, None where nothing is scored."""
-        if len(self.scores) != self._of:
-            self._of = len(self.scores)
-            self._estimate = summarize_by_example(self.scores)
-        return self._estimate
+        return self.known.estimate()
 
 
 @dataclass(slots=True)
@@ -80,13 +76,14 @@ class Course:
 
     def look(self, number: int, standings: Iterable[Standing], newest: Standing) -> None:
         """Note who leads after `number` rollouts, among those tried at least half as often."""
-        self._most = max(self._most, len(newest.scores))
+        self._most = max(self._most, newest.scored)
         if number % self._step:
             return
         leader = leading(standings, self._most)
-        if leader is None or leader.estimate is None:
+        found = leader.estimate if leader else None
+        if found is None:
             return
-        self.points.append((number, leader.estimate))
+        self.points.append((number, found))
         if len(self.points) > _MOST_POINTS:
             del self.points[::2]
             self._step *= 2
@@ -94,8 +91,8 @@ class Course:
 
 def leading(standings: Iterable[Standing], most: int) -> Standing | None:
     """The highest mean among those with at least half of `most` scores."""
-    tried = [one for one in standings if one.scores and 2 * len(one.scores) >= most]
-    return max(tried, key=lambda one: one.total / len(one.scores), default=None)
+    tried = [one for one in standings if one.scored and 2 * one.scored >= most]
+    return max(tried, key=lambda one: one.known.mean, default=None)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -209,8 +206,7 @@ class Board:
         elif row.score is None or row.example is None or not math.isfinite(row.score):
             standing.unscored += 1
         else:
-            standing.scores.append((row.example, min(1.0, row.score)))
-            standing.total += min(1.0, row.score)
+            standing.known.add(row.example, min(1.0, row.score))
             self.courses[split].look(len(self.rows), self.of_split[split], standing)
 
     def _check(self, counts: RolloutCounts) -> None:

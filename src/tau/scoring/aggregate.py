@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from statistics import NormalDist
 
 _ALPHA = 0.05
@@ -61,6 +61,46 @@ def summarize_by_example(scores: Iterable[tuple[str, float]]) -> Estimate:
     return summarize([math.fsum(known) / len(known) for known in examples.values()])
 
 
+@dataclass(slots=True)
+class RunningMean:
+    """As `summarize_by_example`, one score after the other: each costs the same, however many."""
+
+    rows: int = 0
+    _examples: dict[str, tuple[int, float]] = field(default_factory=dict)
+    _total: float = 0.0
+    _squares: float = 0.0
+    _lowest: float = 0.0
+
+    def add(self, example: str, score: float) -> None:
+        """One more score, finite and at most 1."""
+        count, known = self._examples.get(example, (0, 0.0))
+        before = known / count if count else 0.0
+        after = (known + score) / (count + 1)
+        self._examples[example] = (count + 1, known + score)
+        self._total += after - before
+        self._squares += after * after - before * before
+        self._lowest = min(self._lowest, score)
+        self.rows += 1
+
+    @property
+    def mean(self) -> float:
+        """The mean over examples; 0 where there are none."""
+        return self._total / len(self._examples) if self._examples else 0.0
+
+    def estimate(self) -> Estimate | None:
+        """The mean with its interval, None without scores."""
+        n = len(self._examples)
+        if n == 0:
+            return None
+        start, width = self._lowest, 1 - self._lowest
+        mean = min(1.0, max(start, self.mean))
+        share = (mean - start) / width
+        moved = (self._squares - 2 * start * self._total + n * start * start) / width**2
+        low, high = _interval(n, share, max(0.0, moved - n * share * share), _ALPHA)
+        low, high = start + width * low, start + width * high
+        return Estimate(n=n, mean=mean, low=min(low, mean), high=max(high, mean))
+
+
 def effective_interval(
     scores: Sequence[float], *, start: float, alpha: float
 ) -> tuple[float, float]:
@@ -69,10 +109,15 @@ def effective_interval(
     width = 1 - start
     mean = (math.fsum(scores) / n - start) / width
     squares = math.fsum(((score - start) / width - mean) ** 2 for score in scores)
+    low, high = _interval(n, mean, squares, alpha)
+    return start + width * low, start + width * high
+
+
+def _interval(n: int, mean: float, squares: float, alpha: float) -> tuple[float, float]:
+    """For `n` scores in 0..1 with this mean and sum of squared deviations."""
     most = n * mean * (1 - mean)
     effect = min(1.0, (squares + _PRIOR) / (most + _PRIOR))
-    low, high = _wilson(mean, n / effect, -_NORMAL.inv_cdf(alpha / 2))
-    return start + width * low, start + width * high
+    return _wilson(mean, n / effect, -_NORMAL.inv_cdf(alpha / 2))
 
 
 def _wilson(mean: float, n: float, z: float) -> tuple[float, float]:

@@ -64,7 +64,7 @@ async def test_a_real_store_is_followed(tmp_path: Path) -> None:
     await board.follow(window, known)
     await window.aclose()
     standing = board.standings[SEED.hash, Split.OPTIMIZE]
-    assert (len(board.rows), len(standing.scores), standing.failed) == (2, 1, 1)
+    assert (len(board.rows), standing.scored, standing.failed) == (2, 1, 1)
     assert board.failures == {"server": 1}
 
 
@@ -126,7 +126,7 @@ async def test_strange_scores_enter_no_mean() -> None:
     )
     await follow(board, rows)
     standing = board.standings["h", Split.OPTIMIZE]
-    assert (standing.unscored, standing.scores) == (2, [("e2", 0.5)])
+    assert (standing.unscored, standing.scored, standing.known.mean) == (2, 1, 0.5)
 
 
 @pytest.mark.parametrize(

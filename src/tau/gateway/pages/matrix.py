@@ -77,7 +77,7 @@ def _columns(board: Board, baseline: str, best: str | None) -> list[str]:
     means: dict[str, tuple[int, float]] = {}
     for (name, _), standing in board.standings.items():
         count, total = means.get(name, (0, 0.0))
-        means[name] = (count + len(standing.scores), total + standing.total)
+        means[name] = (count + standing.scored, total + standing.scored * standing.known.mean)
     ranked = sorted(means, key=lambda name: -means[name][1] / max(1, means[name][0]))
     first = [name for name in (baseline, best) if name in means]
     return list(dict.fromkeys([*first, *ranked]))[:CANDIDATES]

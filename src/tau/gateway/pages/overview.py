@@ -119,7 +119,7 @@ def _leader(board: Board, split: Split | None, verdict: Verdict | None) -> str |
         return named if isinstance(named, str) else str(verdict.resources.hash)
     if split is None:
         return None
-    most = max((len(one.scores) for one in board.of_split[split]), default=0)
+    most = max((one.scored for one in board.of_split[split]), default=0)
     leader = leading(board.of_split[split], most)
     return leader.resources if leader else None
 

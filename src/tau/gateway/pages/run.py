@@ -101,7 +101,7 @@ def course_of(board: Board, contest: Contest) -> Course | None:
     split = contest.split
     if split is None:
         return None
-    standings = [one for one in board.of_split[split] if one.scores]
+    standings = [one for one in board.of_split[split] if one.scored]
     points = [
         Point(rollouts=number, mean=found.mean, low=found.low, high=found.high)
         for number, found in board.courses[split].points
