@@ -15,14 +15,14 @@ import aiohttp
 PROGRAM = ("-c", "from tau.cli.main import tau; tau()")
 TOKEN = "a-token-for-the-benchmark"
 DASHBOARDS = 20
-TURN_S = 3.0
-TURNS = 8
+TURN_S = 2.5
+TURNS = 6
 
 
 async def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        rows = [{"prompt": f"{n} {'x' * 200}", "expected": "y"} for n in range(30_000)]
+        rows = [{"prompt": f"{n} {'x' * 200}", "expected": "y"} for n in range(40_000)]
         config = {
             "model": "sim/rules",
             "optimize": rows,

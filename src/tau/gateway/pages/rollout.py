@@ -82,7 +82,7 @@ async def rollouts(gateway: Gateway, request: Request) -> Page:
         title=f"Rollouts of {run.id}",
         section="rollouts",
         run=run.id,
-        live=True,
+        live=not (status or split or kind),  # those may take a long look each time
         values={
             "run": run,
             "rows": found[:PER_PAGE],

@@ -12,7 +12,7 @@ from tau.domain.ids import (
     rollout_key,
 )
 from tau.domain.resources import Resources, ResourcesVersion
-from tau.domain.rollout import RolloutCounts
+from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run, RunStatus
 from tau.domain.worker import Worker
 from tau.errors import NotFound
@@ -196,6 +196,14 @@ LEFT JOIN example AS e ON e.key = r.example
 """
 
 
+_HELD = frozenset({RolloutStatus.PREPARING, RolloutStatus.RUNNING})
+_LIVE = """
+r.key IN (
+  SELECT rollout FROM attempt INDEXED BY attempt_live WHERE status IN ('preparing', 'running')
+)
+"""
+
+
 def _listing(where: RolloutFilter, *, newest_first: bool) -> tuple[str, list[Value]]:
     """The statement of a listing; only the terms that are asked for, so that indexes serve."""
     terms: list[str] = []
@@ -208,6 +216,8 @@ def _listing(where: RolloutFilter, *, newest_first: bool) -> tuple[str, list[Val
         terms.append("run.id || '-r' || r.key IN (SELECT value FROM json_each(?))")
         keys = [parts[1] for parts in map(rollout_key, where.ids) if parts is not None]
         bindings += [codec.text(keys), codec.text(list(where.ids))]
+    if where.statuses is not None and where.statuses <= _HELD:
+        terms.append(_LIVE)  # a handful, found by their attempts
     for column, wanted in (
         ("r.status", where.statuses),
         ("r.kind", where.kinds),
