@@ -23,7 +23,7 @@ class Cell:
 def matrix_chart(
     title: str, rows: Sequence[tuple[str, Sequence[Cell | None]]], columns: Sequence[str]
 ) -> Svg:
-    """A square per measurement: darker is better, a cross is a failure, empty was not tried."""
+    """A square per measurement: fuller is better, a cross is a failure, empty was not tried."""
     parts = [
         element("text", name, x=0, y=0, class_="tick",
                 transform=f"translate({_LABEL + _CELL * n + 13} {_HEAD - 6}) rotate(-60)")

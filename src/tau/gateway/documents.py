@@ -155,5 +155,5 @@ def steps(snapshot: Snapshot) -> dict[Action, str | None]:
         Action.PAUSE: over or ("it is paused already" if is_paused else None),
         Action.RESUME: nothing or (None if is_paused or not ended else over),
         Action.CANCEL: over,
-        Action.ROLLBACK: nothing,
+        Action.ROLLBACK: over,
     }
