@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TypeVar
 
 from tau.domain.checkpoint import Checkpoint
@@ -29,6 +30,7 @@ from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
 
 _COLLECT_CHUNK = 2_000
+_SUBMIT_CHUNK = 5_000
 _STATUS_EVERY_MS = 250
 _FULL_RETRY_S = 1.0
 _PAUSE_LOOK_S = 0.1
@@ -249,8 +251,16 @@ class Trainer:
             self._check_stop()
 
     async def _submit(self, run: Run, wave: Sequence[RolloutRequest]) -> Sequence[RolloutId]:
-        submissions = [Submission(request=one, reserve=self._estimate(one)) for one in wave]
-        return await self._written(lambda: self._store.queue.submit(run.id, submissions))
+        """Queue the wave, in parts: one huge transaction would keep heartbeats waiting.
+
+        Keys are derived, so a crash between two parts only means that they are submitted again.
+        """
+        ids: list[RolloutId] = []
+        for start in range(0, len(wave), _SUBMIT_CHUNK):
+            some = wave[start : start + _SUBMIT_CHUNK]
+            submissions = [Submission(request=one, reserve=self._estimate(one)) for one in some]
+            ids += await self._written(partial(self._store.queue.submit, run.id, submissions))
+        return ids
 
     async def _settle(self, run: Run) -> Sequence[str]:
         """Wait until nothing of the run is left, or return the budget limits that prevent it."""
