@@ -282,3 +282,14 @@ async def test_a_failing_grader_leaves_rows_unscored(tmp_path: Path) -> None:
         assert (split.scored, split.unscored, split.failed) == (1, 1, 1)
         assert split.mean == 0.0
         assert report.failures == {"example": 1}
+
+
+async def test_a_wave_of_many_parts_is_queued_whole_and_in_order(tmp_path: Path) -> None:
+    rows = [{"prompt": f"q{n}", "expected": f"q{n}"} for n in range(5_200)]
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        report = await place.run(optimize=rows, validate=[], budget={"rollouts": 5})
+        assert report.counts.total == len(rows)
+        assert set(provider.prompts) == {f"q{n}" for n in range(5)}
+        again = await place.run(optimize=rows, validate=[], budget={"rollouts": 5})
+        assert again.counts.total == len(rows), "submitting again adds nothing"
