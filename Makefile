@@ -11,6 +11,9 @@ TAU_ACCEPTANCE_DATA ?= ../shared/data
 
 # Warnings of pip are about the machine, not about this project; errors still show.
 PIP := $(BIN)/python -m pip --disable-pip-version-check -qq
+# The files name everything down to the last dependency, so pip has nothing to resolve: older ones
+# stumble over a pinned package that another one asks for with an extra once a newer release is out.
+PINNED := $(PIP) install --require-hashes --no-deps
 
 .PHONY: help
 help:  ## List these commands
@@ -24,12 +27,12 @@ $(VENV)/.created:
 
 $(VENV)/.runtime: requirements/build.txt requirements/runtime.txt | $(VENV)/.created
 	@echo "Installing the pinned packages into $(VENV)"
-	@$(PIP) install --require-hashes -r requirements/build.txt -r requirements/runtime.txt
+	@$(PINNED) -r requirements/build.txt -r requirements/runtime.txt
 	@touch $@
 
 $(VENV)/.dev: requirements/dev.txt | $(VENV)/.runtime
 	@echo "Installing the pinned development tools into $(VENV)"
-	@$(PIP) install --require-hashes -r requirements/dev.txt
+	@$(PINNED) -r requirements/dev.txt
 	@touch $@
 
 # The backend is in the pins, so nothing is fetched here; entry points are read from pyproject.toml.
