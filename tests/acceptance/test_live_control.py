@@ -146,15 +146,14 @@ def roll_back(bench: Bench) -> None:
     spent = bench.calls()
     bench.tau("rollback", str(bench.place.fallback_checkpoint))
     wait_for(lambda: "rollback_done" in bench.actions(), "the rollback")
-    assert bench.waves() <= target.optimizer_step + 1, "it goes on from there"
     run, candidates, versions = asyncio.run(written(bench.folder / "store.sqlite"))
     latest = versions[0]
     assert target.checkpoint is not None
     assert latest.resources.hash == target.checkpoint.best.hash
     assert len(versions) >= 2
-    abandoned = [one.wave for one in candidates if one.abandoned]
-    assert abandoned, "later candidates stay visible"
-    assert min(abandoned) > target.optimizer_step
+    later = [one for one in candidates if one.wave > target.optimizer_step]
+    assert later, "later candidates stay visible"
+    assert not [one for one in candidates if one.abandoned and one not in later]
     assert run.spent.calls >= spent, "what was spent stays spent"
     state = json.loads(bench.place.control_state.read_text())
     assert (state["lifecycle_state"], state["rollback_checkpoint"]) == ("running", None)
