@@ -45,6 +45,27 @@ FAULTS: dict[str, str] = {
         SELECT max(number) FROM resources_version HAVING max(number) <> count(*)""",
 }
 
+FINAL: tuple[str, ...] = (
+    """SELECT run.id, r.kind, s.hash, e.id, r.subject, r.ordinal, r.status, r.counted, r.score,
+      r.failure, r.duration_ms, x.output, x.rewards
+    FROM rollout AS r JOIN run ON run.key = r.run JOIN resources AS s ON s.key = r.resources
+    LEFT JOIN example AS e ON e.key = r.example LEFT JOIN result AS x ON x.rollout = r.key
+    ORDER BY r.key""",
+    "SELECT id, status, stop_reason FROM run ORDER BY key",
+    """SELECT v.number, s.hash, s.content FROM resources_version AS v
+    JOIN resources AS s ON s.key = v.resources ORDER BY v.number""",
+    """SELECT c.waves, c.rollouts, c.hash, c.state, s.hash FROM checkpoint AS c
+    JOIN resources AS s ON s.key = c.best ORDER BY c.key""",
+)
+
+
+def final_state(server: Cluster, schema: str) -> list[str]:
+    """All that interruptions must not change. Spend is not of it: what was lost is assumed."""
+    return [
+        row for query in FINAL
+        for row in server.sql(f'SET search_path TO "{schema}"; {query}').splitlines()[1:]
+    ]  # fmt: skip
+
 
 def faults(server: Cluster, schema: str) -> list[str]:
     """Everything that is wrong."""

@@ -1,4 +1,8 @@
-"""A process of the storm on PostgreSQL: pg_child.py URL drive|help; tells what is acknowledged."""
+"""A process of the storm on PostgreSQL: pg_child.py URL drive|help WORKERS.
+
+It tells what is acknowledged, line by line, and does not go on before each line was answered: so
+who reads them knows how far it has come, however fast or slow the machine.
+"""
 
 import asyncio
 import os
@@ -8,13 +12,17 @@ from tau.ports.processes import SystemProcesses
 from tau.stores.postgres import PostgresStore
 from tau.testing.workload import Workload
 
+WAVES, WIDTH = 8, 40
+
 
 def acknowledge(line: str) -> None:
     os.write(1, f"{line}\n".encode())
+    if not os.read(0, 1):
+        os._exit(1)  # whoever started it is gone
 
 
-async def main(url: str, role: str) -> None:
-    shape = Workload(waves=6, width=40, workers=3)
+async def main(url: str, role: str, workers: int) -> None:
+    shape = Workload(waves=WAVES, width=WIDTH, workers=workers)
     async with await PostgresStore.open(url, patience_s=30.0, answer_s=5.0) as store:
         play = shape.go if role == "drive" else shape.help
         await play(store, SystemProcesses().this(), acknowledge)
@@ -23,4 +31,4 @@ async def main(url: str, role: str) -> None:
 
 if __name__ == "__main__":
     with asyncio.Runner() as runner:
-        runner.run(main(sys.argv[1], sys.argv[2]))
+        runner.run(main(sys.argv[1], sys.argv[2], int(sys.argv[3])))

@@ -3,26 +3,20 @@
 import asyncio
 import itertools
 import random
-import signal
-import subprocess
-import sys
-import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack
-from pathlib import Path
 
 import pytest
 
 from pg_cluster import Cluster, cluster
-from recovery.pg_audit import faults
+from recovery.pg_audit import faults, final_state
+from recovery.pg_storm import Storm
 from tau.domain.spend import Budget, Spend
 from tau.errors import LeaseLost
 from tau.stores.postgres import PostgresStore
 from tau.testing.clock import ManualClock, ManualProcesses
 from tau.testing.store_bench import Bench, success
 
-CHILD = Path(__file__).with_name("pg_child.py")
 _numbers = itertools.count(1)
 
 
@@ -121,68 +115,42 @@ async def test_a_schema_is_made_once_by_many_at_the_same_time(server: Cluster) -
         await store.aclose()
 
 
-class Child:
-    """One process of the storm and what it has acknowledged."""
+def undisturbed(server: Cluster) -> list[str]:
+    """What the run comes to when nothing happens to it."""
+    with Storm(server, "undisturbed", chance=random.Random(0)) as storm:
+        storm.finish()
+    return final_state(server, "undisturbed")
 
-    def __init__(self, url: str, role: str, lines: list[str]) -> None:
-        self.process = subprocess.Popen(
-            [sys.executable, CHILD, url, role], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        self.lines = lines
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
 
-    def _read(self) -> None:
-        assert self.process.stdout is not None
-        with self.process.stdout as out:
-            for line in out:
-                self.lines.append(line.decode().rstrip("\n"))
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-        self._reader.join()
+def storms(server: Cluster, number: int, *, rounds: int) -> None:
+    """Run after run, each through some kills; every one ends as if nothing had happened."""
+    expected = undisturbed(server)
+    for seed in range(number):
+        schema = f"storm_{seed}"
+        chance = random.Random(seed)
+        targets = rounds * ["drive", "help", "server"]
+        chance.shuffle(targets)
+        with Storm(server, schema, chance=chance) as storm:
+            for target in targets:
+                storm.kill_in_mid_work(target)
+            storm.finish()
+        assert sorted(storm.killed) == sorted(targets)
+        assert faults(server, schema) == [], f"seed {seed}"
+        assert final_state(server, schema) == expected, f"seed {seed}"
+        assert storm.missing() == [], f"seed {seed}"
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 def test_a_storm_of_kills_loses_and_doubles_nothing() -> None:
     """Workers, the trainer and the server die by SIGKILL; what was acknowledged stands."""
-    chance = random.Random(7)
-    lines: list[str] = []
     with cluster(durable=True, settings=["synchronous_commit=on"]) as server:
-        url = server.url("storm")
-        children: dict[str, Child] = {}
-        deadline = time.monotonic() + 150
-        kills = 0
-        while "finished" not in lines:
-            assert time.monotonic() < deadline, lines[-5:]
-            for role in ("drive", "help"):
-                if role not in children or children[role].process.poll() is not None:
-                    children[role] = Child(url, role, lines)
-            time.sleep(chance.uniform(0.8, 2.5))
-            if kills < 10:
-                kills += 1
-                if kills % 4 == 0:
-                    server.kill()
-                    server.start()
-                else:
-                    children[chance.choice(("drive", "help"))].kill()
-        for child in children.values():
-            child.kill()
-        assert kills >= 4
-        assert faults(server, "storm") == []
-        total = server.sql("SELECT count(*), count(*) FILTER (WHERE status IN "
-                           "('succeeded', 'failed')) FROM storm.rollout").strip()  # fmt: skip
-        assert total == "240|240"
-        ended = dict(
-            row.split("|")
-            for row in server.sql(
-                "SELECT run.id || '-r' || a.rollout || ':attempt-' || a.n, a.status "
-                "FROM storm.attempt AS a JOIN storm.rollout AS r ON r.key = a.rollout "
-                "JOIN storm.run ON run.key = r.run"
-            ).splitlines()
-        )
-    acknowledged = [line.split()[1:3] for line in lines if line.startswith("completed ")]
-    assert len(acknowledged) > 100
-    assert [each for each in acknowledged if ended[each[0]] != each[1]] == []
+        storms(server, 1, rounds=2)
+
+
+@pytest.mark.storm
+@pytest.mark.acceptance
+@pytest.mark.timeout(3600)
+def test_450_kills_lose_and_double_nothing() -> None:
+    with cluster(durable=True, settings=["synchronous_commit=on"]) as server:
+        storms(server, 50, rounds=3)

@@ -14,6 +14,7 @@ from tau.domain.dataset import Example, Split, examples
 from tau.domain.draws import below, uniform
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import RunId, WorkerId
+from tau.domain.json import content_hash
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import (
@@ -171,8 +172,9 @@ class Workload:
 
     def outcome(self, claim: Claim) -> Outcome:
         """Fixed by the rollout: most succeed, some fail at once, some until attempts run out."""
-        fate = uniform(self.seed, "fate", claim.rollout_id)
-        spent = Spend(calls=1, tokens=10 + below(90, self.seed, "tokens", claim.rollout_id))
+        subject = _subject(claim)
+        fate = uniform(self.seed, "fate", subject)
+        spent = Spend(calls=1, tokens=10 + below(90, self.seed, "tokens", subject))
         spans = tuple(span(sequence) for sequence in range(1, 4))
         if fate < 0.15:
             kind = FailureClass.SERVER if fate < 0.1 else FailureClass.REQUEST
@@ -184,10 +186,10 @@ class Workload:
                 spans=spans,
                 duration_ms=7,
             )
-        score = uniform(self.seed, "score", claim.rollout_id)
+        score = uniform(self.seed, "score", subject)
         return Outcome(
             status=AttemptStatus.SUCCEEDED,
-            output=Output(text=f"answer to {claim.rollout_id}", finish_reason="stop"),
+            output=Output(text=f"answer to {subject}", finish_reason="stop"),
             rewards=(Reward(name="exact_match", score=score, reason="drawn"),),
             score=score,
             spent=spent,
@@ -242,10 +244,16 @@ def example(text: str) -> Example:
     return examples(Split.OPTIMIZE, [text])[0]
 
 
+def _subject(claim: Claim) -> str:
+    """What is asked, whatever number the store gave it: a database may leave numbers out."""
+    about = claim.example.id if claim.example else content_hash(claim.proposal)
+    return f"{claim.kind} {claim.resources} {about} {claim.replicate or claim.slot}"
+
+
 def _fold(before: str, results: Sequence[RolloutResult]) -> str:
     """A digest of everything told so far, in wave order."""
     digest = hashlib.sha256(before.encode())
     for result in results:
         failure = result.failure.kind if result.failure else ""
-        digest.update(f"{result.rollout_id} {result.status} {result.score} {failure}\n".encode())
+        digest.update(f"{result.request.key} {result.status} {result.score} {failure}\n".encode())
     return digest.hexdigest()
