@@ -27,11 +27,11 @@ def allowance(
 ) -> Allowance:
     """What settings and budget allow together; proposals are taken from the budget first."""
     most: list[int] = [] if evaluations is None else [evaluations]
-    per = max(1, calls_per_evaluation)
+    per = calls_per_evaluation
     if budget.rollouts is not None:
         asked = _proposals(budget.rollouts, proposals)
         most.append(budget.rollouts - asked)
-    if budget.calls is not None:
+    if budget.calls is not None and per:
         asked = _proposals(budget.calls // per, proposals)
         most.append((budget.calls - asked) // per)
     allowed = max(0, min(most, default=DEFAULT_EVALUATIONS))
@@ -60,7 +60,7 @@ class Purse:
     ) -> None:
         self._budget = budget
         self._allowed = allowed
-        self._per = max(1, calls_per_evaluation)
+        self._per = calls_per_evaluation
         self.evaluations = 0
         self.proposals = 0
         self.spent = Spend()
@@ -100,7 +100,7 @@ class Purse:
         if budget.rollouts is not None:
             retried = self._rate(spent.rollouts, self.evaluations + self.proposals)
             found.append(int((budget.rollouts - spent.rollouts) / retried) - other)
-        if budget.calls is not None:
+        if budget.calls is not None and per:
             retried = self._rate(spent.calls, self.evaluations * self._per + self.proposals)
             found.append((int((budget.calls - spent.calls) / retried) - calls) // per)
         for limit, used in (

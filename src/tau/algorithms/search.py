@@ -193,7 +193,7 @@ class Search(ABC):
     def plan(cls, settings: Any, problem: Problem) -> Plan:  # noqa: ANN401
         """See ports.algorithm.Planner."""
         search = cls(settings, problem)
-        allowed, per = search.allowed, max(1, problem.calls_per_evaluation)
+        allowed, per = search.allowed, problem.calls_per_evaluation
         return Plan(
             evaluations=allowed.evaluations,
             proposals=allowed.proposals,
@@ -345,9 +345,12 @@ class Search(ABC):
 
     def _certificate(self) -> Certificate:
         assert self._chosen is not None
-        return self.certification.decide(
-            self.pool, self._chosen, "no candidate did better than the baseline in the search"
-        )
+        return self.certification.decide(self.pool, self._chosen, self._why_none())
+
+    def _why_none(self) -> str:
+        if self.pool.tried or not self.asked:
+            return "no candidate did better than the baseline in the search"
+        return f"no candidate could be tried: of {self.asked} proposals none was usable"
 
     def _report(self, found: Certificate | None) -> Mapping[str, Json]:
         told: dict[str, Json] = {

@@ -6,6 +6,7 @@ from tau.domain.chat import Message, ModelRequest
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
+from tau.domain.spend import Usage
 from tau.errors import ExecutorFailed
 from tau.ports.model import Model, Params
 from tau.ports.record import Recorder
@@ -18,11 +19,13 @@ class Proposer:
     algorithm that asked.
     """
 
-    calls_per_attempt = 1
-
     def __init__(self, model: Model, params: Params) -> None:
         self._model = model
         self._params = params
+
+    def price(self, usage: Usage) -> int | None:
+        """Nano-dollars, as the reflection model has it; None where no price is known."""
+        return self._model.price(usage)
 
     async def propose(self, proposal: Json, resources: Resources, record: Recorder) -> Output:
         """Make the call; `resources` are the parent and already told in the messages.

@@ -8,6 +8,7 @@ from tau import plugins
 from tau.config.settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
+from tau.domain.spend import Usage
 from tau.executors.proposal import Proposer
 from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
 from tau.ports.executor import Executor, ExecutorContext
@@ -28,6 +29,14 @@ class Parts:
     def calls_per_attempt(self) -> int:
         """The most model calls one attempt makes."""
         return self.executor.calls_per_attempt + sum(one.calls_per_attempt for one in self.graders)
+
+    @property
+    def prices_known(self) -> bool:
+        """Whether a price is known for every model that is called; nothing is free of charge."""
+        one = Usage(input_tokens=1)
+        return all(
+            each is None or each.price(one) is not None for each in (self.model, self.proposer)
+        )
 
 
 def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:

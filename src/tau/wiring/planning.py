@@ -9,7 +9,7 @@ from tau.config.settings import RunConfig
 from tau.domain.dataset import Split
 from tau.domain.json import content_hash
 from tau.domain.rollout import RolloutKind, RolloutRequest
-from tau.domain.spend import Budget, Spend, Usage
+from tau.domain.spend import Budget, Spend
 from tau.ports.algorithm import Plan
 from tau.wiring.parts import build_parts, plan_of
 from tau.wiring.reserve import Reservation
@@ -43,20 +43,16 @@ async def forecast(config: RunConfig) -> Forecast | None:
         plan = plan_of(config, parts)
         if plan is None:
             return None
-        price = parts.model.price if parts.model is not None else _free
-        known = price(Usage(input_tokens=1)) is not None
         # Tokens and money are only estimated under a budget that limits them.
-        limited = replace(config, budget=Budget(tokens=0))
-        estimate = Reservation(limited, calls=parts.calls_per_attempt, price=price)
+        estimate = Reservation(replace(config, budget=Budget(tokens=0)), parts)
         each = _mean([estimate(request) for request in _sample(config)])
-        asking = Reservation(limited, calls=1, price=price)
-        ask = asking(RolloutRequest(kind=RolloutKind.PROPOSE, resources=config.resources))
+        ask = estimate(RolloutRequest(kind=RolloutKind.PROPOSE, resources=config.resources))
     most = _times(each, plan.evaluations) + _times(ask, plan.proposals)
     return Forecast(
         plan=plan,
         budget=config.budget,
         most=most,
-        price_known=known,
+        price_known=parts.prices_known,
         warnings=(*plan.caveats, *_warnings(config, plan, most)),
     )
 
@@ -112,7 +108,3 @@ def shared_rows(config: RunConfig) -> Iterator[str]:
                 f"{shared:,} {rows} '{later}' {verb} in '{earlier}' too: what was learnt there "
                 "is not proved by them"
             )
-
-
-def _free(_usage: Usage) -> int | None:
-    return 0

@@ -1,11 +1,13 @@
 """What one attempt at a rollout may spend at most, reserved before it is handed out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from tau.config.settings import RunConfig
-from tau.domain.json import canonical
-from tau.domain.rollout import RolloutRequest
+from tau.domain.json import Json, canonical
+from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.domain.spend import Spend, Usage
+from tau.wiring.parts import Parts
 
 _BYTES_PER_TOKEN = 3
 """Few bytes for a token, so that the reservation is rather too large."""
@@ -17,23 +19,43 @@ Price = Callable[[Usage], int | None]
 """Nano-dollars for tokens, None where no price is known."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tariff:
+    """What an attempt at one kind of rollout needs at most; `output_tokens` for each call."""
+
+    calls: int
+    output_tokens: int
+    price: Price
+
+
 class Reservation:
     """Estimates attempts: calls exactly, tokens and money generously.
 
-    Tokens and money are only estimated where the budget limits them.
+    An evaluation calls what executor and graders declare, a proposal calls the reflection model
+    once, at that model's price. Tokens and money are only estimated where the budget limits them.
     """
 
-    def __init__(self, config: RunConfig, *, calls: int, price: Price) -> None:
-        self._calls = calls
-        self._price = price
+    def __init__(self, config: RunConfig, parts: Parts) -> None:
         limits = config.budget
         self._tokens_matter = limits.tokens is not None or limits.cost_nano_usd is not None
-        self._output_tokens = _output_tokens(config)
+        self._tariffs = {
+            RolloutKind.EVALUATE: _Tariff(
+                calls=parts.calls_per_attempt,
+                output_tokens=_output_tokens(config.params),
+                price=_free if parts.model is None else parts.model.price,
+            ),
+            RolloutKind.PROPOSE: _Tariff(
+                calls=1,
+                output_tokens=_output_tokens(config.reflection.params),
+                price=_free if parts.proposer is None else parts.proposer.price,
+            ),
+        }
 
     def __call__(self, request: RolloutRequest) -> Spend:
         """What to reserve for one attempt at `request`."""
+        tariff = self._tariffs[request.kind]
         if not self._tokens_matter:
-            return Spend(rollouts=1, calls=self._calls)
+            return Spend(rollouts=1, calls=tariff.calls)
         prompt = len(canonical(dict(request.resources.values)))
         if request.example is not None:
             prompt += len(canonical(request.example.value))
@@ -41,19 +63,23 @@ class Reservation:
             prompt += len(canonical(request.proposal))
         usage = Usage(
             input_tokens=prompt // _BYTES_PER_TOKEN + _PROMPT_OVERHEAD_TOKENS,
-            output_tokens=self._output_tokens,
+            output_tokens=tariff.output_tokens,
         )
         return Spend(
             rollouts=1,
-            calls=self._calls,
-            tokens=self._calls * usage.total_tokens,
-            cost_nano_usd=self._calls * (self._price(usage) or 0),
+            calls=tariff.calls,
+            tokens=tariff.calls * usage.total_tokens,
+            cost_nano_usd=tariff.calls * (tariff.price(usage) or 0),
         )
 
 
-def _output_tokens(config: RunConfig) -> int:
+def _output_tokens(params: Mapping[str, Json]) -> int:
     for name in _OUTPUT_PARAMS:
-        value = config.params.get(name)
+        value = params.get(name)
         if isinstance(value, int) and not isinstance(value, bool) and value > 0:
             return value
     return _DEFAULT_OUTPUT_TOKENS
+
+
+def _free(_usage: Usage) -> int | None:
+    return 0

@@ -14,7 +14,6 @@ from tau.domain.control import LifecycleState
 from tau.domain.ids import WorkerId
 from tau.domain.json import Json
 from tau.domain.run import Run, RunStatus, StopReason
-from tau.domain.spend import Usage
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, RunStopped, StoreError, TauError, TrainerTimeout
 from tau.lifecycle.authorization import local_principal
@@ -255,7 +254,6 @@ class _Session:
             run_s=config.completion_timeout_s,
             attempt_s=runner_settings(config).time_limit_s,
         )
-        price = self._parts.model.price if self._parts.model else _free
         return Trainer(
             store=self._store,
             clock=_CLOCK,
@@ -263,7 +261,7 @@ class _Session:
             settings=TrainerSettings(
                 poll_interval_s=config.completion_poll_interval_ms / 1000, limits=limits
             ),
-            estimate=Reservation(config, calls=self._parts.calls_per_attempt, price=price),
+            estimate=Reservation(config, self._parts),
             stop=self._stop,
             control=self._control,
             lost=self._lost_checkpoint,
@@ -347,8 +345,7 @@ class _Session:
 
     def _cost_usd(self, run: Run) -> float | None:
         """Dollars, None where calls were made at a price nobody knows."""
-        model = self._parts.model
-        unknown = model is not None and model.price(Usage(input_tokens=1)) is None
+        unknown = not self._parts.prices_known
         return (
             None
             if unknown and run.spent.calls and not run.spent.cost_nano_usd
@@ -387,8 +384,3 @@ def _absolute(store: str) -> str | None:
     """The store's file from wherever one looks, None where it is no file."""
     folder = store_folder(store)
     return None if folder is None else str((folder / Path(store).name).absolute())
-
-
-def _free(_usage: Usage) -> int | None:
-    """Without a model there is nothing to pay."""
-    return 0

@@ -39,6 +39,15 @@ def test_calls_are_never_exceeded(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_evaluations_without_calls_leave_them_to_proposals(name: str) -> None:
+    given = replace(problem(30, 16, 20, budget=Budget(calls=5)), calls_per_evaluation=0)
+    waves = drive(build(name, given, evaluations=200), answering(learning(1)))
+    assert evaluations(waves) > 60
+    assert proposals(waves) <= 5
+    assert proposals(waves) > 0 or name in ("select", "few_shot")
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_retries_are_paid_from_the_same_budget(name: str) -> None:
     plain = answering(learning(1))
     spent = 0

@@ -1,45 +1,10 @@
-"""Search stays small and quick: the state is bounded, asking costs nothing."""
-
-import time
+"""Search stays small: the state is bounded, and survives JSON."""
 
 import orjson
 
 from tau.algorithms.reflect import Reflect, ReflectSettings
-from tau.algorithms.select import Select, SelectSettings
 from tau.domain.json import canonical
-from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
-from unit.algorithms.pretended import answering, drive, learning, noisy, problem, settled
-
-
-def quickest(call: object, times: int = 5) -> float:
-    """Seconds of the fastest of several calls: the machine has other work, too."""
-    assert callable(call)
-    best = float("inf")
-    for _ in range(times):
-        began = time.perf_counter()
-        call()
-        best = min(best, time.perf_counter() - began)
-    return best
-
-
-def test_asking_at_a_thousand_candidates_takes_milliseconds() -> None:
-    prompts = tuple(f"Prompt number {n}." for n in range(1_000))
-    settings = SelectSettings(prompts=prompts, evaluations=20_000)
-    algorithm = Select.build(settings, problem(40, 0, 20))
-    algorithm.tell([answering(noisy(1))(request) for request in algorithm.ask()])
-
-    assert quickest(algorithm.ask) < 0.005
-
-
-def test_a_round_of_a_search_that_finds_nothing_takes_less_than_a_second() -> None:
-    def answer(request: RolloutRequest) -> RolloutResult:
-        if request.kind is RolloutKind.PROPOSE:
-            return settled(request, "```\nYou answer questions.\nBe brief.\n```")
-        return settled(request, "said", noisy(1)(request))
-
-    began = time.perf_counter()
-    waves = drive(Reflect.build(ReflectSettings(), problem(100, 40, 40)), answer)
-    assert (time.perf_counter() - began) / len(waves) < 1
+from unit.algorithms.pretended import answering, learning, problem
 
 
 def test_the_state_does_not_grow_with_the_number_of_candidates() -> None:

@@ -12,9 +12,11 @@ import pytest
 
 import tau
 from tau.api import Progress
+from tau.domain.chat import Message
 from tau.domain.dataset import Split
 from tau.errors import ConfigError, InputError, PluginError
 from tau.plugins import load_callable
+from tau.sim.simulator import Simulator
 from tau.sim.world import START_PROMPT, World
 
 SUMS = [{"prompt": f"What is {n} + {n}?", "expected": str(2 * n)} for n in range(6)]
@@ -132,6 +134,33 @@ def test_a_model_is_optimized_and_the_result_says_whether_it_is_better(tmp_path:
     page = found.save_report(tmp_path / "report.html").read_text()
     assert "Promote" in page
     assert found.to_dict()["decision"] == "promote"
+
+
+def clerk(example: Mapping[str, Any], prompt: str) -> str:
+    """A task of one's own that calls no model of Tau's: the simulated clerk, asked directly."""
+    asked = [
+        Message(role="system", content=prompt),
+        Message(role="user", content=example["prompt"]),
+    ]
+    simulator = Simulator(seed=1)
+    return simulator.answer(asked, simulator.number(asked)).text
+
+
+def test_a_function_is_optimized_with_a_model_that_only_writes_prompts() -> None:
+    found = tau.optimize(
+        clerk,
+        prompt=START_PROMPT,
+        data=list(World(4).examples(Split.OPTIMIZE, 150)),
+        graders=[{"type": "sim", "feedback": "rule"}],
+        budget={"rollouts": 300, "calls": 10},
+        reflection_model="sim/rules",
+        seed=1,
+    )
+
+    assert found.failures == {}
+    assert 0 < found.calls <= 10, "only proposals call a model"
+    assert len(found.candidates) >= 2
+    assert found.decision == "promote"
 
 
 def test_a_failing_progress_function_costs_no_work() -> None:
