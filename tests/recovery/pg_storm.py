@@ -143,7 +143,7 @@ class Storm:
         """Read lines and answer them until it is so; the last one is answered too."""
         deadline = time.monotonic() + _PATIENCE_S
         while not until() and "finished" not in self.lines:
-            assert time.monotonic() < deadline, self.lines[-5:]
+            assert time.monotonic() < deadline, (self.missing(), self.lines[-5:])
             for name in ROLES:
                 if name not in self._children:
                     self._start(name)
