@@ -132,7 +132,7 @@ class Provider:
 
 
 @contextmanager
-def provider(folder: Path, answers: Mapping[str, str], *options: str) -> Iterator[Provider]:
+def provider(folder: Path, answers: Mapping[str, Any], *options: str) -> Iterator[Provider]:
     """A provider that knows `answers`; it wants the key."""
     file = folder / "answers.json"
     file.write_text(json.dumps(answers), encoding="utf-8")

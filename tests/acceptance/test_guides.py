@@ -38,7 +38,7 @@ def follow(guide: Path, folder: Path, env: dict[str, str]) -> list[str]:
     return blocks
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_optimizing_guide_can_be_followed_literally(tmp_path: Path) -> None:
     blocks = follow(ROOT / "docs/guides/optimizing.md", tmp_path, {})
 
@@ -47,7 +47,7 @@ def test_the_optimizing_guide_can_be_followed_literally(tmp_path: Path) -> None:
     assert "order clerk" in (tmp_path / "prompt.txt").read_text(encoding="utf-8")
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_example_of_the_python_guide_runs(tmp_path: Path) -> None:
     text = (ROOT / "docs/guides/python-api.md").read_text(encoding="utf-8")
     code = "\n".join(_PYTHON.findall(text))
@@ -62,7 +62,7 @@ def test_the_example_of_the_python_guide_runs(tmp_path: Path) -> None:
     assert (tmp_path / "report.html").exists()
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_both_guides_can_be_followed_literally_in_one_folder(tmp_path: Path) -> None:
     with programs.provider(tmp_path, ANSWERS) as provider:
         operations = follow(ROOT / "docs/guides/operations.md", tmp_path, provider.env)
@@ -74,7 +74,7 @@ def test_both_guides_can_be_followed_literally_in_one_folder(tmp_path: Path) -> 
     assert (state["run_state"], state["succeeded"]) == ("completed", 2)
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_the_plugin_guide_can_be_followed_literally(tmp_path: Path) -> None:
     # pip warns of parts of its own.
     env = {"PYTHONWARNINGS": "default"}

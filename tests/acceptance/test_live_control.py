@@ -75,17 +75,19 @@ class Bench:
         return load_checkpoint(self.place.checkpoint).optimizer_step
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 def test_pause_resume_rollback_signal_and_cancel_from_another_process(
     tmp_path: Path,
 ) -> None:
     rows = [{"prompt": f"q{n}", "expected": f"q{n}"} for n in range(ROWS)]
     path = programs.config(
         tmp_path,
-        model="openai/gpt-4o-mini", algorithm={"type": "ladder", "waves": 50, "width": IN_FLIGHT},
+        model="openai/gpt-4o-mini",
+        algorithm={"type": "ladder", "waves": 50, "width": IN_FLIGHT - 1, "proposes": True},
         optimize=rows, validate=[], worker_count=1, worker_concurrency=IN_FLIGHT,
     )  # fmt: skip
-    answers = {f"q{n}": f"q{n}" for n in range(ROWS)}
+    ideas = [f"idea {n}" for n in range(50)]
+    answers = {**{f"q{n}": f"q{n}" for n in range(ROWS)}, "What else?": ideas}
     latency = ("--latency-ms", str(int(1000 * LATENCY_S)))
     with programs.provider(tmp_path, answers, *latency) as provider:
         bench = Bench(tmp_path, provider)
@@ -141,19 +143,21 @@ def pause_and_resume(bench: Bench) -> None:
 
 
 def roll_back(bench: Bench) -> None:
-    wait_for(lambda: bench.waves() >= 3, "three waves")
+    half = "three waves and a half"
+    wait_for(lambda: bench.waves() >= 3 and bench.in_flight() == IN_FLIGHT, half)
     target = load_checkpoint(bench.place.fallback_checkpoint)
     spent = bench.calls()
     bench.tau("rollback", str(bench.place.fallback_checkpoint))
     wait_for(lambda: "rollback_done" in bench.actions(), "the rollback")
+    wait_for(lambda: bench.calls() > spent, "it goes on, another way")
     run, candidates, versions = asyncio.run(written(bench.folder / "store.sqlite"))
     latest = versions[0]
     assert target.checkpoint is not None
     assert latest.resources.hash == target.checkpoint.best.hash
     assert len(versions) >= 2
-    later = [one for one in candidates if one.wave > target.optimizer_step]
-    assert later, "later candidates stay visible"
-    assert not [one for one in candidates if one.abandoned and one not in later]
+    abandoned = [one.wave for one in candidates if one.abandoned]
+    assert abandoned, "later candidates stay visible"
+    assert min(abandoned) > target.optimizer_step
     assert run.spent.calls >= spent, "what was spent stays spent"
     state = json.loads(bench.place.control_state.read_text())
     assert (state["lifecycle_state"], state["rollback_checkpoint"]) == ("running", None)

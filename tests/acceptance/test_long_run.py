@@ -123,7 +123,7 @@ def resume(folder: Path) -> bool:
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_fifty_kills_change_nothing(tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     with programs.provider(tmp_path, ANSWERS, "--latency-ms", "15") as provider:
@@ -159,7 +159,7 @@ async def test_fifty_kills_change_nothing(tmp_path: Path) -> None:
     assert maintenance.verify(killed / "store.sqlite").ok
 
 
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(400)
 async def test_a_lost_store_and_damaged_checkpoints(tmp_path: Path) -> None:
     """With the checkpoint file and an empty store the run goes on, and its spend counts."""
     with programs.provider(tmp_path, ANSWERS, "--latency-ms", "15") as provider:

@@ -16,17 +16,23 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
 from tau.ports.algorithm import Problem, Recommendation
 
+QUESTION = "What else?"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LadderSettings:
-    """`waves` candidates, each on `width` examples."""
+    """`waves` candidates, each on `width` examples.
+
+    With `proposes`, each wave also asks the reflection model, whose answer is part of later ones.
+    """
 
     waves: Annotated[int, Ge(1)] = 30
     width: Annotated[int, Ge(1)] = 4
+    proposes: bool = False
 
 
 class Ladder:
-    """State: the scores of every wave that was told, and the last wave's keys."""
+    """State: the scores and ideas of every wave that was told, and the last wave's keys."""
 
     Settings = LadderSettings
 
@@ -34,6 +40,7 @@ class Ladder:
         self._settings = settings
         self._problem = problem
         self._told: list[list[float | None]] = []
+        self._ideas: list[str] = []
         self._last: list[str] = []
 
     @classmethod
@@ -50,10 +57,13 @@ class Ladder:
             key=lambda example: uniform(seed, "example", wave, example.id),
         )
         candidate = self._candidate(wave)
-        return [
+        measured = [
             RolloutRequest(kind=RolloutKind.EVALUATE, resources=candidate, example=example)
             for example in examples[: self._settings.width]
         ]
+        question = {"messages": [{"role": "user", "content": QUESTION}]}
+        asked = RolloutRequest(kind=RolloutKind.PROPOSE, resources=candidate, proposal=question)
+        return [*measured, asked] if self._settings.proposes else measured
 
     def tell(self, results: Sequence[RolloutResult]) -> None:
         keys = [content_hash(list(result.request.key)) for result in results]
@@ -61,7 +71,9 @@ class Ladder:
             return
         if keys != [content_hash(list(request.key)) for request in self.ask()]:
             raise ValueError("these are not the results of the wave")
-        self._told.append([result.score for result in results])
+        width = self._settings.width
+        self._told.append([result.score for result in results[:width]])
+        self._ideas += [result.output.text for result in results[width:] if result.output]
         self._last = keys
 
     def best(self) -> Recommendation:
@@ -70,18 +82,22 @@ class Ladder:
         return Recommendation(resources=resources)
 
     def state_dict(self) -> Mapping[str, Json]:
-        return {"version": 1, "told": [list(scores) for scores in self._told], "last": self._last}
+        told = [list(scores) for scores in self._told]
+        return {"version": 1, "told": told, "ideas": list(self._ideas), "last": self._last}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         if state.get("version") != 1:
             raise ValueError("this is no state of a ladder")
         self._told = [list(scores) for scores in state["told"]]
+        self._ideas = list(state["ideas"])
         self._last = list(state["last"])
 
     def _candidate(self, wave: int) -> Resources:
         """The child of the best of the waves before; what it is follows from what was told."""
         parent = self._best(wave)
-        told = content_hash([list(scores) for scores in self._told[:wave]])
+        scores: list[Json] = [list(some) for some in self._told[:wave]]
+        ideas: list[Json] = list(self._ideas[:wave])
+        told = content_hash([scores, ideas])
         return Resources(
             values={"system_prompt": f"candidate {wave} of {parent} after {told}"},
             parent=None if parent is None else self._candidate_hash(parent),

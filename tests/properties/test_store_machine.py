@@ -60,7 +60,7 @@ class StoreMachine(RuleBasedStateMachine):
         self._folder.cleanup()
 
 
-TestStoreMachine = pytest.mark.timeout(120)(StoreMachine.TestCase)
+TestStoreMachine = pytest.mark.timeout(300)(StoreMachine.TestCase)
 TestStoreMachine.settings = settings(
     max_examples=60, stateful_step_count=30, suppress_health_check=list(HealthCheck)
 )

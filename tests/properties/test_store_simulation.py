@@ -42,7 +42,7 @@ def new_stores(folder: Path) -> NewStore:
     return new_store
 
 
-@pytest.mark.timeout(150)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 async def test_25000_random_steps_agree_with_the_model(tmp_path: Path, seed: int) -> None:
     report = await simulate(new_stores(tmp_path), seed=seed, steps=25_000)

@@ -107,7 +107,7 @@ async def one_fault(path: Path, disk: Faults) -> int:
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(("error", "lasting"), [(apsw.FullError, True), (apsw.IOError, False)])
 async def test_a_disk_failing_at_any_effect_loses_nothing(
     tmp_path: Path, error: type[apsw.Error], lasting: bool

@@ -61,7 +61,7 @@ def check(image: Image) -> list[str]:
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize("seed", [1, 2, 3, 4])
 async def test_2500_power_losses_lose_nothing(tmp_path: Path, seed: int) -> None:
     trace = await recorded(tmp_path / "store.sqlite")

@@ -108,7 +108,7 @@ async def test_work_of_a_killed_process_is_claimed_anew_without_waiting(tmp_path
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(300)
 async def test_engines_share_a_store_and_survive_each_other(tmp_path: Path) -> None:
     path = tmp_path / "store.sqlite"
     shape = {"path": str(path), "waves": 40, "width": 30, "lease_ms": 1500}

@@ -78,7 +78,7 @@ def doubled(acknowledged: Sequence[str]) -> list[str]:
 
 
 @pytest.mark.storm
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(400)
 def test_200_kills_lose_nothing_and_change_nothing(tmp_path: Path) -> None:
     storm(tmp_path, kills=200, seed=1)
 

@@ -270,7 +270,9 @@ class Checkpoints(Protocol):
         """Commit state, candidates, a publication and the cancelling of `drop` as one unit.
 
         `drop` are queued rollouts that were told as missing. With `rewind`, candidates of later
-        waves are kept and marked abandoned. Raises LeaseLost unless `trainer` drives the run.
+        waves are kept and marked abandoned, and proposals that are asked for again are made anew:
+        their old answers would lead back to where the run came from. What was measured stays
+        known. Raises LeaseLost unless `trainer` drives the run.
         """
         ...
 

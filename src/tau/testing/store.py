@@ -8,6 +8,7 @@ Subclass it in a test module, implement `open_store` and run pytest::
 """
 
 from tau.testing.store_aliases import AliasContract, VerdictContract
+from tau.testing.store_checkpoints import CheckpointContract
 from tau.testing.store_leases import (
     AdoptionContract,
     FencingContract,
@@ -16,7 +17,6 @@ from tau.testing.store_leases import (
 )
 from tau.testing.store_ledgers import (
     BudgetContract,
-    CheckpointContract,
     InsightsContract,
     ResourcesContract,
 )

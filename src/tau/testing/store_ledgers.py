@@ -1,12 +1,10 @@
-"""Part of the store suite: budgets, publications, checkpoints, spans, listings."""
+"""Part of the store suite: budgets, publications, spans, listings."""
 
 import asyncio
-from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from tau.domain.checkpoint import Checkpoint
 from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.resources import Resources
@@ -193,64 +191,6 @@ class ResourcesContract(StoreCase):
         assert Resources(values={"n": 1684}).hash[:6] == shared
         with pytest.raises(Conflict):
             await bench.store.insights.resources(shared)
-
-
-class CheckpointContract(StoreCase):
-    """State, publication and dropping, as one unit."""
-
-    def _checkpoint(self, waves: int, state: int = 0) -> Checkpoint:
-        return Checkpoint(
-            run_id=RUN,
-            algorithm="evaluate",
-            waves=waves,
-            rollouts=waves * 3,
-            state={"state": state, "floats": [0.1, 1e300, -5]},
-            best=SEED,
-        )
-
-    async def test_the_newest_is_found(self, bench: Bench) -> None:
-        await bench.run()
-        trainer = await bench.driver()
-        assert await bench.store.checkpoints.latest(RUN) is None
-        for waves in range(1, 11):
-            await bench.store.checkpoints.save(self._checkpoint(waves), trainer=trainer)
-        bench.clock.advance(1000)
-        saved = await bench.store.checkpoints.save(self._checkpoint(11), trainer=trainer)
-        latest = await bench.store.checkpoints.latest(RUN)
-        assert latest == saved
-        assert (saved.waves, saved.hash) == (11, self._checkpoint(11).hash)
-        assert saved.saved_unix_ms == bench.clock.unix_ms()
-
-    async def test_everything_or_nothing(self, bench: Bench) -> None:
-        _, claims = await bench.held(3)
-        stranger = await bench.worker("trainer", role=WorkerRole.TRAINER)
-        trainer = await bench.driver()
-        await bench.store.work.release([claims[2].attempt_id])
-        better = Resources(values={"system_prompt": "Better."}, parent=SEED.hash)
-        candidate = Resources(values={"system_prompt": "Candidate."}, parent=SEED.hash)
-
-        async def save(by: str, drop: Sequence[RolloutId]) -> None:
-            await bench.store.checkpoints.save(
-                self._checkpoint(1),
-                trainer=type(trainer)(by),
-                candidates=[candidate],
-                publish=better,
-                drop=drop,
-            )
-
-        for by, drop in ((stranger, [claims[2].rollout_id]), (trainer, [RolloutId("x-r1")])):
-            with pytest.raises((LeaseLost, NotFound)):
-                await save(by, drop)
-            assert await bench.store.checkpoints.latest(RUN) is None
-            assert await bench.store.resources.latest() is None
-            with pytest.raises(NotFound):
-                await bench.store.insights.resources(candidate.hash)
-        await save(trainer, [claim.rollout_id for claim in claims])
-        published = await bench.store.resources.latest()
-        assert published is not None
-        assert (published.resources, published.run_id) == (better, RUN)
-        assert await bench.store.insights.resources(candidate.hash) == candidate
-        assert await bench.counts() == {"running": 2, "cancelled": 1}, "only what was queued"
 
 
 class InsightsContract(StoreCase):

@@ -77,6 +77,7 @@ class PostgresCheckpoints:
             now = transaction.moment.unix_ms()
             if rewind:
                 await transaction.tuples("abandon_candidates", run, checkpoint.waves)
+                await transaction.tuples("retire_proposals", run)
             keys = await store_resources(transaction, [*candidates, checkpoint.best])
             chosen = [keys[candidate.hash] for candidate in candidates]
             if chosen:

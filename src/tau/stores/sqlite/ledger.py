@@ -77,6 +77,7 @@ class SqliteCheckpoints:
             now = self._clock.unix_ms()
             if rewind:
                 transaction.run("abandon_candidates", (run["key"], checkpoint.waves))
+                transaction.run("retire_proposals", (run["key"],))
             for candidate in candidates:
                 key = store_resources(transaction, candidate)
                 transaction.run("insert_candidate", (run["key"], key, checkpoint.waves))

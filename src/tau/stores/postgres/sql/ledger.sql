@@ -82,6 +82,10 @@ WHERE candidate.abandoned;
 -- Candidates of later waves than this are abandoned.
 UPDATE candidate SET abandoned = true WHERE run = $1 AND wave > $2;
 
+-- name: retire_proposals
+-- Set a run's proposals aside: who asks again gets another answer. Slots are never negative.
+UPDATE rollout SET ordinal = -key WHERE run = $1 AND kind = 'propose' AND ordinal >= 0;
+
 -- name: candidates
 -- Candidates of a run, in order of their waves.
 SELECT c.wave, c.abandoned, s.hash, s.parent, s.content, s.digest
