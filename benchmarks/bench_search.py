@@ -42,7 +42,11 @@ def main() -> None:
 def thinking(candidates: int) -> None:
     """From the results of a wave to the next wave, when many candidates are known."""
     print(f"thinking between two waves, after {candidates} candidates, ms (median, most)")
-    many: dict[str, object] = {"evaluations": 40 * candidates, "proposals": candidates + 200, "certification": 10}
+    many: dict[str, object] = {
+        "evaluations": 40 * candidates,
+        "proposals": candidates + 200,
+        "certification": 10,
+    }
     for name, options in (
         ("reflect", many),
         ("apo", {**many, "proposals": 3 * candidates, "rounds": candidates // 8}),
