@@ -132,7 +132,8 @@ class Apo(Search):
         text = "" if result.output is None else result.output.text.strip()
         parent = self.pool.members.get(draft.parents[0])
         if not text or parent is None:
-            self.failed += 1
+            failure = result.failure
+            self.unusable("the critique is empty" if failure is None else failure.message)
             return
         shown = [one for one in self.pool.failures(parent.hash) if one.example in draft.bred]
         target = self.proposers.targets[draft.target]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutKind, RolloutResult
 from tau.domain.spend import Budget, Spend
+from tau.errors import InputError
 
 DEFAULT_EVALUATIONS = 600
 """Where neither settings nor budget say how many."""
@@ -20,6 +21,26 @@ class Allowance:
 
     evaluations: int
     proposals: int
+
+    def check(self, name: str, least: int, *, certification: int, proposals: bool) -> None:
+        """Refuse what is too little for the search `name`, before anything is spent.
+
+        `least` evaluations make sense, `certification` come on top; `proposals`: some are needed.
+
+        Raises:
+            InputError: it is too little.
+        """
+        if self.evaluations >= least and (self.proposals > 0 or not proposals):
+            return
+        raise InputError(
+            f"the budget is too small to try even a few candidates with '{name}'",
+            where="budget",
+            why=(
+                f"it buys {self.evaluations} evaluations and {self.proposals} proposals; "
+                f"{least + certification} evaluations and some proposals are the least"
+            ),
+            fix="raise the budget, or 'algorithm.evaluations' and 'algorithm.proposals'",
+        )
 
 
 def allowance(

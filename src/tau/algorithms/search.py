@@ -17,11 +17,11 @@ from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json, content_hash
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
-from tau.errors import InputError
 from tau.ports.algorithm import Plan, Problem, Recommendation
 from tau.scoring.certify import Certificate
 
 _STATE_VERSION = 1
+_REASON_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +48,7 @@ class Search(ABC):
     drafts: list[Draft]
     asked: int
     failed: int
+    why_unusable: str
     stop_reason: str
     _told: str
     _chosen: ResourcesHash | None
@@ -80,7 +81,8 @@ class Search(ABC):
             alpha=settings.alpha,
             effect=settings.effect,
         )
-        self._refuse_small_budget(least)
+        cost = self.certification.cost
+        self.allowed.check(self.name, least, certification=cost, proposals=self.needs_proposals)
         texts = {str(name): text for name, text in settings.templates.items()}
         templates.check(texts)
         self.proposers = Proposers(
@@ -168,7 +170,8 @@ class Search(ABC):
             text = None if result.output is None else result.output.text
             known = [parent for parent in parents if parent is not None]
             if text is None or len(known) < len(parents):
-                self.failed += 1
+                failure = result.failure
+                self.unusable("its parent is gone" if failure is None else failure.message)
                 continue
             try:
                 found.append(self.proposers.made(draft, known, text, born=born))
@@ -176,8 +179,14 @@ class Search(ABC):
                 again = not draft.repaired and self.draft(
                     self.proposers.repair(draft, text, str(error))
                 )
-                self.failed += not again
+                if not again:
+                    self.unusable(str(error))
         return found
+
+    def unusable(self, why: str) -> None:
+        """Count a proposal that came to nothing."""
+        self.failed += 1
+        self.why_unusable = why[:_REASON_CHARS]
 
     def stop(self, reason: str) -> None:
         """Say why the search ends; the first reason counts."""
@@ -259,6 +268,7 @@ class Search(ABC):
             "drafts": [one.to_json() for one in self.drafts],
             "asked": self.asked,
             "failed": self.failed,
+            "why_unusable": self.why_unusable,
             "told": self._told,
             "chosen": self._chosen,
             "certified": self._certified,
@@ -291,6 +301,7 @@ class Search(ABC):
         self.cells = []
         self.drafts = []
         self.asked = self.failed = 0
+        self.why_unusable = ""
         self.stop_reason = ""
         self._told = ""
         self._chosen = None
@@ -303,6 +314,7 @@ class Search(ABC):
         self.cells = [Cell(candidate=c, example=e, replicate=r) for c, e, r in state["cells"]]
         self.drafts = [Draft.from_json(one) for one in state["drafts"]]
         self.asked, self.failed = int(state["asked"]), int(state["failed"])
+        self.why_unusable = str(state["why_unusable"])
         self.stop_reason, self._told = str(state["stop_reason"]), str(state["told"])
         self._chosen, self._certified = state["chosen"], bool(state["certified"])
         rows = self.parts.certify[: int(state["certification"])]
@@ -348,14 +360,18 @@ class Search(ABC):
         return self.certification.decide(self.pool, self._chosen, self._why_none())
 
     def _why_none(self) -> str:
-        if self.pool.tried or not self.asked:
+        if self.pool.tried or not self.failed:
             return "no candidate did better than the baseline in the search"
-        return f"no candidate could be tried: of {self.asked} proposals none was usable"
+        return (
+            "no candidate could be tried, as no proposal was usable; of the last one: "
+            f"{self.why_unusable}"
+        )
 
     def _report(self, found: Certificate | None) -> Mapping[str, Json]:
         told: dict[str, Json] = {
             "candidates": self.pool.tried,
             "failed_proposals": self.failed,
+            "why_unusable": self.why_unusable,
             "stopped": self.stop_reason,
             "phase": self._phase(),
             "leader": self._chosen or self.winner(),
@@ -381,17 +397,3 @@ class Search(ABC):
         known = self.pool.table[name].by_example
         scores = [known[row] for row in rows if row in known]
         return sum(scores) / len(scores) if scores else None
-
-    def _refuse_small_budget(self, least: int) -> None:
-        allowed = self.allowed
-        needed = least + self.certification.cost
-        if allowed.evaluations < least or (self.needs_proposals and allowed.proposals < 1):
-            raise InputError(
-                f"the budget is too small to try even a few candidates with '{self.name}'",
-                where="budget",
-                why=(
-                    f"it buys {allowed.evaluations} evaluations and {allowed.proposals} "
-                    f"proposals; {needed} evaluations and some proposals are the least"
-                ),
-                fix="raise the budget, or 'algorithm.evaluations' and 'algorithm.proposals'",
-            )

@@ -110,8 +110,14 @@ def gain_evidence(gain: Gain) -> str:
 
 
 def tried_text(account: Account) -> str:
-    """How many candidates, in how many calls for proposals."""
-    return figures.count(account.tried, "candidate")
+    """How many candidates, and how many proposals came to none."""
+    tried = figures.count(account.tried, "candidate")
+    failed = account.evidence.get("failed_proposals")
+    if not isinstance(failed, int) or not failed:
+        return tried
+    why = account.evidence.get("why_unusable")
+    reason = f"; of the last one: {line(why)}" if isinstance(why, str) and why else ""
+    return f"{tried}; {figures.count(failed, 'proposal')} could not be used{reason}"
 
 
 def against_plan(plan: Plan, account: Account) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from tau.domain.draws import below, uniform
 from tau.sim.calls import Call, CallKind
@@ -20,6 +20,8 @@ _FILLER = (
     "Think about what the customer needs.",
     "Take your time over unusual orders.",
 )
+_MESSAGE = re.compile(r'(<message role="[^"]*">\n)(.*?)(\n</message>)', re.S)
+"""Chat messages as a request may show them; the first of them is the one to rewrite."""
 _ANSWER_TAG = re.compile(r"<(START|prompt|instruction|new_prompt|new_instruction|answer)>", re.I)
 
 
@@ -125,7 +127,7 @@ def reflect(call: Call, constants: WorldConstants, *, seed: int, draw: str) -> s
     writer = Writer(constants=constants, seed=seed, draw=draw)
     if call.kind is CallKind.CRITIQUE:
         return _critique(writer, evidence)
-    instruction = writer.rewrite(evidence)
+    instruction = _rewritten(writer, evidence)
     if call.output_fields:
         return instruction
     tag = _ANSWER_TAG.search(call.text)
@@ -135,6 +137,16 @@ def reflect(call: Call, constants: WorldConstants, *, seed: int, draw: str) -> s
         if f"<{closing}>" in call.text:
             return f"<{opening}>\n{instruction}\n<{closing}>"
     return f"```\n{instruction}\n```"
+
+
+def _rewritten(writer: Writer, evidence: Evidence) -> str:
+    """The new instruction; where it stands among chat messages, these stay as they are."""
+    shown = "\n".join(evidence.instructions)
+    first = _MESSAGE.search(shown)
+    if first is None:
+        return writer.rewrite(evidence)
+    text = writer.rewrite(replace(evidence, instructions=(first[2],)))
+    return shown[: first.start(2)] + text + shown[first.end(2) :]
 
 
 def _critique(writer: Writer, evidence: Evidence) -> str:

@@ -174,3 +174,12 @@ def test_a_critique_names_rules_that_an_edit_can_use() -> None:
 
 def test_a_request_without_anything_to_go_by_still_gets_an_instruction() -> None:
     assert "You are an order clerk." in written("Write a new instruction.")
+
+
+def test_chat_messages_keep_their_shape() -> None:
+    system = f'<message role="system">\n{START_PROMPT}\n</message>'
+    user = '<message role="user">\n{prompt}\n</message>'
+    text = written(request(f"{system}\n{user}", "rule"))
+    assert text.startswith('<message role="system">\nYou are an order clerk.')
+    assert text.endswith(f"</message>\n{user}")
+    assert len(text) > len(system) + len(user), "and something was learnt"
