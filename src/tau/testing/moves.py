@@ -41,9 +41,9 @@ class Action:
         await MOVES[self.name][0](world, *self.picks)
 
 
-async def begin(open_store: OpenStore) -> World:
+async def begin(open_store: OpenStore, *, shared: bool = False) -> World:
     """A world with one run, its trainer and two workers."""
-    world = await World.begin(open_store)
+    world = await World.begin(open_store, shared=shared)
     await create(world, 0, 0, 0, 0)
     for number in range(3):
         await register(world, number, number, 0, 0)

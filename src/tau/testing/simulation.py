@@ -31,8 +31,10 @@ class Report:
     refusals: Counter[str] = field(default_factory=Counter)
 
 
-async def simulate(new_store: NewStore, *, seed: int, steps: int, shorten: bool = True) -> Report:
-    """Go `steps` steps, in episodes with a new store each.
+async def simulate(
+    new_store: NewStore, *, seed: int, steps: int, shorten: bool = True, shared: bool = False
+) -> Report:
+    """Go `steps` steps, in episodes with a new store each; `shared`: machines share such stores.
 
     Raises:
         Divergence: the store did or holds something else than the model; names the seed and a
@@ -41,12 +43,12 @@ async def simulate(new_store: NewStore, *, seed: int, steps: int, shorten: bool 
     report = Report()
     while report.steps < steps:
         actions = drawn(seed, report.episodes, min(EPISODE, steps - report.steps))
-        world = await begin(new_store())
+        world = await begin(new_store(), shared=shared)
         failure = await _play(world, actions)
         if failure is not None:
             done, divergence = failure
             actions = actions[:done]
-            shortened = await _shorten(new_store, actions) if shorten else actions
+            shortened = await _shorten(new_store, actions, shared=shared) if shorten else actions
             raise Divergence(
                 f"seed {seed}, episode {report.episodes}, step {done}: {divergence}\n"
                 + _listing(shortened)
@@ -75,9 +77,11 @@ def drawn(seed: int, episode: int, length: int) -> list[Action]:
     return actions
 
 
-async def replay(new_store: NewStore, actions: Sequence[Action]) -> str | None:
+async def replay(
+    new_store: NewStore, actions: Sequence[Action], *, shared: bool = False
+) -> str | None:
     """Carry out `actions` on a new store; what differed, if anything."""
-    failure = await _play(await begin(new_store()), actions)
+    failure = await _play(await begin(new_store(), shared=shared), actions)
     return None if failure is None else str(failure[1])
 
 
@@ -94,7 +98,7 @@ async def _play(world: World, actions: Sequence[Action]) -> tuple[int, Divergenc
     return None
 
 
-async def _shorten(new_store: NewStore, actions: list[Action]) -> list[Action]:
+async def _shorten(new_store: NewStore, actions: list[Action], *, shared: bool) -> list[Action]:
     """Leave out halves, quarters, ... while what is left still fails; a bounded number of tries."""
     replays = 0
     size = len(actions) // 2
@@ -103,7 +107,7 @@ async def _shorten(new_store: NewStore, actions: list[Action]) -> list[Action]:
         while start < len(actions) and replays < _REPLAYS:
             candidate = actions[:start] + actions[start + size :]
             replays += 1
-            if candidate and await replay(new_store, candidate) is not None:
+            if candidate and await replay(new_store, candidate, shared=shared) is not None:
                 actions = candidate
             else:
                 start += size

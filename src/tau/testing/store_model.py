@@ -20,11 +20,15 @@ from tau.testing.units import NOTHING, WAITING, Drive, Hand, Try, Unit, Watch
 
 
 class StoreModel:
-    """Everything a store should hold. Methods mirror the ports and raise the same errors."""
+    """Everything a store should hold. Methods mirror the ports and raise the same errors.
 
-    def __init__(self, boot_id: str) -> None:
+    A store that machines share cannot tell a machine that was started anew from another machine.
+    """
+
+    def __init__(self, boot_id: str, *, shared: bool = False) -> None:
         """Empty, freshly opened."""
         self.boot_id = boot_id
+        self.shared = shared
         self.runs: dict[RunId, Drive] = {}
         self.units: dict[RolloutId, Unit] = {}
         self.hands: dict[WorkerId, Hand] = {}
@@ -209,7 +213,7 @@ class StoreModel:
         self.watch.looks_ms.append(now_ms)
         taken = 0
         for hand in live:
-            if self._dead(hand) if first else hand.process.boot_id != self.boot_id:
+            if self._dead(hand) if first else self._other_boot(hand):
                 taken += self._give_up(hand, counted=False)
             elif now_ms > self.watch.deadline(hand):
                 taken += self._give_up(hand, counted=True)
@@ -254,7 +258,7 @@ class StoreModel:
         if boot_id != self.boot_id:
             self.boot_id = boot_id
             for unit in self.units.values():
-                unit.ready_ms = 0
+                unit.ready_ms = unit.ready_ms if self.shared else 0
 
     # --- inside
 
@@ -273,7 +277,12 @@ class StoreModel:
         self._live_hand(trainer)
 
     def _dead(self, hand: Hand) -> bool:
-        return hand.process in self.dead or hand.process.boot_id != self.boot_id
+        if hand.process.boot_id != self.boot_id:
+            return self._other_boot(hand)
+        return hand.process in self.dead
+
+    def _other_boot(self, hand: Hand) -> bool:
+        return hand.process.boot_id != self.boot_id and not self.shared
 
     def _gone(self, hand: Hand, now_ms: int) -> bool:
         return hand.given_up or self._dead(hand) or now_ms > self.watch.deadline(hand)

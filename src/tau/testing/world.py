@@ -39,10 +39,12 @@ class World:
         open_store: OpenStore,
         clock: ManualClock,
         processes: ManualProcesses,
+        *,
+        shared: bool,
     ) -> None:
         """Use `begin`."""
         self.store = store
-        self.model = StoreModel(processes.this().boot_id)
+        self.model = StoreModel(processes.this().boot_id, shared=shared)
         self.clock = clock
         self.processes = processes
         self.process = processes.start()
@@ -51,10 +53,11 @@ class World:
         self._open_store = open_store
 
     @classmethod
-    async def begin(cls, open_store: OpenStore) -> "World":
-        """A world with an empty store."""
+    async def begin(cls, open_store: OpenStore, *, shared: bool = False) -> "World":
+        """A world with an empty store, `shared` where machines may share stores of its kind."""
         clock, processes = ManualClock(), ManualProcesses()
-        return cls(await open_store(clock, processes), open_store, clock, processes)
+        store = await open_store(clock, processes)
+        return cls(store, open_store, clock, processes, shared=shared)
 
     @property
     def now(self) -> int:
