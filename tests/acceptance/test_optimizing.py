@@ -251,6 +251,34 @@ def test_a_replay_derives_every_number_again(demo: Path) -> None:
     assert found.json()["not_checked"] == []
 
 
+def test_rows_that_certified_before_certify_at_a_stricter_level(
+    demo: Path,
+    result: Any,  # noqa: ANN401
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "again"
+    shutil.copytree(demo, folder)
+    config = "prompt-optimization.json"
+    fresh = programs.inside("plan", config, "--store", "other.sqlite", "--json", cwd=folder).json()
+    plan = ask(folder, "plan", config, "--json").json()
+    assert not [one for one in fresh["warnings"] if "before" in one]
+    [warning] = [one for one in plan["warnings"] if "certified once before" in one]
+    assert plan["detectable_gain"] > fresh["detectable_gain"]
+    assert not (folder / "other.sqlite").exists()
+
+    again = programs.run(
+        "tau", "optimize", config, "--store", "store.sqlite",
+        "--budget-rollouts", "200", "--json", cwd=folder,
+    ).json()  # fmt: skip
+    assert again["run_id"] != result["run_id"]
+    assert warning in again["caveats"]
+    assert 1 - again["gain"]["level"] == pytest.approx((1 - result["gain"]["level"]) / 2)
+    for run in (result["run_id"], again["run_id"]):
+        found = ask(folder, "replay", run, "--json").json()
+        assert found["same"], "each as it was then"
+        assert found["waves_told"] > 5
+
+
 def test_a_replay_without_the_rows_says_what_it_could_not_check(demo: Path, tmp_path: Path) -> None:
     shutil.copy(demo / "store.sqlite", tmp_path)
     found = ask(tmp_path, "replay", "--json")

@@ -41,6 +41,8 @@ class Apo(Search):
     """See the module."""
 
     name: ClassVar[str] = "apo"
+    least_proposals: ClassVar[int] = 2
+    """A critique and an edit."""
     Settings = ApoSettings
     settings: ApoSettings
 
@@ -100,7 +102,7 @@ class Apo(Search):
             for number in range(self.settings.gradients):
                 evidence = self._evidence(name, number)
                 target = self.targets[(self.round + number) % len(self.targets)]
-                if evidence:
+                if evidence and self.proposals_left >= 2 + len(self.drafts):  # and its edit
                     self.draft(self.proposers.critique(self.pool[name], target, evidence))
 
     def _evidence(self, name: ResourcesHash, number: int) -> tuple[Failure, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tau.domain.dataset import Example, Split
 from tau.domain.draws import uniform
 from tau.domain.ids import ExampleId
+from tau.domain.json import content_hash
 from tau.errors import InputError
 from tau.ports.algorithm import Problem
 from tau.scoring.blocks import hashed_order
@@ -28,6 +29,11 @@ class Parts:
     select: tuple[Example, ...]
     certify: tuple[Example, ...]
     caveats: tuple[str, ...] = ()
+
+    @property
+    def certification_set(self) -> str:
+        """By what a claim on these rows is known later, whatever their order and number used."""
+        return content_hash(sorted(_content(example) for example in self.certify))
 
 
 def divide(problem: Problem, *, alpha: float) -> Parts:

@@ -22,22 +22,22 @@ class Allowance:
     evaluations: int
     proposals: int
 
-    def check(self, name: str, least: int, *, certification: int, proposals: bool) -> None:
+    def check(self, name: str, least: int, *, certification: int, proposals: int) -> None:
         """Refuse what is too little for the search `name`, before anything is spent.
 
-        `least` evaluations make sense, `certification` come on top; `proposals`: some are needed.
+        `least` evaluations and `proposals` make sense, `certification` comes on top.
 
         Raises:
             InputError: it is too little.
         """
-        if self.evaluations >= least and (self.proposals > 0 or not proposals):
+        if self.evaluations >= least and self.proposals >= proposals:
             return
         raise InputError(
             f"the budget is too small to try even a few candidates with '{name}'",
             where="budget",
             why=(
                 f"it buys {self.evaluations} evaluations and {self.proposals} proposals; "
-                f"{least + certification} evaluations and some proposals are the least"
+                f"{least + certification} evaluations and {proposals} proposals are the least"
             ),
             fix="raise the budget, or 'algorithm.evaluations' and 'algorithm.proposals'",
         )

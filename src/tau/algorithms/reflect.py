@@ -33,6 +33,8 @@ _MANY_PROPOSALS = 40
 _FEWEST_LINES = 3
 _FEWEST_ROWS = 6
 _MOST_ROWS = 30
+_FINAL_SHARE = 0.1
+"""Of the evaluations, at most so many rows to choose among the finalists."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +62,9 @@ class Reflect(Search):
     # --- the port of Search
 
     def least(self) -> int:
-        return (self.settings.block or _FEWEST_ROWS) * (1 + 2 * 3)
+        """The baseline, one generation beside it, and the choice at the end."""
+        rows = self.settings.block or _FEWEST_ROWS
+        return rows * (1 + 1 + self.settings.width) + self._final_cost()
 
     def begin(self) -> None:
         many = self.allowed.proposals >= _MANY_PROPOSALS
@@ -283,13 +287,18 @@ class Reflect(Search):
         return self.block * (self.settings.width + len(self.leaders))
 
     def _final_cost(self) -> int:
-        return len(self.parts.select) * 2
+        return len(self._final_rows()) * 2
+
+    def _final_rows(self) -> list[ExampleId]:
+        """Those that bred nobody; no more than leaves most of the budget to the search."""
+        most = max(_FEWEST_ROWS, round(self.allowed.evaluations * _FINAL_SHARE))
+        return [row.id for row in self.parts.select[:most]]
 
     def _finish(self) -> None:
         """The best few meet on rows that bred nobody; as many rows as can be paid."""
         self._rank()
         finalists = self._finalists()
-        rows = [row.id for row in self.parts.select]
+        rows = self._final_rows()
         self.stage = "final"
         self.evaluate(finalists, rows[: len(rows) // 2])
         if not self.cells:
@@ -302,8 +311,7 @@ class Reflect(Search):
 
     def _decide(self) -> None:
         self._rank()
-        rows = [row.id for row in self.parts.select]
-        self.evaluate(self._finalists()[:2], rows)
+        self.evaluate(self._finalists()[:2], self._final_rows())
 
 
 def _is_prose(text: str) -> bool:

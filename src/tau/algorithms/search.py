@@ -41,7 +41,7 @@ class Search(ABC):
     """
 
     name: ClassVar[str]
-    needs_proposals: ClassVar[bool] = True
+    least_proposals: ClassVar[int] = 1
     pool: Pool
     purse: Purse
     cells: list[Cell]
@@ -69,20 +69,19 @@ class Search(ABC):
         self.allowed = allowance(
             problem.budget,
             settings.evaluations,
-            settings.proposals if self.needs_proposals else 0,
+            settings.proposals if self.least_proposals else 0,
             calls_per_evaluation=problem.calls_per_evaluation,
         )
         least = self.least()
         self.certification = Certification.planned(
-            self.parts.certify,
-            wanted=settings.certification,
+            self.parts,
+            settings,
             evaluations=self.allowed.evaluations,
             search=least,
-            alpha=settings.alpha,
-            effect=settings.effect,
+            certified=problem.certified,
         )
         cost = self.certification.cost
-        self.allowed.check(self.name, least, certification=cost, proposals=self.needs_proposals)
+        self.allowed.check(self.name, least, certification=cost, proposals=self.least_proposals)
         texts = {str(name): text for name, text in settings.templates.items()}
         templates.check(texts)
         self.proposers = Proposers(
@@ -122,6 +121,11 @@ class Search(ABC):
     @abstractmethod
     def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
         """What `memo` gave; TypeError, KeyError or ValueError for anything else."""
+
+    @property
+    def caveats(self) -> tuple[str, ...]:
+        """What weakens any claim of this search, whatever it finds."""
+        return (*self.parts.caveats, *self.certification.level.caveats)
 
     @property
     def budget_left(self) -> int:
@@ -210,7 +214,7 @@ class Search(ABC):
             calls=allowed.evaluations * per + allowed.proposals,
             certification=len(search.certification.rows),
             detectable=search.certification.detectable,
-            caveats=search.parts.caveats,
+            caveats=search.caveats,
         )
 
     def ask(self) -> Sequence[RolloutRequest]:
@@ -245,7 +249,7 @@ class Search(ABC):
             return Recommendation(
                 resources=baseline,
                 evidence=self._report(None),
-                caveats=("nothing has been certified yet", *self.parts.caveats),
+                caveats=("nothing has been certified yet", *self.caveats),
             )
         found = self._certificate()
         decision = decision_of(found)
@@ -254,7 +258,7 @@ class Search(ABC):
             resources=self.pool[self._chosen].resources if promoted else baseline,
             decision=decision,
             evidence=self._report(found),
-            caveats=(*self.parts.caveats, *found.caveats),
+            caveats=(*self.caveats, *found.caveats),
         )
 
     def state_dict(self) -> Mapping[str, Json]:
@@ -272,7 +276,7 @@ class Search(ABC):
             "told": self._told,
             "chosen": self._chosen,
             "certified": self._certified,
-            "certification": len(self.certification.rows),
+            "certification": self.certification.to_json(),
             "stop_reason": self.stop_reason,
             "memo": self.memo(),
         }
@@ -317,8 +321,9 @@ class Search(ABC):
         self.why_unusable = str(state["why_unusable"])
         self.stop_reason, self._told = str(state["stop_reason"]), str(state["told"])
         self._chosen, self._certified = state["chosen"], bool(state["certified"])
-        rows = self.parts.certify[: int(state["certification"])]
-        self.certification = replace(self.certification, rows=rows)
+        self.certification = Certification.from_json(
+            state["certification"], self.parts, self.settings
+        )
         self.load_memo(state["memo"])
         self._wave = None
         self.ask()
@@ -368,32 +373,28 @@ class Search(ABC):
         )
 
     def _report(self, found: Certificate | None) -> Mapping[str, Json]:
+        ending = "certification" if self.cells else "finished"
         told: dict[str, Json] = {
             "candidates": self.pool.tried,
             "failed_proposals": self.failed,
             "why_unusable": self.why_unusable,
             "stopped": self.stop_reason,
-            "phase": self._phase(),
+            "phase": "search" if self._chosen is None else ending,
             "leader": self._chosen or self.winner(),
+            **self.certification.known(),
             **self.purse.report(),
         }
         if found is None or self._chosen is None:
             return told
-        rows = [row.id for row in self.certification.rows]
         return {
             **told,
             **self.certification.evidence(found),
             "origin": self.pool[self._chosen].origin,
-            "leader_mean": self._mean(self._chosen, rows),
-            "baseline_mean": self._mean(self.pool.baseline, rows),
+            "leader_mean": self._mean(self._chosen),
+            "baseline_mean": self._mean(self.pool.baseline),
         }
 
-    def _phase(self) -> str:
-        if self._chosen is None:
-            return "search"
-        return "certification" if self.cells else "finished"
-
-    def _mean(self, name: ResourcesHash, rows: Sequence[ExampleId]) -> float | None:
+    def _mean(self, name: ResourcesHash) -> float | None:
         known = self.pool.table[name].by_example
-        scores = [known[row] for row in rows if row in known]
+        scores = [known[row.id] for row in self.certification.rows if row.id in known]
         return sum(scores) / len(scores) if scores else None

@@ -43,7 +43,7 @@ class Select(Search):
 
     name: ClassVar[str] = "select"
     Settings = SelectSettings
-    needs_proposals: ClassVar[bool] = False
+    least_proposals: ClassVar[int] = 0
     settings: SelectSettings
 
     def least(self) -> int:

@@ -4,6 +4,7 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from tau.cli import figures
@@ -12,10 +13,12 @@ from tau.cli.records.reading import print_json, print_lines
 from tau.cli.running import RunArguments, loaded
 from tau.cli.surface import Exit, warn
 from tau.cli.text import line, table
+from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
 from tau.domain.spend import Budget
 from tau.errors import InputError
 from tau.wiring.planning import Forecast, forecast
+from tau.wiring.stores import scheme_of
 
 
 def plan(arguments: RunArguments, *, as_json: bool) -> int:
@@ -28,7 +31,7 @@ def plan(arguments: RunArguments, *, as_json: bool) -> int:
     if not as_json:
         warn(settings.warnings)
     with asyncio.Runner() as runner:
-        found = runner.run(forecast(settings))
+        found = runner.run(forecast(settings, store=_existing(arguments.store)))
     if found is None:
         raise InputError(
             f"the algorithm '{settings.algorithm.type}' cannot say what it would do",
@@ -41,6 +44,11 @@ def plan(arguments: RunArguments, *, as_json: bool) -> int:
         print_lines(list(_lines(settings, found)))
         _next(arguments)
     return Exit.OK
+
+
+def _existing(store: str) -> str | None:
+    """The store, where there is one yet: planning makes none."""
+    return store if scheme_of(store) != "sqlite" or Path(store).exists() else None
 
 
 def _fields(settings: RunConfig, found: Forecast) -> dict[str, Any]:
@@ -119,6 +127,7 @@ def _detectable(found: Forecast) -> str:
 def _next(arguments: RunArguments) -> None:
     words = ["tau", "optimize", arguments.config]
     words += ["--model", arguments.model] if arguments.model else []
+    words += ["--store", arguments.store] if arguments.store != DEFAULT_STORE else []
     for name, value in arguments.budget.items():
         words += [f"--budget-{name}", f"{value:g}"]
     sys.stderr.write(f"next:\n  {shlex.join(words)}\n")

@@ -11,13 +11,18 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget
 
+CERTIFICATION_SET = "certification_set"
+CERTIFIED_BEFORE = "certified_before"
+"""Keys of evidence, see `Recommendation`."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Everything an algorithm may know, complete at construction.
 
     `examples` are in dataset order per split. `graders` and `model` are hashes of how outputs are
-    made and graded. `calls_per_evaluation` is the most model calls that one takes.
+    made and graded. `calls_per_evaluation` is the most model calls that one takes. `certified`
+    holds, once for each earlier claim, the `certification_set` in that claim's evidence.
     """
 
     seed_resources: Resources
@@ -27,6 +32,7 @@ class Problem:
     seed: int = 0
     graders: str = ""
     model: str = ""
+    certified: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,8 +44,9 @@ class Recommendation:
 
     Reports and displays know these keys of `evidence`, each of which may be absent: `phase` (one
     word: what the search is at), `leader` (hash of the candidate that is ahead, proved or not),
-    `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`) and
-    `stopped` (one sentence: why the search ended).
+    `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`),
+    `certification_set` (a hash of the rows set aside for the claim), `certified_before` (how many
+    claims they had carried) and `stopped` (one sentence: why the search ended).
     """
 
     resources: Resources

@@ -1,5 +1,6 @@
 """From a validated configuration to the objects that do the work."""
 
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import cast
@@ -51,22 +52,24 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
     return Parts(model=model, executor=executor, graders=graders, proposer=proposer)
 
 
-def build_algorithm(config: RunConfig, parts: Parts) -> Algorithm:
+def build_algorithm(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()) -> Algorithm:
     """Build it, complete; the same configuration gives the same algorithm."""
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
-    return cast(Algorithm, plugin.build(config.algorithm.settings, problem_of(config, parts)))
+    problem = problem_of(config, parts, certified=certified)
+    return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 
 
-def plan_of(config: RunConfig, parts: Parts) -> Plan | None:
+def plan_of(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()) -> Plan | None:
     """What the algorithm plans; None where it does not say."""
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
     if not isinstance(plugin, Planner):
         return None
-    return plugin.plan(config.algorithm.settings, problem_of(config, parts))
+    problem = problem_of(config, parts, certified=certified)
+    return plugin.plan(config.algorithm.settings, problem)
 
 
-def problem_of(config: RunConfig, parts: Parts) -> Problem:
-    """What the algorithm may know."""
+def problem_of(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()) -> Problem:
+    """What the algorithm may know; `certified` are the sets of earlier claims."""
     return Problem(
         seed_resources=config.resources,
         examples=config.examples,
@@ -75,6 +78,7 @@ def problem_of(config: RunConfig, parts: Parts) -> Problem:
         seed=config.seed,
         graders=content_hash([_described(choice) for choice in config.graders]),
         model=content_hash([config.model_ref, dict(config.params)]),
+        certified=certified,
     )
 
 

@@ -11,8 +11,10 @@ from tau.domain.json import content_hash
 from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.domain.spend import Budget, Spend
 from tau.ports.algorithm import Plan
+from tau.wiring.claims import certified
 from tau.wiring.parts import build_parts, plan_of
 from tau.wiring.reserve import Reservation
+from tau.wiring.stores import open_store
 
 _SAMPLE = 50
 
@@ -32,15 +34,22 @@ class Forecast:
     warnings: tuple[str, ...]
 
 
-async def forecast(config: RunConfig) -> Forecast | None:
-    """Look ahead without calling a model or touching a store; None where the algorithm can't say.
+async def forecast(config: RunConfig, *, store: str | None = None) -> Forecast | None:
+    """Look ahead without calling a model or writing; None where the algorithm can't say.
+
+    Claims that runs in `store` have made count against rows that would certify again.
 
     Raises:
         InputError: the configuration cannot be carried out.
+        StoreError: the store cannot be read.
     """
     async with AsyncExitStack() as closing:
+        earlier: tuple[str, ...] = ()
+        if store is not None:
+            opened = await closing.enter_async_context(await open_store(store, read_only=True))
+            earlier = await certified(opened)
         parts = build_parts(config, closing)
-        plan = plan_of(config, parts)
+        plan = plan_of(config, parts, certified=earlier)
         if plan is None:
             return None
         # Tokens and money are only estimated under a budget that limits them.

@@ -19,7 +19,7 @@ from tau.domain.run import Run, StopReason
 from tau.domain.spend import Spend
 from tau.errors import AttemptError, ConfigError
 from tau.models.providers import PROVIDERS
-from tau.ports.algorithm import Algorithm, Recommendation
+from tau.ports.algorithm import CERTIFICATION_SET, CERTIFIED_BEFORE, Algorithm, Recommendation
 from tau.ports.clock import SystemClock
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
@@ -85,7 +85,7 @@ async def replay(
             graded, found = await _grade_again(config, parts, results, skipped)
             differences += found
             if config.config_hash == run.config_hash:
-                algorithm = _algorithm(config, parts, run)
+                algorithm = _algorithm(config, parts, run, account.evidence)
                 waves = _tell_again(algorithm, run, results, skipped)
                 if waves is not None:
                     differences += _verdicts(account, algorithm.best())
@@ -251,8 +251,13 @@ def _same(one: float | None, other: float | None) -> bool:
 # --- the search again
 
 
-def _algorithm(config: RunConfig, parts: Parts, run: Run) -> Algorithm:
-    problem = replace(problem_of(config, parts), budget=run.budget)
+def _algorithm(
+    config: RunConfig, parts: Parts, run: Run, evidence: Mapping[str, Json]
+) -> Algorithm:
+    """As it was then: what others have claimed since does not count."""
+    used, times = evidence.get(CERTIFICATION_SET), evidence.get(CERTIFIED_BEFORE)
+    earlier = (used,) * times if isinstance(used, str) and isinstance(times, int) else ()
+    problem = replace(problem_of(config, parts, certified=earlier), budget=run.budget)
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,6 +32,7 @@ from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
+from tau.wiring.claims import certified
 from tau.wiring.control import keep_seal
 from tau.wiring.outcome import account_of, give_verdict
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
@@ -127,6 +128,7 @@ class _Session:
         parts: Parts,
         trainer: WorkerId,
         algorithm: Algorithm,
+        certified: Sequence[str],
         control: RunControl,
         lost: Lost | None,
         observer: Observer,
@@ -139,6 +141,7 @@ class _Session:
         self._parts = parts
         self._worker = trainer
         self._algorithm = algorithm
+        self._certified = certified
         self._control = control
         self._lost_checkpoint = lost
         self._observer = observer
@@ -174,6 +177,7 @@ class _Session:
             chosen.run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
         )
         await control.begin(run)
+        earlier = await certified(store, besides=run.id)
         session = cls(
             request,
             run=run,
@@ -181,7 +185,8 @@ class _Session:
             store=store,
             parts=parts,
             trainer=trainer.id,
-            algorithm=algorithm,
+            algorithm=build_algorithm(config, parts, certified=earlier) if earlier else algorithm,
+            certified=earlier,
             control=control,
             lost=chosen.lost,
             observer=observer,
@@ -340,7 +345,7 @@ class _Session:
             active_s=run.active_s,
             caveats=best.caveats,
             account=await account_of(self._store, self._run, best),
-            plan=plan_of(self._config, self._parts),
+            plan=plan_of(self._config, self._parts, certified=self._certified),
         )
 
     def _cost_usd(self, run: Run) -> float | None:

@@ -110,3 +110,23 @@ def test_tokens_end_the_search_in_time() -> None:
     given = problem(30, 16, 20, budget=Budget(tokens=20_000))
     waves = drive(build("reflect", given), answer)
     assert 100 * sum(map(len, waves)) <= 20_000
+
+
+@pytest.mark.parametrize("name", ["reflect", "apo", "gepa", "few_shot"])
+@pytest.mark.parametrize("rows", [(30, 0, 0), (30, 20, 0), (80, 60, 100), (12, 5, 40)])
+def test_a_budget_that_is_accepted_lets_candidates_be_tried(
+    name: str, rows: tuple[int, int, int]
+) -> None:
+    refused = 0
+    for limit in range(20, 300, 7):
+        given = problem(*rows, budget=Budget(rollouts=limit))
+        try:
+            algorithm = build(name, given)
+        except InputError:
+            refused += 1
+            continue
+        drive(algorithm, answering(learning(1)))
+        tried = algorithm.best().evidence["candidates"]
+        assert isinstance(tried, int)
+        assert tried > 0, f"{limit} rollouts were spent on the baseline alone"
+    assert refused < 35, "a few hundred rollouts are enough"

@@ -87,22 +87,24 @@ def optimize(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) ->
 @click.command("plan", short_help="Say what a configuration would cost and could show.")
 @click.argument("cfg", metavar="CFG")
 @model_option
+@store_option
 @budget_options
 @strict_option
 @json_option
 @debug_option
-def plan(*, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401
+def plan(*, cfg: str, store: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401
     """Say what CFG's budget buys: rollouts, calls, dollars, proposals, the gain it can show.
 
     Nothing is run, called or written. A configuration that names no algorithm is planned as
-    `tau optimize` would run it.
+    `tau optimize` would run it. Where the store is there already, claims that its runs have made
+    on the same certification rows count against another one.
     """
     from tau.cli.planning import plan as plan_configuration
     from tau.cli.running import RunArguments
 
     arguments = RunArguments(
         config=cfg,
-        store="",
+        store=store,
         model=options["model"],
         strict=options["strict"],
         algorithm="reflect",
