@@ -21,6 +21,7 @@
     ├── RunError                   a run could not go on
     │   ├── RunStopped             stopped before its end on purpose; can go on
     │   └── TrainerTimeout         no progress, or not finished, within its limit
+    ├── ClusterError               workers could not be placed on a cluster
     ├── FileError                  a file beside the store cannot be read or written
     ├── ControlError               a lifecycle command could not be carried out
     │   ├── AccessDenied           the policy does not allow the principal to do it
@@ -185,6 +186,10 @@ class RunStopped(RunError):
 
 class TrainerTimeout(RunError):
     """No progress, or not finished, within its limit."""
+
+
+class ClusterError(TauError):
+    """Workers could not be placed on a cluster."""
 
 
 class FileError(TauError):

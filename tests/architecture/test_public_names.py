@@ -40,6 +40,7 @@ TauError
       ServerFailed
     SafetyRejected
     TimeLimitExceeded
+  ClusterError
   ControlError
     AccessDenied
     PolicyInvalid

@@ -1,92 +1,17 @@
 """`tau worker`: joins a run that another process drives, and leaves in order."""
 
-import asyncio
 import json
-import os
 import signal
-import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from pg_cluster import Cluster, cluster
 from recovery.pg_audit import faults
-from tau.testing.provider import Call, LoopbackProvider, Reply, completion
+from recovery.programs import Model, Programs, until
 
-TAU = [sys.executable, "-c", "from tau.cli.main import tau; tau()"]
-PATIENCE_S = 90.0
 ROLLOUTS = 60
-
-
-class Model:
-    """Answers as many calls as it is let, so that a run is as far as a test wants it to be."""
-
-    def __init__(self) -> None:
-        self._permits = asyncio.Semaphore(0)
-        self.provider = LoopbackProvider(answer=self._answer)
-
-    def let(self, calls: int) -> None:
-        """Answer some more calls."""
-        for _ in range(calls):
-            self._permits.release()
-
-    async def _answer(self, call: Call) -> Reply:
-        await self._permits.acquire()
-        return Reply(
-            headers={"Content-Type": "application/json"},
-            body=json.dumps(completion(call, call.prompt)).encode(),
-        )
-
-
-class Program:
-    """The program as a process of its own, read as it tells."""
-
-    def __init__(self, process: asyncio.subprocess.Process) -> None:
-        self.process = process
-        self.told = ""
-
-    async def tells(self, text: str) -> None:
-        """Wait until it has said so on standard error."""
-        assert self.process.stderr is not None
-        async with asyncio.timeout(PATIENCE_S):
-            while text not in self.told:
-                line = await self.process.stderr.readline()
-                assert line, f"it ended without {text!r}: {self.told}"
-                self.told += line.decode()
-
-    async def end(self) -> str:
-        """Wait until it has ended well; its standard output."""
-        async with asyncio.timeout(PATIENCE_S):
-            out, err = await self.process.communicate()
-        self.told += err.decode()
-        assert self.process.returncode == 0, self.told
-        return out.decode()
-
-
-class Programs:
-    """Starts programs in a folder of their own; ends what is left of them."""
-
-    def __init__(self, folder: Path, environ: dict[str, str]) -> None:
-        self.folder = folder
-        self._environ = {**os.environ, "HOME": str(folder), **environ}
-        self._begun: list[Program] = []
-
-    async def begin(self, *arguments: str) -> Program:
-        """Start one."""
-        process = await asyncio.create_subprocess_exec(
-            *TAU, *arguments, cwd=self.folder, env=self._environ,
-            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        self._begun.append(Program(process))
-        return self._begun[-1]
-
-    async def aclose(self) -> None:
-        """Kill what has not ended."""
-        for program in self._begun:
-            if program.process.returncode is None:
-                program.process.kill()
-                await program.process.communicate()
 
 
 @pytest.fixture(scope="module")
@@ -111,31 +36,14 @@ async def programs(tmp_path: Path, model: Model) -> AsyncIterator[Programs]:
     await made.aclose()
 
 
-async def until(so: Callable[[], bool]) -> None:
-    """Wait until it is so."""
-    async with asyncio.timeout(PATIENCE_S):
-        while not so():  # noqa: ASYNC110  (what is asked is no event)
-            await asyncio.sleep(0.02)
-
-
 @pytest.mark.timeout(240)
 async def test_a_worker_joins_leaves_at_sigterm_and_another_finishes(
     server: Cluster, programs: Programs, model: Model
 ) -> None:
     url = server.url("joined")
-    config = programs.folder / "config.json"
-    config.write_text(
-        json.dumps(
-            {
-                "model": "openai/echo",
-                "resources": {"system_prompt": "Write the booking line."},
-                "optimize": [{"prompt": f"order {n}", "expected": "1"} for n in range(ROLLOUTS)],
-                "worker_count": 1,
-            }
-        )
-    )
+    config = programs.configuration(ROLLOUTS)
     first = await programs.begin("worker", "--store", url, "-n", "2", "--concurrency", "2")
-    driver = await programs.begin("run", str(config), "--store", url)
+    driver = await programs.begin("run", config, "--store", url)
     await until(lambda: model.provider.in_flight == 1 + 4)
     model.let(20)
     await until(lambda: model.provider.calls == 25)

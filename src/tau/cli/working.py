@@ -3,17 +3,27 @@
 import asyncio
 import signal
 import sys
+from collections.abc import Callable, Coroutine
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
 from tau.cli.surface import Exit
 from tau.cli.text import line
-from tau.config.environment import snapshot
+from tau.config.environment import prefer, snapshot
 from tau.config.loading import load
 from tau.domain.run import StopReason
+from tau.errors import PluginError, UsageError
+from tau.stores.location import shown
 from tau.trainer.stop import StopRequest
 from tau.wiring.copying import copy_store
+from tau.wiring.stores import scheme_of
 from tau.wiring.worker import WorkerReport, WorkerRequest, run_worker
+
+_RAY = {
+    "RAY_AUTH_MODE": "token",  # without it, anyone who reaches a cluster can run code there
+    "RAY_NUM_REDIS_GET_RETRIES": "2",  # tries at a cluster that answers, but not to us
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,10 +39,17 @@ class WorkArguments:
     trust_store: bool
     once: bool
     strict: bool
+    ray: str | None
 
 
 def work(arguments: WorkArguments) -> int:
     """Work until a signal; exit code 0 when all that was begun is recorded."""
+    report = _here(arguments) if arguments.ray is None else _on_ray(arguments, arguments.ray)
+    sys.stdout.write(f"worked: succeeded={report.completed} failed={report.failed}\n")
+    return Exit.OK
+
+
+def _here(arguments: WorkArguments) -> WorkerReport:
     environ = snapshot()
     request = WorkerRequest(
         store=arguments.store,
@@ -48,12 +65,65 @@ def work(arguments: WorkArguments) -> int:
         once=arguments.once,
     )
     with asyncio.Runner() as runner:
-        report = runner.run(_worked(request))
-    sys.stdout.write(f"worked: succeeded={report.completed} failed={report.failed}\n")
-    return Exit.OK
+        return runner.run(
+            _until_signal(lambda stop: run_worker(request, observer=_Lines(), stop=stop))
+        )
 
 
-async def _worked(request: WorkerRequest) -> WorkerReport:
+def _on_ray(arguments: WorkArguments, address: str) -> WorkerReport:
+    _check_placeable(arguments.store)
+    prefer(**_RAY)
+    try:
+        from tau.wiring.placing import Placement, place_workers
+        from tau.wiring.ray_cluster import connected
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] != "ray":
+            raise
+        raise PluginError("Ray is not installed", fix="pip install 'tau[ray]'") from error
+    placement = Placement(
+        store=arguments.store,
+        configs=tuple(str(Path(path).absolute()) for path in arguments.configs),
+        model=arguments.model,
+        concurrency=arguments.concurrency,
+        base_dir=str(Path(arguments.folder).absolute()),
+        trust_store=arguments.trust_store,
+        once=arguments.once,
+        strict=arguments.strict,
+    )
+
+    def placed(stop: StopRequest) -> Coroutine[None, None, WorkerReport]:
+        return place_workers(placement, actors=arguments.workers, observer=_Lines(), stop=stop)
+
+    # Ray prints what its nodes report to standard output, which is ours.
+    with redirect_stdout(sys.stderr), connected(address), asyncio.Runner() as runner:
+        return runner.run(_until_signal(placed))
+
+
+def _check_placeable(store: str) -> None:
+    """Before anything else: what actors could not use, or what would give a password away.
+
+    Raises:
+        UsageError: says which.
+    """
+    if scheme_of(store) == "sqlite":
+        raise UsageError(
+            "workers on a cluster cannot share a SQLite store",
+            where=store,
+            why="a file belongs to one machine",
+            fix="tau store copy it to PostgreSQL, and name that: --store postgresql://...",
+        )
+    if shown(store) != store:
+        raise UsageError(
+            "the store's URL holds a password, and Ray would keep and show it",
+            where=shown(store),
+            fix="leave it out, and give the nodes PGPASSWORD or ~/.pgpass",
+        )
+
+
+async def _until_signal(
+    working: Callable[[StopRequest], Coroutine[None, None, WorkerReport]],
+) -> WorkerReport:
+    """The first signal asks to stop, another one not to wait."""
     stop = StopRequest()
 
     def arrived(name: str) -> None:
@@ -66,7 +136,7 @@ async def _worked(request: WorkerRequest) -> WorkerReport:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, arrived, number.name)
-    return await run_worker(request, observer=_Lines(), stop=stop)
+    return await working(stop)
 
 
 class _Lines:

@@ -21,6 +21,12 @@ def snapshot() -> dict[str, str]:
     return dict(os.environ)
 
 
+def prefer(**values: str) -> None:
+    """Set variables that nobody has set, for libraries that read them when they are imported."""
+    for name, value in values.items():
+        os.environ.setdefault(name, value)
+
+
 def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
     """`environ` without what looks like a credential: what child processes may inherit.
 

@@ -23,6 +23,8 @@ from tau.cli.surface import debug_option
 @click.option("--dir", "folder", metavar="PATH", default=".", type=click.Path(file_okay=False),
               help="What relative paths in a run's configuration are relative to.")  # fmt: skip
 @click.option("--trust-store", is_flag=True, help="Run code that a run's configuration names.")
+@click.option("--ray", metavar="ADDRESS",
+              help="Place the workers on a Ray cluster: HOST:PORT, or auto.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Leave when nothing is left to do.")
 @strict_option
 @debug_option
@@ -37,12 +39,15 @@ def worker(
     trust_store: bool,
     once: bool,
     strict: bool,
+    ray: str | None,
 ) -> int:
     """Join the running runs of a store and work on them until told to leave.
 
     What a run needs is read from the store, or from CFG where that is the run's own file. Keys come
     from this machine's environment. The first SIGTERM or Ctrl-C lets what is in flight finish, the
     second gives it back at once.
+
+    With --ray, -n is the number of actors; paths and keys are those of the cluster's nodes.
     """
     from tau.cli.working import WorkArguments, work
 
@@ -57,5 +62,6 @@ def worker(
             trust_store=trust_store,
             once=once,
             strict=strict,
+            ray=ray,
         )
     )
