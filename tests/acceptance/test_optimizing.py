@@ -274,7 +274,7 @@ def test_rows_that_certified_before_certify_at_a_stricter_level(
     assert warning in again["caveats"]
     assert 1 - again["gain"]["level"] == pytest.approx((1 - result["gain"]["level"]) / 2)
     for run in (result["run_id"], again["run_id"]):
-        found = ask(folder, "replay", run, "--json").json()
+        found = ask(folder, "replay", run, "--config", config, "--json").json()
         assert found["same"], "each as it was then"
         assert found["waves_told"] > 5
 
