@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ class ControlArguments:
     reason: str | None = None
     json: bool = False
     dry_run: bool = False
+    store: str | None = field(default=None, repr=False)
 
 
 def carry_out(arguments: ControlArguments, surface: Surface) -> int:
@@ -90,6 +91,7 @@ def executed(arguments: ControlArguments) -> ControlResult:
                 command,
                 policy=Path(arguments.policy),
                 dry_run=arguments.dry_run,
+                store=arguments.store,
             )
         )
 
@@ -154,7 +156,7 @@ def _result_lines(result: ControlResult, *, dry_run: bool) -> Iterator[str]:
     facts = [("state dir", str(result.folder.root)), ("principal", result.principal)]
     if result.idempotent:
         facts.append(("changes", "nothing: it was so already"))
-    if not result.alive:
+    if not result.alive and not (result.action is Action.CANCEL and result.notes):
         facts.append(("note", _ASLEEP[result.action]))
     if result.rollback_checkpoint:
         facts.append(("checkpoint", result.rollback_checkpoint))
@@ -200,7 +202,7 @@ def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
 def _run_again(started: Mapping[str, Json], surface: Surface, *, as_json: bool) -> int:
     from tau.cli.running import RunArguments, run
 
-    known = {field.name for field in fields(RunArguments)}
+    known = {each.name for each in fields(RunArguments)}
     given: dict[str, Any] = {name: value for name, value in started.items() if name in known}
     folder = started.get("folder")
     try:

@@ -9,8 +9,9 @@ from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.errors import InputError
 from tau.ports.insights import StoreFacts
-from tau.stores.location import shown
+from tau.stores.location import on_server, shown
 from tau.stores.sqlite import maintenance
+from tau.wiring.servers import verify_server
 from tau.wiring.stores import open_store, scheme_of
 
 
@@ -28,14 +29,30 @@ def file_of(location: str) -> Path:
 
 
 def backup(location: str, target: str) -> int:
-    """Copy the store to a new file; prints its path."""
+    """Copy the store to a new file; prints its path.
+
+    Raises:
+        InputError: the store is on a server, which has tools for that.
+    """
+    if on_server(location):
+        raise InputError(
+            "a store on a server is not backed up by Tau",
+            where=shown(location),
+            why="only the server's own tools copy it whole while workers go on",
+            fix="use pg_dump --schema=NAME --format=custom, or a base backup with pg_basebackup; "
+            f"of a store at rest, make a file with: tau store copy URL {line(target)}",
+        )
     print_lines([line(str(maintenance.backup(file_of(location), Path(target))))])
     return Exit.OK
 
 
 def verify(location: str, *, as_json: bool) -> int:
     """Check the store; exit code 1 where something is wrong with it."""
-    found = maintenance.verify(file_of(location))
+    if on_server(location):
+        with asyncio.Runner() as runner:
+            found = runner.run(verify_server(location))
+    else:
+        found = maintenance.verify(file_of(location))
     if as_json:
         print_json({"ok": found.ok, **asdict(found)})
     elif found.ok:

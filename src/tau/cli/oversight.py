@@ -14,6 +14,7 @@ from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditLine, AuditTrail, he
 from tau.lifecycle.authorization import PROMOTE_KEY, Authorizer, load_policy
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.state import load_audit_line
+from tau.stores.location import shown
 from tau.wiring.control import find_seal, repair_audit, store_of
 
 _KEYS = (*(action.key for action in Action), REPAIR_KEY, PROMOTE_KEY)
@@ -109,7 +110,13 @@ def verify_audit(folder: StateDir, *, store: str | None, as_json: bool) -> int:
 
 
 def repair(
-    folder: StateDir, *, given: str | None, reason: str | None, policy: str, as_json: bool
+    folder: StateDir,
+    *,
+    store: str | None,
+    given: str | None,
+    reason: str | None,
+    policy: str,
+    as_json: bool,
 ) -> int:
     """Repair the audit and print what was done.
 
@@ -119,7 +126,9 @@ def repair(
     """
     who = principal(given)
     with asyncio.Runner() as runner:
-        done = runner.run(repair_audit(folder, principal=who, reason=reason, policy=Path(policy)))
+        done = runner.run(
+            repair_audit(folder, principal=who, reason=reason, policy=Path(policy), store=store)
+        )
     if as_json:
         print_json({"original": str(done.kept), "removed_lines": list(done.removed),
                     "breaks": [asdict(one) for one in done.breaks]})  # fmt: skip
@@ -137,13 +146,13 @@ def _sealed(folder: StateDir, store: str | None) -> tuple[AuditHead | None, str]
     if location is None:
         return None, "there is no store that remembers its last line"
     try:
-        found = read(str(location), lambda opened: find_seal(opened, folder.audit))
+        found = read(location, lambda opened: find_seal(opened, location, folder.audit))
     except (StoreError, NotFound) as error:
         if store is not None:
             raise
         return None, f"the store could not be asked: {error}"
     if found is None:
-        return None, f"the store '{location}' does not remember its last line"
+        return None, f"the store '{shown(location)}' does not remember its last line"
     return found, f"the store remembers line {found.sequence}"
 
 

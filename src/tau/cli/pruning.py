@@ -1,5 +1,6 @@
 """Retention by hand: shown first, then done, allowed and audited as any control."""
 
+import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -17,7 +18,10 @@ from tau.lifecycle.audit import AuditEvent
 from tau.lifecycle.authorization import Authorizer, local_principal
 from tau.lifecycle.register import Register
 from tau.ports.clock import SystemClock
-from tau.stores.sqlite.pruning import PrunedRun, prune
+from tau.stores.location import on_server
+from tau.stores.retention import PrunedRun
+from tau.stores.sqlite.pruning import prune
+from tau.wiring.servers import prune_server
 
 ACTION_KEY = "control:rl:prune"
 _AGE = re.compile(r"(?P<n>[1-9][0-9]{0,5})(?P<unit>[hdw])\Z")
@@ -42,12 +46,11 @@ def prune_store(
     """
     if not runs and older_than is None:
         raise UsageError("nothing is chosen", fix="name runs, or give --older-than 30d")
-    path = file_of(location)
     before = None if older_than is None else SystemClock().unix_ms() - age_ms(older_than)
-    found = prune(path, runs=runs, before_unix_ms=before, dry_run=True)
+    found = _prune(location, runs, before, dry_run=True)
     if yes and found:
         _allowed_and_audited(location, Path(policy), found, reason)
-        prune(path, runs=[one.id for one in found], dry_run=False)
+        _prune(location, [one.id for one in found], None, dry_run=False)
     if as_json:
         print_json({"deleted": yes, "runs": [asdict(one) for one in found]})
         return Exit.OK
@@ -61,6 +64,15 @@ def prune_store(
     done = "deleted" if yes else "would be deleted; do it with --yes"
     print_lines([f"{sum(one.rollouts for one in found):,} rollouts {done}"])
     return Exit.OK
+
+
+def _prune(
+    location: str, runs: Sequence[str], before: int | None, *, dry_run: bool
+) -> Sequence[PrunedRun]:
+    if not on_server(location):
+        return prune(file_of(location), runs=runs, before_unix_ms=before, dry_run=dry_run)
+    with asyncio.Runner() as runner:
+        return runner.run(prune_server(location, runs=runs, before_unix_ms=before, dry_run=dry_run))
 
 
 def age_ms(text: str) -> int:

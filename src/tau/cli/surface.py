@@ -74,6 +74,16 @@ def debug_option(command: Command) -> Command:
     )(command)  # fmt: skip
 
 
+class ListingGroup(click.Group):
+    """A group that lists where none of its commands is named, with the options of `ls`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put `ls` where a command's name is missing."""
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = ["ls", *args]
+        return super().parse_args(ctx, args)
+
+
 def name_variables(command: click.Command) -> None:
     """Give every option of `command` and its subcommands its environment variable."""
     for parameter in command.params:

@@ -4,21 +4,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tau.config.paths import DEFAULT_STATE_DIR, state_dir
-from tau.errors import FileError
+from tau.errors import ControlError, FileError
 from tau.files.documents import read_document
 from tau.files.lock import FileLock
 from tau.lifecycle.paths import StateDir
+from tau.stores.location import on_server, shown
 
 
 def find_state_dir(*, chosen: str | None = None, store: str | None = None) -> StateDir:
     """The state dir that was chosen, that of the run on `store`, or the newest one around here.
 
     Around here are the current folder, `.tau` and the folders in it; a live run comes first.
+
+    Raises:
+        ControlError: `store` is on a server, and no run of it was driven from here.
     """
     if chosen is not None:
         return StateDir(Path(chosen))
     if store is not None:
-        return _of_run_on(state_dir(store))
+        found = _of_run_on(state_dir(store))
+        if on_server(store):
+            _check_driven_here(found, store)
+        return found
     used = [folder for folder in _around() if _age(folder) is not None]
     live = [folder for folder in used if FileLock(folder.run_lock).taken()]
     newest = max(live or used, key=lambda folder: _age(folder) or 0.0, default=None)
@@ -35,6 +42,23 @@ def _of_run_on(beside: StateDir) -> StateDir:
         return beside
     there = StateDir(Path(named))
     return there if _age(there) is not None else beside
+
+
+def _check_driven_here(folder: StateDir, store: str) -> None:
+    """A store on a server has runs of many machines, each controlled where it is driven."""
+    try:
+        driven = (read_document(folder.status) or {}).get("store_path")
+    except FileError:
+        return  # whoever reads it next says what is wrong with it
+    if driven == shown(store):
+        return
+    raise ControlError(
+        "no run of this store was driven from here",
+        where=str(folder.root),
+        why=f"its last run was in {driven}" if driven else "there is no status of any run",
+        fix="ask on the machine and in the folder where the run was started, or give its "
+        "--state-dir; what is in the store is told by: tau runs",
+    )
 
 
 def _around() -> Iterator[StateDir]:

@@ -55,7 +55,11 @@ class Gateway:
             ControlError, FileError: it was not done.
         """
         return await control(
-            self.settings.state_dir, command, policy=self.settings.policy, dry_run=dry_run
+            self.settings.state_dir,
+            command,
+            policy=self.settings.policy,
+            dry_run=dry_run,
+            store=self.settings.store,
         )
 
 

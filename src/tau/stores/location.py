@@ -2,7 +2,13 @@
 
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
+_SERVERS = ("postgresql", "postgres")
 _SECRET = ("password", "passfile", "sslpassword")
+
+
+def on_server(location: str) -> bool:
+    """Whether the store at `location` is in a database server, which many machines may use."""
+    return location.partition("://")[0].lower() in _SERVERS and "://" in location
 
 
 def shown(location: str) -> str:

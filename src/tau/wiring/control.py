@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from tau.config.paths import status_files
 from tau.domain.control import Action
-from tau.domain.ids import RunId
+from tau.domain.ids import RunId, WorkerId
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus
-from tau.domain.run import RunStatus, StopReason
+from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.worker import WorkerRole
 from tau.errors import FileError, NotFound, StoreError
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document, read_document
@@ -20,18 +22,27 @@ from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.commands import Command, ControlResult, Lifecycle
 from tau.lifecycle.paths import StateDir
 from tau.ports.clock import SystemClock
+from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
+from tau.stores.location import on_server, shown
 from tau.wiring.stores import open_store
 
+_LEASE_MS = 10_000
 _FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
 
 
 async def control(
-    folder: StateDir, command: Command, *, policy: Path, dry_run: bool = False
+    folder: StateDir,
+    command: Command,
+    *,
+    policy: Path,
+    dry_run: bool = False,
+    store: str | None = None,
 ) -> ControlResult:
     """Carry out a command; its result's notes tell what the store could not be told.
 
-    A `dry_run` tells what it would come to, and writes nothing.
+    A `dry_run` tells what it would come to, and writes nothing. `store` is the run's store where
+    that is known; a URL with a password is in no file.
 
     Raises:
         ControlError, FileError: as `Lifecycle.execute`.
@@ -43,19 +54,19 @@ async def control(
         result = await asyncio.to_thread(lifecycle.execute, command)
     except BaseException:
         if lifecycle.head is not None:
-            await _with_store(folder, lifecycle.head, None)
+            await _with_store(folder, lifecycle.head, None, store)
         raise
     if command.action is Action.STATUS:
         return result
     cancelled = result if command.action is Action.CANCEL and not result.alive else None
-    notes, status = await _with_store(folder, result.head, cancelled)
+    notes, status = await _with_store(folder, result.head, cancelled, store)
     return replace(
         result, notes=result.notes + notes, training_status=status or result.training_status
     )
 
 
 async def repair_audit(
-    folder: StateDir, *, principal: str, reason: str | None, policy: Path
+    folder: StateDir, *, principal: str, reason: str | None, policy: Path, store: str | None = None
 ) -> Repair:
     """Repair the audit of `folder`, and let the store remember its new head.
 
@@ -65,16 +76,19 @@ async def repair_audit(
     """
     lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock())
     repair = await asyncio.to_thread(lifecycle.repair_audit, principal, reason)
-    await _with_store(folder, repair.head, None)
+    await _with_store(folder, repair.head, None, store)
     return repair
 
 
-def store_of(folder: StateDir) -> Path | None:
-    """The file of the store of the run in `folder`, None where there is none."""
+def store_of(folder: StateDir, known: str | None = None) -> str | None:
+    """The store of the run in `folder`: on a server as `known` or by its status, or its file."""
     try:
         status = read_document(folder.status) or {}
     except FileError:
         status = {}
+    for url in (known, status.get("store_path")):
+        if isinstance(url, str) and on_server(url):
+            return url
     named = status.get("store_file")
     places = [folder.root / "store.sqlite"]
     if isinstance(named, str) and named:
@@ -82,55 +96,76 @@ def store_of(folder: StateDir) -> Path | None:
     for place in places:
         try:
             if place.is_file():
-                return place
+                return str(place)
         except (OSError, ValueError):
             continue
     return None
 
 
-async def keep_seal(store: Store, audit: Path, head: AuditHead) -> None:
-    """Remember the audit's head in the store."""
+async def keep_seal(store: Store, location: str, audit: Path, head: AuditHead) -> None:
+    """Remember the audit's head in the store, which is at `location`."""
     value = json.dumps({"sequence": head.sequence, "line_hash": head.line_hash})
-    await store.seals.keep(_name(audit), value)
+    await store.seals.keep(_name(location, audit), value)
 
 
-async def find_seal(store: Store, audit: Path) -> AuditHead | None:
+async def find_seal(store: Store, location: str, audit: Path) -> AuditHead | None:
     """The audit's head as the store remembers it, None where it does not."""
-    found = await store.seals.find(_name(audit))
+    found = await store.seals.find(_name(location, audit))
     if found is None:
         return None
     fields = json.loads(found)
     return AuditHead(sequence=fields["sequence"], line_hash=fields["line_hash"])
 
 
-async def end_run(store: Store, run_id: RunId) -> None:
-    """Cancel a run that nobody drives, with everything of it that is not finished."""
+async def end_run(store: Store, run_id: RunId, *, trainer: WorkerId | None = None) -> None:
+    """Cancel a run that nobody drives, or `trainer`, with everything that is not finished."""
     await store.queue.cancel(run_id, in_flight=True)
-    await store.runs.set_status(run_id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
+    await store.runs.set_status(
+        run_id, RunStatus.CANCELLED, trainer=trainer, reason=StopReason.OPERATOR
+    )
 
 
-def _name(audit: Path) -> str:
-    return str(audit.resolve()).encode("utf-8", "backslashreplace").decode()
+async def _end_shared(store: Store, run: Run) -> None:
+    """Cancel a run that no machine drives, as its driver: a lock of ours says nothing of others.
+
+    Raises:
+        RunActive: another machine drives it.
+    """
+    process = SystemProcesses().this()
+    me = await store.work.register(
+        name="control", role=WorkerRole.TRAINER, process=process, lease_ms=_LEASE_MS
+    )
+    try:
+        await store.runs.adopt(run.id, me.id, budget=run.budget, max_attempts=run.max_attempts)
+        await end_run(store, run.id, trainer=me.id)
+    finally:
+        await store.work.retire([me.id])
+
+
+def _name(location: str, audit: Path) -> str:
+    """The audit as its store knows it: machines that share one may have equal paths."""
+    path = str(audit.resolve()).encode("utf-8", "backslashreplace").decode()
+    return f"{SystemProcesses().this().host}:{path}" if on_server(location) else path
 
 
 async def _with_store(
-    folder: StateDir, head: AuditHead | None, cancelled: ControlResult | None
+    folder: StateDir, head: AuditHead | None, cancelled: ControlResult | None, known: str | None
 ) -> tuple[tuple[str, ...], Mapping[str, Json] | None]:
     """Tell the store; notes, and the status as it is now where it was changed."""
-    path = store_of(folder)
-    if path is None:
+    location = store_of(folder, known)
+    if location is None:
         return (), None
     try:
-        async with await open_store(str(path)) as store:
+        async with await open_store(location) as store:
             if head is not None:
-                await keep_seal(store, folder.audit, head)
-            return (), await _end(folder, store, path, cancelled) if cancelled else None
+                await keep_seal(store, location, folder.audit, head)
+            return (), await _end(folder, store, location, cancelled) if cancelled else None
     except (StoreError, FileError) as error:
-        return (f"the store '{path}' could not be told: {error}",), None
+        return (f"the store '{shown(location)}' could not be told: {error}",), None
 
 
 async def _end(
-    folder: StateDir, store: Store, path: Path, result: ControlResult
+    folder: StateDir, store: Store, location: str, result: ControlResult
 ) -> Mapping[str, Json] | None:
     """End a run that nobody drives; while the lock is ours, nobody can begin to."""
     status = dict(result.training_status or {})
@@ -142,7 +177,7 @@ async def _end(
         run = await store.runs.get(RunId(run_id))
         if run.status in _FINAL:
             return None
-        await end_run(store, run.id)
+        await (_end_shared(store, run) if on_server(location) else end_run(store, run.id))
         counts = await store.queue.counts(run.id)
         if status.get("run_id") != run_id:
             return None
@@ -154,7 +189,7 @@ async def _end(
             "waiting_for": None,
             "process": None,
         }
-        for file in {folder.status.resolve(), (path.parent / "status.json").resolve()}:
+        for file in {path.resolve() for path in status_files(location, folder.root)}:
             atomic_write(file, dump_document(status))
         return status
     except NotFound:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tau import plugins
 from tau.errors import InputError, StoreDamaged, StoreUnavailable
 from tau.stores.location import shown
 from tau.stores.sqlite.transfer import FileTransfer
@@ -66,6 +67,7 @@ async def _reading(location: str, closing: AsyncExitStack) -> Any:  # noqa: ANN4
     if _kind(location) == "sqlite":
         made: Any = FileTransfer.reading(_path(location))
     else:
+        plugins.load(plugins.STORES, scheme_of(location))
         from tau.stores.postgres.transfer import ServerTransfer  # noqa: PLC0415  (an extra)
 
         made = await ServerTransfer.reading(location)
@@ -77,6 +79,7 @@ async def _writing(location: str, closing: AsyncExitStack) -> Any:  # noqa: ANN4
     if _kind(location) == "sqlite":
         made: Any = FileTransfer.writing(_path(location))
     else:
+        plugins.load(plugins.STORES, scheme_of(location))
         from tau.stores.postgres.transfer import ServerTransfer  # noqa: PLC0415  (an extra)
 
         made = await ServerTransfer.writing(location)

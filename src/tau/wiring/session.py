@@ -378,7 +378,7 @@ class _Session:
         """Let the store remember the audit's last line."""
         head = self._control.audit_head
         if head is not None:
-            await keep_seal(self._store, self._control.folder.audit, head)
+            await keep_seal(self._store, self._request.store, self._control.folder.audit, head)
 
     def _lease_lost(self, reason: str) -> None:
         self._lost = reason

@@ -7,7 +7,7 @@ import click
 from tau.cli.commands.control import who_options
 from tau.cli.commands.records import content_option, limit_option, offset_option
 from tau.cli.commands.running import json_option, store_option
-from tau.cli.surface import debug_option
+from tau.cli.surface import ListingGroup, debug_option
 
 run_option = click.option(
     "--run", "run_id", metavar="ID", help="Of this run; the newest by default."
@@ -15,13 +15,9 @@ run_option = click.option(
 FORMATS = ("text", "json", "jsonl", "csv", "html", "junit")
 
 
-@click.group(
-    "candidates", invoke_without_command=True, short_help="Look at the prompts that a run tried."
-)
-@click.pass_context
-def candidates(context: click.Context) -> int | None:
+@click.group("candidates", cls=ListingGroup, short_help="Look at the prompts that a run tried.")
+def candidates() -> None:
     """Look at the prompts that a run tried. Without a command: ls."""
-    return context.invoke(candidates_ls) if context.invoked_subcommand is None else None
 
 
 @candidates.command("ls")
@@ -125,11 +121,9 @@ def promote(
     )
 
 
-@click.group("aliases", invoke_without_command=True, short_help="List aliases of prompts.")
-@click.pass_context
-def aliases(context: click.Context) -> int | None:
+@click.group("aliases", cls=ListingGroup, short_help="List aliases of prompts.")
+def aliases() -> None:
     """List aliases of prompts. Without a command: ls."""
-    return context.invoke(aliases_ls) if context.invoked_subcommand is None else None
 
 
 @aliases.command("ls")

@@ -174,7 +174,9 @@ def audit_repair(
     from tau.config.search import find_state_dir
 
     folder = find_state_dir(chosen=state_dir, store=store)
-    return repair(folder, given=principal, reason=reason, policy=rbac_policy, as_json=as_json)
+    return repair(
+        folder, store=store, given=principal, reason=reason, policy=rbac_policy, as_json=as_json
+    )
 
 
 def _carry_out(surface: Surface, action: str, given: dict[str, Any]) -> int:
@@ -196,4 +198,5 @@ def _arguments(action: str, given: dict[str, Any]) -> Any:  # noqa: ANN401
         reason=given.get("reason"),
         json=given["as_json"],
         dry_run=given.get("dry_run", False),
+        store=given["store"],
     )

@@ -3,7 +3,7 @@
 import click
 
 from tau.cli.commands.running import json_option, store_option
-from tau.cli.surface import debug_option
+from tau.cli.surface import ListingGroup, debug_option
 
 limit_option = click.option(
     "--limit",
@@ -39,11 +39,9 @@ def runs(*, store: str, status: str | None, limit: int, offset: int, as_json: bo
     return list_runs(store, status=status, limit=limit, offset=offset, as_json=as_json)
 
 
-@click.group("rollouts", invoke_without_command=True, short_help="List rollouts, or look into one.")
-@click.pass_context
-def rollouts(context: click.Context) -> int | None:
+@click.group("rollouts", cls=ListingGroup, short_help="List rollouts, or look into one.")
+def rollouts() -> None:
     """List rollouts, or look into one. Without a command: ls."""
-    return context.invoke(rollouts_ls) if context.invoked_subcommand is None else None
 
 
 @rollouts.command("ls")
@@ -108,13 +106,11 @@ def rollouts_show(*, rollout: str, store: str, content: bool, as_json: bool) -> 
 
 @click.group(
     "resources",
-    invoke_without_command=True,
+    cls=ListingGroup,
     short_help="List published resources, or look at some.",
 )
-@click.pass_context
-def resources(context: click.Context) -> int | None:
+def resources() -> None:
     """List published resources, or look at some. Without a command: ls."""
-    return context.invoke(resources_ls) if context.invoked_subcommand is None else None
 
 
 @resources.command("ls")

@@ -12,7 +12,8 @@ from tau.stores.sqlite.backup import back_up
 from tau.stores.sqlite.connection import Access
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.location import Place
-from tau.stores.sqlite.verification import Verification, verify
+from tau.stores.sqlite.verification import verify
+from tau.stores.verification import Verification
 
 __all__ = ["Migration", "Verification", "backup", "migrate", "verify"]
 

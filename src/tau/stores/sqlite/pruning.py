@@ -2,30 +2,16 @@
 
 import contextlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
 
-from tau.domain.run import RunStatus
-from tau.errors import InputError, NotFound
 from tau.stores import codec
+from tau.stores.retention import PrunedRun, prunable
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Access, Statements
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.location import Place
-
-_ENDED = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED, RunStatus.FAILED})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PrunedRun:
-    """One run with how many rollouts are, or would be, deleted of it."""
-
-    id: str
-    status: str
-    updated_unix_ms: int
-    rollouts: int
 
 
 def prune(
@@ -68,29 +54,7 @@ def _meant(
 ) -> list[tuple[int, PrunedRun]]:
     names = codec.text(list(runs)) if runs else None
     rows = statements.rows("prunable", (names, before_unix_ms))
-    missing = set(runs) - {row["id"] for row in rows}
-    if missing:
-        raise NotFound(f"there is no run '{min(missing):.80}'")
-    for row in rows:
-        if row["status"] not in _ENDED:
-            raise InputError(
-                f"run '{row['id']}' has not ended",
-                why=f"it is {row['status']}",
-                fix="cancel it first",
-            )
-    return [
-        (
-            row["key"],
-            PrunedRun(
-                id=row["id"],
-                status=row["status"],
-                updated_unix_ms=row["updated_unix_ms"],
-                rollouts=row["rollouts"],
-            ),
-        )
-        for row in rows
-        if row["rollouts"] or row["id"] in runs
-    ]
+    return prunable(rows, runs)
 
 
 def _delete(statements: Statements, key: int) -> None:
