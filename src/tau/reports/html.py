@@ -237,11 +237,14 @@ def _candidates(account: Account) -> Iterator[str]:
     trials = search_trials(account)
     if len(trials) < 2:
         return
-    yield "<h2>Candidates</h2><table><tr><th>resources</th><th>first tried after</th>"
-    yield "<th>mean</th><th>rows</th></tr>"
+    proved = account.best.hash == account.leader.hash
+    roles = {"baseline": "baseline", "best": "best" if proved else "leader"}
+    yield "<h2>Candidates</h2><table><tr><th>resources</th><th></th><th>first tried after</th>"
+    yield f"<th>mean on {selecting_split(account)}</th><th>rows</th></tr>"
     for trial in trials:
         yield (
-            f"<tr><td>{clean(trial.label)}</td><td>{trial.rollouts:,} rollouts</td>"
+            f"<tr><td>{clean(trial.label)}</td><td>{roles.get(trial.tone, '')}</td>"
+            f"<td>{trial.rollouts:,} rollouts</td>"
             f"<td>{trial.mean:.3f}</td><td>{trial.rows:,}</td></tr>"
         )
     yield "</table>"

@@ -2,10 +2,12 @@ import csv
 import io
 import re
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
+from tau.domain.dataset import Split
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
@@ -13,7 +15,7 @@ from tau.reports.gain import of_evidence
 from tau.reports.html import html
 from tau.reports.junit import junit
 from tau.reports.rows import EvaluationRow, as_csv, jsonl
-from unit.reports.accounts import BEST, HOSTILE, ROWS, account, measured
+from unit.reports.accounts import BEST, HOSTILE, ROWS, SEED, account, measured
 
 
 class Tags(HTMLParser):
@@ -82,6 +84,17 @@ def test_the_page_says_what_was_found() -> None:
     assert f"{len(gain.fixed)} fixed, {len(gain.broken)} broken" in page
     assert "<del>briefly</del><ins>well</ins>" in page
     assert "simulated" in page
+
+
+def test_the_table_of_candidates_names_baseline_and_best() -> None:
+    chosen = account()
+    rows = tuple(replace(one, split=Split.VALIDATE) for one in chosen.measurements)
+    chosen = replace(chosen, measurements=rows)
+    page = html(chosen)
+    assert f"<td>{SEED.hash[:12]}</td><td>baseline</td>" in page
+    assert f"<td>{BEST.hash[:12]}</td><td>best</td>" in page
+    kept = html(replace(chosen, best=SEED))
+    assert f"<td>{BEST.hash[:12]}</td><td>leader</td>" in kept, "ahead, not proved better"
 
 
 def test_p_value_and_interval_say_the_same() -> None:
