@@ -347,3 +347,30 @@ def test_optimize_uses_reflect_where_nothing_is_named_and_gates(demo: Path, tmp_
         cwd=tmp_path,
     )  # fmt: skip
     assert forced.json()["evidence"]["forced"] is True
+
+
+def test_one_of_several_prompts_made_of_chat_messages_is_optimized(
+    demo: Path, tmp_path: Path
+) -> None:
+    rows = {split: {"file": str(demo / f"{split}.jsonl")} for split in ("optimize", "validate")}
+    messages = [{"role": "system", "content": START}, {"role": "user", "content": "{prompt}"}]
+    config = {
+        "model": "sim/rules",
+        "resources": {"system_prompt": messages, "style": "Be kind."},
+        **rows,
+        "graders": [{"type": "sim", "feedback": "rule"}],
+        "algorithm": {"type": "reflect", "targets": ["system_prompt"]},
+        "budget": {"rollouts": 250},
+        "seed": 3,
+    }
+    (tmp_path / "chat.json").write_text(json.dumps(config))
+    ended = programs.run("tau", "optimize", "chat.json", "--json", cwd=tmp_path)
+    assert ended.json()["decision"] == "promote", ended.err
+
+    got = programs.run("tau", "prompt", "get", "system_prompt@latest", cwd=tmp_path).json()
+    assert [one["role"] for one in got] == ["system", "user"]
+    assert got[0]["content"].startswith("You are an order clerk.")
+    assert got[0]["content"] != START
+    assert got[1]["content"] == "{prompt}"
+    kept = programs.run("tau", "prompt", "get", "style", "--json", cwd=tmp_path).json()
+    assert (kept["value"], kept["version"]) == ("Be kind.", "resources-2")

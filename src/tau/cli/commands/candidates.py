@@ -150,15 +150,17 @@ def prompt() -> None:
 @prompt.command("get")
 @click.argument("name", metavar="NAME@VERSION")
 @store_option
+@json_option
 @debug_option
-def prompt_get(*, name: str, store: str) -> int:
+def prompt_get(*, name: str, store: str, as_json: bool) -> int:
     """Print exactly the text of prompt NAME, without a newline of our own.
 
-    VERSION is an alias, latest, or resources-<n>; without it, the latest.
+    Chat messages are printed as JSON. VERSION is an alias, latest, or resources-<n>; without it,
+    the latest. With --json also tell which version it is.
     """
     from tau.cli.records.promoting import get_prompt
 
-    return get_prompt(store, name)
+    return get_prompt(store, name, as_json=as_json)
 
 
 @click.command("export", short_help="Write a run as text, JSON, CSV, HTML or JUnit.")

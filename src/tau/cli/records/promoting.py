@@ -17,7 +17,7 @@ from tau.domain.resources import Alias, ResourcesVersion
 from tau.errors import InputError, NotFound
 from tau.lifecycle.authorization import PROMOTE_KEY, Authorizer
 from tau.ports.store import Store
-from tau.reports.account import Account, gather, resource_text
+from tau.reports.account import Account, gather
 from tau.wiring.stores import open_store
 
 
@@ -126,8 +126,8 @@ def list_aliases(store: str, name: str | None, *, history: bool, limit: int, as_
     return Exit.OK
 
 
-def get_prompt(store: str, text: str) -> int:
-    """Write exactly the text of a prompt, nothing before or after it."""
+def get_prompt(store: str, text: str, *, as_json: bool) -> int:
+    """Write exactly the text of a prompt, nothing before or after it; chat messages as JSON."""
     name, version = prompt_name(text)
     found = read(store, lambda opened: version_of(opened, version))
     values = found.resources.values
@@ -135,7 +135,20 @@ def get_prompt(store: str, text: str) -> int:
         raise InputError(
             f"{found.id} has no '{name}'", fix=f"it has: {', '.join(values) or 'nothing'}"
         )
-    sys.stdout.buffer.write(resource_text(values[name]).encode("utf-8", "replace"))
+    value = values[name]
+    if as_json:
+        print_json(
+            {
+                "name": name,
+                "version": found.id,
+                "resources_hash": found.resources.hash,
+                "value": value,
+            }
+        )
+    elif isinstance(value, str):
+        sys.stdout.buffer.write(value.encode("utf-8", "replace"))
+    else:
+        print_json(value)
     return Exit.OK
 
 
