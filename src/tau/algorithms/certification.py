@@ -87,7 +87,8 @@ class Certification:
     def decide(self, pool: Pool, winner: ResourcesHash, why_none: str) -> Certificate:
         """The decision, once both have been evaluated."""
         if winner == pool.baseline:
-            return no_candidate(why_none)
+            measured = pool.table[pool.baseline].n > 0
+            return no_candidate(why_none if measured else "no evaluation could be scored")
         ids: list[ExampleId] = [example.id for example in self.rows]
         return certify(
             pair(pool.table, winner, pool.baseline, ids),

@@ -67,12 +67,6 @@ def configuration(
         value["model"] = task
     else:
         value["executor"] = {"type": "python", "function": _offered(task, prompt)}
-        if chosen.get("type") != "evaluate" and "reflection_model" not in chosen:
-            raise InputError(
-                "no model writes the new prompts",
-                why="the task is a function",
-                fix="give reflection_model='provider/model'",
-            )
     return compose(value, base_dir=Path.cwd(), environ=snapshot())
 
 

@@ -10,6 +10,7 @@ from tau.config.settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
 from tau.domain.spend import Usage
+from tau.errors import InputError
 from tau.executors.proposal import Proposer
 from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
 from tau.ports.executor import Executor, ExecutorContext
@@ -53,8 +54,20 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
 
 
 def build_algorithm(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()) -> Algorithm:
-    """Build it, complete; the same configuration gives the same algorithm."""
+    """Build it, complete; the same configuration gives the same algorithm.
+
+    Raises:
+        InputError: the problem cannot be worked on with these settings or parts.
+    """
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
+    plan = None if parts.proposer is not None else plan_of(config, parts)
+    if plan is not None and plan.proposals:
+        raise InputError(
+            "no model writes the new prompts",
+            where="algorithm.reflection_model",
+            why=f"the rollouts call no model, and '{config.algorithm.type}' needs one",
+            fix="name one as reflection_model: provider/model",
+        )
     problem = problem_of(config, parts, certified=certified)
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 

@@ -163,6 +163,31 @@ def test_a_function_is_optimized_with_a_model_that_only_writes_prompts() -> None
     assert found.decision == "promote"
 
 
+def test_prompts_of_the_users_own_need_no_model() -> None:
+    found = tau.optimize(
+        adds,
+        prompt="say it",
+        data=[{"prompt": f"What is {n} + {n}?", "expected": str(2 * n)} for n in range(60)],
+        budget=100,
+        algorithm={"type": "select", "prompts": ["add them", "multiply them"]},
+    )
+    assert found.decision == "promote"
+    assert found.best_prompt == "add them"
+    assert found.calls == 0
+
+
+def test_where_nothing_can_be_scored_the_reason_says_so() -> None:
+    def broken(example: Mapping[str, Any], prompt: str) -> str:
+        raise RuntimeError("no")
+
+    found = tau.optimize(
+        broken, prompt="x", data=SUMS * 5, budget=100, reflection_model="sim/rules"
+    )
+    assert found.decision == "keep_baseline"
+    assert found.reason == "no evaluation could be scored"
+    assert found.failures["executor"] > 0
+
+
 def test_a_failing_progress_function_costs_no_work() -> None:
     def fails(look: Progress) -> None:
         raise ValueError("no such widget")
