@@ -133,6 +133,7 @@ def model(
         options=options,
         base_url=fixed.base_url,
         timeout_s=fixed.timeout_s,
+        record=fixed.record,
     )
 
 

@@ -136,6 +136,14 @@ class ModelFields:
     timeout_s: Annotated[
         float, Field(gt=0, le=86_400, description="Limit of one call, connecting included.")
     ] = 120.0
+    record: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="Append every request and what came of it to this file, which the model "
+            "`replay/FILE` answers from; relative to the configuration's folder.",
+        ),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -52,6 +52,7 @@ class ModelChoice:
     options: Mapping[str, Json] = field(default_factory=dict)
     base_url: str | None = None
     timeout_s: float = 120.0
+    record: str | None = None
 
     def context(self, environ: Mapping[str, str], *, max_connections: int) -> ModelContext:
         """What the plug-in is checked with and built from."""

@@ -87,8 +87,8 @@ class ReplayModel:
             why="the prompt or a parameter differs from what was recorded"
             if not known
             else "each recorded answer is given once",
-            fix="record it: wrap the real model in tau.models.recording.RecordingModel with this "
-            "file and make the same calls",
+            fix="record it: run the real model with this file as its 'record' and make the same "
+            "calls",
         )
 
 
@@ -104,7 +104,7 @@ def _read(context: ModelContext) -> dict[str, list[Completion | ModelError]]:
         raise InputError(
             f"cannot read the recording '{path}'",
             why=getattr(error, "strerror", None) or str(error),
-            fix="give the path of a file written by tau.models.recording.RecordingModel",
+            fix="give the path of a file that a model's 'record' has written",
         ) from None
     for number, line in enumerate(lines, 1):
         if not line.strip():

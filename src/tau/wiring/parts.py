@@ -12,6 +12,7 @@ from tau.domain.reward import EXACT_MATCH
 from tau.domain.spend import Usage
 from tau.errors import InputError
 from tau.executors.proposal import Proposer
+from tau.models.recording import RecordingModel
 from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
 from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
@@ -111,7 +112,8 @@ def _model(config: RunConfig, choice: ModelChoice | None) -> Model | None:
     plugin = plugins.load(plugins.MODELS, choice.provider)
     # Graders may call the model while the next rollout of the same slot is already waiting.
     context = choice.context(config.environ, max_connections=2 * config.concurrency)
-    return cast(Model, plugin.build(choice.settings, context))
+    model = cast(Model, plugin.build(choice.settings, context))
+    return RecordingModel(model, config.base_dir / choice.record) if choice.record else model
 
 
 def _executor(config: RunConfig, model: Model | None) -> Executor:

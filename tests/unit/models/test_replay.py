@@ -118,7 +118,7 @@ async def test_an_unknown_request_says_which_file_and_how_to_record(
 
     assert FailureClass(caught.value.code) not in TRANSIENT
     assert str(path) in str(caught.value)
-    assert "RecordingModel" in (caught.value.fix or "")
+    assert "'record'" in (caught.value.fix or "")
     assert request_hash(ask(asked))[:12] in str(caught.value)
 
 

@@ -293,3 +293,18 @@ async def test_a_wave_of_many_parts_is_queued_whole_and_in_order(tmp_path: Path)
         assert set(provider.prompts) == {f"q{n}" for n in range(5)}
         again = await place.run(optimize=rows, validate=[], budget={"rollouts": 5})
         assert again.counts.total == len(rows), "submitting again adds nothing"
+
+
+async def test_a_recorded_run_is_repeated_without_the_model(tmp_path: Path) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        model = {"name": "openai/echo", "base_url": provider.base_url, "record": "said.jsonl"}
+        first = await place.run(model=model)
+        asked = provider.calls
+        again = await place.run(model=f"replay/{tmp_path / 'said.jsonl'}")
+        assert provider.calls == asked == 20
+    assert (tmp_path / "said.jsonl").stat().st_mode & 0o777 == 0o600
+    assert "canary" not in (tmp_path / "said.jsonl").read_text()
+    assert again.run_id != first.run_id
+    assert [split.mean for split in again.splits] == [split.mean for split in first.splits]
+    assert again.spent.tokens == first.spent.tokens > 0
