@@ -47,7 +47,7 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401  (the ports' plug-in pro
     Raises:
         PluginError: no such name (close ones are suggested), or its module cannot be imported.
     """
-    what = group.removeprefix("tau.").removesuffix("s")
+    what = "model provider" if group == MODELS else group.removeprefix("tau.").removesuffix("s")
     entry = _table(group).get(name)
     if entry is None:
         close = get_close_matches(name, names(group), n=3, cutoff=0.6)

@@ -61,7 +61,7 @@ def test_run_reports_in_plain_lines_where_nobody_watches(tmp_path: Path, sums: P
         ["validate", "0.000"],
     ]
     assert "\x1b" not in ended.out + ended.err
-    assert ended.err.startswith("started run ")
+    assert ended.err.startswith("started run-")
 
 
 def test_the_commands_it_proposes_work(tmp_path: Path, sums: Provider) -> None:
@@ -376,6 +376,9 @@ def test_damage_is_found(done: tuple[Path, Ended], tmp_path: Path) -> None:
     assert "damaged" in ended.out + ended.err
     assert "Traceback" not in ended.err
     assert copy.read_bytes() == bytes(damaged)
+    copy.write_bytes(damaged[: len(damaged) // 2])
+    ended = inside("db", "verify", "--store", copy, cwd=tmp_path)
+    assert (ended.code, "fix: go back to a backup" in ended.err) == (1, True)
 
 
 def test_doctor_finds_a_store_that_is_none(tmp_path: Path) -> None:

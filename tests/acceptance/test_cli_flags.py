@@ -178,6 +178,13 @@ def test_legacy_aliases_run_it_too(tmp_path: Path, sums: Provider, joined: bool)
     ]
 
 
+def test_nonsense_in_the_environment_is_named_by_its_variable(tmp_path: Path) -> None:
+    name = "TAU_PROMPT_OPTIMIZATION_JSON"
+    ended = run("tau-coding-agent", cwd=tmp_path, env={name: "banana"})
+    assert ended.code == 2
+    assert f"{name}: 'banana' is neither true nor false" in ended.err
+
+
 def test_a_mode_from_the_environment(tmp_path: Path, sums: Provider) -> None:
     env = {
         **sums.env,

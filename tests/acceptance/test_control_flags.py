@@ -1,5 +1,6 @@
 """Control mode and its short forms on the command line (contract, sections 1 and 6)."""
 
+import json
 import os
 import subprocess
 from pathlib import Path
@@ -166,6 +167,25 @@ def test_for_people(tmp_path: Path, crashed: Path) -> None:
     assert (broken.code, "line 2: it was changed" in broken.out) == (1, True)
     assert inside("audit", "repair", *where, cwd=tmp_path).code == 0
     assert inside("audit", "verify", *where, cwd=tmp_path).code == 0
+
+
+def test_a_run_on_another_store_in_the_same_folder_is_not_steered(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    for name in ("mine.sqlite", "other.sqlite"):
+        (tmp_path / name).touch()
+    status = json.loads((tmp_path / "status.json").read_text())
+    status["store_file"] = str(tmp_path / "mine.sqlite")
+    (tmp_path / "status.json").write_text(json.dumps(status))
+
+    shown = inside("status", "--store", "other.sqlite", "--json", cwd=tmp_path)
+    assert any("not on 'other.sqlite'" in note for note in shown.json()["diagnostics"])
+    for words in (("pause",), ("resume",), ("cancel",), ("rollback", "policy-checkpoint.json")):
+        refused = inside(*words, "--store", "other.sqlite", cwd=tmp_path)
+        assert (refused.code, "mine.sqlite" in refused.err) == (1, True)
+        assert "--state-dir" in refused.err
+    assert inside("pause", "--store", "mine.sqlite", cwd=tmp_path).code == 0
+    (tmp_path / "mine.sqlite").unlink()
+    assert inside("resume", "--store", "other.sqlite", cwd=tmp_path).code == 0, "it was renamed"
 
 
 def test_steering_characters_in_a_principal_are_shown_as_codes(tmp_path: Path) -> None:

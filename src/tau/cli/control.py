@@ -5,14 +5,16 @@ import os
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from tau.cli import figures
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit, Surface
 from tau.cli.text import line, table
 from tau.config.environment import snapshot
+from tau.config.search import other_store
 from tau.domain.control import Action
 from tau.domain.json import Json
 from tau.errors import ControlError, UsageError
@@ -24,7 +26,10 @@ from tau.wiring.control import control
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlArguments:
-    """What the command line says of a lifecycle command; `checkpoint` is only for a rollback."""
+    """What the command line says of a lifecycle command; `checkpoint` is only for a rollback.
+
+    `store` is the store that was named to find the run by.
+    """
 
     action: str
     folder: StateDir
@@ -77,7 +82,19 @@ def resume_and_run(arguments: ControlArguments, surface: Surface) -> int:
 
 
 def executed(arguments: ControlArguments) -> ControlResult:
-    """The result of a command."""
+    """The result of a command.
+
+    Raises:
+        ControlError: the run that was found is on another store than the one named.
+    """
+    named = arguments.store
+    other = other_store(arguments.folder, named) if named is not None else None
+    if other is not None and arguments.action != Action.STATUS:
+        raise ControlError(
+            f"the run in '{arguments.folder.root}' is not on the store '{named}'",
+            why=f"it is on '{other}'",
+            fix=f"if that run is meant, say only --state-dir {arguments.folder.root}",
+        )
     command = Command(
         action=Action(arguments.action),
         principal=principal(arguments.principal),
@@ -85,7 +102,7 @@ def executed(arguments: ControlArguments) -> ControlResult:
         reason=_writable("--reason", arguments.reason),
     )
     with asyncio.Runner() as runner:
-        return runner.run(
+        result = runner.run(
             control(
                 arguments.folder,
                 command,
@@ -94,6 +111,9 @@ def executed(arguments: ControlArguments) -> ControlResult:
                 store=arguments.store,
             )
         )
+    if other is None:
+        return result
+    return replace(result, notes=(*result.notes, f"this run is on '{other}', not on '{named}'"))
 
 
 def principal(given: str | None) -> str:
@@ -187,16 +207,20 @@ def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         done = f"{progress.get('settled')} of {status.get('total_rollouts')} done"
         yield "progress", f"{done}, {progress.get('in_flight')} in flight"
     if isinstance(spent, Mapping):
-        yield (
-            "spent",
-            f"{spent.get('calls')} calls, {spent.get('tokens')} tokens, "
-            + (f"${spent.get('cost_usd')}"),
-        )
+        yield "spent", _spent(spent)
     process = status.get("process")
     if isinstance(process, Mapping):
         yield "process", f"{process.get('pid')} on {process.get('host')}"
     if status.get("waiting_for"):
         yield "waiting for", str(status["waiting_for"])
+
+
+def _spent(spent: Mapping[str, Json]) -> str:
+    calls, tokens, usd = (spent.get(name) for name in ("calls", "tokens", "cost_usd"))
+    parts = [figures.count(calls, "call")] if isinstance(calls, int) else []
+    parts += [figures.count(tokens, "token")] if isinstance(tokens, int) else []
+    parts += [figures.money(float(usd))] if isinstance(usd, int | float) else []
+    return ", ".join(parts) or "-"
 
 
 def _run_again(started: Mapping[str, Json], surface: Surface, *, as_json: bool) -> int:

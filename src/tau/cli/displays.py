@@ -66,7 +66,7 @@ class Display:
         """The run has been found or made."""
         rollouts = "" if total is None else f", {figures.count(total, 'rollout')}"
         verb = "going on with" if resumed else "started"
-        self.say(f"{verb} run {run.id}: {run.model_ref}, {run.algorithm}{rollouts}")
+        self.say(f"{verb} {run.id}: {run.model_ref}, {run.algorithm}{rollouts}")
 
     def progress(self, progress: Progress) -> None:
         """One look at the live run."""

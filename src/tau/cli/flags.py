@@ -43,10 +43,25 @@ CONTROL = Mode(
 MODES = (RUN, CONTROL)
 
 
+class _Truth(click.types.BoolParamType):
+    """A truth value; says what it takes in fewer words."""
+
+    name = "boolean"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> bool:
+        """True or False, or a usage error."""
+        known = self.str_to_bool(value) if isinstance(value, str | bool) else None
+        if known is None:
+            self.fail(f"{value!r} is neither true nor false", param, ctx)
+        return known
+
+
 def _switch(name: str, text: str) -> Callable[[Command], Command]:
     """A flag that may also be given as `--x=false`, for what is set in the environment."""
     return click.option(
-        name, metavar="[BOOLEAN]", type=bool, is_flag=False, flag_value=True, default=False,
+        name, metavar="[BOOLEAN]", type=_Truth(), is_flag=False, flag_value=True, default=False,
         help=text,
     )  # fmt: skip
 

@@ -8,6 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from tau import __version__
 from tau.cli.streams import open_streams, output_lost
@@ -106,6 +107,7 @@ def program(command: click.Command, surface: Surface, arguments: Sequence[str]) 
         )
         sys.stdout.flush()
     except click.ClickException as error:
+        _name_variable(error)
         error.show()
         return error.exit_code
     except (KeyboardInterrupt, click.Abort):
@@ -119,6 +121,14 @@ def program(command: click.Command, surface: Surface, arguments: Sequence[str]) 
         click.echo("\n".join(surface.describe(error)), err=True)
         return surface.code(error)
     return code if isinstance(code, int) else Exit.OK
+
+
+def _name_variable(error: click.ClickException) -> None:
+    """Let a message about a value from the environment say so: nobody typed that option."""
+    if isinstance(error, click.BadParameter) and error.ctx and error.param:
+        source = error.ctx.get_parameter_source(error.param.name or "")
+        if source is ParameterSource.ENVIRONMENT:
+            error.param_hint = str(error.param.envvar)
 
 
 def _parts(error: TauError) -> Iterator[str]:
@@ -149,7 +159,7 @@ def warn(problems: Iterable[Problem]) -> None:
 
 def _place(problem: Problem) -> Iterator[str]:
     """Where the only problem is, when the error's own line has said what it is."""
-    if problem.pointer or problem.line:
+    if problem.pointer or problem.line or problem.file.startswith("--"):
         place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"
         yield f"where: {line(f'{place} {problem.pointer}'.rstrip())}"
 

@@ -70,7 +70,8 @@ class _Checker:
                 plugin = plugins.load(plugins.MODELS, chosen.provider)
                 connections = self.config.concurrency
                 context = chosen.context(self.config.environ, max_connections=connections)
-                self._run(steps, plugin.check, chosen.settings, context)
+                at = None if chosen.by_flag else steps
+                self._run(at, plugin.check, chosen.settings, context)
 
     def check_executor(self) -> None:
         """Try the executor with the resources and one row."""
@@ -88,8 +89,8 @@ class _Checker:
 
     def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
         """Check every grader of the tree."""
-        for index, grader in enumerate(graders):
-            here = (*steps, index)
+        for grader in graders:
+            here = steps if grader.position is None else (*steps, grader.position)
             context = GraderContext(
                 name=grader.name,
                 model=self._named_model(),
@@ -111,11 +112,15 @@ class _Checker:
             return NamedModel(ref="", provider="")
         return NamedModel(ref=chosen.ref, provider=chosen.provider)
 
-    def _run(self, steps: Steps, check: Any, *arguments: Any) -> bool:  # noqa: ANN401
+    def _run(self, steps: Steps | None, check: Any, *arguments: Any) -> bool:  # noqa: ANN401
+        """Without `steps`, what is checked comes from the command line."""
         try:
             check(*arguments)
         except (InputError, AttemptError) as error:
-            self.report.error(steps, _sentence(error), fix=error.fix)
+            if steps is None:
+                self.report.of_model_flag(_sentence(error), fix=error.fix)
+            else:
+                self.report.error(steps, _sentence(error), fix=error.fix)
             return False
         return True
 

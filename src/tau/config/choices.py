@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 from tau import plugins
@@ -109,18 +109,22 @@ def model(
         options = _for_flag(options, name, flag, report)
         name = flag
     common = {key: options.pop(key) for key in MODEL_FIELDS if key in options}
-    fixed = validated(ModelFields, {**common, "name": name}, steps=steps, report=report)
+    told = {**common, "name": "provider/model" if flag is not None else name}
+    fixed = validated(ModelFields, told, steps=steps, report=report)
     if not isinstance(name, str) or fixed is None:
         return None
+    place = at if flag is None else None
     provider, separator, rest = name.partition("/")
     if not (separator and provider.strip() and rest.strip()):
-        report.error(
-            at,
+        example = name.strip("/ ") if not separator else ""
+        _misnamed(
+            place,
             f"model '{name}' must have the form 'provider/model'",
-            fix=f"for example openai/{name.strip('/ ') or 'gpt-4o-mini'}",
+            f"for example openai/{example or 'gpt-4o-mini'}",
+            report,
         )
         return None
-    plugin = _loaded(plugins.MODELS, provider, at, report)
+    plugin = _loaded(plugins.MODELS, provider, place, report)
     if plugin is None:
         return None
     _no_keys(options, steps, report)
@@ -134,7 +138,16 @@ def model(
         base_url=fixed.base_url,
         timeout_s=fixed.timeout_s,
         record=fixed.record,
+        by_flag=flag is not None,
     )
+
+
+def _misnamed(steps: Steps | None, message: str, fix: str | None, report: Report) -> None:
+    """Report a wrong name; without `steps` it is the one of the command line's model."""
+    if steps is None:
+        report.of_model_flag(message, fix=fix)
+    else:
+        report.error(steps, message, fix=fix)
 
 
 def _for_flag(options: dict[str, Json], name: Json, flag: str, report: Report) -> dict[str, Json]:
@@ -202,18 +215,19 @@ def _name_at(value: Json, steps: Steps) -> Steps:
     return (*steps, "type") if isinstance(value, Mapping) and "type" in value else steps
 
 
-def _loaded(group: str, name: str, steps: Steps, report: Report) -> Any:  # noqa: ANN401  (a plug-in class)
+def _loaded(group: str, name: str, steps: Steps | None, report: Report) -> Any:  # noqa: ANN401  (a plug-in class)
     try:
         return plugins.load(group, name)
     except PluginError as error:
         why = f": {error.why}" if error.why else ""
-        report.error(steps, f"{error.what}{why}", fix=error.fix)
+        _misnamed(steps, f"{error.what}{why}", error.fix, report)
         return None
 
 
 def _graders(value: Sequence[Json], steps: Steps, report: Report) -> tuple[GraderChoice, ...]:
     made = (_grader(each, (*steps, index), report) for index, each in enumerate(value))
-    return tuple(each for each in made if each is not None)
+    placed = enumerate(made)
+    return tuple(replace(each, position=index) for index, each in placed if each is not None)
 
 
 def _grader(value: Json, steps: Steps, report: Report) -> GraderChoice | None:

@@ -9,7 +9,16 @@ from typing import Any, BinaryIO
 from tau.config import json_text, yaml_text
 from tau.config.fields import DatasetFields, given
 from tau.config.json_text import JsonReader
-from tau.config.report import Document, Report, Steps, Unusable, nearest, pointer, suggestion
+from tau.config.report import (
+    Document,
+    Locate,
+    Report,
+    Steps,
+    Unusable,
+    nearest,
+    pointer,
+    suggestion,
+)
 from tau.config.sources import MIB, decode, is_wide, open_file, read_bytes, read_line, read_some
 from tau.config.values import describe
 from tau.config.wording import validated
@@ -61,6 +70,7 @@ class _FileRows:
         self._steps = steps
         self._limit = fields.max_mb * MIB
         self._wrong = 0
+        self._locate: Locate | None = None
 
     def read(self) -> tuple[Json, ...]:
         """All rows wanted, renamed."""
@@ -74,9 +84,9 @@ class _FileRows:
             return ()
         found: list[Json] = []
         try:
-            for position, (line, row) in enumerate(self._rows(form)):
+            for position, (line, at, row) in enumerate(self._rows(form)):
                 if position >= self._fields.offset:
-                    found.append(self._renamed(row, line))
+                    found.append(self._renamed(row, line, at))
                 if len(found) == self._fields.limit:
                     break
         except Unusable as error:
@@ -87,8 +97,8 @@ class _FileRows:
             self._problem(f"dataset '{self._path}' has no rows{self._beyond()}")
         return tuple(found)
 
-    def _rows(self, form: str) -> Iterator[tuple[int | None, Json]]:
-        """(line where known, row), as far as they are asked for."""
+    def _rows(self, form: str) -> Iterator[tuple[int | None, Steps, Json]]:
+        """(line where known, steps within a document, row), as far as they are asked for."""
         if form == "jsonl":
             yield from self._jsonl()
         elif form == "json":
@@ -98,7 +108,7 @@ class _FileRows:
         else:
             yield from self._csv("\t" if form == "tsv" else ",")
 
-    def _jsonl(self) -> Iterator[tuple[int, Json]]:
+    def _jsonl(self) -> Iterator[tuple[int, Steps, Json]]:
         reader = JsonReader()
         with open_file(self._path) as stream:
             for number, data in self._lines(stream):
@@ -113,7 +123,7 @@ class _FileRows:
                 for flaw in flaws:
                     self._problem(flaw.message, line=number, at=flaw.steps, fix=flaw.fix)
                 if not flaws:
-                    yield number, row
+                    yield number, (), row
 
     def _lines(self, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
         """Numbered lines; never more of the file than the limit, nor than is asked for."""
@@ -134,28 +144,32 @@ class _FileRows:
             yield number, data
             number, data = number + 1, read_line(stream, left + 1)
 
-    def _document(self, parse: Callable[[str], Document]) -> Iterator[tuple[None, Json]]:
+    def _document(self, parse: Callable[[str], Document]) -> Iterator[tuple[None, Steps, Json]]:
         document = parse(self._text())
+        self._locate = document.locate
         where = nearest([flaw.steps for flaw in document.flaws], document.locate)
         for flaw in document.flaws:
             line = flaw.line or where.get(flaw.steps)
             self._problem(flaw.message, line=line, at=flaw.steps, fix=flaw.fix)
         if not document.flaws:
-            yield from ((None, row) for row in self._list(document.value))
+            way, rows = self._list(document.value)
+            yield from ((None, (*way, index), row) for index, row in enumerate(rows))
 
-    def _list(self, value: Any) -> list[Json]:  # noqa: ANN401
+    def _list(self, value: Any) -> tuple[Steps, list[Json]]:  # noqa: ANN401
         asked = self._fields.pointer
         if asked is None:
             asked = "/rows" if isinstance(value, dict) else ""
-        item = value
+        item, way = value, list[str | int]()
         for step in asked.split("/")[1:]:
             key = step.replace("~1", "/").replace("~0", "~")
             if isinstance(item, dict) and key in item:
                 item = item[key]
+                way.append(key)
             elif (
                 isinstance(item, list) and key.isascii() and key.isdigit() and int(key) < len(item)
             ):
                 item = item[int(key)]
+                way.append(int(key))
             else:
                 keys = suggestion(key, item) if isinstance(item, dict) else None
                 fix = keys or "set 'pointer' to where the list of rows is"
@@ -165,14 +179,15 @@ class _FileRows:
                 f"must hold a list of rows, not {describe(item)}",
                 fix="set 'pointer' to where the list of rows is",
             )
-        return item
+        return tuple(way), item
 
-    def _csv(self, delimiter: str) -> Iterator[tuple[int, Json]]:
+    def _csv(self, delimiter: str) -> Iterator[tuple[int, Steps, Json]]:
         text = self._text()
         before = csv.field_size_limit(max(len(text), 1))
         try:
             reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
             try:
+                self._check_separator(text, delimiter)
                 header = [name.strip() for name in next(reader, [])]
                 self._check_header(header)
                 for cells in reader:
@@ -182,11 +197,23 @@ class _FileRows:
                         message = f"row has {len(cells)} cells, the header {len(header)}"
                         self._problem(message, line=reader.line_num)
                         continue
-                    yield reader.line_num, dict(zip(header, cells, strict=True))
+                    yield reader.line_num, (), dict(zip(header, cells, strict=True))
             except csv.Error as error:
                 raise Unusable(f"not CSV: {error}", line=max(reader.line_num, 1)) from None
         finally:
             csv.field_size_limit(before)
+
+    def _check_separator(self, text: str, delimiter: str) -> None:
+        first = text.partition("\n")[0]
+        other = next((each for each in ";\t," if each in first), None)
+        if delimiter in first or other is None:
+            return
+        named = {";": "';'", "\t": "tabs", ",": "','"}
+        raise Unusable(
+            f"the columns are separated by {named[other]}, not by {named[delimiter]}",
+            line=1,
+            fix="set 'format' to tsv" if other == "\t" else f"save it with {named[delimiter]}",
+        )
 
     def _check_header(self, header: list[str]) -> None:
         if not header:
@@ -198,18 +225,18 @@ class _FileRows:
             )
             raise Unusable(f"the header {what}", line=1)
 
-    def _renamed(self, row: Json, line: int | None) -> Json:
+    def _renamed(self, row: Json, line: int | None, at: Steps) -> Json:
         mapping = self._fields.map
         if not mapping:
             return row
         if not isinstance(row, Mapping):
-            self._problem(f"row is {describe(row)}, which has no columns to map", line=line)
+            message = f"row is {describe(row)}, which has no columns to map"
+            self._problem(message, line=line, at=at)
             return row
         missing = [source for source in mapping.values() if source not in row]
         if missing:
-            self._problem(
-                f"row has no column '{missing[0]}'", line=line, fix=suggestion(missing[0], row)
-            )
+            fix = suggestion(missing[0], row)
+            self._problem(f"row has no column '{missing[0]}'", line=line, at=at, fix=fix)
         sources = set(mapping.values())
         kept = {name: value for name, value in row.items() if name not in sources}
         return kept | {new: row[old] for new, old in mapping.items() if old in row}
@@ -241,6 +268,8 @@ class _FileRows:
     ) -> None:
         self._wrong += 1
         if self._wrong <= SHOWN:
+            if line is None and at and self._locate is not None:
+                line = nearest([at], self._locate).get(at)
             self._report.add(
                 Problem(
                     message=message, file=str(self._path), pointer=pointer(at), line=line, fix=fix

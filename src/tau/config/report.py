@@ -86,6 +86,10 @@ class Report:
         for flaw in flaws:
             self.error(flaw.steps, flaw.message, fix=flaw.fix, line=flaw.line)
 
+    def of_model_flag(self, message: str, *, fix: str | None = None) -> None:
+        """Report a mistake in the model that the command line names."""
+        self.add(Problem(message=message, file="--model", fix=fix))
+
     def add(self, problem: Problem) -> None:
         """Take a problem of another file as it is."""
         self._found.append((None, problem))

@@ -1,5 +1,6 @@
 """Finding the run that a command means, where the person names no folder."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -30,6 +31,25 @@ def find_state_dir(*, chosen: str | None = None, store: str | None = None) -> St
     live = [folder for folder in used if FileLock(folder.run_lock).taken()]
     newest = max(live or used, key=lambda folder: _age(folder) or 0.0, default=None)
     return newest or StateDir(Path(DEFAULT_STATE_DIR))
+
+
+def other_store(folder: StateDir, store: str) -> Path | None:
+    """The file of the store that the run in `folder` is on, where that is not `store`.
+
+    None where nothing tells, or where that file is gone: a store may have been moved.
+    """
+    try:
+        named = (read_document(folder.status) or {}).get("store_file")
+    except FileError:
+        return None
+    if not isinstance(named, str) or "://" in store.removeprefix("sqlite://"):
+        return None
+    found = Path(named)
+    try:
+        here = os.path.realpath(store.removeprefix("sqlite://"))
+        return found if found.is_file() and os.path.realpath(found) != here else None
+    except (OSError, ValueError):
+        return None
 
 
 def _of_run_on(beside: StateDir) -> StateDir:

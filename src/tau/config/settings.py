@@ -31,7 +31,8 @@ class PluginChoice:
 class GraderChoice:
     """A grader; `name` is its reward's name, unique among the run's graders.
 
-    `children` are what a combinator combines, in the order of its settings.
+    `children` are what a combinator combines, in the order of its settings. `position` is where
+    the configuration lists it, for messages.
     """
 
     name: str
@@ -39,11 +40,15 @@ class GraderChoice:
     settings: Any
     options: Mapping[str, Json] = field(default_factory=dict)
     children: tuple["GraderChoice", ...] = ()
+    position: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelChoice:
-    """The model: `ref` is `provider/name` as written; the provider is the plug-in's name."""
+    """The model: `ref` is `provider/name` as written; the provider is the plug-in's name.
+
+    `by_flag` means that the command line names it, not the configuration.
+    """
 
     ref: str
     provider: str
@@ -53,6 +58,7 @@ class ModelChoice:
     base_url: str | None = None
     timeout_s: float = 120.0
     record: str | None = None
+    by_flag: bool = False
 
     def context(self, environ: Mapping[str, str], *, max_connections: int) -> ModelContext:
         """What the plug-in is checked with and built from."""

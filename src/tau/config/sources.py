@@ -6,6 +6,8 @@ import io
 import os
 import stat
 import zlib
+from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -27,6 +29,7 @@ _BOMS = (  # the longer ones first: UTF-32 begins like UTF-16
     (codecs.BOM_UTF16_BE, "utf-16-be"),
     (codecs.BOM_UTF8, "utf-8"),
 )
+_MOST_NAMES = 1000
 _GZIP = b"\x1f\x8b"
 
 
@@ -40,7 +43,7 @@ def open_file(path: Path) -> BinaryIO:
         # O_NONBLOCK: opening a pipe nobody writes to would otherwise wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise Unusable(_open_error(error)) from None
+        raise Unusable(_open_error(error), fix=_nearby(path, error)) from None
     mode = os.fstat(descriptor).st_mode
     for is_kind, name in _KINDS:
         if is_kind(mode):
@@ -64,6 +67,18 @@ class _Unpacking(gzip.GzipFile):
             super().close()
         finally:
             self._packed.close()
+
+
+def _nearby(path: Path, error: OSError | ValueError) -> str | None:
+    """The file that was probably meant, where there is none of this name."""
+    if not isinstance(error, FileNotFoundError):
+        return None
+    try:
+        names = [each.name for each in islice(os.scandir(path.parent), _MOST_NAMES)]
+    except OSError:
+        return None
+    close = get_close_matches(path.name, names, n=1, cutoff=0.75)
+    return f"did you mean '{path.parent / close[0]}'?" if close else None
 
 
 def _first_bytes(stream: "io.BufferedReader[io.FileIO]") -> bytes:

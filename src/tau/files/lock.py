@@ -1,7 +1,9 @@
 """Locks between processes, released by the kernel whatever happens to the holder."""
 
+import errno
 import fcntl
 import os
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,11 +33,15 @@ class FileLock:
         """
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
+        except (FileExistsError, NotADirectoryError) as error:
             raise FileError(
-                f"cannot lock '{self._path}'", why=error.strerror or str(error)
+                f"cannot lock '{self._path}'",
+                why=f"'{self._path.parent}' is not a folder, or a file is on the way to it",
+                fix="name another folder",
             ) from error
+        except OSError as error:
+            raise self._refused(error) from error
+        descriptor = self._opened(os.O_RDWR | os.O_CREAT)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -43,9 +49,7 @@ class FileLock:
             return False
         except OSError as error:
             os.close(descriptor)
-            raise FileError(
-                f"cannot lock '{self._path}'", why=error.strerror or str(error)
-            ) from error
+            raise self._refused(error) from error
         self._descriptor = descriptor
         if note:
             self._write(note[:_MAX_NOTE])
@@ -57,8 +61,8 @@ class FileLock:
         A shared lock is tried for an instant, so that those who ask do not see one another.
         """
         try:
-            descriptor = os.open(self._path, os.O_RDONLY | os.O_CLOEXEC)
-        except OSError:
+            descriptor = self._opened(os.O_RDONLY)
+        except FileError:
             return False
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -79,9 +83,15 @@ class FileLock:
     def holder(self) -> bytes:
         """The note of the present or last holder, empty if there is none."""
         try:
-            return self._path.read_bytes()[:_MAX_NOTE]
+            descriptor = self._opened(os.O_RDONLY)
+        except FileError:
+            return b""
+        try:
+            return os.pread(descriptor, _MAX_NOTE, 0)
         except OSError:
             return b""
+        finally:
+            os.close(descriptor)
 
     @contextmanager
     def held(self, *, timeout_s: float) -> Iterator[None]:
@@ -102,6 +112,28 @@ class FileLock:
             yield
         finally:
             self.release()
+
+    def _opened(self, flags: int) -> int:
+        """A descriptor of the file; opening what is none, such as a pipe, must not block."""
+        try:
+            descriptor = os.open(self._path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise self._refused(error) from error
+        if stat.S_ISREG(os.fstat(descriptor).st_mode):
+            return descriptor
+        os.close(descriptor)
+        raise FileError(
+            f"cannot lock '{self._path}'", why="it is not a regular file", fix="remove it"
+        )
+
+    def _refused(self, error: OSError) -> FileError:
+        fix = {
+            errno.EROFS: "the folder must be writable; name another one",
+            errno.EACCES: "the folder must be writable; name another one, or change who owns it",
+            errno.ENOSPC: "free some space",
+        }.get(error.errno or 0)
+        why = error.strerror or str(error)
+        return FileError(f"cannot lock '{self._path}'", why=why, fix=fix)
 
     def _write(self, note: bytes) -> None:
         assert self._descriptor is not None

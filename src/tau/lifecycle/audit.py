@@ -172,7 +172,9 @@ class AuditTrail:
             if head is None:
                 continue
             if len(lines) < head.sequence:
-                what = f"{head.sequence - len(lines)} lines are missing at the end"
+                gone = head.sequence - len(lines)
+                lost = "1 line is" if gone == 1 else f"{gone} lines are"
+                what = f"{lost} missing at the end"
                 breaks.append(AuditBreak(line=after, what=what))
             elif line_hash(lines[head.sequence - 1].raw) != head.line_hash:
                 number = lines[head.sequence - 1].number

@@ -341,7 +341,7 @@ class Trainer:
             try:
                 value = await write()
             except StoreFull as error:
-                self._on_trouble(str(error))
+                self._on_trouble(f"space: {error}")
                 await self._wait(asyncio.sleep(_FULL_RETRY_S))
                 self._check_stop()
             else:

@@ -34,7 +34,7 @@ def test_a_log_gets_a_line_every_few_seconds() -> None:
             display.progress(look(float(second), second * 2, splits=(HALF, NONE)))
 
     first, *lines = stream.getvalue().splitlines()
-    assert first == "started run run-1: openai/gpt-4o-mini, evaluate, 100 rollouts"
+    assert first == "started run-1: openai/gpt-4o-mini, evaluate, 100 rollouts"
     assert [line.partition(":")[0] for line in lines] == ["5.0 s", "10 s", "15 s", "20 s"]
     assert lines[0] == (
         "5.0 s: 10/100 done · 8 in flight · optimize 0.500 (0.250 to 0.750) · 10 calls of 500 · "
@@ -59,7 +59,7 @@ def test_what_it_waits_for_and_what_failed_is_said() -> None:
             look(6.0, 10, failures={"server": 1, "rate_limit": 2}, waiting_for="a rate limit")
         )
 
-    assert stream.getvalue().startswith("going on with run run-1")
+    assert stream.getvalue().startswith("going on with run-1")
     assert "failed: rate_limit 2, server 1" in stream.getvalue()
     assert "waiting for a rate limit" in stream.getvalue()
 

@@ -48,13 +48,33 @@ def test_settings_of_the_same_provider_stay(load: Load) -> None:
 
 @pytest.mark.parametrize("name", ["gpt-4o", "/gpt", "openai/", "openai/  "])
 def test_model_without_provider_or_name(problems: Problems, name: str) -> None:
-    assert "must have the form 'provider/model'" in problems(model=name)["/model/name"].message
+    for pointer, found in (
+        ("", problems(model=name)),
+        ("/model", problems({"model": name}, model=None)),
+    ):
+        assert "must have the form 'provider/model'" in found[pointer].message
+    assert problems(model=name)[""].file == "--model"
+
+
+def test_what_is_wrong_with_the_flags_model_is_said_of_the_flag(problems: Problems) -> None:
+    for name in ("", "opnai/gpt-4o", "openai/gpt-4o"):
+        [found] = problems({"model": "sim/rules"}, model=name).values()
+        assert (found.file, found.pointer, found.line) == ("--model", "", None)
+
+
+def test_a_grader_nobody_knows_does_not_move_the_places_of_others(problems: Problems) -> None:
+    pattern = {"type": "regex", "pattern": "("}
+    inner = {"type": "weighted", "graders": ["containz", {"type": "not", "grader": pattern}]}
+    found = problems({"graders": ["nubmer", inner, pattern]})
+    assert set(found) == {
+        "/graders/0", "/graders/1/graders/0", "/graders/1/graders/1/grader", "/graders/2",
+    }  # fmt: skip
 
 
 def test_unknown_provider(problems: Problems) -> None:
     found = problems({"model": "opnai/gpt-4o"}, model=None)
 
-    assert found["/model"].message == "unknown model 'opnai'"
+    assert found["/model"].message == "unknown model provider 'opnai'"
     assert found["/model"].fix is not None
     assert "openai" in found["/model"].fix
 

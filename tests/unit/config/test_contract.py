@@ -131,6 +131,12 @@ def test_missing_file(tmp_path: Path) -> None:
 
     essence = f"failed to read prompt-optimization config '{path}': does not exist"
     assert caught.value.what == essence
+    assert caught.value.fix is None
+    near = tmp_path / "nine.json"
+    near.touch()
+    with pytest.raises(ConfigError) as caught:
+        config.load(path, environ={})
+    assert caught.value.fix == f"did you mean '{near}'?"
 
 
 def test_folder_pipe_and_device(tmp_path: Path) -> None:

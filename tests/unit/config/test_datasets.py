@@ -248,6 +248,35 @@ def test_what_is_no_file(problems: Problems, tmp_path: Path, name: str) -> None:
     assert found["/optimize/file"].line == 3
 
 
+def test_a_name_that_is_nearly_right(problems: Problems, tmp_path: Path) -> None:
+    (tmp_path / "questions.jsonl").write_text(JSONL)
+    found = problems({"optimize": {"file": "question.jsonl"}}, bare=True)
+    assert found["/optimize/file"].fix == f"did you mean '{tmp_path / 'questions.jsonl'}'?"
+    found = problems({"optimize": {"file": "none/question.jsonl"}}, bare=True)
+    assert found["/optimize/file"].fix is None
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("rows.csv", CSV.replace(",", ";"), "separated by ';', not by ','"),
+        ("rows.csv", '\ufeffquestion;answer\r\n"a;b";1\r\n', "separated by ';', not by ','"),
+        ("rows.csv", CSV.replace(",", "\t"), "separated by tabs, not by ','"),
+        ("rows.tsv", CSV, "separated by ',', not by tabs"),
+    ],
+)
+def test_columns_separated_otherwise(mistakes: Any, name: str, content: str, words: str) -> None:  # noqa: ANN401
+    [found] = mistakes(content, name)
+    assert words in found.message
+    assert (found.line, found.fix is None) == (1, False)
+
+
+def test_rows_of_a_document_are_named_by_pointer_and_line(mistakes: Any) -> None:  # noqa: ANN401
+    content = '{"data": [\n{"question": "a"},\n{"q": "b"},\n5]}'
+    found = mistakes(content, "rows.json", pointer="/data", map={"prompt": "question"})
+    assert [(each.line, each.pointer) for each in found] == [(3, "/data/1"), (4, "/data/2")]
+
+
 def test_device(problems: Problems) -> None:
     found = problems({"optimize": {"file": "/dev/zero", "format": "jsonl"}}, bare=True)
 

@@ -1,6 +1,7 @@
 """The five commands: what each writes, refuses and says."""
 
 import json
+import os
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -171,8 +172,20 @@ def test_a_state_dir_that_is_a_file(tmp_path: Path) -> None:
 def test_a_state_dir_below_a_file_cannot_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("x")
     assert command(tmp_path / "file" / "in", Action.STATUS).training_status is None
-    with pytest.raises(FileError, match="Not a directory"):
+    with pytest.raises(FileError, match="a file is on the way to it"):
         command(tmp_path / "file" / "in", Action.PAUSE)
+
+
+@pytest.mark.parametrize("name", ["run.lock", "control.lock"])
+def test_a_pipe_in_the_place_of_a_lock_blocks_nobody(tmp_path: Path, name: str) -> None:
+    prepare(tmp_path)
+    (tmp_path / name).unlink(missing_ok=True)
+    os.mkfifo(tmp_path / name)
+    lock = FileLock(tmp_path / name)
+    assert (lock.taken(), lock.holder()) == (False, b"")
+    with pytest.raises(FileError, match="not a regular file"):
+        lock.acquire()
+    assert command(tmp_path, Action.STATUS).training_status is not None
 
 
 def test_a_run_that_lives_is_no_crash(tmp_path: Path) -> None:

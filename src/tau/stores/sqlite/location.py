@@ -88,7 +88,12 @@ class Place:
         if not header:
             return
         if len(header) < 100 or not header.startswith(_MAGIC):
-            raise StoreDamaged("not a Tau store", where=where, why="it is not an SQLite database")
+            raise StoreDamaged(
+                "not a Tau store",
+                where=where,
+                why="it is not an SQLite database",
+                fix="name another file; this one was left as it is",
+            )
         if int.from_bytes(header[68:72], "big") == APPLICATION_ID:
             return
         if self._foreign(access):

@@ -7,6 +7,7 @@ from typing import Any
 
 import apsw
 
+from tau.errors import StoreDamaged
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Access, Row, Statements
 from tau.stores.sqlite.faults import translated
@@ -44,7 +45,10 @@ def verify(path: Path) -> Verification:
                 problems=tuple(inspection.problems),
             )
     except apsw.Error as error:
-        raise translated(error, str(path), writing=False) from error
+        found = translated(error, str(path), writing=False)
+        if isinstance(found, StoreDamaged):
+            found.fix = "go back to a backup"
+        raise found from error
 
 
 class _Inspection:
