@@ -116,13 +116,9 @@ def model(
     place = at if flag is None else None
     provider, separator, rest = name.partition("/")
     if not (separator and provider.strip() and rest.strip()):
-        example = name.strip("/ ") if not separator else ""
-        _misnamed(
-            place,
-            f"model '{name}' must have the form 'provider/model'",
-            f"for example openai/{example or 'gpt-4o-mini'}",
-            report,
-        )
+        example = "gpt-4o-mini" if separator else name.strip() or "gpt-4o-mini"
+        message = f"model '{name}' must have the form 'provider/model'"
+        _misnamed(place, message, f"for example openai/{example}", report)
         return None
     plugin = _loaded(plugins.MODELS, provider, place, report)
     if plugin is None:
