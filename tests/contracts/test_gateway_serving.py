@@ -104,7 +104,7 @@ async def test_a_run_serves_itself_and_hands_no_key_on(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(SLOW)
     config = {
         "executor": {"type": "python", "function": "slow.py:answer"}, "model": "sim/rules",
-        "validate": [{"prompt": str(n)} for n in range(20)], "worker_count": 1,
+        "validate": [{"prompt": str(n)} for n in range(600)], "worker_count": 1,
     }  # fmt: skip
     (tmp_path / "config.json").write_text(json.dumps(config))
     token, key = "a-token-of-the-environment", "sk-canary-of-the-test"

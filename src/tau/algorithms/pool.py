@@ -60,7 +60,8 @@ class Candidate:
 class Pool:
     """Candidates that are still of use, by hash, in order of birth; the baseline always is.
 
-    `table` and `failures` hold only those. `tried` counts all there ever were, the baseline aside.
+    `table` and `failures` hold only those. `tried` counts all there ever were, the baseline aside;
+    `origins` keep how each was made, by the first digits of its hash.
     """
 
     def __init__(self, baseline: Resources) -> None:
@@ -71,7 +72,7 @@ class Pool:
         self.gated: set[ResourcesHash] = set()
         self.tried = 0
         self._failures: dict[ResourcesHash, dict[ExampleId, Failure]] = {}
-        self._seen: set[str] = {first.hash[:_SEEN_DIGITS]}
+        self.origins: dict[str, str] = {first.hash[:_SEEN_DIGITS]: first.origin}
 
     def __getitem__(self, name: ResourcesHash) -> Candidate:
         """A candidate that is still of use."""
@@ -79,13 +80,13 @@ class Pool:
 
     def knows(self, resources: Resources) -> bool:
         """Whether there ever was such a candidate."""
-        return resources.hash[:_SEEN_DIGITS] in self._seen
+        return resources.hash[:_SEEN_DIGITS] in self.origins
 
     def add(self, candidate: Candidate) -> bool:
         """Take a new one in; False where there was one like it before."""
         if self.knows(candidate.resources):
             return False
-        self._seen.add(candidate.hash[:_SEEN_DIGITS])
+        self.origins[candidate.hash[:_SEEN_DIGITS]] = candidate.origin
         self.members[candidate.hash] = candidate
         self.tried += 1
         return True
@@ -141,12 +142,11 @@ class Pool:
             },
             "gated": sorted(self.gated),
             "tried": self.tried,
-            "seen": sorted(self._seen),
         }
 
     @classmethod
-    def from_json(cls, state: Any, baseline: Resources) -> "Pool":  # noqa: ANN401  (JSON)
-        """What `to_json` made; TypeError, KeyError or ValueError for anything else."""
+    def from_json(cls, state: Any, origins: Any, baseline: Resources) -> "Pool":  # noqa: ANN401
+        """What `to_json` and `origins` were; TypeError, KeyError, ValueError for anything else."""
         pool = cls(baseline)
         members = [Candidate.from_json(one) for one in state["members"]]
         pool.members = {one.hash: one for one in members}
@@ -155,7 +155,7 @@ class Pool:
         pool.table = ScoreTable.from_json(state["scores"])
         pool.gated = {ResourcesHash(str(name)) for name in state["gated"]}
         pool.tried = int(state["tried"])
-        pool._seen = {str(one) for one in state["seen"]}
+        pool.origins = {str(digits): str(origin) for digits, origin in origins.items()}
         pool._failures = {
             ResourcesHash(name): {one.example: one for one in map(Failure.from_json, found)}
             for name, found in state["failures"].items()

@@ -20,7 +20,7 @@ from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
 from tau.ports.algorithm import Plan, Problem, Recommendation
 from tau.scoring.certify import Certificate
 
-_STATE_VERSION = 1
+_STATE_VERSION = 2
 _REASON_CHARS = 300
 
 
@@ -267,6 +267,7 @@ class Search(ABC):
             "algorithm": self.name,
             "problem": fingerprint(self.settings, self.problem),
             "pool": self.pool.to_json(),
+            "origins": dict(self.pool.origins),
             "purse": self.purse.to_json(),
             "cells": [[one.candidate, one.example, one.replicate] for one in self.cells],
             "drafts": [one.to_json() for one in self.drafts],
@@ -313,7 +314,7 @@ class Search(ABC):
         self._wave = None
 
     def _load(self, state: Any) -> None:  # noqa: ANN401  (JSON)
-        self.pool = Pool.from_json(state["pool"], self.problem.seed_resources)
+        self.pool = Pool.from_json(state["pool"], state["origins"], self.problem.seed_resources)
         self.purse.load(state["purse"])
         self.cells = [Cell(candidate=c, example=e, replicate=r) for c, e, r in state["cells"]]
         self.drafts = [Draft.from_json(one) for one in state["drafts"]]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from tau.charts.svg import Svg, element, number, picture
 
-_WIDTH = 760
-_HEIGHT = 280
+_WIDTH = 1100
+_HEIGHT = 320
 _LEFT = 40
 _RIGHT = 12
 _TOP = 12
@@ -25,7 +25,10 @@ class Point:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dot:
-    """A candidate when it was first measured. `tone`: baseline, best, other or failed."""
+    """A candidate when it was first measured.
+
+    `tone`: baseline, best, accepted, discarded, gated, or other; each is another shape.
+    """
 
     label: str
     rollouts: int
@@ -35,11 +38,22 @@ class Dot:
 
 
 def curve_chart(
-    title: str, best: Sequence[Point], dots: Sequence[Dot], *, baseline: float | None
+    title: str,
+    best: Sequence[Point],
+    dots: Sequence[Dot],
+    *,
+    baseline: float | None,
+    beside: Sequence[Point] = (),
 ) -> Svg:
-    """Scores from 0 to 1 upwards, rollouts to the right; marks differ in shape, too."""
-    last = max([1, *(p.rollouts for p in best), *(d.rollouts for d in dots)])
+    """Scores from 0 to 1 upwards, rollouts to the right; marks differ in shape, too.
+
+    `beside` is how the best did on another split.
+    """
+    last = max([1, *(p.rollouts for p in (*best, *beside)), *(d.rollouts for d in dots)])
     parts = [*_frame(last)]
+    if beside:
+        line = list(_steps([(p.rollouts, p.mean) for p in beside], last))
+        parts.append(element("polyline", points=_joined(line, last), class_="line beside"))
     if baseline is not None:
         y = _y(baseline)
         parts.append(element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y,
@@ -79,14 +93,39 @@ def _joined(points: Sequence[tuple[int, float]], last: int) -> str:
 def _dot(dot: Dot, last: int) -> Svg:
     x, y = _x(dot.rollouts, last), _y(dot.mean)
     about = element("title", f"{dot.label}: {dot.mean:.3f} after {dot.rollouts:,} rollouts")
-    mark: Svg
-    if dot.tone == "best":
-        mark = element("circle", about, cx=x, cy=y, r=5.5, class_="dot best")
-    elif dot.tone == "baseline":
-        mark = element("rect", about, x=x - 5, y=y - 5, width=10, height=10, class_="dot baseline")
-    else:
-        mark = element("circle", about, cx=x, cy=y, r=3.5, class_=f"dot {dot.tone}")
+    mark = dot_mark(dot.tone, x, y, about)
     return element("a", mark, href=dot.href) if dot.href else mark
+
+
+def dot_mark(tone: str, x: float, y: float, *children: Svg) -> Svg:
+    """The shape that stands for a tone: the same in a chart and in its key."""
+    name = f"dot {tone}"
+    if tone == "best":
+        return element("circle", *children, cx=x, cy=y, r=5.5, class_=name)
+    if tone == "baseline":
+        return element("rect", *children, x=x - 5, y=y - 5, width=10, height=10, class_=name)
+    if tone == "accepted":
+        return element("path", *children, d=_path("M", (x, y - 5), (x + 5, y + 4), (x - 5, y + 4)),
+                       class_=name)  # fmt: skip
+    if tone == "gated":
+        cross = (
+            _path("M", (x - 4, y - 4), (x + 4, y + 4), close=False)
+            + _path("M", (x - 4, y + 4), (x + 4, y - 4), close=False)
+        )  # fmt: skip
+        return element("path", *children, d=cross, class_=name)
+    return element("circle", *children, cx=x, cy=y, r=3.5, class_=name)
+
+
+def dot_key(tone: str) -> Svg:
+    """A small picture of a shape, for the key of a chart."""
+    return element("svg", dot_mark(tone, 7, 7), xmlns="http://www.w3.org/2000/svg",
+                   viewBox="0 0 14 14", width=14, height=14, aria_hidden="true",
+                   class_="chart mark-key")  # fmt: skip
+
+
+def _path(move: str, *places: tuple[float, float], close: bool = True) -> str:
+    points = "L".join(f"{number(x)} {number(y)}" for x, y in places)
+    return f"{move}{points}{'Z' if close else ''}"
 
 
 def _frame(last: int) -> Iterator[Svg]:

@@ -8,14 +8,15 @@ from tau.charts.svg import Svg, element, picture
 _COLUMN = 26
 _ROW = 24
 _MARGIN = 16
-_LABEL = 130
+_LABEL = 190
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A candidate. `score` 0..1 fills it, None where nothing is known; `evidence` sizes it.
 
-    `tone`: baseline, best, other or abandoned.
+    `tone`: baseline, best, other or abandoned. `operator` is how it was made of its parent;
+    `chosen` is the one that is looked at.
     """
 
     key: str
@@ -25,6 +26,12 @@ class Node:
     evidence: int
     tone: str = "other"
     href: str | None = None
+    operator: str | None = None
+    chosen: bool = False
+
+
+# Edges differ in their dashes, too; what is not listed here is drawn like the last.
+OPERATORS = ("reflect", "edit", "history", "merge", "crossover", "paraphrase", "few_shot", "tidy")
 
 
 def lineage_chart(title: str, nodes: Sequence[Node]) -> Svg:
@@ -38,7 +45,7 @@ def lineage_chart(title: str, nodes: Sequence[Node]) -> Svg:
     parts: list[Svg] = []
     for node in nodes:
         if node.parent in known and node.parent is not None:
-            parts.append(_edge(node.parent, node.key, depths, rows))
+            parts.append(_edge(node.parent, node, depths, rows))
     parts += [_mark(node, depths, rows, most) for node in nodes]
     width = _MARGIN * 2 + _COLUMN * max(depths.values(), default=0) + _LABEL
     return picture(title, width, _MARGIN * 2 + _ROW * max(1, len(nodes)), parts)
@@ -74,10 +81,26 @@ def _order(nodes: Sequence[Node], known: Mapping[str, Node]) -> list[str]:
     return found + [node.key for node in nodes if node.key not in seen]
 
 
-def _edge(parent: str, child: str, depths: Mapping[str, int], rows: Mapping[str, int]) -> Svg:
+def _edge(parent: str, child: Node, depths: Mapping[str, int], rows: Mapping[str, int]) -> Svg:
     x1, y1 = _place(parent, depths, rows)
-    x2, y2 = _place(child, depths, rows)
-    return element("path", d=f"M{x1} {y1}V{y2 - 8}Q{x1} {y2} {x1 + 8} {y2}H{x2}", class_="edge")
+    x2, y2 = _place(child.key, depths, rows)
+    made = [element("title", child.operator)] if child.operator else []
+    return element("path", *made, d=f"M{x1} {y1}V{y2 - 8}Q{x1} {y2} {x1 + 8} {y2}H{x2}",
+                   class_=f"edge {edge_class(child.operator)}".rstrip())  # fmt: skip
+
+
+def edge_class(operator: str | None) -> str:
+    """The class of an operator's edges: `op-1`, `op-2` ...; none where it is not known."""
+    if operator is None:
+        return ""
+    return f"op-{1 + OPERATORS.index(operator) if operator in OPERATORS else len(OPERATORS)}"
+
+
+def edge_key(operator: str) -> Svg:
+    """A small picture of an operator's edge, for the key of a tree."""
+    line = element("path", d="M1 7H27", class_=f"edge {edge_class(operator)}")
+    return element("svg", line, xmlns="http://www.w3.org/2000/svg", viewBox="0 0 28 14", width=28,
+                   height=14, aria_hidden="true", class_="chart mark-key")  # fmt: skip
 
 
 def _mark(node: Node, depths: Mapping[str, int], rows: Mapping[str, int], most: int) -> Svg:
@@ -93,9 +116,13 @@ def _mark(node: Node, depths: Mapping[str, int], rows: Mapping[str, int], most: 
     else:
         mark = element("circle", about, cx=x, cy=y, r=radius, fill_opacity=fill,
                        class_=f"node {node.tone}")  # fmt: skip
-    text = element("text", f"{node.label} {'' if node.score is None else score}",
-                   x=x + radius + 6, y=y + 4, class_=f"label {node.tone}")  # fmt: skip
-    return element("a", mark, text, href=node.href) if node.href else element("g", mark, text)
+    words = [node.label, "" if node.score is None else score, node.operator or ""]
+    text = element("text", " ".join(word for word in words if word), x=x + radius + 6, y=y + 4,
+                   class_=f"label {node.tone}")  # fmt: skip
+    parts = [mark, text]
+    if node.chosen:
+        parts.insert(0, element("circle", cx=x, cy=y, r=radius + 4, class_="chosen"))
+    return element("a", *parts, href=node.href) if node.href else element("g", *parts)
 
 
 def _place(key: str, depths: Mapping[str, int], rows: Mapping[str, int]) -> tuple[float, float]:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from tau.charts.svg import Svg, element, picture
 
-_CELL = 20
-_HEAD = 74
-_LABEL = 150
+_CELL = 24
+_HEAD = 84
+_LABEL = 380
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,20 +26,18 @@ def matrix_chart(
     """A square per measurement: fuller is better, a cross is a failure, empty was not tried."""
     parts = [
         element("text", name, x=0, y=0, class_="tick",
-                transform=f"translate({_LABEL + _CELL * n + 13} {_HEAD - 6}) rotate(-60)")
+                transform=f"translate({_LABEL + _CELL * n + 15} {_HEAD - 6}) rotate(-60)")
         for n, name in enumerate(columns)
     ]  # fmt: skip
     for n, (label, cells) in enumerate(rows):
         y = _HEAD + _CELL * n
-        parts.append(
-            element("text", label, x=_LABEL - 8, y=y + 14, text_anchor="end", class_="label")
-        )
+        parts.append(element("text", label, x=0, y=y + 16, class_="label"))
         parts += [
             _square(cell, _LABEL + _CELL * column, y)
             for column, cell in enumerate(cells)
             if cell is not None
         ]
-    width = _LABEL + _CELL * len(columns) + 40
+    width = _LABEL + _CELL * len(columns) + 50
     return picture(title, width, _HEAD + _CELL * len(rows) + 4, parts)
 
 
@@ -52,7 +50,7 @@ def _square(cell: Cell, x: float, y: float) -> Svg:
         share = 0.12 + 0.88 * min(1.0, max(0.0, cell.score))
         square = element("rect", x=x + 1, y=y + 1, width=_CELL - 2, height=_CELL - 2,
                          fill_opacity=share, class_="cell scored")  # fmt: skip
-    text = element("text", cell.mark, x=x + _CELL / 2, y=y + 14, text_anchor="middle",
+    text = element("text", cell.mark, x=x + _CELL / 2, y=y + 16, text_anchor="middle",
                    class_="mark")  # fmt: skip
     children = [about, square, *([text] if cell.mark else [])]
     if cell.href:

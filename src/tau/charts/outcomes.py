@@ -26,6 +26,7 @@ class Outcome:
 
     label: str
     fate: Fate
+    href: str | None = None
 
 
 def outcome_chart(title: str, outcomes: Sequence[Outcome]) -> Svg:
@@ -34,14 +35,13 @@ def outcome_chart(title: str, outcomes: Sequence[Outcome]) -> Svg:
     parts = []
     for n, outcome in enumerate(outcomes):
         x, y = _CELL * (n % _ACROSS), _CELL * (n // _ACROSS)
-        parts.append(
-            element(
-                "g",
-                element("title", f"{outcome.label}: {outcome.fate}"),
-                element("rect", x=x + 1, y=y + 1, width=_CELL - 2, height=_CELL - 2,
-                        class_=f"cell {outcome.fate}"),
-                element("text", _MARKS[outcome.fate], x=x + _CELL / 2, y=y + _CELL - 3.5,
-                        text_anchor="middle", class_="mark"),
-            )
+        inner = (
+            element("title", f"{outcome.label}: {outcome.fate}"),
+            element("rect", x=x + 1, y=y + 1, width=_CELL - 2, height=_CELL - 2,
+                    class_=f"cell {outcome.fate}"),
+            element("text", _MARKS[outcome.fate], x=x + _CELL / 2, y=y + _CELL - 3.5,
+                    text_anchor="middle", class_="mark"),
         )  # fmt: skip
+        link = {"href": outcome.href} if outcome.href else {}
+        parts.append(element("a" if link else "g", *inner, **link))
     return picture(title, _CELL * min(_ACROSS, max(1, len(outcomes))), _CELL * rows, parts)

@@ -29,7 +29,9 @@ def element(tag: str, *children: "str | Svg", **attributes: str | float) -> Svg:
     return Svg(f"<{' '.join(parts)}>{inner}</{tag}>" if inner else f"<{' '.join(parts)}/>")
 
 
-def picture(title: str, width: float, height: float, children: Iterable[Svg]) -> Svg:
+def picture(
+    title: str, width: float, height: float, children: Iterable[Svg], **attributes: str
+) -> Svg:
     """A whole drawing that says what it shows, for those who cannot see it too."""
     return element(
         "svg",
@@ -41,6 +43,7 @@ def picture(title: str, width: float, height: float, children: Iterable[Svg]) ->
         height=height,
         role="img",
         class_="chart",
+        **attributes,
     )
 
 

@@ -12,6 +12,7 @@ from tau.gateway.watch import Snapshot
 
 _CRITICAL_STREAK = 3
 _NEAR = 0.9
+_SEVERITIES = ("critical", "warning", "info")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,11 @@ def paused(snapshot: Snapshot) -> bool:
 def run_state(snapshot: Snapshot) -> str:
     """The run's state: the store's word, else that of `status.json`."""
     return str(snapshot.run.status) if snapshot.run else snapshot.training.run_state
+
+
+def shown_state(snapshot: Snapshot) -> str:
+    """The run's state as people are shown it: `gone` where nobody drives what should be running."""
+    return "gone" if _abandoned(snapshot) else run_state(snapshot)
 
 
 def health_state(snapshot: Snapshot) -> tuple[str, str]:
@@ -59,8 +65,8 @@ def health_state(snapshot: Snapshot) -> tuple[str, str]:
 
 
 def alerts(snapshot: Snapshot) -> list[Alert]:
-    """Everything that needs somebody; where nothing does, one that says so."""
-    found = list(_found(snapshot))
+    """Everything that needs somebody, the worst first; where nothing does, one that says so."""
+    found = sorted(_found(snapshot), key=lambda one: _SEVERITIES.index(one.severity))
     return found or [
         Alert(code="dashboard_healthy", severity="info", message="nothing needs attention")
     ]

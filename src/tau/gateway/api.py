@@ -220,7 +220,7 @@ async def curve(request: Request, caller: Reader, run: str) -> Response:
     """The best so far against rollouts, at most a few hundred points."""
     gateway = gateway_of(request)
     found, board = await run_and_board(gateway, run)
-    course = course_of(board, contest_of(found, board, await verdict_of(gateway, found.id)))
+    course = course_of(found, board, contest_of(found, board, await verdict_of(gateway, found.id)))
     points = course.points if course else ()
     return JsonAnswer(
         {

@@ -29,6 +29,7 @@ class Standing:
     unscored: int = 0
     failed: int = 0
     cancelled: int = 0
+    gated: bool = False
 
     @property
     def scored(self) -> int:
@@ -66,11 +67,13 @@ class Totals:
 class Course:
     """The best so far on one split, sampled at most some hundred times along the run.
 
+    `led` are those that were ahead at some sample.
     When there are too many samples every second one is dropped, and they are taken half as often.
     """
 
     def __init__(self) -> None:
         self.points: list[tuple[int, Estimate]] = []
+        self.led: set[str] = set()
         self._step = 1
         self._most = 0
 
@@ -81,8 +84,9 @@ class Course:
             return
         leader = leading(standings, self._most)
         found = leader.estimate if leader else None
-        if found is None:
+        if leader is None or found is None:
             return
+        self.led.add(leader.resources)
         self.points.append((number, found))
         if len(self.points) > _MOST_POINTS:
             del self.points[::2]
@@ -97,19 +101,24 @@ def leading(standings: Iterable[Standing], most: int) -> Standing | None:
 
 @dataclass(slots=True, kw_only=True)
 class Slice:
-    """What settled within `width_ms` from `start_ms` on; costs by kind of rollout."""
+    """What settled within `width_ms` from `start_ms` on; costs and tokens by kind of rollout."""
 
     start_ms: int
     width_ms: int
     statuses: Counter[str] = field(default_factory=Counter)
     cost_nano_usd: Counter[str] = field(default_factory=Counter)
-    tokens: int = 0
+    tokens_of: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def tokens(self) -> int:
+        """Of every kind of rollout."""
+        return self.tokens_of.total()
 
     def add(self, other: "Slice") -> None:
         """Take in what settled in `other`."""
         self.statuses.update(other.statuses)
         self.cost_nano_usd.update(other.cost_nano_usd)
-        self.tokens += other.tokens
+        self.tokens_of.update(other.tokens_of)
 
 
 class Board:
@@ -184,7 +193,7 @@ class Board:
         second = self._seconds.setdefault(at, Slice(start_ms=at * 1000, width_ms=1000))
         second.statuses[row.status] += 1
         second.cost_nano_usd[row.kind] += row.cost_nano_usd
-        second.tokens += row.tokens
+        second.tokens_of[row.kind] += row.tokens
         if row.status is RolloutStatus.FAILED:
             self.failures[row.failure or "internal"] += 1
         if row.split is not None:
@@ -199,6 +208,7 @@ class Board:
                 resources=row.resources, split=split, first=len(self.rows)
             )
             self.of_split[split].append(standing)
+        standing.gated = standing.gated or row.gated
         if row.status is RolloutStatus.FAILED:
             standing.failed += 1
         elif row.status is RolloutStatus.CANCELLED:
@@ -239,17 +249,16 @@ class Board:
         return reversed(self.rows.values())
 
     def slices(self, most: int) -> list[Slice]:
-        """The time in which something settled, in at most `most` equal slices."""
+        """The time from first to last settled, in at most `most` equal slices, empty ones too."""
         if not self._seconds:
             return []
         first, last = min(self._seconds), max(self._seconds)
         width = next(w for w in _widths() if last // w - first // w < most)
-        found: dict[int, Slice] = {}
+        starts = range(first // width * width, last + 1, width)
+        found = {start: Slice(start_ms=start * 1000, width_ms=width * 1000) for start in starts}
         for second, what in self._seconds.items():
-            start = second // width * width
-            whole = Slice(start_ms=start * 1000, width_ms=width * 1000)
-            found.setdefault(start, whole).add(what)
-        return [found[start] for start in sorted(found)]
+            found[second // width * width].add(what)
+        return list(found.values())
 
 
 def _widths() -> Iterator[int]:

@@ -118,7 +118,7 @@ def alert_list(snapshot: Snapshot) -> list[Json]:
 def queue_timeline(snapshot: Snapshot) -> dict[str, Json]:
     """The contract's `queue_timeline`: a cycle is a slice of the time in which work settled."""
     board = snapshot.board
-    slices = board.slices(CYCLES) if board else []
+    slices = [one for one in board.slices(CYCLES) if one.statuses] if board else []
     reasons: dict[str, Json] = {
         str(status): count for status, count in snapshot.counts.by_status.items() if count
     }

@@ -77,6 +77,7 @@ class Channel:
         self._listeners: set[Listener] = set()
         self._task: asyncio.Task[None] | None = None
         self._looking = asyncio.Lock()
+        self._looked_s = float("-inf")
 
     @property
     def listeners(self) -> int:
@@ -97,7 +98,7 @@ class Channel:
         and then whether the client may still listen.
         """
         listener = Listener()
-        await self._look()
+        await self._look(unless_fresh=True)
         missed = self._since(seen)
         self._listeners.add(listener)
         self._start()
@@ -138,12 +139,21 @@ class Channel:
             self._task = asyncio.create_task(self._run(), name="gateway-channel")
 
     async def _run(self) -> None:
-        while self._listeners:
-            await asyncio.sleep(self._period_s)
-            await self._look()
+        try:
+            while self._listeners:
+                await asyncio.sleep(self._period_s)
+                await self._look()
+        finally:  # where it cannot go on, clients come back and are told why, instead of waiting
+            for listener in self._listeners:
+                listener.close()
 
-    async def _look(self) -> None:
+    async def _look(self, *, unless_fresh: bool = False) -> None:
+        """Note what has changed; who comes makes nobody be told more often than once a period."""
         async with self._looking:
+            now_s = asyncio.get_running_loop().time()
+            if unless_fresh and self._parts and now_s - self._looked_s < self._period_s:
+                return
+            self._looked_s = now_s
             parts = await self._produce()
             changed = {n: part for n, part in parts.items() if self._parts.get(n) != part}
             if not changed:

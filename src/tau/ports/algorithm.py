@@ -77,7 +77,11 @@ class Algorithm(Protocol):
         ...
 
     def state_dict(self) -> Mapping[str, Json]:
-        """The whole state as JSON; a copy."""
+        """The whole state as JSON; a copy.
+
+        `origins`, where there are any, is shown by displays: how each candidate was made (reflect,
+        merge ...), by the first 16 digits of its hash.
+        """
         ...
 
     def load_state_dict(self, state: Mapping[str, Json]) -> None:

@@ -53,7 +53,7 @@ class SettledRow(NamedTuple):
     """One settled rollout as small as can be: displays hold a hundred thousand of them.
 
     `number` is its integer key (ids.rollout_id), `failure` a failure class; `calls`, `tokens` and
-    `cost_nano_usd` are those of all its attempts, late ones too.
+    `cost_nano_usd` are those of all its attempts, late ones too; `gated`: safety's hard gate shut.
     """
 
     number: int
@@ -71,6 +71,18 @@ class SettledRow(NamedTuple):
     calls: int
     tokens: int
     cost_nano_usd: int
+    gated: bool = False
+
+
+class Stint(NamedTuple):
+    """One attempt as who worked when; `ended_unix_ms` is None while it is in flight."""
+
+    rollout_id: RolloutId
+    n: int
+    worker_name: str
+    status: AttemptStatus
+    started_unix_ms: int
+    ended_unix_ms: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +205,10 @@ class Insights(Protocol):
 
         Following a run by it is cheap; clocks can jump, so totals are to be compared with `counts`.
         """
+        ...
+
+    async def stints(self, run_id: RunId, *, limit: int = 200) -> Sequence[Stint]:
+        """Attempts at the `limit` rollouts settled last and at those in flight, oldest first."""
         ...
 
     async def rollout(self, rollout_id: RolloutId) -> RolloutView:

@@ -5,14 +5,16 @@ from sys import intern
 from typing import Any
 
 from tau.domain.dataset import Split
-from tau.domain.rollout import RolloutKind, RolloutStatus
-from tau.ports.insights import SettledRow
+from tau.domain.ids import RunId, rollout_id
+from tau.domain.rollout import AttemptStatus, RolloutKind, RolloutStatus
+from tau.ports.insights import SettledRow, Stint
 from tau.stores.rows import decoding
 
 _KINDS = {str(kind): kind for kind in RolloutKind}
 _STATUSES = {str(status): status for status in RolloutStatus}
 _SPLITS: dict[str | None, Split | None] = {None: None} | {str(split): split for split in Split}
 _CALLS = 12
+_GATED = 15
 
 
 @decoding
@@ -23,26 +25,42 @@ def settled(lines: Sequence[tuple[Any, ...]]) -> list[SettledRow]:
         if found and found[-1].number == line[0]:
             found[-1] = _with_another_attempt(found[-1], line)
             continue
-        found.append(
-            SettledRow(
-                line[0],
-                line[1],
-                _KINDS[line[2]],
-                _STATUSES[line[3]],
-                _SPLITS[line[4]],
-                intern(line[5]),
-                intern(line[6]) if line[6] is not None else None,
-                *line[7:_CALLS],
-                *(amount or 0 for amount in line[_CALLS:]),
-            )
+        parts = (
+            line[0],
+            line[1],
+            _KINDS[line[2]],
+            _STATUSES[line[3]],
+            _SPLITS[line[4]],
+            intern(line[5]),
+            intern(line[6]) if line[6] is not None else None,
+            *line[7:_CALLS],
+            *(amount or 0 for amount in line[_CALLS:_GATED]),
+            bool(line[_GATED]),
         )
+        found.append(SettledRow._make(parts))
     return found
 
 
 def _with_another_attempt(row: SettledRow, line: tuple[Any, ...]) -> SettledRow:
-    calls, tokens, cost = line[_CALLS:]
+    calls, tokens, cost = line[_CALLS:_GATED]
     return row._replace(
         calls=row.calls + calls,
         tokens=row.tokens + tokens,
         cost_nano_usd=row.cost_nano_usd + cost,
     )
+
+
+@decoding
+def stints(run_id: RunId, lines: Sequence[tuple[Any, ...]]) -> list[Stint]:
+    """Attempts as who worked when."""
+    return [
+        Stint(
+            rollout_id=rollout_id(run_id, number),
+            n=n,
+            worker_name=name,
+            status=AttemptStatus(status),
+            started_unix_ms=started,
+            ended_unix_ms=ended,
+        )
+        for number, n, name, status, started, ended in lines
+    ]

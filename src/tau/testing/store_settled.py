@@ -1,7 +1,10 @@
 """Part of the store suite: following what settles."""
 
+from dataclasses import replace
+
 from tau.domain.ids import RunId, rollout_key
-from tau.domain.rollout import RolloutKind, RolloutStatus
+from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED, Reward
+from tau.domain.rollout import AttemptStatus, RolloutKind, RolloutStatus
 from tau.domain.spend import Spend
 from tau.testing.store_bench import RUN, SEED, Bench, StoreCase, failure, success
 
@@ -46,6 +49,46 @@ class SettledContract(StoreCase):
         assert len(whole) == 3
         assert [*first, *rest] == list(whole)
         assert await bench.store.insights.settled(RUN, since_unix_ms=at + 1) == []
+
+    async def test_a_hard_gate_is_told_and_no_text_can_feign_one(self, bench: Bench) -> None:
+        await bench.run()
+        await bench.submit(3)
+        gate = Reward(name=SAFETY_HARD_GATE_TRIGGERED, score=0.0)
+        feigned = Reward(name="kind", score=1.0, reason=f'"name":"{SAFETY_HARD_GATE_TRIGGERED}"')
+        claims = await bench.claim(await bench.worker(), 3)
+        for claim, rewards in zip(claims, [(gate,), (feigned,), ()], strict=True):
+            outcome = replace(success(), rewards=rewards)
+            await bench.store.work.complete(claim.attempt_id, outcome)
+            bench.clock.advance(1)
+
+        assert [row.gated for row in await bench.store.insights.settled(RUN)] == [
+            True,
+            False,
+            False,
+        ]
+
+    async def test_stints_tell_who_worked_when(self, bench: Bench) -> None:
+        await bench.run()
+        await bench.run(RunId("run-2"))
+        await bench.submit(3)
+        await bench.submit(1, RunId("run-2"))
+        began = bench.clock.unix_ms()
+        failed, won, held, *_ = await bench.claim(await bench.worker("worker-a"), 4)
+        bench.clock.advance(500)
+        await bench.store.work.complete(failed.attempt_id, failure())
+        bench.clock.advance(500)
+        await bench.store.work.complete(won.attempt_id, success())
+        found = await bench.store.insights.stints(RUN)
+        newest = await bench.store.insights.stints(RUN, limit=1)
+
+        assert [(one.rollout_id, one.n, one.worker_name) for one in found] == [
+            (claim.rollout_id, 1, "worker-a") for claim in (failed, won, held)
+        ]
+        assert [(one.started_unix_ms - began, one.ended_unix_ms) for one in found] == [
+            (0, began + 500), (0, began + 1000), (0, None),
+        ]  # fmt: skip
+        assert [one.status for one in found[:2]] == [AttemptStatus.FAILED, AttemptStatus.SUCCEEDED]
+        assert [one.rollout_id for one in newest] == [won.rollout_id, held.rollout_id]
 
 
 def _number(rollout: str) -> int:

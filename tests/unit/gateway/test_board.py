@@ -129,6 +129,23 @@ async def test_strange_scores_enter_no_mean() -> None:
     assert (standing.unscored, standing.scored, standing.known.mean) == (2, 1, 0.5)
 
 
+async def test_a_pause_is_seen_as_one() -> None:
+    rows, board = Rows([row(1, 1_000), row(2, 21_000)]), Board(RUN)
+    await follow(board, rows)
+    assert [sum(one.statuses.values()) for one in board.slices(64)] == [1, *[0] * 19, 1]
+
+
+async def test_who_led_and_who_was_gated_is_remembered() -> None:
+    rows = Rows([row(1, 1, score=0.2), row(2, 2, score=0.5), row(3, 3, score=0.9)])
+    rows.rows[1] = rows.rows[1]._replace(resources="i")
+    rows.rows[2] = rows.rows[2]._replace(resources="j", gated=True)
+    rows.rows.append(row(4, 4, score=0.1)._replace(resources="k"))
+    board = Board(RUN)
+    await follow(board, rows)
+    assert board.courses[Split.OPTIMIZE].led == {"h", "i", "j"}
+    assert [one.gated for one in board.of_split[Split.OPTIMIZE]] == [False, False, True, False]
+
+
 @pytest.mark.parametrize(
     ("seconds", "width"), [(1, 1), (64, 1), (65, 2), (3600, 60), (10**7, 172800)]
 )

@@ -100,6 +100,32 @@ async def test_a_slow_client_is_given_the_whole_instead_of_a_backlog() -> None:
         await one.aclose()  # type: ignore[attr-defined]
 
 
+async def test_who_comes_does_not_make_others_be_told_more_often() -> None:
+    source = Source()
+    channel = source.channel(period_s=60)
+    first = channel.listen()
+    await read(first)
+    others = []
+    for value in range(2, 12):
+        source.parts["a"] = str(value).encode()
+        others.append(channel.listen())
+        assert await read(others[-1]) == [{"n": 101, "whole": True, "a": "1", "b": "1"}]
+    assert source.asked == 1
+    for one in (first, *others):
+        await one.aclose()  # type: ignore[attr-defined]
+
+
+async def test_a_reader_that_breaks_lets_its_clients_go() -> None:
+    source = Source()
+    channel = source.channel()
+    events = channel.listen()
+    await read(events)
+    source.parts = None  # type: ignore[assignment]
+    async with asyncio.timeout(5):
+        with pytest.raises(StopAsyncIteration):
+            await anext(events)
+
+
 async def test_silence_is_kept_alive_and_who_is_no_longer_welcome_is_let_go() -> None:
     welcome = [True, False]
     events = Source().channel().listen(welcome=lambda: welcome.pop(0), keep_alive_s=0.02)

@@ -26,6 +26,7 @@ SORTED = {
     "first_due",  # among retries that are due and not yet noticed
     "failures",  # grouped by class, over the failed only
     "held_by_worker",  # what one worker holds
+    "stints",  # of the few hundred rollouts that settled last
 }
 BIG = ("rollout", "attempt", "r", "a", "result", "x", "span_block", "b", "example", "e")
 
@@ -75,6 +76,8 @@ async def test_statements_search_by_index(connection: apsw.Connection, name: str
         ("failures", "rollout_failed"),
         ("scored", "rollout_run"),
         ("settled", "rollout_settled"),
+        ("stints", "rollout_settled"),
+        ("stints", "attempt_live"),
     ],
 )
 async def test_partial_indexes_are_used(connection: apsw.Connection, name: str, index: str) -> None:

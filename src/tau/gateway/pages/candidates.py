@@ -1,13 +1,15 @@
 """The candidates of a run: where they come from, how they do, what they say."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 
 from tau.charts.lineage import Node, lineage_chart
-from tau.domain.ids import ExampleId, ResourcesHash, rollout_id
+from tau.domain.ids import ResourcesHash, rollout_id
 from tau.domain.resources import Resources
+from tau.domain.rollout import RolloutKind
 from tau.domain.run import Run
 from tau.domain.spend import NANO
 from tau.domain.visible import clipped
@@ -17,15 +19,15 @@ from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.overview import Contest, contest_of, verdict_of
 from tau.gateway.pages.rendering import Page
-from tau.gateway.pages.run import bounded_diff, digest_of, run_and_board
+from tau.gateway.pages.run import bounded_diff, digest_of, paired, run_and_board
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import Candidate, SettledRow
 from tau.reports.account import baseline_of, resource_text
 from tau.reports.gain import Gain, of_comparison
 from tau.scoring.compare import compare
-from tau.scoring.table import ScoreRow, ScoreTable, pair
 
 PER_PAGE = 50
+ORIGIN_DIGITS = 16
 _MOST_SHOWN = 20_000
 _FAILURES = 12
 
@@ -41,6 +43,7 @@ class Line:
     low: float | None
     high: float | None
     rows: int
+    operator: str | None
     abandoned: bool = False
 
 
@@ -54,12 +57,14 @@ async def candidates(gateway: Gateway, request: Request) -> Page:
         )
     )
     contest = contest_of(run, board, await verdict_of(gateway, run.id))
-    lines = [_line(candidate, board, contest) for candidate in found[:PER_PAGE]]
+    operators = await _operators(gateway, run)
+    lines = [_line(candidate, board, contest, operators) for candidate in found[:PER_PAGE]]
     baseline = baseline_of(run)
     if baseline.hash not in {line.resources.hash for line in lines}:
         first = Candidate(resources=baseline, wave=0, abandoned=False)
-        lines.insert(0, _line(first, board, contest))
+        lines.insert(0, _line(first, board, contest, operators))
     chosen = request.query_params.get("c")
+    detail = await _detail(gateway, request, run, board, chosen) if chosen else None
     return Page(
         template="candidates.html",
         title=f"Candidates of {run.id}",
@@ -71,17 +76,22 @@ async def candidates(gateway: Gateway, request: Request) -> Page:
             "lines": lines,
             "split": contest.split,
             "tree": lineage_chart("Which candidate came from which", _nodes(lines, run, request)),
+            "operators": sorted({line.operator for line in lines if line.operator}),
+            "chosen": str(detail["resources"].hash) if detail and not detail["missing"] else None,
             "paging": Paging(request, number=number, more=len(found) > PER_PAGE),
-            "detail": await _detail(gateway, request, run, board, chosen) if chosen else None,
+            "detail": detail,
             "reading": not board.complete,
         },
     )
 
 
-def _line(candidate: Candidate, board: Board, contest: Contest) -> Line:
+def _line(
+    candidate: Candidate, board: Board, contest: Contest, operators: Mapping[str, str]
+) -> Line:
     digest = candidate.resources.hash
     standing = board.standings.get((digest, contest.split)) if contest.split else None
     estimate = standing.estimate if standing else None
+    operator = operators.get(digest[:ORIGIN_DIGITS])
     tone = "abandoned" if candidate.abandoned else "other"
     if digest == contest.baseline_hash:
         tone = "baseline"
@@ -95,6 +105,7 @@ def _line(candidate: Candidate, board: Board, contest: Contest) -> Line:
         low=estimate.low if estimate else None,
         high=estimate.high if estimate else None,
         rows=standing.rows if standing else 0,
+        operator=None if digest == contest.baseline_hash else operator,
         abandoned=candidate.abandoned,
     )
 
@@ -102,6 +113,7 @@ def _line(candidate: Candidate, board: Board, contest: Contest) -> Line:
 def _nodes(lines: list[Line], run: Run, request: Request) -> list[Node]:
     page = request.query_params.get("page")
     more = f"&page={page}" if page else ""
+    chosen = request.query_params.get("c")
     return [
         Node(
             key=line.resources.hash,
@@ -111,6 +123,8 @@ def _nodes(lines: list[Line], run: Run, request: Request) -> list[Node]:
             evidence=line.rows,
             tone=line.tone,
             href=f"/runs/{run.id}/candidates?c={line.resources.hash[:12]}{more}#detail",
+            operator=line.operator,
+            chosen=bool(chosen) and line.resources.hash.startswith(str(chosen)),
         )
         for line in lines
     ]
@@ -139,7 +153,8 @@ async def _detail(
         "against": "parent" if other.hash == mine.parent else "baseline",
         "other": other,
         "diffs": bounded_diff(other, mine) if other.hash != mine.hash else {},
-        "gain": paired(board, mine.hash, other.hash) if other.hash != mine.hash else None,
+        "gain": _gain(board, mine.hash, other.hash) if other.hash != mine.hash else None,
+        "proposals": _proposals(run, board, mine.parent),
         "failures": [_failure(run, row) for row in rows if _failed(row)][:_FAILURES],
         "failed": sum(map(_failed, rows)),
         "calls": sum(row.calls for row in rows),
@@ -151,6 +166,13 @@ async def _detail(
     }
 
 
+def _proposals(run: Run, board: Board, parent: str | None) -> list[str]:
+    """The rollouts in which better ones than `parent` were asked for: they hold what was shown."""
+    rows = board.of_resources.get(parent, ()) if parent else ()
+    made = [row.number for row in rows if row.kind is RolloutKind.PROPOSE]
+    return [rollout_id(run.id, number) for number in made[:_FAILURES]]
+
+
 async def _parent(gateway: Gateway, digest: ResourcesHash) -> Resources | None:
     try:
         return await gateway.window.ask(lambda store: store.insights.resources(digest))
@@ -158,24 +180,18 @@ async def _parent(gateway: Gateway, digest: ResourcesHash) -> Resources | None:
         return None
 
 
-def paired(board: Board, mine: str, other: str) -> Gain | None:
-    """The paired difference on the examples both were measured on."""
-    table = ScoreTable.of(
-        ScoreRow(
-            candidate=ResourcesHash(row.resources),
-            example=ExampleId(row.example),
-            replicate=row.replicate,
-            score=row.score,
-        )
-        for name in (mine, other)
-        for row in board.of_resources.get(name, ())
-        if row.example is not None
-    )
-    try:
-        pairing = pair(table, ResourcesHash(mine), ResourcesHash(other))
-    except KeyError:
-        return None
-    return of_comparison(compare(pairing)) if pairing.differences else None
+def _gain(board: Board, mine: str, other: str) -> Gain | None:
+    pairing = paired(board, mine, other)
+    return of_comparison(compare(pairing)) if pairing else None
+
+
+async def _operators(gateway: Gateway, run: Run) -> dict[str, str]:
+    """How each candidate was made, by the first digits of its hash, where the algorithm tells."""
+    checkpoint = await gateway.window.ask(lambda store: store.checkpoints.latest(run.id))
+    found = checkpoint.state.get("origins") if checkpoint else None
+    if not isinstance(found, Mapping):
+        return {}
+    return {digits: origin for digits, origin in found.items() if isinstance(origin, str)}
 
 
 def _failed(row: SettledRow) -> bool:

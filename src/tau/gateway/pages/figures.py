@@ -18,9 +18,23 @@ def interval(estimate: Estimate | None) -> str:
     return NOTHING if estimate is None else f"{estimate.low:.3f} to {estimate.high:.3f}"
 
 
+def signed(value: float) -> str:
+    """`+0.125`, with a true minus."""
+    return f"{value:+.3f}".replace("-", "−")
+
+
 def count(value: float) -> str:
     """With separators."""
     return f"{value:,.0f}"
+
+
+def amount(value: float) -> str:
+    """Short, for axes: `950`, `2.5`, `12k`, `3.4M`."""
+    if value >= 1_000_000:
+        return f"{value / 1_000_000:.3g}M"
+    if value >= 10_000:
+        return f"{value / 1000:.3g}k"
+    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}".removesuffix(".0")
 
 
 def dollars(nano_usd: int | None) -> str:
@@ -32,11 +46,13 @@ def dollars(nano_usd: int | None) -> str:
 
 
 def seconds(value: float | None) -> str:
-    """`0.42 s`, `3 min 05 s`, `2 h 10 min`."""
+    """`42 ms`, `4.2 s`, `3 min 05 s`, `2 h 10 min`."""
     if value is None:
         return NOTHING
-    if value < 60:
-        return f"{value:.2f} s" if value < 10 else f"{value:.0f} s"
+    if 0 < value < 1:
+        return f"{1000 * value:.0f} ms"
+    if value < 59.5:
+        return f"{value:.0f} s" if value >= 10 or value == int(value) else f"{value:.1f} s"
     minutes, rest = divmod(round(value), 60)
     if minutes < 60:
         return f"{minutes} min {rest:02} s"

@@ -5,7 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from starlette.requests import Request
 
 from tau.charts.matrix import Cell, matrix_chart
-from tau.domain.ids import RunId, rollout_id
+from tau.domain.dataset import Example
+from tau.domain.ids import RolloutId, RunId, rollout_id
+from tau.domain.run import Run
+from tau.domain.visible import clipped
 from tau.gateway.answers import Refused
 from tau.gateway.board import Board
 from tau.gateway.context import Gateway
@@ -15,8 +18,10 @@ from tau.gateway.pages.rendering import Page
 from tau.gateway.pages.run import run_and_board
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import SettledRow
+from tau.reports.account import resource_text
 
 EXAMPLES = 30
+_WORDS = 44
 CANDIDATES = 16
 
 FILTERS = {
@@ -44,8 +49,9 @@ async def matrix(gateway: Gateway, request: Request) -> Page:
     names = [name for name, cells in table.items() if judge(cells)]
     shown = names[(number - 1) * EXAMPLES : number * EXAMPLES]
     heads = [_head(name, contest.baseline_hash, contest.best_hash) for name in columns]
+    words = await _words(gateway, run, [next(iter(table[name].values())) for name in shown])
     rows = [
-        (_label(name), [_cell(run.id, table[name].get(column)) for column in columns])
+        (_label(name, words), [_cell(run.id, table[name].get(column)) for column in columns])
         for name in shown
     ]
     return Page(
@@ -142,9 +148,25 @@ def _head(name: str, baseline: str, best: str | None) -> str:
     return "best" if name == best else figures.short(name, 8)
 
 
-def _label(example: str) -> str:
-    """`validate 3f2a… 1` of an example's id."""
+async def _words(gateway: Gateway, run: Run, rows: Sequence[SettledRow]) -> dict[str, str]:
+    """How each example begins, read off one of its rollouts."""
+    found: dict[str, str] = {}
+    for row in rows:
+        example = await _example(gateway, rollout_id(run.id, row.number))
+        texts = [value for value in (example.fields if example else {}).values() if value]
+        prompt = (example.fields.get("prompt") if example else None) or next(iter(texts), "")
+        found[str(row.example)] = clipped(resource_text(prompt), _WORDS)
+    return found
+
+
+async def _example(gateway: Gateway, identity: RolloutId) -> Example | None:
+    view = await gateway.window.ask(lambda store: store.insights.rollout(identity))
+    return view.result.request.example
+
+
+def _label(example: str, words: Mapping[str, str]) -> str:
+    """`validate · How much is ...` of an example's id."""
     split, _, rest = example.partition(":")
     digest, _, occurrence = rest.partition(":")
     again = f" #{occurrence}" if occurrence not in ("", "1") else ""
-    return f"{split} {digest[:8]}{again}"
+    return f"{split} · {words.get(example) or digest[:8]}{again}"

@@ -1,5 +1,6 @@
 """The first screen: is it running, is it better, what does it cost, does anything need me."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -10,9 +11,9 @@ from tau.charts.timeline import Stack, meter, timeline_chart
 from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
 from tau.domain.ids import RunId
-from tau.domain.run import Run
+from tau.domain.run import Run, RunStatus
 from tau.gateway.alerts import alerts
-from tau.gateway.board import Board, Standing, leading
+from tau.gateway.board import Board, Slice, Standing, leading
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.rendering import Page
@@ -21,6 +22,7 @@ from tau.reports.account import baseline_of
 from tau.reports.gain import Gain, of_evidence
 
 RUNS_PER_PAGE = 20
+_OVER = (RunStatus.COMPLETED, RunStatus.CANCELLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,8 +85,13 @@ async def overview(gateway: Gateway, request: Request) -> Page:
             "gain_chart": gain_chart(verdict),
             "meters": meters(run) if run else [],
             "alerts": alerts(snapshot),
-            "activity": activity_chart(snapshot.board) if snapshot.board else None,
+            "activity": activity(snapshot.board) if snapshot.board else None,
+            "rate": settled_a_second(snapshot.board, gateway.clock.unix_ms())
+            if snapshot.board
+            else 0.0,
+            "now": gateway.clock.unix_ms(),
             "runs": runs,
+            "verdicts": {one.id: await verdict_of(gateway, one.id) for one in runs},
             "paging": Paging(request, number=number, more=more),
             "store": gateway.settings.store_shown,
         },
@@ -129,7 +136,7 @@ def contest_chart(contest: Contest) -> Svg | None:
     rows = []
     for label, tone, standing in (
         ("baseline", "baseline", contest.baseline),
-        ("best so far", "best", contest.best if contest.different else None),
+        ("best", "best", contest.best if contest.different else None),
     ):
         estimate = standing.estimate if standing else None
         if standing is not None and estimate is not None:
@@ -151,9 +158,13 @@ def gain_chart(verdict: Verdict | None) -> Svg | None:
         return None
     row = Interval(
         label="best − baseline", low=gain.low, middle=gain.difference, high=gain.high, tone="best",
-        figure=f"{gain.difference:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})",
+        figure=f"{figures.signed(gain.difference)} "
+        f"({figures.signed(gain.low)} to {figures.signed(gain.high)})",
     )  # fmt: skip
-    return interval_chart("Paired difference with its interval", [row], start=-1, end=1)
+    edge = next(
+        one for one in (0.25, 0.5, 1.0) if one >= min(1, max(abs(gain.low), abs(gain.high)))
+    )
+    return interval_chart("Paired difference with its interval", [row], start=-edge, end=edge)
 
 
 def meters(run: Run) -> list[Meter]:
@@ -168,23 +179,34 @@ def meters(run: Run) -> list[Meter]:
         ("running time", run.active_s, budget.seconds, figures.seconds(run.active_s),
          figures.seconds(budget.seconds) if budget.seconds is not None else None),
     ]  # fmt: skip
-    return [_meter(*line) for line in lines]
+    return [_meter(*line, over=run.status in _OVER) for line in lines]
 
 
 def _counts(spent: int, limit: int | None) -> tuple[str, str | None]:
     return figures.count(spent), figures.count(limit) if limit is not None else None
 
 
-def _meter(name: str, spent: float, limit: float | None, said: str, most: str | None) -> Meter:
+def _meter(
+    name: str, spent: float, limit: float | None, said: str, most: str | None, *, over: bool
+) -> Meter:
     share = None if limit is None else (spent / limit if limit else 1.0)
-    tone = "bad" if share is not None and share >= 0.9 else "best"
+    tone = "near" if share is not None and share >= 0.9 and not over else "plain"
     picture = None
     if share is not None:
         picture = meter(f"{name}: {said} of {most}", share, tone=tone)
     return Meter(name=name, spent=said, limit=most, share=share, picture=picture)
 
 
-def activity_chart(board: Board, *, most: int = 64) -> Svg | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Activity:
+    """What settled when: the picture, the same as a table, and how long a slice is."""
+
+    picture: Svg
+    slices: tuple[Slice, ...]
+    every: str
+
+
+def activity(board: Board, *, most: int = 64) -> Activity | None:
     """What settled when."""
     slices = board.slices(most)
     if not slices:
@@ -197,12 +219,26 @@ def activity_chart(board: Board, *, most: int = 64) -> Svg | None:
         )
         for one in slices
     ]
-    width_s = slices[0].width_ms / 1000
-    highest = max(stack.total for stack in stacks)
-    return timeline_chart(
-        f"Settled rollouts per {figures.seconds(width_s)}",
-        stacks,
-        top=figures.count(highest),
-        first=figures.clock(slices[0].start_ms),
-        last=figures.clock(slices[-1].start_ms + slices[-1].width_ms),
+    every = figures.seconds(slices[0].width_ms / 1000)
+    first, last = ends(slices)
+    picture = timeline_chart(
+        f"Settled rollouts per {every}", stacks, say=figures.amount, first=first, last=last
     )
+    return Activity(picture=picture, slices=tuple(slices), every=every)
+
+
+def ends(slices: Sequence[Slice]) -> tuple[str, str]:
+    """The times at both ends of a chart over slices."""
+    last = slices[-1].start_ms + slices[-1].width_ms
+    return figures.clock(slices[0].start_ms), figures.clock(last)
+
+
+def settled_a_second(board: Board, now_ms: int, *, window_ms: int = 60_000) -> float:
+    """Rollouts settled per second within the last minute, or since the first of them."""
+    count, since = 0, now_ms
+    for row in board.newest():
+        if row.updated_unix_ms < now_ms - window_ms:
+            since = now_ms - window_ms
+            break
+        count, since = count + 1, row.updated_unix_ms
+    return 1000 * count / max(1000, now_ms - since)

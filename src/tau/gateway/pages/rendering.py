@@ -10,6 +10,8 @@ import orjson
 from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
+from tau.charts.curve import dot_key
+from tau.charts.lineage import edge_key
 from tau.charts.svg import Svg
 from tau.domain.visible import shown
 from tau.gateway.pages import figures
@@ -50,6 +52,7 @@ def environment() -> Environment:
     made.filters |= {
         "score": figures.score,
         "interval": figures.interval,
+        "signed": figures.signed,
         "count": figures.count,
         "dollars": figures.dollars,
         "seconds": figures.seconds,
@@ -60,6 +63,8 @@ def environment() -> Environment:
         "json": _pretty,
     }
     made.globals["static"] = address
+    made.globals["dot_key"] = dot_key
+    made.globals["edge_key"] = edge_key
     return made
 
 

@@ -13,7 +13,7 @@ from starlette.routing import Route
 from tau.errors import TauError
 from tau.gateway.admission import Permission
 from tau.gateway.alerts import alerts as alerts_of
-from tau.gateway.alerts import health_state, run_state
+from tau.gateway.alerts import health_state, shown_state
 from tau.gateway.answers import Refused, refusal
 from tau.gateway.context import Gateway, gateway_of
 from tau.gateway.contract import still_welcome
@@ -183,7 +183,7 @@ async def _frame(gateway: Gateway, principal: str, page: Page) -> dict[str, Any]
         "header": {
             "run": page.run or current,
             "current": current,
-            "state": run_state(snapshot),
+            "state": shown_state(snapshot),
             "health": state,
             "reason": reason,
             "controls": controls(gateway, snapshot, principal),

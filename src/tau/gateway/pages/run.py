@@ -8,18 +8,19 @@ import orjson
 from starlette.requests import Request
 
 from tau.charts.curve import Dot, Point, curve_chart
+from tau.charts.outcomes import Fate, Outcome, outcome_chart
 from tau.charts.svg import Svg
 from tau.domain.dataset import Split
-from tau.domain.ids import ResourcesHash, RunId
+from tau.domain.ids import ExampleId, ResourcesHash, RunId, rollout_id
 from tau.domain.resources import Resources
-from tau.domain.run import Run
+from tau.domain.run import Run, RunStatus
 from tau.errors import NotFound
 from tau.gateway.board import Board, Standing
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.overview import (
     Contest,
-    activity_chart,
+    activity,
     contest_chart,
     contest_of,
     gain_chart,
@@ -28,10 +29,13 @@ from tau.gateway.pages.overview import (
 )
 from tau.gateway.pages.rendering import Page
 from tau.reports.account import baseline_of, resources_diff
-from tau.reports.gain import of_evidence
+from tau.reports.gain import Gain, of_comparison, of_evidence
 from tau.reports.words import Piece
+from tau.scoring.compare import compare
+from tau.scoring.table import Pairing, ScoreRow, ScoreTable, pair
 
 _DOTS = 400
+_OUTCOMES = 480
 _MOST_TEXT = 60_000
 
 
@@ -39,17 +43,46 @@ _MOST_TEXT = 60_000
 class Course:
     """How a run went, for the drawing and for its table."""
 
+    split: Split
     points: tuple[Point, ...]
     dots: tuple[Dot, ...]
     baseline: float | None
+    beside: Split | None
+    beside_points: tuple[Point, ...]
     picture: Svg
 
     @property
     def data(self) -> str:
-        """For the browser's own drawing: rollouts, best mean, low and high."""
-        rows = [[p.rollouts, p.mean, p.low, p.high] for p in self.points]
-        dots = [[d.rollouts, d.mean, d.tone] for d in self.dots]
-        return orjson.dumps({"best": rows, "dots": dots, "baseline": self.baseline}).decode()
+        """For the browser's own drawing: rollouts with the best's mean, low and high, and so on."""
+        found = {
+            "best": [_rounded(p.rollouts, p.mean, p.low, p.high) for p in self.points],
+            "beside": [_rounded(p.rollouts, p.mean) for p in self.beside_points],
+            "dots": [[*_rounded(d.rollouts, d.mean), d.tone, d.label] for d in self.dots],
+            "baseline": self.baseline,
+            "split": self.split,
+            "beside_split": self.beside,
+        }
+        return orjson.dumps(found).decode()
+
+    @property
+    def tones(self) -> list[str]:
+        """Which kinds of dots there are, in the order of the key."""
+        found = {dot.tone for dot in self.dots}
+        return [tone for tone in TONES if tone in found]
+
+
+TONES = {
+    "baseline": "baseline",
+    "best": "best",
+    "accepted": "accepted: was ahead for a while",
+    "discarded": "discarded",
+    "gated": "stopped by the safety gate",
+    "other": "on trial",
+}
+
+
+def _rounded(rollouts: int, *scores: float) -> list[float]:
+    return [rollouts, *(round(score, 4) for score in scores)]
 
 
 async def run_page(gateway: Gateway, request: Request) -> Page:
@@ -59,7 +92,7 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
     failures = await gateway.window.ask(lambda store: store.insights.failures(run.id))
     verdict = await verdict_of(gateway, run.id)
     contest = contest_of(run, board, verdict)
-    course = course_of(board, contest)
+    course = course_of(run, board, contest)
     return Page(
         template="run.html",
         title=run.id,
@@ -78,8 +111,10 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
             "course": course,
             "standings": split_table(board, contest),
             "meters": meters(run),
-            "activity": activity_chart(board),
+            "activity": activity(board),
+            "tones": TONES,
             "diffs": await diff_with_baseline(gateway, run, contest),
+            "duel": duel_of(board, contest),
             "reading": not board.complete,
         },
     )
@@ -96,26 +131,41 @@ async def run_and_board(gateway: Gateway, name: str) -> tuple[Run, Board]:
     return run, await gateway.watch.board(run.id)
 
 
-def course_of(board: Board, contest: Contest) -> Course | None:
+def course_of(run: Run, board: Board, contest: Contest) -> Course | None:
     """The best so far, sampled along the run, and a dot for each candidate."""
     split = contest.split
     if split is None:
         return None
     standings = [one for one in board.of_split[split] if one.scored]
-    points = [
-        Point(rollouts=number, mean=found.mean, low=found.low, high=found.high)
-        for number, found in board.courses[split].points
-    ]
+    points = _points(board, split)
+    others = (Split.OPTIMIZE, Split.VALIDATE)
+    beside = next((one for one in others if one != split and board.courses[one].points), None)
+    beside_points = _points(board, beside) if beside else []
     baseline = contest.baseline.estimate if contest.baseline else None
-    dots = [_dot(board, one, contest) for one in _thinned(standings, contest)]
+    over = run.status in (RunStatus.COMPLETED, RunStatus.CANCELLED)
+    enough = 0 if over else max((one.scored for one in standings), default=0) / 2
+    dots = [
+        _dot(board, one, fate_of(board, one, contest, enough))
+        for one in _thinned(standings, contest)
+    ]
     mean = baseline.mean if baseline else None
     title = f"Best score so far on {split} against rollouts"
     return Course(
+        split=split,
         points=tuple(points),
         dots=tuple(dots),
         baseline=mean,
-        picture=curve_chart(title, points, dots, baseline=mean),
+        beside=beside,
+        beside_points=tuple(beside_points),
+        picture=curve_chart(title, points, dots, baseline=mean, beside=beside_points),
     )
+
+
+def _points(board: Board, split: Split) -> list[Point]:
+    return [
+        Point(rollouts=number, mean=found.mean, low=found.low, high=found.high)
+        for number, found in board.courses[split].points
+    ]
 
 
 def _thinned(standings: Sequence[Standing], contest: Contest) -> list[Standing]:
@@ -125,12 +175,20 @@ def _thinned(standings: Sequence[Standing], contest: Contest) -> list[Standing]:
     return [one for n, one in enumerate(standings) if n % step == 0 or one.resources in named]
 
 
-def _dot(board: Board, standing: Standing, contest: Contest) -> Dot:
-    tone = "other"
+def fate_of(board: Board, standing: Standing, contest: Contest, enough: float) -> str:
+    """What became of a candidate, as a tone of `TONES`; with fewer than `enough` it is open."""
     if standing.resources == contest.baseline_hash:
-        tone = "baseline"
-    elif standing.resources == contest.best_hash:
-        tone = "best"
+        return "baseline"
+    if standing.gated:
+        return "gated"
+    if standing.resources == contest.best_hash:
+        return "best"
+    if standing.resources in board.courses[standing.split].led:
+        return "accepted"
+    return "discarded" if standing.scored >= enough else "other"
+
+
+def _dot(board: Board, standing: Standing, tone: str) -> Dot:
     estimate = standing.estimate
     return Dot(
         label=figures.short(standing.resources),
@@ -150,6 +208,58 @@ def split_table(board: Board, contest: Contest) -> list[dict[str, Any]]:
             if standing is not None and (name == "baseline" or contest.different):
                 rows.append({"split": split, "name": name, "hash": digest, "standing": standing})
     return rows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Duel:
+    """Best against baseline, example by example."""
+
+    gain: Gain
+    picture: Svg
+    shown: int
+
+
+def duel_of(board: Board, contest: Contest) -> Duel | None:
+    """The paired difference on every example both were measured on, whatever it was used for."""
+    if not contest.different or contest.best_hash is None:
+        return None
+    pairing = paired(board, contest.best_hash, contest.baseline_hash)
+    if pairing is None:
+        return None
+    rows = {row.example: row.number for row in board.of_resources[contest.best_hash]}
+    outcomes = [
+        Outcome(
+            label=example,
+            fate=Fate.FIXED if gap > 0 else Fate.BROKEN if gap < 0 else Fate.SAME,
+            href=f"/rollouts/{rollout_id(board.run_id, rows[example])}",
+        )
+        for example, gap in zip(pairing.examples, pairing.differences, strict=True)
+    ][:_OUTCOMES]
+    return Duel(
+        gain=of_comparison(compare(pairing)),
+        picture=outcome_chart("Examples that the best fixed and broke", outcomes),
+        shown=len(outcomes),
+    )
+
+
+def paired(board: Board, mine: str, other: str) -> Pairing | None:
+    """Two candidates on the examples both were measured on, None where there are none."""
+    table = ScoreTable.of(
+        ScoreRow(
+            candidate=ResourcesHash(row.resources),
+            example=ExampleId(row.example),
+            replicate=row.replicate,
+            score=row.score,
+        )
+        for name in (mine, other)
+        for row in board.of_resources.get(name, ())
+        if row.example is not None
+    )
+    try:
+        pairing = pair(table, ResourcesHash(mine), ResourcesHash(other))
+    except KeyError:
+        return None
+    return pairing if pairing.differences else None
 
 
 async def diff_with_baseline(

@@ -16,6 +16,7 @@ from tau.ports.insights import (
     RolloutView,
     ScoreSummary,
     SettledRow,
+    Stint,
     StoreFacts,
 )
 from tau.stores import rows
@@ -23,7 +24,7 @@ from tau.stores.postgres.database import Database
 from tau.stores.postgres.queue import tally
 from tau.stores.postgres.runs import run_key, run_row
 from tau.stores.postgres.statements import SQL, Statements
-from tau.stores.settled import settled
+from tau.stores.settled import settled, stints
 from tau.stores.views import is_prefix, measurement, summaries, the_one, view
 
 
@@ -95,6 +96,14 @@ class PostgresInsights:
             run = await run_key(statements, run_id)
             found = await statements.tuples("settled", run, since_unix_ms, after, limit)
             return settled([tuple(row) for row in found])
+
+        return await self._database.read(query)
+
+    async def stints(self, run_id: RunId, *, limit: int = 200) -> Sequence[Stint]:
+        async def query(statements: Statements) -> list[Stint]:
+            run = await run_key(statements, run_id)
+            found = await statements.tuples("stints", run, limit)
+            return stints(run_id, [tuple(row) for row in found])
 
         return await self._database.read(query)
 

@@ -24,10 +24,11 @@ from tau.ports.insights import (
     RolloutView,
     ScoreSummary,
     SettledRow,
+    Stint,
     StoreFacts,
 )
 from tau.stores import codec, rows
-from tau.stores.settled import settled
+from tau.stores.settled import settled, stints
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Statements, Value
 from tau.stores.sqlite.database import Database
@@ -102,6 +103,13 @@ class SqliteInsights:
             return settled(statements.tuples("settled", place))
 
         return await self._database.read(query)
+
+    async def stints(self, run_id: RunId, *, limit: int = 200) -> Sequence[Stint]:
+        return await self._database.read(
+            lambda statements: stints(
+                run_id, statements.tuples("stints", (run_key(statements, run_id), limit))
+            )
+        )
 
     async def rollout(self, rollout_id: RolloutId) -> RolloutView:
         return await self._database.read(lambda statements: _view(statements, rollout_id))

@@ -50,7 +50,13 @@ SELECT
   r.key, r.updated_unix_ms, r.kind, r.status, e.split, s.hash, e.id, r.ordinal, r.score,
   (r.failure::json ->> 'kind'), r.attempts, r.duration_ms,
   a.spent_calls + coalesce(a.late_calls, 0), a.spent_tokens + coalesce(a.late_tokens, 0),
-  a.spent_cost + coalesce(a.late_cost, 0)
+  a.spent_cost + coalesce(a.late_cost, 0),
+  EXISTS (
+    SELECT 1 FROM result AS x
+    WHERE
+      x.rollout = r.key
+      AND position('"name":"safety.hard_gate_triggered"' IN x.rewards::text) > 0
+  )
 FROM (
   SELECT * FROM rollout
   WHERE
@@ -63,6 +69,23 @@ JOIN resources AS s ON s.key = r.resources
 LEFT JOIN example AS e ON e.key = r.example
 LEFT JOIN attempt AS a ON a.rollout = r.key
 ORDER BY r.updated_unix_ms, r.key, a.n;
+
+-- name: stints
+-- Attempts at the rollouts of a run that settled last, and those in flight, the oldest first.
+SELECT a.rollout, a.n, w.name, a.status, a.started_unix_ms, a.ended_unix_ms
+FROM (
+  (
+    SELECT key FROM rollout
+    WHERE run = $1 AND status IN ('succeeded', 'failed', 'cancelled')
+    ORDER BY updated_unix_ms DESC
+    LIMIT $2
+  )
+  UNION
+  SELECT key FROM rollout WHERE run = $1 AND status IN ('preparing', 'running')
+) AS page
+JOIN attempt AS a ON a.rollout = page.key
+JOIN worker AS w ON w.key = a.worker
+ORDER BY a.started_unix_ms, a.rollout, a.n;
 
 -- name: attempts
 -- All tries at a rollout, in order.

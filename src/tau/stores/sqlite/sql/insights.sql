@@ -65,7 +65,11 @@ SELECT
   page.key, page.updated_unix_ms, page.kind, page.status, e.split, s.hash, e.id, page.ordinal, page.score,
   page.failure ->> '$.kind', page.attempts, page.duration_ms,
   a.spent_calls + ifnull(a.late_calls, 0), a.spent_tokens + ifnull(a.late_tokens, 0),
-  a.spent_cost + ifnull(a.late_cost, 0)
+  a.spent_cost + ifnull(a.late_cost, 0),
+  EXISTS (
+    SELECT 1 FROM result AS x
+    WHERE x.rollout = page.key AND instr(x.rewards, '"name":"safety.hard_gate_triggered"')
+  )
 FROM
   (
     SELECT * FROM rollout INDEXED BY rollout_settled
@@ -78,6 +82,26 @@ FROM
 CROSS JOIN resources AS s ON s.key = page.resources
 LEFT JOIN example AS e ON e.key = page.example
 LEFT JOIN attempt AS a ON a.rollout = page.key;
+
+-- name: stints
+-- Attempts at the rollouts of a run that settled last, and those in flight, the oldest first.
+SELECT a.rollout, a.n, w.name, a.status, a.started_unix_ms, a.ended_unix_ms
+FROM
+  (
+    SELECT key FROM (
+      SELECT key FROM rollout INDEXED BY rollout_settled
+      WHERE run = ?1 AND status IN ('succeeded', 'failed', 'cancelled')
+      ORDER BY updated_unix_ms DESC
+      LIMIT ?2
+    )
+    UNION
+    SELECT live.rollout
+    FROM attempt AS live INDEXED BY attempt_live CROSS JOIN rollout AS r ON r.key = live.rollout
+    WHERE live.status IN ('preparing', 'running') AND r.run = ?1
+  ) AS page
+CROSS JOIN attempt AS a ON a.rollout = page.key
+CROSS JOIN worker AS w ON w.key = a.worker
+ORDER BY a.started_unix_ms, a.rollout, a.n;
 
 -- name: failures
 -- Final failures of a run by class.
