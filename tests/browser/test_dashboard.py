@@ -67,7 +67,8 @@ async def dashboard(folder: Path) -> AsyncIterator[str]:
     async with program(folder, "serve", "--store", "store.sqlite", "--bind", "127.0.0.1:0") as one:
         assert one.stdout is not None
         async with asyncio.timeout(30):
-            yield (await one.stdout.readline()).decode().strip()
+            link = (await one.stdout.readline()).decode().strip()
+        yield link
 
 
 def _calm(found: Tab, root: str) -> None:

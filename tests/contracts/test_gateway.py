@@ -1,6 +1,10 @@
 """The gateway's endpoints: their shapes, their errors, and what stands behind them."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +13,7 @@ from httpx2 import Response
 from pydantic import BaseModel
 
 from tau.domain.ids import RunId
-from tau.gateway import schemas
+from tau.gateway import schemas, window
 from tau.gateway.settings import AuthMode
 from tau.testing.clock import ManualClock
 from tau.testing.store_bench import RUN
@@ -303,6 +307,49 @@ def test_a_bad_store_is_an_alert_and_no_traceback(tmp_path: Path, damage: str) -
     assert page.status_code == 200
     said = "There is no run yet." if damage == "missing" else "The store cannot be read."
     assert said in page.text
+
+
+# Another process: locks of one's own do not count.
+LOCKER = """
+import sqlite3, sys
+store = sqlite3.connect(sys.argv[1], isolation_level=None)
+store.execute("PRAGMA journal_mode = DELETE")
+store.execute("BEGIN EXCLUSIVE")
+print("locked", flush=True)
+sys.stdin.read()
+"""
+
+
+@contextmanager
+def _locked(store: Path) -> Iterator[None]:
+    with subprocess.Popen(
+        [sys.executable, "-c", LOCKER, str(store)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"locked\n"
+        try:
+            yield
+        finally:
+            process.kill()
+
+
+def test_a_locked_store_is_told_once_waited_for_and_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    filled(tmp_path)
+    clock = ManualClock()
+    monkeypatch.setattr(window, "_PATIENCE_S", 0.3)
+    with client(settings_in(tmp_path), clock=clock) as found:
+        with _locked(tmp_path / "store.sqlite"):
+            page = found.get("/")
+            answers = [found.get("/api/v1/runs") for _ in range(20)]
+            health = found.get("/dashboard/health")
+        clock.advance(5000)
+        monkeypatch.setattr(window, "_PATIENCE_S", 30)
+        after = found.get("/api/v1/runs")
+    assert "somebody keeps it locked" in page.text
+    assert {one.status_code for one in answers} == {503}
+    assert (page.status_code, health.status_code, after.status_code) == (200, 200, 200)
 
 
 def test_a_store_may_come_later_and_be_replaced(tmp_path: Path) -> None:
