@@ -67,6 +67,12 @@ class Cluster:
             )  # fmt: skip
         self._await_answer()
 
+    @property
+    def pid(self) -> int:
+        """The process that starts all others of the server."""
+        assert self._process is not None
+        return self._process.pid
+
     def kill(self) -> None:
         """SIGKILL the postmaster and all it started, as a power cut of the machine would."""
         assert self._process is not None

@@ -1,5 +1,6 @@
 """What can be opened as a store on a server, and what is refused with a reason."""
 
+import asyncio
 import itertools
 import os
 import shutil
@@ -10,6 +11,7 @@ import asyncpg
 import pytest
 
 from pg_cluster import Cluster, cluster
+from recovery.pg_audit import faults
 from tau.errors import InputError, StoreDamaged, StoreError, StoreUnavailable, StoreVersion
 from tau.stores.location import shown
 from tau.stores.postgres import PostgresStore, schema
@@ -85,6 +87,55 @@ async def test_two_versions_run_side_by_side_until_one_says_no(url: str, server:
     server.sql(f"UPDATE {name_of(url)}.schema_meta SET value = '99' WHERE name = 'oldest'")
     with pytest.raises(StoreVersion, match="newer"):
         await PostgresStore.open(url)
+
+
+async def test_a_migration_under_load_with_two_versions_at_work(
+    url: str, server: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the version before has begun it finishes, beside the one that changes the tables."""
+    adds = "; ".join(
+        f"ALTER TABLE {table} ADD COLUMN later text"
+        for table in ("run", "worker", "rollout", "attempt", "result", "tally")
+    )
+    newer = (*schema.SCRIPTS, f"{adds}; CREATE INDEX rollout_later ON rollout (later)")
+    monkeypatch.setitem(schema.migrate.__kwdefaults__ or {}, "scripts", schema.SCRIPTS[:1])
+    monkeypatch.setattr(schema, "CURRENT", 1)
+    done: list[str] = []
+
+    async def work(store: PostgresStore) -> None:
+        bench = Bench(store, ManualClock(), ManualProcesses())
+        worker = await bench.worker(lease_ms=600_000)
+        while claims := await bench.claim(worker, 3):
+            for claim in claims:
+                await store.runs.get(claim.run_id)
+                await store.work.complete(claim.attempt_id, success())
+                done.append(claim.rollout_id)
+            await store.work.beat([worker])
+            await store.insights.workers()
+            await store.work.reap()
+
+    async with await PostgresStore.open(url) as one, await PostgresStore.open(url) as other:
+        bench = Bench(one, ManualClock(), ManualProcesses())
+        await bench.run()
+        await bench.submit(300)
+        assert (await one.insights.facts()).schema_version == 1
+        working = [asyncio.ensure_future(work(old)) for old in (one, one, other)]
+        for version, scripts in ((2, schema.SCRIPTS), (len(newer), newer)):
+            before = len(done)
+            while len(done) < before + 50:
+                assert not any(task.done() for task in working), "they still work"
+                await asyncio.sleep(0.01)
+            monkeypatch.setitem(schema.migrate.__kwdefaults__ or {}, "scripts", scripts)
+            monkeypatch.setattr(schema, "CURRENT", len(scripts))
+            async with await PostgresStore.open(url) as new:
+                assert (await new.insights.facts()).schema_version == version
+                assert len(done) < 300, "there is still work to be done"
+                if scripts is newer:
+                    working.append(asyncio.ensure_future(work(new)))
+                    await asyncio.gather(*working)
+        assert len(done) == len(set(done)) == 300
+        assert await bench.counts() == {"succeeded": 300}
+    assert faults(server, name_of(url)) == []
 
 
 async def test_a_replica_is_refused(server: Cluster, url: str, tmp_path: Path) -> None:

@@ -29,12 +29,15 @@ async def take(
     by_run: dict[RunId | None, list[int]] = {}
     keys = sorted({rows.worker_key(wish.worker) or 0 for wish in wishes})
     live = {row["key"] for row in await transaction.tuples("hold_live", keys)}
+    unknown = {
+        name for name in {wish.run_id for wish in wishes} if await _absent(transaction, name)
+    }
     for number, wish in enumerate(wishes):
         if rows.worker_key(wish.worker) not in live:
             answers[number] = LeaseLost(
                 f"{wish.worker} was given up as dead or retired", fix="register anew"
             )
-        elif wish.run_id is not None and await transaction.value("run_key", wish.run_id) is None:
+        elif wish.run_id in unknown:
             answers[number] = NotFound(f"there is no run '{wish.run_id}'")
         elif wish.limit > 0:
             by_run.setdefault(wish.run_id, []).append(number)
@@ -43,6 +46,10 @@ async def take(
         for number, claims in zip(numbers, granted, strict=True):
             answers[number] = claims
     return answers
+
+
+async def _absent(transaction: Transaction, run_id: RunId | None) -> bool:
+    return run_id is not None and await transaction.value("run_key", run_id) is None
 
 
 async def _grant(

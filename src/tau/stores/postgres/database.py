@@ -114,7 +114,8 @@ class Database:
                 if not left:
                     raise faults.unreachable(self.location, error) from error
             except asyncpg.PostgresError as error:
-                raise faults.translated(error, self.location) from error
+                if not left or not isinstance(error, faults.BUSY):
+                    raise faults.translated(error, self.location) from error
         raise AssertionError("the last try answers or raises")
 
     async def _snapshot(self, session: Session, query: Query[T]) -> T:

@@ -21,8 +21,10 @@ BUSY = (
     asyncpg.TransactionRollbackError,
     asyncpg.LockNotAvailableError,
     asyncpg.TooManyConnectionsError,
+    asyncpg.InvalidCachedStatementError,
 )
-"""The transaction was given up for others' sake; the same again may well succeed."""
+"""The transaction was given up for others' sake, such as a newer Tau's that changed a table; the
+same again may well succeed."""
 
 _FULL = (asyncpg.DiskFullError, asyncpg.OutOfMemoryError)
 _REFUSED = (

@@ -108,8 +108,11 @@ async def migrate(
             return found
         if not found:
             await _create_schema(connection, address)
-        for script in scripts[found:]:
-            await connection.execute(script, timeout=_MIGRATION_S)
+        try:
+            for script in scripts[found:]:
+                await connection.execute(script, timeout=_MIGRATION_S)
+        except asyncpg.InsufficientPrivilegeError as error:
+            raise _not_ours(address, found, error) from error
         await connection.execute(
             "INSERT INTO schema_meta (name, value) VALUES ('version', $1) "
             "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
@@ -118,6 +121,17 @@ async def migrate(
         if not found:
             await connection.execute("INSERT INTO schema_meta (name, value) VALUES ('oldest', '1')")
     return found
+
+
+def _not_ours(
+    address: Address, found: int, error: asyncpg.InsufficientPrivilegeError
+) -> StoreVersion:
+    return StoreVersion(
+        "the store was written by an older Tau, and this role may not change it",
+        where=address.shown,
+        why=f"its schema is version {found}, this Tau works with {CURRENT}: {error}",
+        fix="let the schema's owner run once: tau db migrate --store URL",
+    )
 
 
 async def _create_schema(connection: Any, address: Address) -> None:  # noqa: ANN401

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -54,6 +55,14 @@ class Access:
                 statement_cache_size=_STATEMENTS,
                 server_settings=settings,
             )
+        except ssl.SSLCertVerificationError as error:
+            raise StoreUnavailable(
+                "the store's server is not trusted",
+                where=self.address.shown,
+                why=error.verify_message,
+                fix="name its root certificate with sslrootcert or PGSSLROOTCERT, and the host as "
+                "its certificate does",
+            ) from error
         except faults.LOST:
             raise
         except faults.BUSY as error:  # no connection is free: like a server that starts

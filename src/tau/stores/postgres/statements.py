@@ -1,10 +1,14 @@
 """The SQL of the store, by name, and how it is run on a connection."""
 
+import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from tau.stores import statements
 from tau.stores.rows import Row
+
+_BINDING = re.compile(r"\$(\d+)")
 
 PACKAGE = "tau.stores.postgres"
 
@@ -37,6 +41,31 @@ class Statements:
         """The first column of the first row, or None."""
         found = await self.tuples(name, *bindings)
         return found[0][0] if found else None
+
+
+@lru_cache(maxsize=64)
+def together(names: tuple[str, ...]) -> str:
+    """Statements that answer nothing and know nothing of each other, as one: one way to the server.
+
+    Their bindings follow each other.
+    """
+    texts, bound = [], 0
+    for name in names:
+        text = SQL[name]
+        texts.append(_shifted(text, bound))
+        bound += max(int(number) for number in _BINDING.findall(text))
+    *first, last = texts
+    return f"{_with(first)}{last}"
+
+
+def _shifted(text: str, bound: int) -> str:
+    return _BINDING.sub(lambda found: f"${int(found[1]) + bound}", text)
+
+
+def _with(texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    return "WITH " + ", ".join(f"s{n} AS ({text})" for n, text in enumerate(texts)) + " "
 
 
 def storable(text: str | None) -> str | None:

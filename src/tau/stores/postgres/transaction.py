@@ -4,9 +4,12 @@ from typing import Any
 
 from tau.ports.clock import Clock
 from tau.stores.changes import Changes
-from tau.stores.postgres.statements import SQL, Statements
+from tau.stores.postgres.statements import SQL, Statements, together
 
 _SLOTS = 8
+
+ENDS = ("end_attempt", "settle_rollout", "requeue_rollout", "insert_result", "insert_spans")
+"""What ends of attempts write. None of them writes a row that another one has written."""
 
 
 class Moment:
@@ -46,11 +49,17 @@ class Transaction(Changes, Statements):
         return await super().tuples(name, *bindings)
 
     async def settle(self) -> None:
-        """Write what was put off."""
+        """Write what was put off: the ends of attempts in one statement, the rest one by one."""
         while self._later:
-            name = next(iter(self._later))
-            columns = zip(*self._later.pop(name), strict=True)
-            await self.connection.execute(SQL[name], *map(list, columns))
+            names = tuple(name for name in ENDS if name in self._later) or (
+                next(iter(self._later)),
+            )
+            columns = [
+                list(column)
+                for name in names
+                for column in zip(*self._later.pop(name), strict=True)
+            ]
+            await self.connection.execute(together(names), *columns)
 
     async def flush(self) -> None:
         """Write the counters too; to be called before they are read."""
