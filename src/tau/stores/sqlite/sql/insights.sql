@@ -74,7 +74,7 @@ FROM
   (
     SELECT * FROM rollout INDEXED BY rollout_settled
     WHERE
-      run = ?1 AND status IN ('succeeded', 'failed', 'cancelled')
+      run = ?1 AND (status = 'succeeded' OR status = 'failed' OR status = 'cancelled')
       AND (updated_unix_ms, key) > (?2, ?3)
     ORDER BY updated_unix_ms, key
     LIMIT ?4
