@@ -15,7 +15,7 @@ from tau.trainer.stop import StopRequest
 from tau.wiring.session import SessionRequest, run_session
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_COLLECT = (10_000, 20, 50)
+_COLLECT = (50_000, 20, 50)
 
 
 class Interrupts:

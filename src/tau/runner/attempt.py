@@ -78,7 +78,13 @@ class Attempt:
     @property
     def spent(self) -> Spend:
         """What it has cost so far; the rollout itself counts as one."""
-        return self._record.spent + Spend(rollouts=1)
+        made = self._record.spent
+        return Spend(
+            rollouts=1,
+            calls=made.calls,
+            tokens=made.tokens,
+            cost_nano_usd=made.cost_nano_usd,
+        )
 
     def _root(self) -> AbstractContextManager[OpenSpan]:
         claim = self._claim

@@ -98,7 +98,7 @@ class Grading:
         name = grader.name
         about: dict[str, Json] = {"gen_ai.evaluation.name": name}
         try:
-            with record.opening(f"grade {name}", SpanKind.GRADE, about) as span:
+            with record.opening(f"grade {name}", SpanKind.GRADE, about):
                 with boundary(GraderFailed, f"grader '{name}'"):
                     if isinstance(grader, Deterministic):
                         reward = _judged(grader, example, output)
@@ -106,12 +106,8 @@ class Grading:
                         work = grader.grade(example, output, record)
                         reward = await self._deadline.run(work, held_s=lambda: record.held_s)
                     reward = _sound(reward, name)
-                span.update(
-                    {
-                        "gen_ai.evaluation.score.value": reward.score,
-                        "gen_ai.evaluation.explanation": reward.reason,
-                    }
-                )
+                about["gen_ai.evaluation.score.value"] = reward.score
+                about["gen_ai.evaluation.explanation"] = reward.reason
                 return reward
         except AttemptError as error:
             return Reward(name=name, score=None, error=shortened(str(error), _TEXT_CHARS))
@@ -155,5 +151,4 @@ def _emit(rewards: Sequence[Reward], score: float | None, record: SpanRecorder) 
         "tau.rewards": {reward.name: reward.score for reward in rewards},
         "tau.score": score,
     }
-    with record.opening("reward.emit", SpanKind.REWARD, about):
-        pass
+    record.happened("reward.emit", SpanKind.REWARD, about)

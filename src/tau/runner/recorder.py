@@ -65,9 +65,9 @@ class SpanRecorder:
         self._reserved = reserved
         self._limits = limits or _LIMITS
         self._lock = threading.Lock()
-        self._origin_unix_ms = clock.unix_ms()
-        self._origin_ms = clock.monotonic_ms()
+        self._ahead_ms = clock.unix_ms() - clock.monotonic_ms()
         self._spans: list[_OpenSpan] = []
+        self._finished: tuple[Span, ...] = ()
         self._bytes = 0
         self._dropped = 0
         self._closed = False
@@ -81,18 +81,27 @@ class SpanRecorder:
         self, name: str, *, kind: SpanKind = SpanKind.STEP, **attributes: Json
     ) -> AbstractContextManager[OpenSpan]:
         """Open a span; a tool call is named and attributed by the conventions."""
-        return self.opening(name, kind, attributes)
-
-    def opening(self, name: str, kind: SpanKind, attributes: Mapping[str, Json]) -> "_OpenSpan":
-        """As `span`, for the runner's own attributes."""
         if kind is SpanKind.TOOL_CALL:
             name, attributes = _tool_call(name, attributes)
-        return _OpenSpan(self, shortened(name, 200), kind, attributes)
+        return _OpenSpan(self, shortened(name, 200), kind, {}, attributes)
+
+    def opening(
+        self, name: str, kind: SpanKind, attributes: dict[str, Json] | None = None
+    ) -> "_OpenSpan":
+        """As `span`, with the runner's own attributes: taken over, and small by their nature."""
+        return _OpenSpan(self, name, kind, {} if attributes is None else attributes)
+
+    def happened(self, name: str, kind: SpanKind, attributes: dict[str, Json]) -> None:
+        """Leave a span without duration; otherwise as `opening`."""
+        opened = _OpenSpan(self, name, kind, attributes)
+        self.begin(opened)
+        opened.end_unix_ns = opened.start_unix_ns
 
     async def call(self, model: Model, request: ModelRequest) -> Completion:
         """Call `model`: counted when sent, metered when answered."""
         name = f"{_MODEL_CALL} {model_name(model)}"
-        with self.opening(name, SpanKind.MODEL_CALL, of_request(model, request)) as span:
+        with self.opening(shortened(name, 200), SpanKind.MODEL_CALL) as span:
+            span.update(of_request(model, request))
             self._reserve_call()
             sent = False
             slot = self._pacing.slot(model.ref)
@@ -155,29 +164,33 @@ class SpanRecorder:
         A thread that outlives its attempt can neither spend nor write any more.
         """
         with self._lock:
+            if self._closed:
+                return self._finished
             self._closed = True
             now = self.now_ns()
-            dropped = self._dropped
-        spans = []
-        for opened in self._spans:
-            if opened.sequence == 1 and dropped:
-                opened.attributes["tau.spans_dropped"] = dropped
-            spans.append(opened.finished(now))
-        return tuple(spans)
+            if self._dropped and self._spans:
+                self._spans[0].attributes["tau.spans_dropped"] = self._dropped
+            self._finished = tuple([opened.finished(now) for opened in self._spans])
+            # They refer back to this record: kept, all they hold would wait for the collector.
+            self._spans = []
+        return self._finished
 
-    def begin(self, opened: "_OpenSpan") -> None:
-        """Give a span its place in the tree, unless the record is full or closed."""
+    def begin(self, opened: "_OpenSpan") -> bool:
+        """Give a span its place in the tree; False where the record is full or closed."""
         current = _CURRENT.get()
-        own = opened.kind in _OWN
+        most = self._limits.spans
         opened.start_unix_ns = self.now_ns()
         with self._lock:
-            if self._closed or len(self._spans) >= self._limits.spans * (2 if own else 1):
+            spans = self._spans
+            place = len(spans)
+            if self._closed or (place >= most and (place >= 2 * most or opened.kind not in _OWN)):
                 self._dropped += 1
-                return
+                return False
             if current is not None and current[0] is self:
                 opened.parent = current[1]
-            self._spans.append(opened)
-            opened.sequence = len(self._spans)
+            spans.append(opened)
+            opened.sequence = place + 1
+        return True
 
     def set_attributes(self, opened: "_OpenSpan", values: Mapping[str, Json]) -> None:
         """Keep attributes within the bounds."""
@@ -232,12 +245,14 @@ class SpanRecorder:
     def now_ns(self) -> int:
         """Unix nanoseconds."""
         # Monotonic from the attempt's start: a jump of the wall clock bends no span.
-        elapsed_ms = self._clock.monotonic_ms() - self._origin_ms
-        return (self._origin_unix_ms + elapsed_ms) * _NS_PER_MS
+        return (self._clock.monotonic_ms() + self._ahead_ms) * _NS_PER_MS
 
 
 class _OpenSpan:
-    """A span and, being so frequent, its own context manager."""
+    """A span and, being so frequent, its own context manager.
+
+    `attributes` are kept as they are, `given` within the bounds.
+    """
 
     __slots__ = (
         "_given", "_recorder", "_token", "attributes", "end_unix_ns", "error", "kind", "name",
@@ -245,7 +260,12 @@ class _OpenSpan:
     )  # fmt: skip
 
     def __init__(
-        self, recorder: SpanRecorder, name: str, kind: SpanKind, given: Mapping[str, Json]
+        self,
+        recorder: SpanRecorder,
+        name: str,
+        kind: SpanKind,
+        attributes: dict[str, Json],
+        given: Mapping[str, Json] | None = None,
     ) -> None:
         self._recorder = recorder
         self._given = given
@@ -256,14 +276,14 @@ class _OpenSpan:
         self.parent: int | None = None
         self.start_unix_ns = 0
         self.end_unix_ns: int | None = None
-        self.attributes: dict[str, Json] = {}
+        self.attributes = attributes
         self.error: str | None = None
 
     def __enter__(self) -> Self:
-        self._recorder.begin(self)
-        if self.sequence:  # else dropped: what it encloses hangs on the next one up
+        if self._recorder.begin(self):  # else dropped: what it encloses hangs on the next one up
             self._token = _CURRENT.set((self._recorder, self.sequence))
-            self.update(self._given)
+            if self._given:
+                self.update(self._given)
         return self
 
     def __exit__(
@@ -276,6 +296,7 @@ class _OpenSpan:
             if isinstance(error, AttemptError):
                 self.set(ERROR_TYPE, error.code)
         _CURRENT.reset(self._token)
+        self._token = None  # it holds the context, which holds the record
         self.end_unix_ns = self._recorder.now_ns()
 
     def set(self, name: str, value: Json) -> None:

@@ -63,7 +63,12 @@ _SECRET_PARTS: Mapping[str, tuple[str, ...]] = {
     "url_password": ("://",),
 }
 
-_PARTS = [(part, kind) for kind, parts in _SECRET_PARTS.items() for part in parts]
+# Many texts have no underscore or no hyphen, and then most parts need no look.
+_PARTS_BY_MARK: dict[str, list[tuple[str, str]]] = {"_": [], "-": [], "": []}
+for _kind, _parts in _SECRET_PARTS.items():
+    for _part in _parts:
+        _mark = next(mark for mark in _PARTS_BY_MARK if mark in _part)
+        _PARTS_BY_MARK[_mark].append((_part, _kind))
 
 # Shapes that documentation shows instead of a secret.
 _PLACEHOLDER = re.compile(
@@ -142,10 +147,21 @@ def _secret_words(system_prompt: str) -> _SecretWords:
 
 
 def _secrets(text: str) -> Iterator[str]:
-    for kind in {kind for part, kind in _PARTS if part in text}:
+    for kind in _suspects(text):
         matches = _SECRET_PATTERNS[kind].finditer(text)
         if any(not _PLACEHOLDER.search(match[0]) for match in matches):
             yield f"secret_leak.{kind}"
+
+
+def _suspects(text: str) -> set[str]:
+    """The kinds of which a part is in `text`."""
+    return {
+        kind
+        for mark, parts in _PARTS_BY_MARK.items()
+        if mark in text
+        for part, kind in parts
+        if part in text
+    }
 
 
 def _words(text: str) -> list[str]:

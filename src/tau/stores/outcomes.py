@@ -40,7 +40,7 @@ def prepared(attempt: AttemptId, outcome: Outcome) -> Record:
     failure = outcome.failure
     if outcome.status is not AttemptStatus.SUCCEEDED and failure is None:
         failure = _UNEXPLAINED
-    in_order = all(span.sequence == n for n, span in enumerate(outcome.spans, 1))
+    in_order = [span.sequence for span in outcome.spans] == [*range(1, len(outcome.spans) + 1)]
     return Record(
         attempt=attempt,
         outcome=outcome,
