@@ -81,9 +81,10 @@ class SpanRecorder:
         self, name: str, *, kind: SpanKind = SpanKind.STEP, **attributes: Json
     ) -> AbstractContextManager[OpenSpan]:
         """Open a span; a tool call is named and attributed by the conventions."""
+        given: Mapping[str, Json] = attributes
         if kind is SpanKind.TOOL_CALL:
-            name, attributes = _tool_call(name, attributes)
-        return _OpenSpan(self, shortened(name, 200), kind, {}, attributes)
+            name, given = _tool_call(name, attributes)
+        return _OpenSpan(self, shortened(name, 200), kind, {}, given)
 
     def opening(
         self, name: str, kind: SpanKind, attributes: dict[str, Json] | None = None
@@ -296,7 +297,6 @@ class _OpenSpan:
             if isinstance(error, AttemptError):
                 self.set(ERROR_TYPE, error.code)
         _CURRENT.reset(self._token)
-        self._token = None  # it holds the context, which holds the record
         self.end_unix_ns = self._recorder.now_ns()
 
     def set(self, name: str, value: Json) -> None:

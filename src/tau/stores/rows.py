@@ -292,11 +292,10 @@ def result(row: Row, run_id: RunId) -> RolloutResult:
         check_result(row["key"], row)
     kind = RolloutKind(row["kind"])
     evaluate = kind is RolloutKind.EVALUATE
-    amounts = orjson.loads(row["spent"])
     return RolloutResult(
         request=RolloutRequest(
             kind=kind,
-            resources=resources(row | {"content": row["resources_content"]}),
+            resources=resources(row),
             example=example(row),
             replicate=row["ordinal"] if evaluate else 0,
             proposal=proposal(row, identity),
@@ -308,19 +307,21 @@ def result(row: Row, run_id: RunId) -> RolloutResult:
         rewards=rewards(row["rewards"]) if row["rewards"] is not None else (),
         score=row["score"],
         failure=failure(row["failure"]),
-        spent=Spend(**dict(zip(_AMOUNTS, (n or 0 for n in amounts), strict=True))),
+        spent=_spent(row["spent"]),
         attempts=row["attempts"],
         duration_ms=row["duration_ms"],
     )
 
 
-_AMOUNTS = ("rollouts", "calls", "tokens", "cost_nano_usd")
+def _spent(amounts: str) -> Spend:
+    """The sums of what attempts spent, from their JSON; null where there was none."""
+    made, calls, tokens, cost = orjson.loads(amounts)
+    return Spend(rollouts=made or 0, calls=calls or 0, tokens=tokens or 0, cost_nano_usd=cost or 0)
 
 
 @decoding
 def rollout_row(row: Row) -> RolloutRow:
     """One line of a listing."""
-    amounts = orjson.loads(row["spent"])
     run_id = RunId(row["run_id"])
     return RolloutRow(
         id=rollout_id(run_id, row["key"]),
@@ -331,7 +332,7 @@ def rollout_row(row: Row) -> RolloutRow:
         attempts=row["attempts"],
         score=row["score"],
         failure=failure(row["failure"]),
-        spent=Spend(**dict(zip(_AMOUNTS, (n or 0 for n in amounts), strict=True))),
+        spent=_spent(row["spent"]),
         duration_ms=row["duration_ms"],
         updated_unix_ms=row["updated_unix_ms"],
     )

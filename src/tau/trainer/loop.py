@@ -30,11 +30,13 @@ from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
 
 _COLLECT_CHUNK = 2_000
-_SUBMIT_CHUNK = 5_000
+_SUBMIT_CHUNK = 1_000
 _STATUS_EVERY_MS = 250
 _FULL_RETRY_S = 1.0
 _PAUSE_LOOK_S = 0.1
 _MOST_CANDIDATES = 10_000
+_LOOK_SHARE = 0.02
+_LONGEST_REST_S = 0.05
 
 Value = TypeVar("Value")
 
@@ -265,6 +267,7 @@ class Trainer:
     async def _settle(self, run: Run) -> Sequence[str]:
         """Wait until nothing of the run is left, or return the budget limits that prevent it."""
         queue = self._store.queue
+        begun_ms = self._clock.monotonic_ms()
         while True:
             await self._obey(run)
             counts = await queue.counts(run.id)
@@ -277,6 +280,10 @@ class Trainer:
                 next_ready_ms = await queue.next_ready_ms(run.id)
             self._patience.watch(counts, next_ready_ms)
             await self._wait(queue.wait_settled(run.id, timeout_s=self._settings.poll_interval_s))
+            # Every commit settles something. Looking after each takes more than the end can wait.
+            waited_s = (self._clock.monotonic_ms() - begun_ms) / 1000
+            if rest_s := min(_LOOK_SHARE * waited_s, _LONGEST_REST_S):
+                await self._wait(asyncio.sleep(rest_s))
 
     async def _results(
         self, run: Run, wave: Sequence[RolloutRequest], ids: Sequence[RolloutId]

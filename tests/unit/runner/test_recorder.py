@@ -1,7 +1,9 @@
 """The record of an attempt: names, nesting, bounds, meters."""
 
 import asyncio
+import gc
 import re
+import weakref
 from pathlib import Path
 
 import pytest
@@ -247,6 +249,22 @@ async def test_nothing_reported_after_the_end_counts() -> None:
 
     assert tree(recorder) == [(1, None, "root")]
     assert recorder.spent == Spend()
+
+
+async def test_a_finished_record_is_let_go_without_the_garbage_collector() -> None:
+    recorder = record()
+    with recorder.span("root", note="x"), recorder.span("step"):
+        await recorder.call(Echo(), ASK)
+    gone = weakref.ref(recorder)
+
+    gc.disable()
+    try:
+        spans = recorder.close()
+        del recorder
+        assert gone() is None
+    finally:
+        gc.enable()
+    assert [span.name for span in spans] == ["root", "step", "chat echo"]
 
 
 async def test_reports_are_kept_apart_from_spans() -> None:

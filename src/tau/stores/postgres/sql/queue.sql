@@ -50,7 +50,7 @@ WHERE r.kind = 'propose' AND r.run = $1;
 SELECT
   r.key, r.run, r.kind, r.status, r.ordinal, r.subject, r.proposal, r.score, r.failure,
   r.duration_ms, r.attempts, r.created_unix_ms, r.updated_unix_ms,
-  s.hash, s.parent, s.content AS resources_content,
+  s.hash, s.parent, s.content,
   e.id AS example_id, e.split, e.content AS example_content, e.digest AS example_digest,
   x.output, x.rewards, x.digest,
   (
