@@ -4,13 +4,26 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from tau.testing.provider import Call, LoopbackProvider, Reply, completion
 
-TAU = [sys.executable, "-c", "from tau.cli.main import tau; tau()"]
+_TAU = "from tau.cli.main import tau; tau()"
+# All of Python's wall clock, as a machine with a wrong clock would have it.
+_SKEWED = """
+import time
+real, real_ns = time.time, time.time_ns
+time.time = lambda: real() + {0}
+time.time_ns = lambda: real_ns() + {0} * 10**9
+"""
+TAU = [sys.executable, "-c", _TAU]
 PATIENCE_S = 90.0
+
+
+def skewed(skew_s: int) -> list[str]:
+    """The program on a machine whose clock is wrong by so much."""
+    return [sys.executable, "-c", f"{_SKEWED.format(skew_s)}\n{_TAU}"]
 
 
 class Model:
@@ -66,10 +79,10 @@ class Programs:
         self._environ = {**os.environ, "HOME": str(folder), **environ}
         self._begun: list[Program] = []
 
-    async def begin(self, *arguments: str, **environ: str) -> Program:
+    async def begin(self, *arguments: str, program: Sequence[str] = TAU, **environ: str) -> Program:
         """Start one; `environ` is added to its environment."""
         process = await asyncio.create_subprocess_exec(
-            *TAU, *arguments, cwd=self.folder, env={**self._environ, **environ},
+            *program, *arguments, cwd=self.folder, env={**self._environ, **environ},
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
         )  # fmt: skip
         self._begun.append(Program(process))
