@@ -10,7 +10,7 @@ import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 # Ray takes 127.0.0.1 for "any address of this machine"; the whole of 127.0.0.0/8 is loopback.
@@ -19,11 +19,12 @@ HOST = "127.0.0.2" if sys.platform == "linux" else "127.0.0.1"
 
 @dataclass(frozen=True, kw_only=True)
 class RayCluster:
-    """Where it is, and the token without which it says nothing."""
+    """Where it is, the token without which it says nothing, and the process of its head."""
 
     folder: Path
     address: str
     token: str = field(repr=False)
+    head: int = 0
 
     def environ(self) -> dict[str, str]:
         """The environment of a program that may use it; nothing of a person's own Ray."""
@@ -55,7 +56,7 @@ def ray_cluster(**environ: str) -> Iterator[RayCluster]:
         )  # fmt: skip
         try:
             _await_start(process, folder / "log")
-            yield made
+            yield replace(made, head=process.pid)
         finally:
             os.killpg(process.pid, signal.SIGKILL)  # all of it is in the group; order takes 10 s
             process.wait()

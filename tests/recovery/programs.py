@@ -76,6 +76,7 @@ class Programs:
 
     def __init__(self, folder: Path, environ: dict[str, str]) -> None:
         self.folder = folder
+        self.environ = environ
         self._environ = {**os.environ, "HOME": str(folder), **environ}
         self._begun: list[Program] = []
 

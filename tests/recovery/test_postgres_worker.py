@@ -95,3 +95,82 @@ async def test_code_that_only_the_store_names_is_not_run(
     await driver.end()
     worker.process.send_signal(signal.SIGTERM)
     assert await worker.end() == "worked: succeeded=0 failed=0\n"
+
+
+@pytest.mark.timeout(240)
+async def test_pause_and_cancel_reach_workers_by_way_of_the_store(
+    server: Cluster, programs: Programs, model: Model
+) -> None:
+    url = server.url("steered")
+    worker = await programs.begin("worker", "--store", url, "--concurrency", "2")
+    driver = await programs.begin("run", programs.configuration(ROLLOUTS), "--store", url)
+    await until(lambda: model.provider.in_flight == 1 + 2)
+
+    def heard_at() -> int:
+        """When the worker's last heartbeat came."""
+        return int(server.sql("SELECT coalesce(max(heartbeat_unix_ms), 0) FROM steered.worker "
+                              f"WHERE pid = {worker.process.pid}"))  # fmt: skip
+
+    await (await programs.begin("pause", "--store", url)).end()
+    await until(lambda: server.sql("SELECT status FROM steered.run").strip() == "paused")
+    model.let(3)
+    await until(lambda: model.provider.in_flight == 0)
+    paused = heard_at()
+    await until(lambda: heard_at() > paused)  # it has asked for work meanwhile, once a second
+    assert model.provider.calls == 3
+    assert server.sql("SELECT count(*) FROM steered.attempt WHERE status = 'succeeded'") == "3\n"
+
+    await (await programs.begin("resume", "--store", url)).end()
+    await until(lambda: model.provider.in_flight == 1 + 2)
+    await (await programs.begin("cancel", "--store", url)).end()
+    model.let(3)
+    await worker.tells("left run-")
+    await driver.process.communicate()
+    assert server.sql("SELECT status FROM steered.run").strip() == "cancelled"
+    assert model.provider.calls == 6
+
+    other = await programs.begin("run", programs.configuration(4), "--store", url)
+    await until(lambda: model.provider.in_flight == 1 + 2)
+    model.let(4)
+    await other.end()
+    worker.process.send_signal(signal.SIGTERM)
+    await worker.end()
+    assert model.provider.calls == 6 + 4
+    assert faults(server, "steered") == []
+
+
+@pytest.mark.timeout(240)
+async def test_the_process_that_drives_a_run_dies_and_another_machine_goes_on(
+    server: Cluster, programs: Programs, model: Model, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Nothing but the configuration is there; two at once are one too many."""
+    url = server.url("driven")
+    elsewhere = Programs(tmp_path_factory.mktemp("elsewhere"), programs.environ)
+    config = programs.configuration(ROLLOUTS), elsewhere.configuration(ROLLOUTS)
+    worker = await programs.begin("worker", "--store", url, "--concurrency", "2")
+    driver = await programs.begin("run", config[0], "--store", url)
+    await until(lambda: model.provider.in_flight == 1 + 2)
+    model.let(10)
+    await until(lambda: model.provider.calls == 13)
+
+    second = await elsewhere.begin("run", config[1], "--store", url)
+    _, told = await second.process.communicate()
+    assert second.process.returncode == 1
+    assert "is being driven by another process" in told.decode()
+
+    driver.process.kill()
+    await driver.process.wait()
+    model.let(10)  # the worker goes on alone
+    await until(lambda: model.provider.calls >= 20)
+    third = await elsewhere.begin("run", config[1], "--store", url)
+    await until(lambda: model.provider.in_flight == 1 + 2)
+    model.let(ROLLOUTS)
+    await third.end()
+    worker.process.send_signal(signal.SIGTERM)
+    await worker.end()
+    await elsewhere.aclose()
+    assert server.sql("SELECT count(*) FROM driven.run").strip() == "1"
+    succeeded = "SELECT count(*) FROM driven.attempt WHERE status = 'succeeded'"
+    assert server.sql(succeeded).strip() == str(ROLLOUTS)
+    assert model.provider.calls == ROLLOUTS + 1, "only the call that died with its process"
+    assert faults(server, "driven") == []

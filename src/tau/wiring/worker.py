@@ -104,6 +104,7 @@ class _Hall:
         self._observer = observer
         self._stop = stop
         self._crews: dict[RunId, _Crew] = {}
+        self._leaving: set[asyncio.Task[None]] = set()
         self._refused: set[RunId] = set()
         self._trouble: str | None = None
         self._done = WorkerReport(completed=0, failed=0)
@@ -125,8 +126,9 @@ class _Hall:
 
     async def aclose(self) -> None:
         """Let all crews finish what they hold; at once where nobody wants to wait."""
-        finishing = asyncio.gather(*(self._dismiss(run) for run in list(self._crews)))
-        await finishing
+        for run_id in list(self._crews):
+            self._dismiss(run_id)
+        await asyncio.gather(*self._leaving)
 
     def report(self) -> WorkerReport:
         """What was done so far."""
@@ -140,12 +142,12 @@ class _Hall:
         for run_id in [known for known in self._crews if known not in present]:
             status = (await self._store.runs.get(run_id)).status
             if status is not RunStatus.PAUSED:
-                await self._dismiss(run_id)
+                self._dismiss(run_id)
         for run_id, crew in list(self._crews.items()):
             if crew.health.state is RunnerState.HALTED:
                 self._observer.notice(f"left {run_id}: {crew.health.reason}")
                 self._refused.add(run_id)
-                await self._dismiss(run_id)
+                self._dismiss(run_id)
 
     async def _join(self, run: Run) -> None:
         try:
@@ -199,8 +201,17 @@ class _Hall:
         example = (await self._store.insights.rollout(found[0].id)).result.request.example
         return None if example is None else {example.split.value: [example.value]}
 
-    async def _dismiss(self, run_id: RunId) -> None:
-        crew = self._crews.pop(run_id)
+    def _dismiss(self, run_id: RunId) -> None:
+        """Let a crew finish what it holds, while others go on and come."""
+        leaving = asyncio.create_task(self._see_off(run_id, self._crews.pop(run_id)))
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._left)
+
+    def _left(self, leaving: asyncio.Task[None]) -> None:
+        if not leaving.cancelled() and leaving.exception() is None:
+            self._leaving.discard(leaving)
+
+    async def _see_off(self, run_id: RunId, crew: "_Crew") -> None:
         completed, failed = await crew.finish(self._stop)
         self._done = WorkerReport(
             completed=self._done.completed + completed, failed=self._done.failed + failed
