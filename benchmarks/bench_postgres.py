@@ -1,4 +1,4 @@
-"""The PostgreSQL store: claim and complete, by batch and by processes, and growth.
+"""The PostgreSQL store: claim and complete, by batch and by processes; size, connections.
 
 Run it on a quiet machine: python benchmarks/bench_postgres.py [--rollouts N] [--processes 1,2,4,8]
 A server of its own is started, with fsync on; put its folder on a real disk with --folder.
@@ -7,7 +7,6 @@ A server of its own is started, with fsync on; put its folder on a real disk wit
 import argparse
 import asyncio
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
@@ -75,44 +74,35 @@ async def by_batch(url: str, rollouts: int) -> None:
 
 
 async def by_processes(url: str, rollouts: int, counts: list[int], server: Cluster) -> None:
-    print("\nclaim + complete, processes of 8 workers, batch 10, start-up included (rollouts/s)")
+    print("\nclaim + complete, processes of 8 workers, batch 10 (rollouts/s)")
     for count in counts:
         run = RunId(f"processes-{count}")
         async with await PostgresStore.open(url) as store:
             await fill(store, run, rollouts)
-        began = time.perf_counter()
         children = [
-            subprocess.Popen([sys.executable, __file__, "--child", url, run])  # noqa: ASYNC220
+            subprocess.Popen(  # noqa: ASYNC220
+                [sys.executable, __file__, "--child", url, run],
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            )
             for _ in range(count)
-        ]
-        most = 0
-        while any(child.poll() is None for child in children):
-            held = int(server.sql("SELECT count(*) FROM pg_stat_activity "
-                                  "WHERE application_name LIKE 'tau-%'"))  # fmt: skip
-            most = max(most, held)
-            await asyncio.sleep(0.2)
-        rate = rollouts / (time.perf_counter() - began)
-        print(f"  {count} processes: {rate:>8,.0f}   at most {most} connections")
-
-
-async def growth(url: str, rollouts: int, server: Cluster) -> None:
-    print("\nclaims of 10 in a growing store, median of 30 (ms)")
-    async with await PostgresStore.open(url) as store:
-        worker = await store.work.register(
-            name="w", role=WorkerRole.WORKER, process=SystemProcesses().this(), lease_ms=600_000
-        )
-        size = 1_000
-        while size <= rollouts:
-            run = RunId(f"growth-{size}")
-            await fill(store, run, size)
-            times = []
-            for _ in range(30):
-                began = time.perf_counter()
-                claims = await store.work.claim(worker.id, limit=10, run_id=run)
-                times.append(1000 * (time.perf_counter() - began))
-                await store.work.release([claim.attempt_id for claim in claims])
-            print(f"  {size:>9,} rollouts: {statistics.median(times):6.2f}")
-            size *= 10
+        ]  # fmt: skip
+        for child in children:
+            assert child.stdout is not None
+            child.stdout.readline()  # it is connected
+        began = time.perf_counter()
+        for child in children:
+            assert child.stdin is not None
+            child.stdin.write("go\n")
+            child.stdin.flush()
+        for child in children:
+            assert child.stdout is not None
+            child.stdout.readline()  # nothing is left
+        seconds = time.perf_counter() - began
+        held = int(server.sql("SELECT count(*) FROM pg_stat_activity "
+                              "WHERE application_name LIKE 'tau-%'"))  # fmt: skip
+        for child in children:
+            child.communicate("end\n")
+        print(f"  {count} processes: {rollouts / seconds:>8,.0f}   {held} connections")
 
 
 def bytes_per_rollout(server: Cluster) -> None:
@@ -129,19 +119,22 @@ async def measure(arguments: argparse.Namespace, server: Cluster) -> None:
     counts = [int(each) for each in arguments.processes.split(",")]
     await by_processes(url, arguments.rollouts, counts, server)
     bytes_per_rollout(server)
-    await growth(url, arguments.growth, server)
 
 
 async def child(url: str, run: str) -> None:
     async with await PostgresStore.open(url) as store:
+        await store.runs.get(RunId(run))
+        print("ready", flush=True)
+        sys.stdin.readline()
         await work(store, RunId(run), 8, 10)
+        print("done", flush=True)
+        sys.stdin.readline()
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rollouts", type=int, default=10_000)
-    parser.add_argument("--growth", type=int, default=100_000)
-    parser.add_argument("--processes", default="1,2,4")
+    parser.add_argument("--processes", default="1,2,4,8")
     parser.add_argument("--folder", default=None)
     parser.add_argument("--child", nargs=2, default=None)
     arguments = parser.parse_args()

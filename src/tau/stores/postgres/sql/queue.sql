@@ -110,7 +110,15 @@ DELETE FROM result WHERE rollout = ANY($1::bigint[]);
 
 -- name: next_ready
 -- When the first of a run's waiting rollouts is ready; 0 or what is past means now.
-SELECT min(ready_ms) FROM rollout WHERE run = $1 AND status IN ('queuing', 'requeuing');
+SELECT coalesce(
+  (
+    SELECT 0::bigint FROM rollout
+    WHERE run = $1 AND status IN ('queuing', 'requeuing') AND ready_ms = 0
+    ORDER BY key
+    LIMIT 1
+  ),
+  (SELECT min(ready_ms) FROM rollout WHERE run = $1 AND ready_ms > 0)
+);
 
 -- name: first_ready
 -- The rollout of a run that is claimed next.
