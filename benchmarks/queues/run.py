@@ -20,12 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "tests"))
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from bench_postgres import server_seconds
 
 from pg_cluster import Cluster
 
 HERE = Path(__file__).parent
 HOME = Path(os.environ.get("TAU_COMPARE_HOME", Path.home() / ".cache" / "tau-compare"))
-_TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -49,23 +51,6 @@ CONTENDERS = (
     ),
     Contender("tau, 8 workers, batches of 1", Path(sys.executable), "tau", ("8", "1"), 0.2),
 )
-
-
-def server_seconds(server: Cluster) -> float:
-    """Processor time of the server so far, of backends that have ended too."""
-    total = 0
-    for entry in Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue  # it has just ended
-        if server.pid in (int(fields[1]), int(entry.name)):
-            total += int(fields[11]) + int(fields[12])
-            if int(entry.name) == server.pid:
-                total += int(fields[13]) + int(fields[14])
-    return total / _TICKS
 
 
 def turn(server: Cluster, one: Contender, jobs: int) -> tuple[float, float]:

@@ -29,12 +29,18 @@ class Proxy:
         self.delay_s = 0.0
         self.struck = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self._silences: set[asyncio.Event] = set()
         self._handlers: set[asyncio.Task[None]] = set()
 
     def cut(self) -> None:
         """Cut every connection there is."""
         for writer in list(self._writers):
             writer.transport.abort()
+
+    def silence(self) -> None:
+        """Let every connection there is hang: open at both ends, and nothing gets through."""
+        for silent in self._silences:
+            silent.set()
 
     async def aclose(self) -> None:
         """Cut everything and wait until it is gone."""
@@ -53,11 +59,12 @@ class Proxy:
         except OSError:
             writer.transport.abort()
             return
-        muted = asyncio.Event()
+        muted, silent = asyncio.Event(), asyncio.Event()
+        self._silences.add(silent)
         self._writers |= {writer, up_writer}
         ways = [
-            asyncio.create_task(self._up(reader, up_writer, writer, muted)),
-            asyncio.create_task(self._down(up_reader, writer, muted)),
+            asyncio.create_task(self._up(reader, up_writer, muted, silent)),
+            asyncio.create_task(self._down(up_reader, writer, muted, silent)),
         ]
         try:
             await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
@@ -65,6 +72,7 @@ class Proxy:
             for way in ways:
                 way.cancel()
             await asyncio.wait(ways)
+            self._silences.discard(silent)
             for each in (writer, up_writer):
                 self._writers.discard(each)
                 each.transport.abort()
@@ -73,10 +81,12 @@ class Proxy:
         self,
         reader: asyncio.StreamReader,
         up: asyncio.StreamWriter,
-        down: asyncio.StreamWriter,
         muted: asyncio.Event,
+        silent: asyncio.Event,
     ) -> None:
         while data := await self._read(reader):
+            if silent.is_set():
+                continue
             if self.fault is not Fault.NONE and b"COMMIT\x00" in data:
                 fault, self.fault = self.fault, Fault.NONE
                 self.struck += 1
@@ -95,10 +105,14 @@ class Proxy:
             await up.drain()
 
     async def _down(
-        self, up: asyncio.StreamReader, down: asyncio.StreamWriter, muted: asyncio.Event
+        self,
+        up: asyncio.StreamReader,
+        down: asyncio.StreamWriter,
+        muted: asyncio.Event,
+        silent: asyncio.Event,
     ) -> None:
         while data := await self._read(up):
-            if muted.is_set():
+            if muted.is_set() or silent.is_set():
                 continue
             down.write(data)
             await down.drain()

@@ -125,6 +125,33 @@ async def test_cut_again_and_again_while_many_work(
     assert faults(server, schema) == []
 
 
+async def test_connections_that_hang_open_are_noticed_and_replaced(
+    bench: Bench, proxy: Proxy, server: Cluster, schema: str
+) -> None:
+    """Neither end hears of the network's end: nothing is lost, nothing done twice."""
+    await bench.run()
+    submitted = await bench.submit(12)
+    worker = await bench.worker(lease_ms=60_000)
+    done: list[Claim] = []
+    for _ in range(3):
+        claims = await bench.claim(worker, 4)
+        proxy.silence()
+        await asyncio.gather(
+            *(bench.store.work.complete(claim.attempt_id, success()) for claim in claims),
+            bench.store.queue.counts(RUN),
+            asyncio.to_thread(asyncio.run, bench.store.work.beat([worker])),
+        )
+        done += claims
+        proxy.silence()
+        assert await bench.counts() == {
+            name: number
+            for name, number in (("succeeded", len(done)), ("queuing", 12 - len(done)))
+            if number
+        }
+    assert [claim.rollout_id for claim in done] == list(submitted)
+    assert faults(server, schema) == []
+
+
 async def test_slow_answers_are_waited_for(bench: Bench, proxy: Proxy) -> None:
     proxy.delay_s = 0.03
     await bench.run()
