@@ -90,7 +90,7 @@ FROM
   (
     SELECT key FROM (
       SELECT key FROM rollout INDEXED BY rollout_settled
-      WHERE run = ?1 AND status IN ('succeeded', 'failed', 'cancelled')
+      WHERE run = ?1 AND (status = 'succeeded' OR status = 'failed' OR status = 'cancelled')
       ORDER BY updated_unix_ms DESC
       LIMIT ?2
     )
