@@ -124,6 +124,8 @@ def test_denied_by_both_programs(tmp_path: Path, crashed: Path) -> None:
     for words in (("pause",), ("status",), ("resume", "--dry-run"), ("audit", "repair")):
         assert inside(*words, *who, "--state-dir", "state", cwd=tmp_path).code == 5
     assert inside("rbac", "check", "pause", *who, cwd=tmp_path).code == 5
+    typo = inside("rbac", "check", "puase", *who, cwd=tmp_path)
+    assert (typo.code, "did you mean pause?" in typo.err) == (2, True)
     mine = ("--rbac-policy", policy, "--principal", "local:tester", "--json")
     assert inside("rbac", "check", "pause", *mine, cwd=tmp_path).json()["allowed"] is True
     whoami = inside("rbac", "whoami", *mine, cwd=tmp_path).json()

@@ -113,7 +113,7 @@ async def test_a_run_serves_itself_and_hands_no_key_on(tmp_path: Path) -> None:
         TAU_GATEWAY_TOKEN=token, OPENAI_API_KEY=key,
     )  # fmt: skip
     assert run.stderr is not None
-    async with asyncio.timeout(40):
+    async with asyncio.timeout(60):
         while not (text := (await run.stderr.readline()).decode()).startswith("dashboard: "):
             assert text, "the run ended before it said where its dashboard is"
         base = text.removeprefix("dashboard: ").partition("/login")[0]

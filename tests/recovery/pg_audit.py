@@ -46,7 +46,7 @@ FAULTS: dict[str, str] = {
 }
 
 FINAL: tuple[str, ...] = (
-    """SELECT run.id, r.kind, s.hash, e.id, r.subject, r.ordinal, r.status, r.counted, r.score,
+    """SELECT run.id, r.kind, s.hash, e.id, r.subject, r.ordinal, r.status, r.score,
       r.failure, r.duration_ms, x.output, x.rewards
     FROM rollout AS r JOIN run ON run.key = r.run JOIN resources AS s ON s.key = r.resources
     LEFT JOIN example AS e ON e.key = r.example LEFT JOIN result AS x ON x.rollout = r.key
@@ -60,7 +60,11 @@ FINAL: tuple[str, ...] = (
 
 
 def final_state(server: Cluster, schema: str) -> list[str]:
-    """All that interruptions must not change. Spend is not of it: what was lost is assumed."""
+    """All that interruptions must not change.
+
+    Spend is not of it: what was lost is assumed. Nor is `counted`: on a busy machine a lease runs
+    out before anybody has seen that its process is dead, and only then the attempt counts.
+    """
     return [
         row for query in FINAL
         for row in server.sql(f'SET search_path TO "{schema}"; {query}').splitlines()[1:]

@@ -62,7 +62,11 @@ class Evaluate:
         self._sums = _sums(results)
 
     def best(self) -> Recommendation:
-        caveats = () if self._sums is not None else ("nothing has been measured yet",)
+        caveats = (
+            ()
+            if self._sums is not None
+            else ("the run has not ended: scores are of what was measured so far",)
+        )
         return Recommendation(
             resources=self._problem.seed_resources,
             evidence={"splits": dict(self._sums or {})},

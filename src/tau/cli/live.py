@@ -32,7 +32,7 @@ class LiveDisplay(Display):
     def started(self, run: Run, *, resumed: bool, total: int | None) -> None:
         """Say which run it is, above the block."""
         title = Text(line(run.model_ref), style="bold")
-        title.append(f"  {run.algorithm}  run {run.id}", style="dim")
+        title.append(f"  {run.algorithm}  {run.id}", style="dim")
         if resumed:
             title.append("  goes on", style="cyan")
         self._console.print(title, no_wrap=True, overflow="ellipsis")

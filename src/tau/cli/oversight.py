@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import asdict
+from difflib import get_close_matches
 from pathlib import Path
 
 from tau.cli.control import principal
@@ -9,7 +10,7 @@ from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, table
 from tau.domain.control import Action
-from tau.errors import NotFound, StoreError
+from tau.errors import NotFound, StoreError, UsageError
 from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditLine, AuditTrail, head_of
 from tau.lifecycle.authorization import PROMOTE_KEY, Authorizer, load_policy
 from tau.lifecycle.paths import StateDir
@@ -25,9 +26,10 @@ def check_access(action: str, *, given: str | None, policy: str, as_json: bool) 
 
     Raises:
         PolicyInvalid: it is malformed.
+        UsageError: there is no such action.
     """
     who = principal(given)
-    key = Action(action).key if action in {str(one) for one in Action} else action
+    key = _key(action)
     decision = Authorizer(Path(policy)).decide(who, key)
     if as_json:
         print_json({
@@ -40,6 +42,16 @@ def check_access(action: str, *, given: str | None, policy: str, as_json: bool) 
         rule = f" by {decision.rule}" if decision.rule else ""
         print_lines([line(f"{who} {key}: {verdict} ({decision.reason_code}){rule}")])
     return Exit.OK if decision.allowed else Exit.DENIED
+
+
+def _key(action: str) -> str:
+    """What a policy names the action by; a name without a colon is one of ours, or a mistake."""
+    named = {str(one): one.key for one in Action}
+    if action in named or ":" in action:
+        return named.get(action, action)
+    close = get_close_matches(action, named, n=1)
+    known = f"did you mean {close[0]}?" if close else f"known: {', '.join(named)}, or a key"
+    raise UsageError(f"there is no action '{action}'", fix=known)
 
 
 def who_am_i(*, given: str | None, policy: str, as_json: bool) -> int:

@@ -1,6 +1,7 @@
 """JSON documents on disk, read with every way of being unreadable told apart."""
 
 import json
+from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -32,8 +33,12 @@ def read_bytes(path: Path, *, limit: int = MAX_BYTES) -> bytes | None:
     return data
 
 
-def read_document(path: Path, *, limit: int = MAX_BYTES) -> Mapping[str, Json] | None:
+def read_document(
+    path: Path, *, limit: int = MAX_BYTES, unique: bool = False
+) -> Mapping[str, Json] | None:
     """The JSON object in `path`, None where there is no file.
+
+    With `unique`, a key that an object has twice is an error: parsers forget all but the last.
 
     Raises:
         FileError: unreadable, empty, not JSON, or not an object.
@@ -49,7 +54,21 @@ def read_document(path: Path, *, limit: int = MAX_BYTES) -> Mapping[str, Json] |
         raise FileError(f"cannot parse '{path}'", why=f"not JSON: {error}") from error
     if not isinstance(value, dict):
         raise FileError(f"cannot parse '{path}'", why="expected a JSON object")
+    if unique:
+        _check_keys(path, data)
     return value
+
+
+def _check_keys(path: Path, data: bytes) -> None:
+    def checked(pairs: list[tuple[str, object]]) -> None:
+        times = Counter(key for key, _ in pairs)
+        if twice := [key for key, number in times.items() if number > 1]:
+            raise FileError(f"cannot parse '{path}'", why=f"key '{twice[0]}' is given twice")
+
+    try:
+        json.loads(data, object_pairs_hook=checked)
+    except RecursionError as error:
+        raise FileError(f"cannot parse '{path}'", why="it is nested too deeply") from error
 
 
 def dump_document(value: Mapping[str, Json]) -> bytes:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from enum import StrEnum
 from pathlib import Path
 
@@ -145,7 +146,7 @@ def load_policy(path: Path) -> Policy:
         PolicyInvalid: unreadable or malformed, with every mistake.
     """
     try:
-        document = read_document(path)
+        document = read_document(path, unique=True)
     except FileError as error:
         raise PolicyInvalid(f"RBAC policy '{path}' cannot be used", why=str(error)) from error
     if document is None:
@@ -158,6 +159,7 @@ def load_policy(path: Path) -> Policy:
 
 
 def _parse(document: Mapping[str, Json], mistakes: list[str]) -> Policy:
+    _misspelt(document, ("schema_version", "team_mode", "bindings", "roles"), "", mistakes)
     version = document.get("schema_version")
     if type(version) is not int or version != 1:
         mistakes.append(f"unsupported schema version {version!r}; expected 1")
@@ -181,6 +183,7 @@ def _bindings(value: Json, mistakes: list[str]) -> tuple[tuple[str, tuple[str, .
         if not isinstance(binding, dict):
             mistakes.append(f"{where} must be an object")
             continue
+        _misspelt(binding, ("principal", "roles"), f"{where}.", mistakes)
         principal, roles = binding.get("principal"), binding.get("roles")
         if not isinstance(principal, str) or not principal.strip():
             mistakes.append(f"{where}.principal must not be blank")
@@ -204,12 +207,22 @@ def _roles(value: Json, mistakes: list[str]) -> dict[str, Role]:
         if not isinstance(role, dict):
             mistakes.append(f"{where} must be an object")
             continue
+        _misspelt(role, ("allow", "deny"), f"{where}.", mistakes)
         allow = _texts(role.get("allow", []), f"{where}.allow", mistakes)
         deny = _texts(role.get("deny", []), f"{where}.deny", mistakes)
         if not allow and not deny:
             mistakes.append(f"{where} must have an allow or a deny")
         made[name] = Role(allow=allow, deny=deny)
     return made
+
+
+def _misspelt(
+    value: Mapping[str, Json], names: tuple[str, ...], where: str, mistakes: list[str]
+) -> None:
+    """A field that is nearly one we know would be ignored, and with it perhaps a deny."""
+    for name in value:
+        if name not in names and (close := get_close_matches(name.casefold(), names, n=1)):
+            mistakes.append(f"{where}{name} is unknown; did you mean {close[0]}?")
 
 
 def _texts(value: Json, where: str, mistakes: list[str]) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ from tau.ports.executor import Executor, ExecutorContext
 from tau.runner.pacing import Pacing, PacingSettings
 from tau.runner.recorder import SpanRecorder
 
-_PROMPTLY_S = 5.0
+_PROMPTLY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

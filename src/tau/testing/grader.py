@@ -177,7 +177,7 @@ class GraderContract:
     @pytest.mark.parametrize("text", HOSTILE_TEXTS.values(), ids=HOSTILE_TEXTS)
     async def test_hostile_output(self, case: GraderCase, grader: Grader, text: str) -> None:
         """Whatever a model writes is graded, or refused as an error of the attempt; soon."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             reward = await graded(grader, case.example, Output(text=text))
         if reward is not None:
             assert_sound(reward, grader.name)

@@ -10,7 +10,7 @@ from tau.domain.run import RunStatus
 from tau.domain.spend import Budget
 from tau.testing.store_bench import RUN, Bench, StoreCase, evaluation, failure, rows, success
 
-PROMPT_S = 5.0
+PROMPT_S = 30.0
 """Longer than any wake-up takes, even on a busy machine."""
 
 

@@ -11,6 +11,7 @@ from tau.executors.python import BlockingSession, Session
 Row = Mapping[str, Json]
 RELEASE = threading.Event()
 SEEN_OVER: list[bool] = []
+STUCK: list[bool] = []
 THREADS: set[str] = set()
 
 
@@ -21,6 +22,7 @@ def plain(example: Row, resources: Row) -> str:
 
 def stuck(example: Row, resources: Row, session: BlockingSession) -> str:
     if example["prompt"] == "stuck":
+        STUCK.append(True)
         RELEASE.wait(30)
         SEEN_OVER.append(session.over)
     return "returned"

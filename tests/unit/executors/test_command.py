@@ -132,7 +132,7 @@ async def test_the_runners_time_limit_ends_grandchildren_too(tmp_path: Path) -> 
     made = executor(tmp_path, FAMILY)
     job = Job(performers={RolloutKind.EVALUATE: Evaluation(made)})
 
-    (result,) = await table.done(job, "q", settings=quick(time_limit_s=1.0))
+    (result,) = await table.done(job, "q", settings=quick(time_limit_s=4.0))
     await table.store.aclose()
 
     assert result.status is RolloutStatus.FAILED
@@ -149,7 +149,7 @@ async def test_stopping_the_runner_ends_the_family_as_well(tmp_path: Path) -> No
 
     await table.submit("q")
     async with table.supervisor(job):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not pid_file.exists():  # noqa: ASYNC110  (another process writes it)
                 await asyncio.sleep(0.01)
     statuses = await table.statuses()

@@ -207,7 +207,7 @@ def content(file: Path) -> str:
 async def test_cancelling_a_command_ends_it(tmp_path: Path) -> None:
     code = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
     task = asyncio.create_task(grade(command_grader(tmp_path, code), ROW, Output(text="7")))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not content(tmp_path / "pid"):  # noqa: ASYNC110  (another process writes it)
             await asyncio.sleep(0.01)
 

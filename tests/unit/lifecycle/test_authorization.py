@@ -106,6 +106,17 @@ BINDING = {"principal": "p", "roles": ["viewer"]}
         (changed(roles={"viewer": {"allow": "x"}}), "roles.viewer.allow"),
         (changed(roles={"viewer": {"deny": [7]}}), "roles.viewer.deny"),
         (changed(roles={"viewer": {"allow": [""]}}), "roles.viewer.allow"),
+        (changed(roles={"viewer": {"allow": ["*"], "Deny": ["x"]}}), "did you mean deny?"),
+        ({**GOOD, "team_moed": True}, "team_moed is unknown; did you mean team_mode?"),
+        (changed(bindings=[{**BINDING, "role": ["x"]}]), "did you mean roles?"),
+        (
+            '{"schema_version": 1, "team_mode": true, "team_mode": false}',
+            "'team_mode' is given twi",
+        ),
+        (
+            '{"schema_version": 1, "roles": {"a": {"deny": ["x"], "deny": []}}}',
+            "'deny' is given tw",
+        ),
     ],
 )
 def test_a_malformed_policy_is_refused_and_allows_nothing(

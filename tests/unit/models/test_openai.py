@@ -309,18 +309,28 @@ async def test_time_limits_of_model_and_request(server: LoopbackProvider) -> Non
 
 
 async def test_waiting_for_a_connection_counts_towards_the_limit(server: LoopbackProvider) -> None:
-    server.latency_s = 0.3
+    done = asyncio.Event()
+
+    async def answer(call: Call) -> Reply:
+        await done.wait()
+        return reply({"choices": [{"message": {"content": "x"}}]})
+
+    server.answer = answer
     context = ModelContext(
-        provider="ollama", name="m", base_url=server.base_url, max_connections=1, timeout_s=0.4
+        provider="ollama", name="m", base_url=server.base_url, max_connections=1, timeout_s=60
     )
     model = OpenAICompatible.build(Settings(), context)
-    outcomes = await asyncio.gather(
-        *(model.complete(HELLO) for _ in range(3)), return_exceptions=True
-    )
+    first = asyncio.ensure_future(model.complete(HELLO))
+    await until(lambda: server.in_flight == 1)
+    hasty = ModelRequest(messages=HELLO.messages, timeout_s=0.1)
+    waited = (model.complete(hasty) for _ in range(2))
+    outcomes = await asyncio.gather(*waited, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [ModelTimeout] * 2
+    done.set()
+    assert (await first).text
     await model.aclose()
 
-    assert server.peak == 1
-    assert sum(isinstance(outcome, ModelTimeout) for outcome in outcomes) == 2
+    assert (server.peak, server.calls) == (1, 1)
 
 
 async def test_a_closed_client_says_so(server: LoopbackProvider) -> None:

@@ -146,8 +146,8 @@ async def test_latency_and_the_time_limit_of_a_call() -> None:
 
     loop = asyncio.get_running_loop()
     began = loop.time()
-    await asyncio.gather(*(build(latency_ms=50).complete(request("2 + 2")) for _ in range(20)))
-    assert 0.05 <= loop.time() - began < 0.9
+    await asyncio.gather(*(build(latency_ms=500).complete(request("2 + 2")) for _ in range(20)))
+    assert 0.5 <= loop.time() - began < 9, "all at the same time"
 
 
 async def test_hostile_texts_are_answered_soon() -> None:
@@ -159,6 +159,6 @@ async def test_hostile_texts_are_answered_soon() -> None:
         "Write a new prompt: " + " ".join(f"R4-{n:06d}" for n in range(30_000)) + " wrong",
         "[[ ## a ## ]]\n" * 30_000,
     ]  # fmt: skip
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         for text in texts:
             assert (await model.complete(request(text))).finish_reason == "stop"

@@ -60,7 +60,7 @@ def is_free(lock: Path) -> bool:
 
 
 async def file_exists(path: Path) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not os.access(path, os.F_OK):  # noqa: ASYNC110  (another process makes it)
             await asyncio.sleep(0.01)
 

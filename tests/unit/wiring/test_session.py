@@ -235,7 +235,7 @@ async def test_a_run_paused_in_the_store_waits_and_goes_on(tmp_path: Path) -> No
 
         provider.answer = answer
         running = asyncio.ensure_future(place.run())
-        await asyncio.wait_for(called.wait(), 10)
+        await asyncio.wait_for(called.wait(), 60)
         store = await open_store(place.store)
         async with store:
             [run] = await store.insights.runs()
@@ -246,7 +246,7 @@ async def test_a_run_paused_in_the_store_waits_and_goes_on(tmp_path: Path) -> No
             await store.queue.wait_settled(run.id, timeout_s=0.3)
             assert provider.calls == asked < 20
             await store.runs.set_status(run.id, RunStatus.RUNNING)
-        report = await asyncio.wait_for(running, 10)
+        report = await asyncio.wait_for(running, 60)
         assert report.status is RunStatus.COMPLETED
         assert provider.calls == 20
 
@@ -262,12 +262,12 @@ async def test_a_run_cancelled_in_the_store_ends(tmp_path: Path) -> None:
 
         provider.answer = answer
         running = asyncio.ensure_future(place.run())
-        await asyncio.wait_for(called.wait(), 10)
+        await asyncio.wait_for(called.wait(), 60)
         store = await open_store(place.store)
         async with store:
             [run] = await store.insights.runs()
             await store.runs.set_status(run.id, RunStatus.CANCELLED, reason=StopReason.OPERATOR)
-        report = await asyncio.wait_for(running, 10)
+        report = await asyncio.wait_for(running, 60)
         assert (report.status, report.stop_reason) == (RunStatus.CANCELLED, StopReason.OPERATOR)
         assert report.counts[RolloutStatus.SUCCEEDED] == provider.calls
         assert report.counts.settled == report.counts.total
