@@ -9,6 +9,7 @@ import pytest
 from tau.domain.spend import Spend
 from tau.errors import StoreError
 from tau.ports.clock import Clock
+from tau.ports.processes import Processes
 from tau.stores import leases
 from tau.stores.liveness import Liveness
 from tau.stores.outcomes import Record
@@ -141,10 +142,16 @@ class _WallClock:
 def _by_wall_clock(patch: pytest.MonkeyPatch) -> None:
     made = work.SqliteWork.__init__
 
-    def init(self: work.SqliteWork, database: Any, clock: Clock, liveness: Liveness) -> None:  # noqa: ANN401
+    def init(
+        self: work.SqliteWork,
+        database: Any,  # noqa: ANN401
+        clock: Clock,
+        liveness: Liveness,
+        processes: Processes,
+    ) -> None:
         wall = _WallClock(clock)
         liveness._clock = wall
-        made(self, database, wall, liveness)
+        made(self, database, wall, liveness, processes)
 
     patch.setattr(work.SqliteWork, "__init__", init)
 

@@ -34,8 +34,9 @@ class ManualClock:
 class ManualProcesses:
     """A machine whose processes live and die on command."""
 
-    def __init__(self, *, boot_id: str = "boot-1") -> None:
+    def __init__(self, *, boot_id: str = "boot-1", host: str = "test") -> None:
         """One process runs: the calling one."""
+        self._host = host
         self._next_pid = 100
         self._boot_id = boot_id
         self._dead: set[ProcessIdentity] = set()
@@ -56,7 +57,7 @@ class ManualProcesses:
         """Another process."""
         self._next_pid += 1
         return ProcessIdentity(
-            host="test",
+            host=self._host,
             boot_id=self._boot_id,
             pid_namespace="pid:[1]",
             pid=self._next_pid,

@@ -15,7 +15,8 @@ from tau.errors import StoreDamaged, StoreError, StoreUnavailable, StoreVersion
 from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.location import file_system
 from tau.stores.sqlite.maintenance import verify
-from tau.testing.store_bench import RUN
+from tau.testing.clock import ManualClock, ManualProcesses
+from tau.testing.store_bench import LEASE_MS, RUN, Bench
 from unit.stores.stores import fill
 
 IMAGES = sorted((Path(__file__).parents[2] / "data" / "sqlite").glob("*.db"))
@@ -123,6 +124,30 @@ async def test_a_network_file_system_is_refused_with_the_reason(tmp_path: Path) 
         await SqliteStore.open(path, file_system=lambda _: "nfs4")
     assert refused.value.fix == "keep it on a local disk"
     assert not path.parent.exists()
+
+
+async def test_two_machines_are_refused_with_the_reason(tmp_path: Path) -> None:
+    """Whoever comes second, and however: by opening it, registering, or looking for the dead."""
+    path, clock = tmp_path / "store.sqlite", ManualClock()
+    here, there = ManualProcesses(), ManualProcesses(boot_id="boot-2", host="elsewhere")
+    async with (
+        await SqliteStore.open(path, clock=clock, processes=here) as store,
+        await SqliteStore.open(path, clock=clock, processes=there) as early,
+    ):
+        bench = Bench(store, clock, here)
+        await bench.held(1)
+        for late in (
+            SqliteStore.open(path, clock=clock, processes=there),
+            early.work.reap(),
+            Bench(early, clock, there).worker(),
+        ):
+            with pytest.raises(StoreUnavailable, match="another machine") as refused:
+                await late
+            assert "SQLite store belongs to one machine" in str(refused.value)
+            assert "PostgreSQL" in str(refused.value.fix)
+        assert await bench.counts() == {"running": 1}
+        clock.advance(LEASE_MS + 1)
+        assert await early.work.reap() == 1, "the other machine is gone"
 
 
 def test_the_type_of_a_real_file_system_is_known() -> None:

@@ -9,7 +9,8 @@ from typing import Self
 
 import apsw
 
-from tau.errors import StoreVersion
+from tau.domain.worker import ProcessIdentity
+from tau.errors import StoreError, StoreVersion
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.processes import Processes, SystemProcesses
 from tau.stores.liveness import Liveness
@@ -21,6 +22,7 @@ from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.insights import SqliteInsights
 from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
 from tau.stores.sqlite.location import Place, file_system
+from tau.stores.sqlite.machine import refuse_another
 from tau.stores.sqlite.maintenance import keep_old
 from tau.stores.sqlite.naming import SqliteAliases, SqliteVerdicts
 from tau.stores.sqlite.queue import SqliteQueue
@@ -42,7 +44,7 @@ class SqliteStore:
         self._closed = False
         self.runs = SqliteRuns(database, clock, liveness)
         self.queue = SqliteQueue(database, clock)
-        self.work = SqliteWork(database, clock, liveness)
+        self.work = SqliteWork(database, clock, liveness, processes)
         self.resources = SqliteResources(database, clock)
         self.aliases = SqliteAliases(database, clock)
         self.verdicts = SqliteVerdicts(database, clock)
@@ -92,8 +94,12 @@ class SqliteStore:
         database = await asyncio.to_thread(opening.reader if read_only else opening.writer)
         store = cls(database, clock, processes)
         if not read_only:
-            boot = processes.this().boot_id
-            await database.write(lambda transaction: _note_boot(transaction, boot))
+            here, now = processes.this(), clock.unix_ms()
+            try:
+                await database.write(lambda transaction: _note_boot(transaction, here, now))
+            except StoreError:
+                await database.aclose()
+                raise
         return store
 
     async def aclose(self) -> None:
@@ -205,11 +211,12 @@ class _Opening:
         )
 
 
-def _note_boot(transaction: Transaction, boot: str) -> None:
+def _note_boot(transaction: Transaction, here: ProcessIdentity, unix_ms: int) -> None:
     """Monotonic times of another boot mean nothing: what they scheduled is ready."""
-    if transaction.value("meta", ("boot_id",)) != boot:
+    refuse_another(transaction.rows("live_workers"), here, unix_ms)
+    if transaction.value("meta", ("boot_id",)) != here.boot_id:
         transaction.run("forget_retry_times")
-        transaction.run("set_meta", ("boot_id", boot))
+        transaction.run("set_meta", ("boot_id", here.boot_id))
 
 
 def _no_check() -> None:

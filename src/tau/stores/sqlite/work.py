@@ -11,6 +11,7 @@ from tau.domain.spend import Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.errors import NotFound, StoreError
 from tau.ports.clock import Clock
+from tau.ports.processes import Processes
 from tau.stores import budgets, codec, leases, rows
 from tau.stores.liveness import Liveness
 from tau.stores.outcomes import Record, is_live, lease_lost, prepared, store_spans
@@ -19,6 +20,7 @@ from tau.stores.sqlite import outcomes
 from tau.stores.sqlite.claims import Claims, Wish
 from tau.stores.sqlite.connection import Row, Statements, Value
 from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.machine import refuse_another
 from tau.stores.sqlite.outcomes import held_attempt
 from tau.stores.sqlite.ready import oldest_ready
 from tau.stores.sqlite.surrender import give_up_worker
@@ -28,10 +30,13 @@ from tau.stores.sqlite.transaction import Transaction
 class SqliteWork:
     """See ports.store.Work."""
 
-    def __init__(self, database: Database, clock: Clock, liveness: Liveness) -> None:
-        """Shares all three with the other roles."""
+    def __init__(
+        self, database: Database, clock: Clock, liveness: Liveness, processes: Processes
+    ) -> None:
+        """Shares all of them with the other roles."""
         self._database = database
         self._clock = clock
+        self._processes = processes
         self._liveness = liveness
         self._claims = Claims(clock)
         self._claimed_for: set[RunId | None] = set()
@@ -41,6 +46,8 @@ class SqliteWork:
         self, *, name: str, role: WorkerRole, process: ProcessIdentity, lease_ms: int
     ) -> Worker:
         def operation(transaction: Transaction) -> Worker:
+            live = transaction.rows("live_workers")
+            refuse_another(live, process, self._clock.unix_ms())
             row: dict[str, Value] = {
                 "name": name,
                 "role": role,
@@ -128,6 +135,7 @@ class SqliteWork:
     async def reap(self) -> int:
         first = self._liveness.first_look
         workers = await self._database.read(lambda statements: statements.rows("live_workers"))
+        refuse_another(workers, self._processes.this(), self._clock.unix_ms())
         self._liveness.look()
         suspects = {
             worker["key"]: leases.gone() if self._is_gone(worker, first=first) else leases.lost()
