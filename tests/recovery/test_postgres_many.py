@@ -152,6 +152,6 @@ def test_a_storm_of_kills_loses_and_doubles_nothing() -> None:
 @pytest.mark.storm
 @pytest.mark.acceptance
 @pytest.mark.timeout(3600)
-def test_450_kills_lose_and_double_nothing() -> None:
+def test_180_kills_lose_and_double_nothing() -> None:
     with cluster(durable=True, settings=["synchronous_commit=on"]) as server:
-        storms(server, 50, rounds=3)
+        storms(server, 20, rounds=3)
