@@ -78,7 +78,7 @@ def run(
     """Run a program to its end."""
     child = subprocess.run(
         [script(name), *map(str, arguments)],
-        cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=50, check=False,
+        cwd=cwd, env=environment(env), capture_output=True, text=True, timeout=120, check=False,
         stdin=subprocess.DEVNULL,
     )  # fmt: skip
     return Ended(code=child.returncode, out=child.stdout, err=child.stderr)
@@ -127,7 +127,7 @@ class Provider:
 
     def counts(self) -> Any:  # noqa: ANN401
         """What it has seen so far."""
-        with urlopen(f"{self.base_url.removesuffix('/v1')}/__calls?prompts", timeout=10) as answer:
+        with urlopen(f"{self.base_url.removesuffix('/v1')}/__calls?prompts", timeout=60) as answer:
             return json.load(answer)
 
 

@@ -361,6 +361,18 @@ def test_a_store_is_copied_and_verified(done: tuple[Path, Ended], tmp_path: Path
     assert listed["run_id"] == ended.json()["run_id"]
 
 
+@pytest.mark.parametrize(
+    "words",
+    [("runs",), ("rollouts", "ls"), ("promote", "x", "--alias", "y"), ("prompt", "get", "x"),
+     ("db", "verify"), ("db", "migrate"), ("export",), ("candidates", "ls"), ("aliases",)],
+)  # fmt: skip
+def test_commands_that_read_make_no_store(tmp_path: Path, words: tuple[str, ...]) -> None:
+    ended = inside(*words, cwd=tmp_path)
+    assert (ended.code, "there is no store" in ended.err) == (1, True)
+    assert "fix: a run makes one" in ended.err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_damage_is_found(done: tuple[Path, Ended], tmp_path: Path) -> None:
     copy = tmp_path / "copy.sqlite"
     inside("db", "backup", copy, cwd=done[0])
@@ -415,10 +427,10 @@ def test_the_simulated_model_is_served_until_a_signal(tmp_path: Path) -> None:
     with started("tau", "sim", "serve", "--port", "0", cwd=tmp_path) as child:
         assert child.stdout is not None
         url = child.stdout.readline().strip()
-        with urlopen(f"{url}/models", timeout=10) as answer:
+        with urlopen(f"{url}/models", timeout=60) as answer:
             assert json.load(answer)["object"] == "list"
         child.send_signal(signal.SIGTERM)
-        child.communicate(timeout=20)
+        child.communicate(timeout=60)
 
     assert child.returncode == 0
 

@@ -13,7 +13,7 @@ from acceptance.programs import Provider, config, provider, run, started
 
 PROMPTS = [f"question {n}" for n in range(12)]
 ANSWERS = {prompt: prompt for prompt in PROMPTS}
-PATIENCE_S = 30.0
+PATIENCE_S = 60.0
 
 
 @pytest.fixture

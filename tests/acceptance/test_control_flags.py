@@ -148,6 +148,7 @@ def test_short_forms_find_the_run_by_themselves(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     nothing = inside("status", "--json", cwd=tmp_path / "empty").json()
     assert (nothing["state_dir"], nothing["training_status"]) == (".tau/training", None)
+    assert "no run is known here" in inside("status", cwd=tmp_path / "empty").out
 
 
 def test_for_people(tmp_path: Path, crashed: Path) -> None:

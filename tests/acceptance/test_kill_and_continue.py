@@ -48,9 +48,9 @@ def has_served(provider: programs.Provider, number: int) -> bool:
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen within 30 s"
+        assert time.monotonic() < deadline, "it did not happen within 60 s"
         time.sleep(0.01)
 
 
@@ -123,7 +123,7 @@ def test_two_signals_stop_at_once_and_nothing_is_lost(tmp_path: Path) -> None:
             wait_for(lambda: provider.counts()["in_flight"] == IN_FLIGHT)
             child.send_signal(signal.SIGTERM)
             child.send_signal(signal.SIGINT)  # another one: two equal ones may arrive as one
-            out, err = child.communicate(timeout=10)
+            out, err = child.communicate(timeout=60)
         assert child.returncode == 143, err
         assert json.loads(out)["run_state"] == "paused"
     with programs.provider(tmp_path, ANSWERS) as provider:

@@ -207,7 +207,7 @@ def wait_for_moment(provider: programs.Provider, number: int) -> None:
     pause_s = 0.4 * uniform(3, "pause", number)
     if number % 5:
         wanted = provider.counts()["calls"] + int(6 * uniform(3, "calls", number)) + 1
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while provider.counts()["calls"] < wanted:
             assert time.monotonic() < deadline, "it does not go on"
             time.sleep(0.005)
@@ -216,7 +216,7 @@ def wait_for_moment(provider: programs.Provider, number: int) -> None:
 
 
 def wait_for_waves(folder: Path, number: int) -> None:
-    deadline = time.monotonic() + 40
+    deadline = time.monotonic() + 120
     path = StateDir(folder).checkpoint
     while not (path.exists() and load_checkpoint(path).optimizer_step >= number):
         assert time.monotonic() < deadline, "it did not get that far"

@@ -197,6 +197,8 @@ def _status_lines(result: ControlResult) -> Iterator[str]:
         facts.append(("reason", state.reason))
     facts += _progress(status)
     facts.append(("state dir", str(result.folder.root)))
+    if result.training_status is None and state is None and not result.notes:
+        facts.append(("note", "no run is known here; name it with --store or --state-dir"))
     facts += [("note", note) for note in result.notes]
     yield from table(("", ""), facts)[1:]
 

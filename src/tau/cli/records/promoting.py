@@ -42,6 +42,8 @@ def promote(
     Authorizer(who.policy).require(who.principal, PROMOTE_KEY)
 
     async def act() -> Alias:
+        # To write would make a store that is not there.
+        await (await open_store(store, read_only=True)).aclose()
         async with await open_store(store) as opened:
             version, evidence = await _wanted(opened, name, force=force)
             return await opened.aliases.point(

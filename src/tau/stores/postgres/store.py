@@ -117,7 +117,11 @@ async def _prepare(access: Access, patience_s: float) -> None:
 
 def _unmigrated(where: str, found: int) -> StoreUnavailable | StoreVersion:
     if not found:
-        return StoreUnavailable("there is no store", where=where)
+        return StoreUnavailable(
+            "there is no store",
+            where=where,
+            fix="a run makes one: tau run CFG; name another with --store",
+        )
     return StoreVersion(
         "the store was written by an older Tau",
         where=where,

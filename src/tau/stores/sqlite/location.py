@@ -63,7 +63,10 @@ class Place:
             self._refuse_network()
             if not self.path.exists():
                 if read_only:
-                    raise StoreUnavailable("there is no store", where=where)
+                    raise StoreUnavailable(
+                        "there is no store", where=where,
+                        fix="a run makes one: tau run CFG; name another with --store",
+                    )  # fmt: skip
                 self._create()
             elif not self.path.is_file():
                 raise StoreUnavailable("the store's path is not a file", where=where)
