@@ -306,9 +306,7 @@ class Search(ABC):
         self.cells = []
         self.drafts = []
         self.asked = self.failed = 0
-        self.why_unusable = ""
-        self.stop_reason = ""
-        self._told = ""
+        self.why_unusable = self.stop_reason = self._told = ""
         self._chosen = None
         self._certified = False
         self._wave = None
