@@ -186,6 +186,25 @@ async def test_a_role_needs_no_more_than_to_read_and_write(server: Cluster, url:
         assert SECRET not in (await store.insights.facts()).location
 
 
+async def test_a_role_that_may_not_migrate_is_told_who_may(
+    server: Cluster, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as before:
+        before.setitem(schema.migrate.__kwdefaults__ or {}, "scripts", schema.SCRIPTS[:1])
+        before.setattr(schema, "CURRENT", 1)
+        async with await PostgresStore.open(url):
+            pass
+    name = name_of(url)
+    role = f"reader_{name}"
+    server.sql(
+        f"CREATE ROLE {role} LOGIN; GRANT USAGE ON SCHEMA {name} TO {role}; "
+        f"GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {name} TO {role}"
+    )
+    with pytest.raises(StoreVersion, match="may not change it") as told:
+        await PostgresStore.open(server.url(name).replace("postgres@", f"{role}@"))
+    assert "tau db migrate" in (told.value.fix or "")
+
+
 @pytest.mark.parametrize(
     "location",
     [
