@@ -9,7 +9,7 @@ import pytest
 
 from pg_cluster import Cluster, cluster
 from recovery.pg_audit import faults
-from recovery.programs import Model, Programs, until
+from recovery.programs import Model, Program, Programs, until
 
 ROLLOUTS = 60
 
@@ -174,3 +174,35 @@ async def test_the_process_that_drives_a_run_dies_and_another_machine_goes_on(
     assert server.sql(succeeded).strip() == str(ROLLOUTS)
     assert model.provider.calls == ROLLOUTS + 1, "only the call that died with its process"
     assert faults(server, "driven") == []
+
+
+@pytest.mark.timeout(240)
+async def test_a_worker_tells_what_it_can_run_and_leaves_the_rest(
+    server: Cluster, programs: Programs, model: Model
+) -> None:
+    url = server.url("offers")
+    keyless = await programs.begin("worker", "--store", url, OPENAI_API_KEY="")
+    await keyless.tells("working for")
+
+    def offered(program: Program) -> set[str]:
+        found = server.sql("SELECT offers FROM offers.worker WHERE role = 'host' "
+                           f"AND state = 'live' AND pid = {program.process.pid}")  # fmt: skip
+        return set(json.loads(found or "[]"))
+
+    await until(lambda: offered(keyless) != set())
+    assert {"executor:chat", "grader:number", "model:sim", "model:ollama"} <= offered(keyless)
+    assert offered(keyless) & {"model:openai", "executor:python", "grader:command"} == set()
+
+    driver = await programs.begin("run", programs.configuration(4), "--store", url)
+    await keyless.tells("OPENAI_API_KEY is not set")
+    able = await programs.begin("worker", "--store", url, "--trust-store")
+    await until(lambda: model.provider.in_flight == 1 + 1)
+    assert {"model:openai", "executor:python", "grader:command"} <= offered(able)
+    model.let(4)
+    await driver.end()
+    for worker in (keyless, able):
+        worker.process.send_signal(signal.SIGTERM)
+        await worker.end()
+    assert offered(able) == set(), "it is off the list"
+    held = "SELECT count(*) FROM offers.attempt AS a JOIN offers.worker AS w ON w.key = a.worker"
+    assert server.sql(f"{held} WHERE w.pid = {keyless.process.pid}").strip() == "0"

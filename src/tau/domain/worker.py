@@ -7,10 +7,14 @@ from tau.domain.ids import WorkerId
 
 
 class WorkerRole(StrEnum):
-    """What a registered loop does; a trainer drives a run and claims nothing."""
+    """What a registered loop does.
+
+    A trainer drives a run, a host is a process that offers to work on any; neither claims.
+    """
 
     WORKER = "worker"
     TRAINER = "trainer"
+    HOST = "host"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,7 +34,10 @@ class ProcessIdentity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Worker:
-    """A registered loop. `lease_ms` is how long its attempts stay its own without a heartbeat."""
+    """A registered loop. `lease_ms` is how long its attempts stay its own without a heartbeat.
+
+    `offers` is what a host can run, such as `executor:chat` or `model:openai`.
+    """
 
     id: WorkerId
     name: str
@@ -41,3 +48,4 @@ class Worker:
     heartbeat_unix_ms: int
     retired: bool
     in_flight: int = 0
+    offers: tuple[str, ...] = ()

@@ -150,13 +150,14 @@ def _budget(snapshot: Snapshot) -> Iterator[Alert]:
 
 
 def _abandoned(snapshot: Snapshot) -> bool:
-    """Running, as the store has it, but nobody holds its lock and no heart beats."""
+    """Running, as the store has it, but nobody holds its lock and no trainer's heart beats."""
     run = snapshot.run
     if run is None or run.status is not RunStatus.RUNNING or snapshot.control.alive:
         return False
     return not any(
         snapshot.taken_unix_ms - worker.heartbeat_unix_ms <= worker.lease_ms
         for worker in snapshot.workers
+        if worker.role is WorkerRole.TRAINER
     )
 
 

@@ -294,6 +294,8 @@ async def workers(request: Request, caller: Reader) -> Response:
         {
             "name": one.name,
             "role": str(one.role),
+            "process": f"{one.process.host}:{one.process.pid}",
+            "offers": list(one.offers),
             "in_flight": one.in_flight,
             "heartbeat_unix_ms": one.heartbeat_unix_ms,
             "lease_ms": one.lease_ms,

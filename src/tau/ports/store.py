@@ -127,9 +127,15 @@ class Work(Protocol):
     """The worker's side: claims, heartbeats and outcomes, all fenced."""
 
     async def register(
-        self, *, name: str, role: WorkerRole, process: ProcessIdentity, lease_ms: int
+        self,
+        *,
+        name: str,
+        role: WorkerRole,
+        process: ProcessIdentity,
+        lease_ms: int,
+        offers: Sequence[str] = (),
     ) -> Worker:
-        """Announce a claiming loop or a trainer; every call makes a new identity."""
+        """Announce a claiming loop, a trainer or a host; every call makes a new identity."""
         ...
 
     async def claim(

@@ -150,6 +150,7 @@ def worker(row: Row) -> Worker:
         heartbeat_unix_ms=row["heartbeat_unix_ms"],
         retired=row["state"] != "live",
         in_flight=row.get("in_flight", 0),
+        offers=tuple(codec.parsed(row["offers"], "a worker's offers")),
     )
 
 

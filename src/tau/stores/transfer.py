@@ -22,7 +22,7 @@ def _amounts(*prefixes: str) -> tuple[str, ...]:
 TABLES: Mapping[str, tuple[str, ...]] = {
     "worker": (
         "key", "name", "role", "host", "boot_id", "pid_namespace", "pid", "started_ticks",
-        "lease_ms", "registered_unix_ms", "heartbeat_unix_ms",
+        "lease_ms", "registered_unix_ms", "heartbeat_unix_ms", "offers",
     ),
     "run": (
         "key", "id", "config_hash", "model_ref", "seed", "algorithm", "config", "limit_rollouts",

@@ -301,6 +301,12 @@ class InsightsContract(StoreCase):
             (trainer, WorkerRole.TRAINER, 0),
         ]
         assert listed[0].process == bench.processes.this()
+        host = await bench.store.work.register(
+            name="tau-worker", role=WorkerRole.HOST, process=bench.processes.this(),
+            lease_ms=60_000, offers=("executor:chat", "model:sim"),
+        )  # fmt: skip
+        assert host.offers == ("executor:chat", "model:sim")
+        assert (await bench.store.insights.workers())[-1] == host
         facts = await bench.store.insights.facts()
         assert (facts.runs, facts.rollouts) == (1, 2)
         assert facts.schema_version >= 1

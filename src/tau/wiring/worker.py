@@ -23,6 +23,7 @@ from tau.runner.supervisor import Supervisor
 from tau.stores.location import shown
 from tau.trainer.stop import StopRequest
 from tau.wiring.parts import build_parts
+from tau.wiring.presence import CODE, Presence, offers
 from tau.wiring.snapshots import as_configuration
 from tau.wiring.stores import open_store
 from tau.wiring.workers import supervisor
@@ -33,8 +34,6 @@ _HEARTBEAT_MS = 5_000
 """Of runs whose own file is not at hand: a lease of 15 s forgives a network its moods."""
 _POLL_MS = 1_000
 """Work that comes is told; asking is for when that gets lost, and a thousand may be asking."""
-_CODE = frozenset({"python", "command"})
-"""Executors and graders that run code which the configuration names."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,6 +103,9 @@ class _Hall:
         self._observer = observer
         self._stop = stop
         self._crews: dict[RunId, _Crew] = {}
+        self._presence = Presence(
+            store.work, offers(request.environ, trust_store=request.trust_store)
+        )
         self._leaving: set[asyncio.Task[None]] = set()
         self._refused: set[RunId] = set()
         self._trouble: str | None = None
@@ -113,6 +115,7 @@ class _Hall:
         """Follow the store until asked to stop, or until nothing is left."""
         while self._stop.reason is None:
             try:
+                await self._presence.keep()
                 runs = await self._store.insights.runs(status=RunStatus.RUNNING, limit=_MOST_RUNS)
                 await self._follow(runs)
                 self._note(None)
@@ -129,6 +132,8 @@ class _Hall:
         for run_id in list(self._crews):
             self._dismiss(run_id)
         await asyncio.gather(*self._leaving)
+        with contextlib.suppress(StoreError):  # its lease runs out by itself
+            await self._presence.aclose()
 
     def report(self) -> WorkerReport:
         """What was done so far."""
@@ -282,7 +287,7 @@ def _check_harmless(config: RunConfig) -> None:
         grader = graders.pop()
         types.add(grader.type)
         graders += grader.children
-    named = sorted(types & _CODE)
+    named = sorted(types & CODE)
     if named:
         raise ConfigError(
             f"its configuration runs code of its own ({', '.join(named)})",

@@ -10,7 +10,7 @@ from tau.domain.span import Span
 from tau.domain.spend import Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.errors import NotFound, StoreError, StoreUnavailable
-from tau.stores import budgets, leases, outcomes, rows
+from tau.stores import budgets, codec, leases, outcomes, rows
 from tau.stores.postgres import claims
 from tau.stores.postgres.batches import Batch
 from tau.stores.postgres.claims import Wish
@@ -43,14 +43,20 @@ class PostgresWork:
         await self._claims.aclose()
 
     async def register(
-        self, *, name: str, role: WorkerRole, process: ProcessIdentity, lease_ms: int
+        self,
+        *,
+        name: str,
+        role: WorkerRole,
+        process: ProcessIdentity,
+        lease_ms: int,
+        offers: Sequence[str] = (),
     ) -> Worker:
         async def operation(transaction: Transaction) -> Worker:
             moment = transaction.moment
             row = await transaction.row(
                 "insert_worker", storable(name), role, storable(process.host), process.boot_id,
                 process.pid_namespace, process.pid, process.started_ticks, lease_ms,
-                moment.unix_ms(), moment.monotonic_ms(),
+                moment.unix_ms(), moment.monotonic_ms(), codec.text(list(offers)),
             )  # fmt: skip
             assert row is not None
             return rows.worker(row)

@@ -43,7 +43,13 @@ class SqliteWork:
         self._told_at = -1
 
     async def register(
-        self, *, name: str, role: WorkerRole, process: ProcessIdentity, lease_ms: int
+        self,
+        *,
+        name: str,
+        role: WorkerRole,
+        process: ProcessIdentity,
+        lease_ms: int,
+        offers: Sequence[str] = (),
     ) -> Worker:
         def operation(transaction: Transaction) -> Worker:
             live = transaction.rows("live_workers")
@@ -51,6 +57,7 @@ class SqliteWork:
             row: dict[str, Value] = {
                 "name": name,
                 "role": role,
+                "offers": codec.text(list(offers)),
                 "host": process.host,
                 "boot_id": process.boot_id,
                 "pid_namespace": process.pid_namespace,

@@ -15,11 +15,12 @@ CREATE TABLE receipt (
   seen_ms bigint NOT NULL
 ) WITH (fillfactor = 50);
 
--- One row per claiming loop or trainer and process start.
+-- One row per claiming loop, trainer or host and process start.
 CREATE TABLE worker (
   key bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   name text NOT NULL,
-  role text NOT NULL CHECK (role IN ('worker', 'trainer')),
+  role text NOT NULL CHECK (role IN ('worker', 'trainer', 'host')),
+  offers text NOT NULL DEFAULT '[]',
   host text NOT NULL,
   boot_id text NOT NULL,
   pid_namespace text NOT NULL,

@@ -1,10 +1,10 @@
 -- name: insert_worker
--- A new identity of a claiming loop or trainer.
+-- A new identity of a claiming loop, trainer or host.
 INSERT INTO worker (
   name, role, host, boot_id, pid_namespace, pid, started_ticks, lease_ms, registered_unix_ms,
-  heartbeat_unix_ms, heartbeat_ms
+  heartbeat_unix_ms, heartbeat_ms, offers
 )
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11)
 RETURNING *;
 
 -- name: worker

@@ -8,11 +8,12 @@ CREATE TABLE schema_meta (
   value TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
--- One row per claiming loop or trainer and process start. Times of decisions are monotonic.
+-- One row per claiming loop, trainer or host and process start. Times of decisions are monotonic.
 CREATE TABLE worker (
   key INTEGER PRIMARY KEY,
   name TEXT NOT NULL,
-  role TEXT NOT NULL CHECK (role IN ('worker', 'trainer')),
+  role TEXT NOT NULL CHECK (role IN ('worker', 'trainer', 'host')),
+  offers TEXT NOT NULL DEFAULT '[]',
   host TEXT NOT NULL,
   boot_id TEXT NOT NULL,
   pid_namespace TEXT NOT NULL,

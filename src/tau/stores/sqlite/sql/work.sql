@@ -1,11 +1,11 @@
 -- name: insert_worker
--- A new identity of a claiming loop or trainer.
+-- A new identity of a claiming loop, trainer or host.
 INSERT INTO worker (
-  name, role, host, boot_id, pid_namespace, pid, started_ticks, lease_ms, registered_unix_ms,
+  name, role, offers, host, boot_id, pid_namespace, pid, started_ticks, lease_ms, registered_unix_ms,
   heartbeat_unix_ms, heartbeat_ms
 )
 VALUES (
-  :name, :role, :host, :boot_id, :pid_namespace, :pid, :started_ticks, :lease_ms, :unix_ms,
+  :name, :role, :offers, :host, :boot_id, :pid_namespace, :pid, :started_ticks, :lease_ms, :unix_ms,
   :unix_ms, :now
 )
 RETURNING key;
