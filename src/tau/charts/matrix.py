@@ -7,7 +7,7 @@ from tau.charts.svg import Svg, element, picture
 
 _CELL = 24
 _HEAD = 84
-_LABEL = 380
+_LABEL = 400
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,21 +23,25 @@ class Cell:
 def matrix_chart(
     title: str, rows: Sequence[tuple[str, Sequence[Cell | None]]], columns: Sequence[str]
 ) -> Svg:
-    """A square per measurement: fuller is better, a cross is a failure, empty was not tried."""
+    """A square per measurement: fuller is better, a cross is a failure, empty was not tried.
+
+    What the rows are is said behind their squares: on a narrow screen the squares come first.
+    """
     parts = [
         element("text", name, x=0, y=0, class_="tick",
-                transform=f"translate({_LABEL + _CELL * n + 15} {_HEAD - 6}) rotate(-60)")
+                transform=f"translate({_CELL * n + 15} {_HEAD - 6}) rotate(-60)")
         for n, name in enumerate(columns)
     ]  # fmt: skip
+    beside = _CELL * len(columns) + 12
     for n, (label, cells) in enumerate(rows):
         y = _HEAD + _CELL * n
-        parts.append(element("text", label, x=0, y=y + 16, class_="label"))
+        parts.append(element("text", label, x=beside, y=y + 16, class_="label"))
         parts += [
-            _square(cell, _LABEL + _CELL * column, y)
+            _square(cell, _CELL * column, y)
             for column, cell in enumerate(cells)
             if cell is not None
         ]
-    width = _LABEL + _CELL * len(columns) + 50
+    width = beside + _LABEL
     return picture(title, width, _HEAD + _CELL * len(rows) + 4, parts)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tau.charts.svg import Svg, element, picture
 
-_WIDTH = 760
+_WIDTH = 1100
 _ROW = 22
 _LABEL = 250
 _FIGURE = 80

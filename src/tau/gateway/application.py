@@ -17,7 +17,7 @@ from tau.gateway.answers import Refused, error_answer, refusal
 from tau.gateway.context import Gateway
 from tau.gateway.credentials import Credentials
 from tau.gateway.guard import Guard
-from tau.gateway.pages.routes import page_routes
+from tau.gateway.pages.routes import missing, page_routes
 from tau.gateway.settings import GatewaySettings
 from tau.gateway.static_files import serve
 from tau.gateway.stream import Hub
@@ -105,6 +105,8 @@ async def _http(request: Request, error: Exception) -> Response:
     code = {404: "not_found", 405: "method_not_allowed", 413: "body_too_large"}
     message = {404: "there is nothing here", 405: "this route does not take that method"}
     status = error.status_code
+    if status == 404 and "text/html" in request.headers.get("accept", ""):
+        return await missing(request, error)
     refused = Refused(
         status, code.get(status, "invalid_request"), message.get(status, str(error.detail))
     )

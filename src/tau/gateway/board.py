@@ -122,12 +122,16 @@ class Slice:
 
 
 class Board:
-    """Settled rollouts of one run in order of settling, with what follows from them."""
+    """Settled rollouts of one run in order of settling, with what follows from them.
+
+    `beginnings` are the first words of examples that were shown already: they never change.
+    """
 
     def __init__(self, run_id: RunId) -> None:
         self.run_id = run_id
         self.version = 0
         self.complete = False
+        self.beginnings: dict[str, str] = {}
         self._strange = 0
         self._clear()
 

@@ -2,11 +2,14 @@
 
 import re
 
-from tau.domain.resources import Alias
+from tau.domain.decision import Decision, Verdict
+from tau.domain.json import Json
+from tau.domain.resources import Alias, ResourcesVersion
 from tau.errors import AccessDenied
 from tau.gateway.answers import Refused
 from tau.gateway.context import Gateway
 from tau.lifecycle.authorization import PROMOTE_KEY
+from tau.reports.gain import of_evidence
 from tau.wiring.stores import open_store
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")
@@ -45,10 +48,32 @@ async def promote(
             fix="letters, digits, dots, dashes and underscores, at most 64",
         )  # fmt: skip
     async with await open_store(gateway.settings.store) as store:
+        version = await store.resources.version(number)
+        verdict = await store.verdicts.find(version.run_id) if version.run_id else None
+        chosen: dict[str, Json] = {"chosen": version.id, "from": "dashboard"}
         return await store.aliases.point(
             alias,
             number,
             principal=principal,
             reason=reason,
-            evidence={"chosen": f"resources-{number}", "from": "dashboard"},
+            evidence=chosen | support(version, verdict),
         )
+
+
+def support(version: ResourcesVersion, verdict: Verdict | None) -> dict[str, Json]:
+    """What speaks for a publication: the decision of the run that proved it better, or nothing."""
+    if verdict is None or verdict.decision is not Decision.PROMOTE:
+        return {}
+    if verdict.resources.hash != version.resources.hash:
+        return {}
+    found: dict[str, Json] = {"run_id": version.run_id, "decision": str(verdict.decision)}
+    gain = of_evidence(verdict.evidence)
+    if gain is not None:
+        found["gain"] = {
+            "n": gain.n,
+            "difference": gain.difference,
+            "low": gain.low,
+            "high": gain.high,
+            "p_value": gain.p_value,
+        }
+    return found

@@ -13,6 +13,7 @@ KEEP_ALIVE_S = 15.0
 MOST_LISTENERS = 2000
 _HISTORY = 256
 _QUEUE = 16
+_REST = 9  # a channel looks for at most a tenth of the time: on a busy machine, less often
 _KEEP_ALIVE = b": keep-alive\n\n"
 
 
@@ -54,6 +55,9 @@ class Listener:
 
 class Channel:
     """Something that changes in parts, told to whoever listens at most once per period.
+
+    Where looking takes long, because there is much to read or the machine is busy with the run, it
+    is done less often.
 
     `produce` makes all parts; `encode` makes an event of (number, parts, whether it is all).
     Numbers grow from start to start of the gateway, so that an old one is never taken for a new.
@@ -137,12 +141,17 @@ class Channel:
     def _start(self) -> None:
         if self._task is None or self._task.done():
             self._task = asyncio.create_task(self._run(), name="gateway-channel")
+            # whoever listens next meets the same error, and is answered with it
+            self._task.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def _run(self) -> None:
         try:
+            loop, took_s = asyncio.get_running_loop(), 0.0
             while self._listeners:
-                await asyncio.sleep(self._period_s)
+                await asyncio.sleep(max(self._period_s, _REST * took_s))
+                began_s = loop.time()
                 await self._look()
+                took_s = loop.time() - began_s
         finally:  # where it cannot go on, clients come back and are told why, instead of waiting
             for listener in self._listeners:
                 listener.close()

@@ -116,6 +116,26 @@ async def test_who_comes_does_not_make_others_be_told_more_often() -> None:
         await one.aclose()  # type: ignore[attr-defined]
 
 
+async def test_where_looking_takes_long_it_is_done_less_often() -> None:
+    source, began, rests = Source(), [], []
+    loop = asyncio.get_running_loop()
+
+    async def slow() -> Mapping[str, bytes]:
+        began.append(loop.time())
+        source.parts["a"] = str(len(began)).encode()
+        await asyncio.sleep(0.05)
+        rests.append(loop.time())
+        return dict(source.parts)
+
+    events = Channel(slow, encode, first=1, period_s=0).listen()
+    for _ in range(4):
+        await read(events)
+    await events.aclose()  # type: ignore[attr-defined]
+    worked = [end - start for start, end in zip(began, rests, strict=False)][1:3]
+    rested = [start - end for start, end in zip(began[2:], rests[1:], strict=False)][:2]
+    assert all(rest > 5 * work for rest, work in zip(rested, worked, strict=True))
+
+
 async def test_a_reader_that_breaks_lets_its_clients_go() -> None:
     source = Source()
     channel = source.channel()

@@ -14,8 +14,9 @@ from tau.gateway.answers import Refused, refusal
 from tau.gateway.bodies import form_of, optional_text
 from tau.gateway.context import Gateway
 from tau.gateway.credentials import BROWSER_S, Identity
+from tau.gateway.pages.overview import verdict_of
 from tau.gateway.pages.rendering import Page
-from tau.gateway.promotion import obstacle, promote
+from tau.gateway.promotion import obstacle, promote, support
 from tau.gateway.settings import AuthMode
 
 CONTROLS = (Action.PAUSE, Action.RESUME, Action.CANCEL, Action.ROLLBACK)
@@ -78,6 +79,7 @@ async def promotion_page(gateway: Gateway, request: Request, caller: Identity) -
     """What a promotion would do, with its form."""
     version = await gateway.window.ask(lambda store: store.resources.version(_number(request)))
     aliases = await gateway.window.ask(lambda store: store.aliases.current())
+    verdict = await verdict_of(gateway, version.run_id) if version.run_id else None
     return Page(
         template="promote.html",
         title=f"Promote {version.id}",
@@ -85,6 +87,7 @@ async def promotion_page(gateway: Gateway, request: Request, caller: Identity) -
         values={
             "version": version,
             "aliases": aliases,
+            "support": support(version, verdict),
             "obstacle": obstacle(gateway, caller.principal),
             "store": gateway.settings.store_shown,
             "most": steering.MOST_REASON,

@@ -15,6 +15,7 @@ from tau.gateway.pages.rendering import Page
 from tau.gateway.pages.rollout import shortened
 from tau.gateway.pages.run import bounded_diff
 from tau.gateway.paging import Paging, page_number
+from tau.gateway.promotion import obstacle
 from tau.lifecycle.audit import AuditTrail
 from tau.lifecycle.paths import StateDir
 from tau.reports.account import resource_text
@@ -88,6 +89,7 @@ async def prompts(gateway: Gateway, request: Request) -> Page:
         section="prompts",
         values={
             "versions": versions[:PER_PAGE],
+            "obstacle": obstacle(gateway, gateway.settings.principal),
             "aliases": await gateway.window.ask(lambda store: store.aliases.current()),
             "history": await gateway.window.ask(lambda store: store.aliases.history(limit=20)),
             "paging": Paging(request, number=number, more=len(versions) > PER_PAGE),
@@ -112,6 +114,7 @@ async def prompt(gateway: Gateway, request: Request) -> Page:
         values={
             "version": version,
             "before": before,
+            "obstacle": obstacle(gateway, gateway.settings.principal),
             "texts": {
                 name: shortened(resource_text(value))
                 for name, value in version.resources.values.items()

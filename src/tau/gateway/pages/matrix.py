@@ -1,5 +1,6 @@
 """Examples against candidates: who got what right."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from starlette.requests import Request
@@ -49,7 +50,7 @@ async def matrix(gateway: Gateway, request: Request) -> Page:
     names = [name for name, cells in table.items() if judge(cells)]
     shown = names[(number - 1) * EXAMPLES : number * EXAMPLES]
     heads = [_head(name, contest.baseline_hash, contest.best_hash) for name in columns]
-    words = await _words(gateway, run, [next(iter(table[name].values())) for name in shown])
+    words = await _words(gateway, run, board, [next(iter(table[name].values())) for name in shown])
     rows = [
         (_label(name, words), [_cell(run.id, table[name].get(column)) for column in columns])
         for name in shown
@@ -148,15 +149,20 @@ def _head(name: str, baseline: str, best: str | None) -> str:
     return "best" if name == best else figures.short(name, 8)
 
 
-async def _words(gateway: Gateway, run: Run, rows: Sequence[SettledRow]) -> dict[str, str]:
+async def _words(
+    gateway: Gateway, run: Run, board: Board, rows: Sequence[SettledRow]
+) -> Mapping[str, str]:
     """How each example begins, read off one of its rollouts."""
-    found: dict[str, str] = {}
-    for row in rows:
-        example = await _example(gateway, rollout_id(run.id, row.number))
-        texts = [value for value in (example.fields if example else {}).values() if value]
-        prompt = (example.fields.get("prompt") if example else None) or next(iter(texts), "")
-        found[str(row.example)] = clipped(resource_text(prompt), _WORDS)
-    return found
+    names = [rollout_id(run.id, row.number) for row in rows if row.example not in board.beginnings]
+    found = await asyncio.gather(*(_example(gateway, name) for name in names))
+    board.beginnings |= {one.id: _beginning(one) for one in found if one is not None}
+    return board.beginnings
+
+
+def _beginning(example: Example) -> str:
+    texts = [value for value in example.fields.values() if value]
+    prompt = example.fields.get("prompt") or next(iter(texts), "")
+    return clipped(resource_text(prompt), _WORDS)
 
 
 async def _example(gateway: Gateway, identity: RolloutId) -> Example | None:

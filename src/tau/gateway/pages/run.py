@@ -34,8 +34,9 @@ from tau.reports.words import Piece
 from tau.scoring.compare import compare
 from tau.scoring.table import Pairing, ScoreRow, ScoreTable, pair
 
-_DOTS = 400
-_OUTCOMES = 480
+_DOTS = 250
+_OUTCOMES = 240
+_DRAWN = 160
 _MOST_TEXT = 60_000
 
 
@@ -157,8 +158,14 @@ def course_of(run: Run, board: Board, contest: Contest) -> Course | None:
         baseline=mean,
         beside=beside,
         beside_points=tuple(beside_points),
-        picture=curve_chart(title, points, dots, baseline=mean, beside=beside_points),
+        picture=curve_chart(title, _few(points), dots, baseline=mean, beside=_few(beside_points)),
     )
+
+
+def _few(points: Sequence[Point]) -> list[Point]:
+    """Enough for the picture that is seen where scripts are not allowed; the last always."""
+    step = max(1, -(-len(points) // _DRAWN))
+    return [*points[:-1:step], *points[-1:]]
 
 
 def _points(board: Board, split: Split) -> list[Point]:
@@ -229,7 +236,7 @@ def duel_of(board: Board, contest: Contest) -> Duel | None:
     rows = {row.example: row.number for row in board.of_resources[contest.best_hash]}
     outcomes = [
         Outcome(
-            label=example,
+            label=example.partition(":")[0] + " " + example.partition(":")[2][:8],
             fate=Fate.FIXED if gap > 0 else Fate.BROKEN if gap < 0 else Fate.SAME,
             href=f"/rollouts/{rollout_id(board.run_id, rows[example])}",
         )
