@@ -191,6 +191,16 @@ def test_a_run_on_another_store_in_the_same_folder_is_not_steered(tmp_path: Path
     assert inside("resume", "--store", "other.sqlite", cwd=tmp_path).code == 0, "it was renamed"
 
 
+def test_what_has_ended_is_neither_held_nor_let_go(tmp_path: Path) -> None:
+    prepare(tmp_path / "state")
+    path = tmp_path / "state" / "status.json"
+    status = json.loads(path.read_text())
+    for run_state, words in (("completed", "has ended"), ("failed", "nobody drives the run")):
+        path.write_text(json.dumps({**status, "run_state": run_state}))
+        for command in ("pause", "resume"):
+            assert words in inside(command, "--state-dir", "state", cwd=tmp_path).out
+
+
 def test_steering_characters_in_a_principal_are_shown_as_codes(tmp_path: Path) -> None:
     ended = flat(tmp_path, f"{CONTROL}pause", f"{CONTROL}principal", "a\x1b[31m\nb")
     assert ended.code == 0

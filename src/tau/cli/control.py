@@ -171,13 +171,21 @@ _ASLEEP = {
 }
 
 
+_OVER = {
+    Action.PAUSE: "the run has ended: there is nothing to hold, its next start is a new run",
+    Action.RESUME: "the run has ended: its next start is a new run",
+}
+
+
 def _result_lines(result: ControlResult, *, dry_run: bool) -> Iterator[str]:
     yield ("would be " if dry_run else "") + _DONE[result.action]
     facts = [("state dir", str(result.folder.root)), ("principal", result.principal)]
     if result.idempotent:
         facts.append(("changes", "nothing: it was so already"))
     if not result.alive and not (result.action is Action.CANCEL and result.notes):
-        facts.append(("note", _ASLEEP[result.action]))
+        over = (result.training_status or {}).get("run_state") in ("completed", "cancelled")
+        notes = _ASLEEP | _OVER if over else _ASLEEP
+        facts.append(("note", notes[result.action]))
     if result.rollback_checkpoint:
         facts.append(("checkpoint", result.rollback_checkpoint))
     facts += [("note", note) for note in result.notes]
