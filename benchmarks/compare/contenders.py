@@ -19,6 +19,24 @@ class Contender:
 
 CONTENDERS = (
     Contender(name="tau reflect", worker="tau", method="reflect"),
+    *(
+        Contender(
+            name=f"tau reflect {shots} demos",
+            worker="tau",
+            method="reflect",
+            settings={"demonstrations": shots},
+        )
+        for shots in (16, 64)
+    ),
+    *(
+        Contender(
+            name=f"tau few_shot {shots} demos",
+            worker="tau",
+            method="few_shot",
+            settings={"shots": shots},
+        )
+        for shots in (4, 16, 64)
+    ),
     Contender(name="gepa minibatch 3", worker="gepa", method="gepa", settings={"minibatch": 3}),
     Contender(name="gepa minibatch 8", worker="gepa", method="gepa", settings={"minibatch": 8}),
     Contender(name="gepa minibatch 16", worker="gepa", method="gepa", settings={"minibatch": 16}),

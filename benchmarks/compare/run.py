@@ -156,7 +156,13 @@ async def optimized(
     probe = world.cases(Split.TEST, 1)[0].text
     if job.contender.worker == "tau":
         prompt, said = await tau_side.optimize(
-            world, rows, base_url=base_url, model=job.model, budget=job.budget
+            world,
+            rows,
+            base_url=base_url,
+            model=job.model,
+            method=job.contender.method,
+            settings=job.contender.settings,
+            budget=job.budget,
         )
         said["versions"] = tau_side.VERSIONS
         return task_messages(prompt, probe), said

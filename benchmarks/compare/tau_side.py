@@ -24,7 +24,7 @@ from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
 from tau.wiring.session import SessionRequest, run_session
 
-ALGORITHM = "reflect"
+ALGORITHMS = ("reflect", "few_shot")
 CONCURRENCY = 8
 
 
@@ -47,6 +47,8 @@ async def optimize(
     *,
     base_url: str,
     model: str,
+    method: str,
+    settings: Mapping[str, Json],
     budget: int,
 ) -> tuple[str, dict[str, Any]]:
     """The prompt that Tau returns (the baseline unless promoted), and what it said of it."""
@@ -59,7 +61,7 @@ async def optimize(
                 "optimize": [dict(row) for row in rows["optimize"]],
                 "validate": [dict(row) for row in rows["validate"]],
                 "graders": [{"type": "sim", "name": "right", "feedback": "rule"}],
-                "algorithm": {"type": ALGORITHM, "evaluations": budget},
+                "algorithm": {"type": method, "evaluations": budget, **settings},
                 "worker_count": 1,
                 "worker_concurrency": CONCURRENCY,
                 "seed": world.seed,
@@ -107,7 +109,8 @@ def _code() -> str:
 
     Files may be edited during the hours of a comparison; what runs is what was loaded.
     """
-    plugins.load(plugins.ALGORITHMS, ALGORITHM)
+    for name in ALGORITHMS:
+        plugins.load(plugins.ALGORITHMS, name)
     digest = hashlib.sha256()
     for folder in ("algorithms", "scoring"):
         for path in sorted((Path(tau.__file__).parent / folder).glob("*.py")):

@@ -16,7 +16,14 @@ from tau.ports.algorithm import Algorithm, Recommendation
 from unit.algorithms.pretended import answering, learning, problem
 
 SETTINGS: Mapping[str, Mapping[str, object]] = {
-    "reflect": {"evaluations": 70, "proposals": 8, "block": 3, "width": 2, "certification": 8},
+    "reflect": {
+        "evaluations": 70,
+        "proposals": 8,
+        "block": 3,
+        "width": 2,
+        "certification": 8,
+        "demonstrations": 4,
+    },
     "apo": {"evaluations": 70, "proposals": 14, "minibatch": 4, "rounds": 2, "certification": 8},
     "gepa": {"evaluations": 60, "proposals": 8, "certification": 8},
     "select": {"prompts": ("Mention apples.", "Mention figs.", "Hm."), "certification": 8},

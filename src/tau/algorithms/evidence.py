@@ -97,6 +97,22 @@ def choose(
     return tuple(chosen)
 
 
+def deal(
+    failures: Sequence[Failure], seed: int, *purpose: int | str, hands: int, count: int = PIECES
+) -> list[tuple[Failure, ...]]:
+    """`hands` times up to `count` failures, each from as many modes as there are.
+
+    A hand goes on where the one before it ended, so that together they show as much as they can;
+    where there are too few, hands share them.
+    """
+    order = choose(failures, seed, *purpose, count=len(failures))
+    size = min(count, len(order))
+    return [
+        tuple(order[(hand * size + step) % len(order)] for step in range(size))
+        for hand in range(hands)
+    ]
+
+
 def described(failures: Sequence[Failure], examples: Mapping[ExampleId, Example]) -> str:
     """The pieces one after the other, each with input, output and feedback or expected answer."""
     return "\n\n".join(

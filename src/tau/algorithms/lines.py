@@ -20,6 +20,7 @@ _COMMON = frozenset(
         "they", "this", "use", "when", "with", "writ", "you", "your",
     }
 )  # fmt: skip
+_FEWEST_LINES = 3
 _ALIKE = 0.86
 """From this similarity on, two lines say the same."""
 
@@ -59,6 +60,11 @@ def joined(first: str, second: str, *, base: str = "") -> str:
         and not any(_alike(line, one) or _related(line, one, rare) for one in mine)
     ]
     return "\n".join([*mine, *new])
+
+
+def is_prose(text: str) -> bool:
+    """Whether it has too few lines to be merged by them."""
+    return len(text.splitlines()) < _FEWEST_LINES
 
 
 def without(text: str, line: str) -> str:

@@ -44,19 +44,29 @@ class Allowance:
 
 
 def allowance(
-    budget: Budget, evaluations: int | None, proposals: int | None, *, calls_per_evaluation: int
+    budget: Budget,
+    evaluations: int | None,
+    proposals: int | None,
+    *,
+    calls_per_evaluation: int,
+    evaluations_per_proposal: int = EVALUATIONS_PER_PROPOSAL,
 ) -> Allowance:
-    """What settings and budget allow together; proposals are taken from the budget first."""
+    """What settings and budget allow together; proposals are taken from the budget first.
+
+    Without `proposals`, there is one for each `evaluations_per_proposal`.
+    """
     most: list[int] = [] if evaluations is None else [evaluations]
     per = calls_per_evaluation
     if budget.rollouts is not None:
-        asked = _proposals(budget.rollouts, proposals)
+        asked = _proposals(budget.rollouts, proposals, evaluations_per_proposal)
         most.append(budget.rollouts - asked)
     if budget.calls is not None and per:
-        asked = _proposals(budget.calls // per, proposals)
+        asked = _proposals(budget.calls // per, proposals, evaluations_per_proposal)
         most.append((budget.calls - asked) // per)
     allowed = max(0, min(most, default=DEFAULT_EVALUATIONS))
-    wanted = _proposals(allowed, None) if proposals is None else proposals
+    wanted = proposals
+    if wanted is None:
+        wanted = _proposals(allowed, None, evaluations_per_proposal)
     if budget.rollouts is not None:
         wanted = min(wanted, budget.rollouts - allowed)
     if budget.calls is not None:
@@ -64,8 +74,8 @@ def allowance(
     return Allowance(evaluations=allowed, proposals=max(0, wanted))
 
 
-def _proposals(evaluations: int, proposals: int | None) -> int:
-    wanted = -(-evaluations // EVALUATIONS_PER_PROPOSAL) if proposals is None else proposals
+def _proposals(evaluations: int, proposals: int | None, each: int) -> int:
+    wanted = -(-evaluations // each) if proposals is None else proposals
     return min(wanted, evaluations // 2)
 
 

@@ -6,50 +6,66 @@ joined, by their lines. Then children and leaders meet on the same fresh block o
 failures there breed the next generation.
 """
 
+import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge
 
-from tau.algorithms.evidence import choose
-from tau.algorithms.lines import joined, restored, rivals, topic, without
+from tau.algorithms.demonstrations import (
+    demonstrable,
+    instructive,
+    only_text,
+    right_answers,
+    variants,
+)
+from tau.algorithms.evidence import Failure, deal
+from tau.algorithms.lines import is_prose, joined, restored, rivals, topic, without
 from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import Unusable, edited, shown
 from tau.algorithms.proposers import Draft
 from tau.algorithms.search import Search
 from tau.algorithms.settings import SearchSettings
-from tau.algorithms.standing import strengths
+from tau.algorithms.standing import shorter, strengths
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutResult
 
 _PRIOR_WEIGHT = 4.0
+_FINAL_SHARE = 0.15
+"""Of the evaluations, certification aside, for the best of all generations to meet at the end."""
+_FINAL_SHARE_SHOWING = 0.3
+"""The same where demonstrations join them, which nothing is known of before."""
 _STAGNANT = 2
 """Generations without a new leader after which children are also made without a model."""
-_MANY_PROPOSALS = 40
+_MANY_PROPOSALS = 36
 """From here on a second leader pays: it keeps what the first one lacks."""
-_FEWEST_LINES = 3
 _FEWEST_ROWS = 6
 _MOST_ROWS = 30
-_FINAL_SHARE = 0.1
-"""Of the evaluations, at most so many rows to choose among the finalists."""
+_MOST_SELECTING = 0.2
+"""Of the evaluations, to see two finalists on all rows that only select."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReflectSettings(SearchSettings):
     """`width` children per generation, `block` examples to screen them on.
 
-    `leaders` are kept from generation to generation, `evidence` failures are shown at a time.
-    Without `block` and `leaders` they follow from the budget.
+    `leaders` are kept from generation to generation, `evidence` failures are shown at a time, of
+    the baseline twice as many. Without `block` and `leaders` they follow from the budget. The
+    `finalists` meet at the end. Up to `demonstrations` rows of `optimize` with right answers are
+    then tried below the best instruction, a quarter of them too: they cost no proposal, but make
+    every call longer.
     """
 
     width: Annotated[int, Ge(1)] = 3
     block: Annotated[int, Ge(2)] | None = None
     leaders: Annotated[int, Ge(1)] | None = None
     evidence: Annotated[int, Ge(1)] = 8
-    finalists: Annotated[int, Ge(2)] = 4
+    finalists: Annotated[int, Ge(2)] = 6
+    demonstrations: Annotated[int, Ge(0)] = 0
 
 
 class Reflect(Search):
@@ -57,6 +73,7 @@ class Reflect(Search):
 
     name: ClassVar[str] = "reflect"
     Settings = ReflectSettings
+    evaluations_per_proposal: ClassVar[int] = 34
     settings: ReflectSettings
 
     # --- the port of Search
@@ -72,16 +89,20 @@ class Reflect(Search):
         self.block = self.settings.block or self._planned_block()
         self.stage = "screen"
         self.generation = 0
-        self.cursor = self.since = 0
+        self.cursor = self.since = self.heats = 0
         self.priors: dict[ResourcesHash, float] = {}
         self.leaders: list[ResourcesHash] = [self.pool.baseline]
+        self.answers: dict[ExampleId, str] = {}
+        if self.settings.demonstrations:
+            only_text(self.targets, "algorithm.demonstrations")
         self.waiting: list[ResourcesHash] = []
-        self._screen([])
+        self._study()
 
     def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
         fresh = self._children(self.read(answers, born=self.generation))
         if self.stage == "final":
-            self._decide()
+            self._rank()
+            self._meet()
             return
         self.waiting += fresh
         if self.stage == "breed" and self.waiting:
@@ -94,6 +115,13 @@ class Reflect(Search):
         if not self.drafts and not self._breed():
             self._finish()
 
+    def observe(self, results: Sequence[RolloutResult]) -> None:
+        """Keep answers that can be shown, as long as more are of use."""
+        if len(self.answers) < self.settings.demonstrations:
+            shown_rows = self.proposers.examples.keys()
+            found = right_answers(results)
+            self.answers |= {row: found[row] for row in found if row in shown_rows}
+
     def winner(self) -> ResourcesHash:
         return self.leaders[0]
 
@@ -103,6 +131,8 @@ class Reflect(Search):
             "generation": self.generation,
             "cursor": self.cursor,
             "since": self.since,
+            "heats": self.heats,
+            "answers": {str(row): text for row, text in self.answers.items()},
             "priors": {str(name): value for name, value in self.priors.items()},
             "leaders": list(self.leaders),
             "waiting": list(self.waiting),
@@ -111,7 +141,8 @@ class Reflect(Search):
     def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
         self.stage = str(memo["stage"])
         self.generation, self.cursor = int(memo["generation"]), int(memo["cursor"])
-        self.since = int(memo["since"])
+        self.answers = {ExampleId(row): str(text) for row, text in memo["answers"].items()}
+        self.since, self.heats = int(memo["since"]), int(memo["heats"])
         self.priors = {ResourcesHash(str(k)): float(v) for k, v in memo["priors"].items()}
         self.leaders, self.waiting = list(memo["leaders"]), list(memo["waiting"])
 
@@ -123,8 +154,9 @@ class Reflect(Search):
             self.stop("the budget for evaluations was used up")
             return False
         self.generation += 1
+        hands = self._hands()
         for number in range(self.settings.width):
-            draft = self._draft(number)
+            draft = self._draft(number, hands)
             if draft is not None and not self.draft(draft):
                 break
         if self.drafts:
@@ -138,18 +170,38 @@ class Reflect(Search):
             self.stop("nothing failed any more")
         return bool(self.cells)
 
-    def _draft(self, number: int) -> Draft | None:
+    def _hands(self) -> dict[ResourcesHash, list[tuple[Failure, ...]]]:
+        """Failures of each parent of this generation, other ones for each of its children."""
+        turns = Counter(self.leaders[self._turn(n)] for n in range(self.settings.width))
+        return {
+            name: deal(
+                self.pool.failures(name),
+                self.seed,
+                self.generation,
+                hands=hands,
+                count=self.settings.evidence * (2 if self.generation == 1 else 1),
+            )
+            for name, hands in turns.items()
+        }
+
+    def _study(self) -> None:
+        """Begin with failures of the baseline, enough for all children of the first generation."""
+        self.stage = "screen"
+        self.group = [self.pool.baseline]
+        self.evaluate(self.group, self._block(2 * self.block))
+
+    def _draft(
+        self, number: int, hands: Mapping[ResourcesHash, list[tuple[Failure, ...]]]
+    ) -> Draft | None:
         """Question `number` of this generation; None where its parent did everything right."""
         parent = self.pool[self.leaders[self._turn(number)]]
         target = self.targets[(self.generation + number) % len(self.targets)]
         if number and number == self.settings.width - 1 and self._stagnant():
             other = self._complement(parent)
-            if other is not None and _is_prose(shown(parent.resources, target)):
+            if other is not None and is_prose(shown(parent.resources, target)):
                 return self.proposers.crossover(parent, other, target)
         failures = self.pool.failures(parent.hash)
-        evidence = choose(
-            failures, self.seed, self.generation, number, count=self.settings.evidence
-        )
+        evidence = hands[parent.hash].pop(0)
         if not evidence:
             return None
         seen = self.pool.table[parent.hash].n
@@ -249,14 +301,14 @@ class Reflect(Search):
         return resources
 
     def _screen(self, fresh: Sequence[ResourcesHash]) -> None:
-        rows = self._block()
+        rows = self._block(self.block)
         self.group = [*self.leaders, *fresh, *self._free_child(fresh)]
         self.stage = "screen"
         self.evaluate(self.group, rows)
 
-    def _block(self) -> list[ExampleId]:
+    def _block(self, size: int) -> list[ExampleId]:
         order = [one.id for one in self.parts.breed]
-        size = min(self.block, len(order))
+        size = min(size, len(order))
         rows = [order[(self.cursor + step) % len(order)] for step in range(size)]
         self.cursor = (self.cursor + size) % len(order)
         return rows
@@ -287,33 +339,60 @@ class Reflect(Search):
         return self.block * (self.settings.width + len(self.leaders))
 
     def _final_cost(self) -> int:
-        return len(self._final_rows()) * 2
-
-    def _final_rows(self) -> list[ExampleId]:
-        """Those that bred nobody; no more than leaves most of the budget to the search."""
-        most = max(_FEWEST_ROWS, round(self.allowed.evaluations * _FINAL_SHARE))
-        return [row.id for row in self.parts.select[:most]]
+        share = _FINAL_SHARE_SHOWING if self.settings.demonstrations else _FINAL_SHARE
+        searched = self.allowed.evaluations - self.certification.cost
+        least = min(2 * len(self.parts.select), round(_MOST_SELECTING * self.allowed.evaluations))
+        return max(least, round(share * searched))
 
     def _finish(self) -> None:
-        """The best few meet on rows that bred nobody; as many rows as can be paid."""
         self._rank()
-        finalists = self._finalists()
-        rows = self._final_rows()
         self.stage = "final"
-        self.evaluate(finalists, rows[: len(rows) // 2])
-        if not self.cells:
-            self._decide()
+        names = self._finalists()
+        if self.settings.demonstrations:
+            names = [names[0], *self._demonstrating(self.pool[names[0]])]
+        self.pool.keep(names)
+        self._meet()
+
+    def _demonstrating(self, leader: Candidate) -> list[ResourcesHash]:
+        """What demonstrations below the leader and below the baseline make."""
+        made = variants(
+            leader,
+            self.pool[self.pool.baseline],
+            only_text(self.targets, "algorithm.demonstrations"),
+            instructive(
+                demonstrable(self.parts.breed, self.answers),
+                self.pool.failures(leader.hash),
+                self.seed,
+            ),
+            most=self.settings.demonstrations,
+            max_chars=self.settings.max_chars,
+            born=self.generation,
+        )
+        fresh = [one.hash for one in made if self.pool.add(one)]
+        self.priors |= dict.fromkeys(fresh, self.priors[leader.hash])
+        return fresh
+
+    def _meet(self) -> None:
+        """The best meet on rows that bred none of them; half of them go on, until 2 have met."""
+        while not self.cells:
+            names = self._finalists()
+            left = max(1, math.ceil(math.log2(len(names)))) - self.heats
+            if left < 1 or len(names) < 2:
+                self.leaders = [shorter(self.pool, names[:2], margin=self.settings.effect)]
+                return
+            names = names[: max(2, math.ceil(len(names) / 2**self.heats))]
+            self.heats += 1
+            rows = self._unseen(names)
+            self.evaluate(names, rows[: self.budget_left // left // len(names)])
+
+    def _unseen(self, names: Sequence[ResourcesHash]) -> list[ExampleId]:
+        """Rows that tell something new of all of them, those that only select first."""
+        rows = [row.id for row in (*self.parts.select, *self.parts.breed)]
+        bred = frozenset().union(*(self.pool[name].bred for name in names))
+        known = [self.pool.table[name].by_example for name in names]
+        return [row for row in rows if row not in bred and not all(row in one for one in known)]
 
     def _finalists(self) -> list[ResourcesHash]:
         known = [name for name in self.pool.members if name in self.priors]
         found = sorted(known, key=lambda name: -round(self.priors[name], 9))
         return found[: self.settings.finalists]
-
-    def _decide(self) -> None:
-        self._rank()
-        self.evaluate(self._finalists()[:2], self._final_rows())
-
-
-def _is_prose(text: str) -> bool:
-    """Whether it has too few lines to be merged by them."""
-    return len(text.splitlines()) < _FEWEST_LINES

@@ -11,7 +11,7 @@ from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
 from tau.algorithms.proposers import Draft, Proposers, Texts
-from tau.algorithms.purse import Purse, allowance
+from tau.algorithms.purse import EVALUATIONS_PER_PROPOSAL, Purse, allowance
 from tau.algorithms.settings import SearchSettings, fingerprint
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
@@ -42,6 +42,7 @@ class Search(ABC):
 
     name: ClassVar[str]
     least_proposals: ClassVar[int] = 1
+    evaluations_per_proposal: ClassVar[int] = EVALUATIONS_PER_PROPOSAL
     pool: Pool
     purse: Purse
     cells: list[Cell]
@@ -61,16 +62,14 @@ class Search(ABC):
         self.seed = problem.seed
         self.parts = divide(problem, alpha=settings.alpha)
         self.targets = targets_of(problem.seed_resources, settings.targets)
-        self.examples: dict[ExampleId, Example] = {
-            one.id: one
-            for part in (self.parts.breed, self.parts.select, self.parts.certify)
-            for one in part
-        }
+        everything = (*self.parts.breed, *self.parts.select, *self.parts.certify)
+        self.examples: dict[ExampleId, Example] = {one.id: one for one in everything}
         self.allowed = allowance(
             problem.budget,
             settings.evaluations,
             settings.proposals if self.least_proposals else 0,
             calls_per_evaluation=problem.calls_per_evaluation,
+            evaluations_per_proposal=self.evaluations_per_proposal,
         )
         least = self.least()
         self.certification = Certification.planned(

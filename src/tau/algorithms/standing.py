@@ -4,6 +4,8 @@ from collections.abc import Mapping, Sequence
 
 from tau.algorithms.pool import Pool
 from tau.domain.ids import ExampleId, ResourcesHash
+from tau.domain.json import canonical
+from tau.scoring.margin import cheapest_no_worse
 
 _ROUNDS = 12
 _ROW_WEIGHT = 0.5
@@ -47,3 +49,14 @@ def strengths(
             prior = priors.get(name, level)
             strength[name] = (weight * prior + left) / (weight + len(rows))
     return strength
+
+
+def shorter(pool: Pool, names: Sequence[ResourcesHash], *, margin: float) -> ResourcesHash:
+    """The first of `names`, or a shorter one that is proved to be worse by less than `margin`.
+
+    On the rows that bred none of them. Length breaks ties only.
+    """
+    bred = frozenset().union(*(pool[name].bred for name in names))
+    rows = [row for row in pool.table[names[0]].by_example if row not in bred]
+    lengths = {name: float(len(canonical(pool[name].resources.values))) for name in names}
+    return cheapest_no_worse(pool.table, names, rows, lengths, margin).winner

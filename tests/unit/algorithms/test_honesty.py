@@ -108,7 +108,7 @@ def test_the_evidence_says_what_was_found_and_what_it_took() -> None:
     assert evidence["candidates"]
     assert evidence["certification_rows"] == 32
     assert evidence["phase"] == "finished"
-    assert evidence["planned"] == {"evaluations": 260, "proposals": 11}
+    assert evidence["planned"] == {"evaluations": 260, "proposals": 8}
     spent = evidence["spent"]
     assert isinstance(spent, dict)
     assert spent["rollouts"] == sum(map(len, waves))

@@ -101,7 +101,8 @@ def test_several_prompts_take_turns() -> None:
     texts = run(answering(learning(1)), values, replace(SETTINGS, width=4)).asked
     assert any("prompt 'system_prompt'" in text for text in texts)
     assert any("prompt 'style'" in text for text in texts)
-    assert all("One." in text and "Two." in text for text in texts)
+    # Of the first generation alone: the pretended model gives each of them the text of the first.
+    assert all("One." in text and "Two." in text for text in texts[:4])
 
 
 def test_templates_can_be_replaced() -> None:

@@ -1,0 +1,145 @@
+"""Rows with right answers, written below an instruction.
+
+They come from the rows that may be shown to a model, never from those that select or certify.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tau.algorithms.evidence import Failure, choose
+from tau.algorithms.pool import Candidate, child
+from tau.algorithms.prompts import Target, Unusable, edited, shown
+from tau.domain.dataset import Example
+from tau.domain.ids import ExampleId
+from tau.domain.placeholders import PLACEHOLDER, placeholders
+from tau.domain.rollout import RolloutKind, RolloutResult
+from tau.errors import InputError
+
+HEADING = "Examples, each an input and, after =>, the right output:"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration:
+    """A row with its right answer."""
+
+    example: Example
+    answer: str
+
+    @property
+    def text(self) -> str:
+        """As it is shown; braces in it are no placeholders."""
+        return f"{_escaped(self.example.prompt or '')}\n=> {_escaped(self.answer)}"
+
+
+def demonstrable(
+    examples: Iterable[Example], answers: Mapping[ExampleId, str]
+) -> list[Demonstration]:
+    """Those with an input and a right answer: what the row expects, else one that was right."""
+    found = []
+    for example in examples:
+        expected = example.expected
+        answer = expected if isinstance(expected, str) else answers.get(example.id)
+        if answer is not None and example.prompt is not None and _plain(example.prompt, answer):
+            found.append(Demonstration(example=example, answer=answer))
+    return found
+
+
+def instructive(
+    known: Sequence[Demonstration], failures: Sequence[Failure], seed: int, number: int = 0
+) -> list[Demonstration]:
+    """`known` in another order: what failed first, from as many modes of failure as there are.
+
+    Among those of a mode, `number` draws.
+    """
+    failed = choose(failures, seed, "demonstrations", number, count=len(failures))
+    place = {one.example: number for number, one in enumerate(failed)}
+    return sorted(known, key=lambda one: place.get(one.example.id, len(place)))
+
+
+def right_answers(results: Iterable[RolloutResult]) -> dict[ExampleId, str]:
+    """What was said where it was wholly right and the row does not hold the answer itself."""
+    return {
+        example.id: one.output.text
+        for one in results
+        if one.request.kind is RolloutKind.EVALUATE
+        and (example := one.request.example) is not None
+        and not isinstance(example.expected, str)
+        and one.output is not None
+        and (one.score or 0) >= 1
+    }
+
+
+def demonstrating(
+    base: Candidate,
+    target: Target,
+    demonstrations: Sequence[Demonstration],
+    *,
+    max_chars: int,
+    heading: str = HEADING,
+    born: int,
+) -> Candidate | None:
+    """`base` with as many of `demonstrations` below it as fit; None where none does."""
+    text = f"{shown(base.resources, target)}\n\n{heading}"
+    taken: list[Demonstration] = []
+    for one in demonstrations:
+        longer = f"{text}\n\n{one.text}"
+        if len(longer) <= max_chars:
+            text = longer
+            taken.append(one)
+    if not taken:
+        return None
+    try:
+        resources = edited(base.resources, target, text, max_chars=max_chars)
+    except Unusable:
+        return None
+    bred = [one.example.id for one in taken]
+    return child(base, resources, origin="demonstrations", bred=bred, born=born)
+
+
+def variants(
+    leader: Candidate,
+    baseline: Candidate,
+    target: Target,
+    demonstrations: Sequence[Demonstration],
+    *,
+    most: int,
+    max_chars: int,
+    born: int,
+) -> list[Candidate]:
+    """The leader with a quarter of the `most` demonstrations and with all, the baseline with all.
+
+    Many demonstrations may need no instruction, and are better without one that is partly wrong.
+    """
+    made = [
+        demonstrating(base, target, demonstrations[:count], max_chars=max_chars, born=born)
+        for base, count in ((leader, -(-most // 4)), (leader, most), (baseline, most))
+    ]
+    return [one for one in made if one is not None]
+
+
+def only_text(targets: Sequence[Target], setting: str) -> Target:
+    """The prompt that demonstrations are written into: the first that is a text.
+
+    Raises:
+        InputError: all of them are lists of chat messages.
+    """
+    texts = [target for target in targets if target.roles is None]
+    if not texts:
+        raise InputError(
+            "there is no text to put demonstrations into",
+            where=setting,
+            fix="demonstrations need a prompt that is a text, not a list of chat messages",
+        )
+    return texts[0]
+
+
+def _plain(*texts: str) -> bool:
+    """Whether braces in them can be told from placeholders once escaped."""
+    return not any(f"{{{{{name}" in text for text in texts for name in placeholders(text))
+
+
+def _escaped(text: str) -> str:
+    """`{name}` as text, not as a placeholder."""
+    return PLACEHOLDER.sub(
+        lambda match: f"{{{{{match['name']}}}}}" if match["name"] else match[0], text
+    )

@@ -1,0 +1,117 @@
+"""Demonstrations: from rows that may be shown alone, as text, and only where they help."""
+
+import pytest
+
+from tau.algorithms.demonstrations import demonstrable, demonstrating
+from tau.algorithms.evidence import Failure, deal
+from tau.algorithms.few_shot import FewShot, FewShotSettings
+from tau.algorithms.pool import Candidate
+from tau.algorithms.prompts import Target
+from tau.algorithms.reflect import Reflect, ReflectSettings
+from tau.domain.dataset import Split, examples
+from tau.domain.decision import Decision
+from tau.domain.draws import uniform
+from tau.domain.ids import ExampleId
+from tau.domain.json import Json
+from tau.domain.resources import Resources
+from tau.domain.rollout import RolloutKind, RolloutRequest
+from tau.errors import InputError
+from tau.ports.algorithm import Algorithm
+from unit.algorithms.pretended import START, answering, drive, learning, problem, proposals
+
+TARGET = Target(name="system_prompt", placeholders=frozenset({"tone"}))
+
+
+def text_of(request: RolloutRequest) -> str:
+    return request.resources.text("system_prompt") or ""
+
+
+def helped(request: RolloutRequest) -> float:
+    """Each demonstration helps as much; instructions do nothing."""
+    known = text_of(request).count("\n=> ")
+    return float(uniform(7, "toss", *request.key) < 0.1 + 0.1 * min(known, 8))
+
+
+SEARCHES: dict[str, Algorithm] = {
+    "reflect": Reflect.build(
+        ReflectSettings(evaluations=200, proposals=6, demonstrations=8), problem(30, 20, 20)
+    ),
+    "few_shot": FewShot.build(FewShotSettings(evaluations=200, shots=8), problem(30, 20, 20)),
+}
+
+
+@pytest.mark.parametrize("name", list(SEARCHES))
+def test_they_win_where_they_help_and_come_from_optimize_rows_alone(name: str) -> None:
+    algorithm = SEARCHES[name]
+    waves = drive(algorithm, answering(helped))
+    best = algorithm.best()
+
+    assert best.decision is Decision.PROMOTE
+    assert "optimize " in (best.resources.text("system_prompt") or "")
+    everything = [one for wave in waves for one in wave]
+    assert not any("validate " in text_of(one) or "test " in text_of(one) for one in everything)
+    for one in everything:
+        shown = one.example is not None and f"{one.example.prompt}\n=>" in text_of(one)
+        assert not shown, "a row is never asked with its own answer in the prompt"
+
+
+def test_they_take_no_proposal_and_are_not_kept_where_they_do_not_help() -> None:
+    def run(demonstrations: int) -> tuple[int, str]:
+        settings = ReflectSettings(evaluations=300, proposals=9, demonstrations=demonstrations)
+        algorithm = Reflect.build(settings, problem(60, 20, 20, seed=3))
+        asked = proposals(drive(algorithm, answering(learning(3))))
+        return asked, algorithm.best().resources.text("system_prompt") or ""
+
+    plain, with_them = run(0), run(8)
+    assert plain[0] == with_them[0] == 9
+    assert "=>" not in plain[1]
+    assert "=>" not in with_them[1]
+
+
+def test_what_stands_in_braces_in_a_row_is_no_placeholder() -> None:
+    rows: list[Json] = [{"prompt": "Write {name}", "expected": "{name}"}, {"prompt": "no answer"}]
+    base = Candidate(resources=Resources(values={"system_prompt": "In {tone}."}), origin="given")
+
+    known = demonstrable(examples(Split.OPTIMIZE, rows), {})
+    made = demonstrating(base, TARGET, known, max_chars=500, born=1)
+
+    assert made is not None
+    assert (made.resources.text("system_prompt") or "").endswith("Write {{name}}\n=> {{name}}")
+    assert made.bred == {known[0].example.id}
+
+
+def test_as_many_as_fit_are_taken() -> None:
+    rows: list[Json] = [{"prompt": f"row {n}", "expected": "x" * 20} for n in range(9)]
+    base = Candidate(resources=Resources(values={"system_prompt": "In {tone}."}), origin="given")
+    known = demonstrable(examples(Split.OPTIMIZE, rows), {})
+
+    made = demonstrating(base, TARGET, known, max_chars=200, born=1)
+    assert made is not None
+    assert 0 < len(made.bred) < 9
+    assert demonstrating(base, TARGET, known, max_chars=60, born=1) is None
+
+
+def test_chat_messages_are_refused_before_anything_is_spent() -> None:
+    values: dict[str, Json] = {"chat": [{"role": "system", "content": START}]}
+    with pytest.raises(InputError, match="no text to put demonstrations into") as refused:
+        Reflect.build(ReflectSettings(evaluations=200, demonstrations=4), problem(values=values))
+    assert refused.value.where == "algorithm.demonstrations"
+
+
+def test_siblings_are_shown_other_failures_as_long_as_there_are_some() -> None:
+    failures = [
+        Failure(example=ExampleId(f"optimize:{n}:1"), score=0, output="", feedback=f"mode {n % 3}")
+        for n in range(10)
+    ]
+    hands = deal(failures, 1, "x", hands=3, count=4)
+    assert [len(hand) for hand in hands] == [4, 4, 4]
+    assert {one.example for hand in hands for one in hand} == {one.example for one in failures}
+    assert deal([], 1, "x", hands=2) == [(), ()]
+
+
+def test_proposals_are_evaluations_no_more_than_the_plan_says() -> None:
+    algorithm = FewShot.build(FewShotSettings(evaluations=100), problem(30, 20, 20))
+    waves = drive(algorithm, answering(learning(1)))
+    kinds = [one.kind for wave in waves for one in wave]
+    assert kinds.count(RolloutKind.PROPOSE) <= 4
+    assert kinds.count(RolloutKind.EVALUATE) <= 100
