@@ -81,7 +81,7 @@ class Reflect(Search):
     def least(self) -> int:
         """The baseline, one generation beside it, and the choice at the end."""
         rows = self.settings.block or _FEWEST_ROWS
-        return rows * (1 + 1 + self.settings.width) + self._final_cost()
+        return rows * (2 + 1 + self.settings.width) + self._final_cost()
 
     def begin(self) -> None:
         many = self.allowed.proposals >= _MANY_PROPOSALS
@@ -150,7 +150,7 @@ class Reflect(Search):
 
     def _breed(self) -> bool:
         """Ask for children of the leaders; False where nothing more can be tried."""
-        if self.budget_left < self._generation_cost() + self._final_cost():
+        if self.budget_left < self._generation_cost() + self._final_cost(self.certification.cost):
             self.stop("the budget for evaluations was used up")
             return False
         self.generation += 1
@@ -329,7 +329,7 @@ class Reflect(Search):
     def _planned_block(self) -> int:
         """As many rows as let the proposals and the evaluations end together."""
         generations = max(1, -(-self.allowed.proposals // self.settings.width))
-        each = (self.budget_left - self._final_cost()) // (generations + 1)
+        each = (self.budget_left - self._final_cost(self.certification.cost)) // (generations + 1)
         rows = each // (self.settings.width + self.kept)
         return max(_FEWEST_ROWS, min(_MOST_ROWS, rows))
 
@@ -338,11 +338,13 @@ class Reflect(Search):
     def _generation_cost(self) -> int:
         return self.block * (self.settings.width + len(self.leaders))
 
-    def _final_cost(self) -> int:
+    def _final_cost(self, certification: int = 0) -> int:
+        """No less than two finalists on all that only selects, no more than there are rows for."""
+        evaluations, rows = self.allowed.evaluations, len(self.parts.select + self.parts.breed)
         share = _FINAL_SHARE_SHOWING if self.settings.demonstrations else _FINAL_SHARE
-        searched = self.allowed.evaluations - self.certification.cost
-        least = min(2 * len(self.parts.select), round(_MOST_SELECTING * self.allowed.evaluations))
-        return max(least, round(share * searched))
+        wanted = min(share * (evaluations - certification), rows * self.settings.finalists / 2)
+        least = min(2 * len(self.parts.select), _MOST_SELECTING * evaluations)
+        return round(max(wanted, least))
 
     def _finish(self) -> None:
         self._rank()
