@@ -104,6 +104,9 @@ async def test_a_run_is_watched_from_start_to_end(tmp_path: Path, lang: str) -> 
             await page.until("document.querySelector('h1') && document.readyState == 'complete'")
             assert "did not work" not in await page.run("document.querySelector('h1').innerText")
             assert "owned" not in await page.run("document.title")
+            await page.look(width=390)
+            assert await page.run("document.documentElement.scrollWidth") <= 390, path
+            await page.look()
         await page.open(f"{address}/rollouts")
         await page.click("tbody a[href$='-r1']")
         text = await page.run("document.body.innerText")

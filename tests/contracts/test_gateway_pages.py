@@ -9,13 +9,14 @@ import pytest
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.dataset import Split
 from tau.domain.decision import Decision, Verdict
+from tau.domain.ids import RunId
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED, Reward
 from tau.gateway.settings import AuthMode
 from tau.stores.sqlite import SqliteStore
 from tau.testing.clock import ManualClock, ManualProcesses
-from tau.testing.store_bench import RUN, SEED, Bench, evaluation, rows, success
+from tau.testing.store_bench import RUN, SEED, Bench, evaluation, failure, rows, success
 from unit.gateway.gateways import client, filled, settings_in
 
 BETTER = Resources(values={"system_prompt": "Answer."}, parent=SEED.hash)
@@ -112,6 +113,27 @@ def test_a_wrong_address_is_a_page_for_people_and_json_for_programs(tmp_path: Pa
     assert "there is no such page" in page.text
     assert "<script>such" not in page.text
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "not_found")
+
+
+def test_a_run_without_a_score_has_no_empty_picture(tmp_path: Path) -> None:
+    asyncio.run(_two_runs(tmp_path / "store.sqlite"))
+    with client(settings_in(tmp_path)) as found:
+        older, newer = (found.get(f"/runs/{name}").text for name in (RUN, "run-2"))
+    assert "Nothing is scored yet." in older
+    assert "data-curve" not in older
+    assert "This is not the current run" in older
+    assert "This is not the current run" not in newer
+
+
+async def _two_runs(path: Path) -> None:
+    clock, processes = ManualClock(), ManualProcesses()
+    async with await SqliteStore.open(path, clock=clock, processes=processes) as store:
+        bench = Bench(store, clock, processes)
+        await bench.run(config={"resources": dict(SEED.values)})
+        await bench.submit(1)
+        claim = (await bench.claim(await bench.worker(), 1))[0]
+        await store.work.complete(claim.attempt_id, failure())
+        await bench.run(RunId("run-2"), config={"resources": dict(SEED.values)})
 
 
 @pytest.mark.parametrize("proved", [True, False])

@@ -133,11 +133,11 @@ async def run_and_board(gateway: Gateway, name: str) -> tuple[Run, Board]:
 
 
 def course_of(run: Run, board: Board, contest: Contest) -> Course | None:
-    """The best so far, sampled along the run, and a dot for each candidate."""
+    """The best so far, sampled along the run, a dot for each candidate; None without a score."""
     split = contest.split
-    if split is None:
+    standings = [one for one in board.of_split[split] if one.scored] if split else []
+    if split is None or not standings:
         return None
-    standings = [one for one in board.of_split[split] if one.scored]
     points = _points(board, split)
     others = (Split.OPTIMIZE, Split.VALIDATE)
     beside = next((one for one in others if one != split and board.courses[one].points), None)
