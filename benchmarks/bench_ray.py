@@ -27,6 +27,7 @@ from ray_cluster import RayCluster, ray_cluster
 _TAU = [sys.executable, "-c", "from tau.cli.main import tau; tau()"]
 _TICKS = os.sysconf("SC_CLK_TCK")
 _WORKERS = 2
+_IDLE_S = 5
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +36,7 @@ class Figures:
 
     rollouts: int
     seconds: float
+    idle_cpus: float
     workers_cpu_s: float
     ray_cpu_s: float
 
@@ -113,6 +115,12 @@ def one_round(
     where = ("--ray", ray.address, "-n", str(_WORKERS)) if placed else ()
     with working(folder, environ, "--store", url, "--concurrency", "4", *where) as begun:
         group = descendants(ray.head)
+        hosts = f"SELECT pid FROM {name}.worker WHERE role = 'host' AND state = 'live'"
+        while len(idle := [int(pid) for pid in server.sql(hosts).split()]) < _WORKERS:
+            time.sleep(0.1)
+        resting = sum(map(cpu_s, idle))
+        time.sleep(_IDLE_S)
+        idle_cpus = (sum(map(cpu_s, idle)) - resting) / _IDLE_S / len(idle)
         before = {pid: cpu_s(pid) for pid in (*begun, *group)}
         driver = subprocess.Popen([*_TAU, "run", str(config), "--store", url], cwd=folder,
                                   env=environ, stdout=subprocess.DEVNULL,
@@ -128,6 +136,7 @@ def one_round(
         spent = {pid: cpu_s(pid) - before.get(pid, 0.0) for pid in (*begun, *group)}
     return Figures(
         rollouts=sum(row[1] for row in table),
+        idle_cpus=idle_cpus,
         seconds=(max(row[3] for row in table) - min(row[2] for row in table)) / 1000,
         workers_cpu_s=sum(spent[pid] for pid in workers),
         ray_cpu_s=sum(each for pid, each in spent.items() if pid not in workers) if placed else 0,
@@ -160,6 +169,10 @@ def main() -> None:
     cpu = [statistics.median(each.cpu_ms for each in kind) for kind in (plain, placed_ones)]
     rate = [statistics.median(each.rate for each in kind) for kind in (plain, placed_ones)]
     pairs = [b.cpu_ms / a.cpu_ms for a, b in zip(plain, placed_ones, strict=True)]
+    idle_each = [
+        statistics.median(each.idle_cpus for each in kind) for kind in (plain, placed_ones)
+    ]
+    print(f"a worker's process when idle: {idle_each[0]:.4f} CPUs plain, {idle_each[1]:.4f} on Ray")
     print(f"medians: CPU of a rollout {cpu[0]:.2f} ms plain, {cpu[1]:.2f} on Ray "
           f"(ratio {cpu[1] / cpu[0]:.2f}; pairs {min(pairs):.2f} to {max(pairs):.2f}); "
           f"rollouts/s {rate[0]:,.0f} and {rate[1]:,.0f} (ratio {rate[1] / rate[0]:.2f}); "
