@@ -15,7 +15,6 @@ from tau.trainer.stop import StopRequest
 from tau.wiring.session import SessionRequest, run_session
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_COLLECT = (50_000, 20, 50)
 
 
 class Interrupts:
@@ -72,20 +71,17 @@ def drive(
 
     The report is None where a signal came before there was anything to report.
     """
-    with _collected_rarely(), asyncio.Runner() as runner:
+    with _uncollected(), asyncio.Runner() as runner:
         return runner.run(_driven(request, display, resume))
 
 
 @contextlib.contextmanager
-def _collected_rarely() -> Iterator[None]:
+def _uncollected() -> Iterator[None]:
     """Spare the collector what stays to the end; it would take a fifth of the run's CPU."""
-    before = gc.get_threshold()
     gc.freeze()
-    gc.set_threshold(*_COLLECT)
     try:
         yield
     finally:
-        gc.set_threshold(*before)
         gc.unfreeze()
 
 

@@ -1,12 +1,17 @@
 """The two programs. Nothing heavy is imported until a command runs."""
 
+import gc
 import sys
 
 from tau.cli.surface import Surface, program
 
+_COLLECT = (50_000, 20, 50)
+"""The garbage collector's thresholds: neither importing nor running leaves cycles behind."""
+
 
 def tau_coding_agent() -> None:
     """The contract's flag surface."""
+    gc.set_threshold(*_COLLECT)
     from tau.cli.aliases import rewritten
     from tau.cli.flags import command
 
@@ -24,6 +29,7 @@ def tau_coding_agent() -> None:
 
 def tau() -> None:
     """The subcommands."""
+    gc.set_threshold(*_COLLECT)
     from tau.cli.commands.group import tau_group
 
     sys.exit(program(tau_group, Surface(program="tau"), sys.argv[1:]))

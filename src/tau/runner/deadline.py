@@ -44,16 +44,15 @@ class Deadline:
         return task.result()
 
     async def _wait(self, task: "asyncio.Task[T]", held_s: Callable[[], float]) -> bool:
+        if self._limit_s is None:
+            return await ended(task)
         loop = asyncio.get_running_loop()
         started, held = loop.time(), held_s()
         while not task.done():
-            timeout = None
-            if self._limit_s is not None:
-                worked = loop.time() - started - (held_s() - held)
-                if worked >= self._limit_s:
-                    return False
-                timeout = max(self._limit_s - worked, _SHORTEST_WAIT_S)
-            await ended(task, timeout)
+            worked = loop.time() - started - (held_s() - held)
+            if worked >= self._limit_s:
+                return False
+            await ended(task, max(self._limit_s - worked, _SHORTEST_WAIT_S))
         return True
 
     async def _stop(self, task: "asyncio.Task[T]") -> bool:

@@ -48,7 +48,7 @@ def prepared(attempt: AttemptId, outcome: Outcome) -> Record:
         failure=failure,
         output=None if outcome.output is None else codec.text(outcome.output),
         rewards=codec.text(outcome.rewards),
-        block=codec.packed(outcome.spans) if outcome.spans and in_order else None,
+        block=_packed(outcome.spans) if outcome.spans and in_order else None,
     )
 
 
@@ -122,7 +122,26 @@ def store_spans(changes: Changes, held: Row, spans: Sequence[Span]) -> None:
         for i, span in enumerate(spans, 1)
     ]
     place = (held["rollout"], held["n"])
-    _insert_block(changes, *place, last + 1, len(spans), codec.packed(numbered))
+    _insert_block(changes, *place, last + 1, len(spans), _packed(numbered))
+
+
+def _packed(spans: Sequence[Span]) -> bytes:
+    """A block; dataclasses with slots are encoded at half the speed of mappings."""
+    return codec.packed(
+        [
+            {
+                "sequence": span.sequence,
+                "parent": span.parent,
+                "name": span.name,
+                "kind": span.kind,
+                "start_unix_ns": span.start_unix_ns,
+                "end_unix_ns": span.end_unix_ns,
+                "attributes": span.attributes,
+                "error": span.error,
+            }
+            for span in spans
+        ]
+    )
 
 
 def _store_block(changes: Changes, held: Row, record: Record) -> None:
