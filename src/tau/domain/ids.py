@@ -10,8 +10,10 @@ ExampleId = NewType("ExampleId", str)
 ResourcesHash = NewType("ResourcesHash", str)
 WorkerId = NewType("WorkerId", str)
 
-_ATTEMPT = re.compile(r"(?P<rollout>.+):attempt-(?P<n>[1-9][0-9]{0,8})\Z")
-_ROLLOUT = re.compile(r"(?P<run>.+)-r(?P<key>[1-9][0-9]{0,17})\Z")
+_ATTEMPT = ":attempt-"
+_ATTEMPT_DIGITS = 9
+_ROLLOUT = "-r"
+_ROLLOUT_DIGITS = 18
 _VERSION = re.compile(r"resources-(?P<n>[1-9][0-9]{0,17})\Z")
 
 
@@ -22,8 +24,9 @@ def rollout_id(run: RunId, key: int) -> RolloutId:
 
 def rollout_key(rollout: str) -> tuple[RunId, int] | None:
     """Run and integer key of a rollout's name, or None where it is no such name."""
-    match = _ROLLOUT.match(rollout)
-    return (RunId(match["run"]), int(match["key"])) if match else None
+    run, _, digits = rollout.rpartition(_ROLLOUT)
+    key = _counted(digits, _ROLLOUT_DIGITS)
+    return (RunId(run), key) if run and key is not None else None
 
 
 def attempt_id(rollout: RolloutId, n: int) -> AttemptId:
@@ -33,8 +36,9 @@ def attempt_id(rollout: RolloutId, n: int) -> AttemptId:
 
 def attempt_parts(attempt: str) -> tuple[RolloutId, int] | None:
     """Rollout and number of an attempt's name, or None where it is no such name."""
-    match = _ATTEMPT.match(attempt)
-    return (RolloutId(match["rollout"]), int(match["n"])) if match else None
+    rollout, _, digits = attempt.rpartition(_ATTEMPT)
+    n = _counted(digits, _ATTEMPT_DIGITS)
+    return (RolloutId(rollout), n) if rollout and n is not None else None
 
 
 def version_id(n: int) -> str:
@@ -46,3 +50,10 @@ def version_number(version: str) -> int | None:
     """The number in a version's name, or None where it is no such name."""
     match = _VERSION.match(version)
     return int(match["n"]) if match else None
+
+
+def _counted(digits: str, most: int) -> int | None:
+    """A number from 1 of at most `most` digits as we write it, or None."""
+    if len(digits) <= most and digits.isascii() and digits.isdigit() and digits[0] != "0":
+        return int(digits)
+    return None

@@ -81,11 +81,10 @@ class Claims:
         wishes: Sequence[Wish],
         shares: Sequence[Sequence[tuple[Row, Spend]]],
     ) -> None:
-        pairs = [
-            (row["key"], rows.worker_key(wish.worker))
-            for wish, share in zip(wishes, shares, strict=True)
-            for row, _ in share
-        ]
+        pairs = []
+        for wish, share in zip(wishes, shares, strict=True):
+            worker = rows.worker_key(wish.worker)
+            pairs += [(row["key"], worker) for row, _ in share]
         if not pairs:
             return
         now = self._clock.unix_ms()
