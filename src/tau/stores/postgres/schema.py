@@ -4,6 +4,7 @@
 migration that only adds leaves `oldest` alone, so that two versions can run side by side.
 """
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,6 +20,10 @@ CURRENT = len(SCRIPTS)
 
 _OLDEST_SERVER = 140000
 _MIGRATION_S = 3600.0
+_MOST_TRIES = 30
+_PAUSE_S = 0.2
+_BUSIEST = "receipt, worker, run, rollout, attempt, result, span_block, tally"
+"""In the order in which workers come to them, so that a migration and they seldom cross."""
 _EXPECTED = frozenset(
     {
         "schema_meta", "receipt", "worker", "run", "tally", "resources", "resources_version",
@@ -95,31 +100,47 @@ async def migrate(
     *,
     scripts: Sequence[str] = SCRIPTS,
 ) -> int:
-    """Bring the schema to ours, all or nothing, one process at a time; the version it had."""
-    async with connection.transaction():
-        await connection.execute("SET LOCAL lock_timeout = 0")  # another's migration may take long
-        await connection.fetchval(
-            "SELECT pg_advisory_xact_lock(hashtextextended('tau:' || $1, 0))",
-            address.schema,
-            timeout=_MIGRATION_S,
-        )
-        found = await check(connection, address)
-        if found >= len(scripts):
-            return found
-        if not found:
-            await _create_schema(connection, address)
+    """Bring the schema to ours, all or nothing, one process at a time; the version it had.
+
+    Workers may go on meanwhile: where they and this wait for each other, this begins anew.
+    """
+    for left in reversed(range(_MOST_TRIES)):
         try:
-            for script in scripts[found:]:
-                await connection.execute(script, timeout=_MIGRATION_S)
-        except asyncpg.InsufficientPrivilegeError as error:
-            raise _not_ours(address, found, error) from error
-        await connection.execute(
-            "INSERT INTO schema_meta (name, value) VALUES ('version', $1) "
-            "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-            str(len(scripts)),
-        )
-        if not found:
-            await connection.execute("INSERT INTO schema_meta (name, value) VALUES ('oldest', '1')")
+            async with connection.transaction():
+                return await _migrate(connection, address, scripts)
+        except asyncpg.TransactionRollbackError:
+            if not left:
+                raise
+            await asyncio.sleep(_PAUSE_S)
+    raise AssertionError("the last try answers or raises")
+
+
+async def _migrate(connection: Any, address: Address, scripts: Sequence[str]) -> int:  # noqa: ANN401
+    await connection.execute("SET LOCAL lock_timeout = 0")  # another's migration may take long
+    await connection.fetchval(
+        "SELECT pg_advisory_xact_lock(hashtextextended('tau:' || $1, 0))",
+        address.schema,
+        timeout=_MIGRATION_S,
+    )
+    found = await check(connection, address)
+    if found >= len(scripts):
+        return found
+    if not found:
+        await _create_schema(connection, address)
+    try:
+        if found:
+            await connection.execute(f"LOCK TABLE {_BUSIEST}", timeout=_MIGRATION_S)
+        for script in scripts[found:]:
+            await connection.execute(script, timeout=_MIGRATION_S)
+    except asyncpg.InsufficientPrivilegeError as error:
+        raise _not_ours(address, found, error) from error
+    await connection.execute(
+        "INSERT INTO schema_meta (name, value) VALUES ('version', $1) "
+        "ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        str(len(scripts)),
+    )
+    if not found:
+        await connection.execute("INSERT INTO schema_meta (name, value) VALUES ('oldest', '1')")
     return found
 
 
