@@ -90,7 +90,9 @@ def test_a_run_whose_process_is_gone_does_not_look_as_if_it_ran(tmp_path: Path) 
     clock.advance(3_600_000)
     with client(settings_in(tmp_path), clock=clock) as found:
         page = found.get("/").text
+        own = found.get(f"/runs/{RUN}").text
         health = found.get("/dashboard/health").json()["health"]
+    assert own.count('class="pill gone"') == 2, "in the header and on its own page"
     assert page.count('class="pill gone"') == 2, "in the header and on its card"
     assert health["health_state"] == "degraded"
 
