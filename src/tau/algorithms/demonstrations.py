@@ -15,6 +15,7 @@ from tau.domain.placeholders import PLACEHOLDER, placeholders
 from tau.domain.rollout import RolloutKind, RolloutResult
 from tau.errors import InputError
 
+_USUAL = "system_prompt"
 HEADING = "Examples, each an input and, after =>, the right output:"
 
 
@@ -117,8 +118,8 @@ def variants(
     return [one for one in made if one is not None]
 
 
-def only_text(targets: Sequence[Target], setting: str) -> Target:
-    """The prompt that demonstrations are written into: the first that is a text.
+def text_for_demonstrations(targets: Sequence[Target], setting: str) -> Target:
+    """The prompt that demonstrations are written into: `system_prompt`, else the first text.
 
     Raises:
         InputError: all of them are lists of chat messages.
@@ -130,7 +131,7 @@ def only_text(targets: Sequence[Target], setting: str) -> Target:
             where=setting,
             fix="demonstrations need a prompt that is a text, not a list of chat messages",
         )
-    return texts[0]
+    return next((one for one in texts if one.name == _USUAL), texts[0])
 
 
 def _plain(*texts: str) -> bool:

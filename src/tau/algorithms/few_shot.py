@@ -17,8 +17,8 @@ from tau.algorithms.demonstrations import (
     demonstrable,
     demonstrating,
     instructive,
-    only_text,
     right_answers,
+    text_for_demonstrations,
 )
 from tau.algorithms.evidence import deal
 from tau.algorithms.heat import Heat, ids
@@ -57,7 +57,7 @@ class FewShot(Search):
         return 4 * (self.settings.sets + 1)
 
     def begin(self) -> None:
-        self.target = only_text(self.targets, "algorithm.targets")
+        self.target = text_for_demonstrations(self.targets, "algorithm.targets")
         self.answers: dict[ExampleId, str] = {}
         self.heat: Heat | None = None
         self.rows: list[ExampleId] = []

@@ -129,6 +129,6 @@ def _scarcity(count: int, alpha: float, *, set_aside: bool) -> Iterable[str]:
     if count < needed:
         where = "set aside for certifying" if set_aside else "in 'test'"
         yield (
-            f"only {count} rows are {where}: with fewer than {needed} nothing can be proved "
+            f"only {count} usable rows are {where}: with fewer than {needed} nothing can be proved "
             "better, so nothing will be promoted; give more rows"
         )

@@ -17,8 +17,8 @@ from annotated_types import Ge
 from tau.algorithms.demonstrations import (
     demonstrable,
     instructive,
-    only_text,
     right_answers,
+    text_for_demonstrations,
     variants,
 )
 from tau.algorithms.evidence import Failure, deal
@@ -94,7 +94,7 @@ class Reflect(Search):
         self.leaders: list[ResourcesHash] = [self.pool.baseline]
         self.answers: dict[ExampleId, str] = {}
         if self.settings.demonstrations:
-            only_text(self.targets, "algorithm.demonstrations")
+            text_for_demonstrations(self.targets, "algorithm.demonstrations")
         self.waiting: list[ResourcesHash] = []
         self._study()
 
@@ -360,7 +360,7 @@ class Reflect(Search):
         made = variants(
             leader,
             self.pool[self.pool.baseline],
-            only_text(self.targets, "algorithm.demonstrations"),
+            text_for_demonstrations(self.targets, "algorithm.demonstrations"),
             instructive(
                 demonstrable(self.parts.breed, self.answers),
                 self.pool.failures(leader.hash),

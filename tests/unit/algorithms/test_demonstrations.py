@@ -91,6 +91,16 @@ def test_as_many_as_fit_are_taken() -> None:
     assert demonstrating(base, TARGET, known, max_chars=60, born=1) is None
 
 
+def test_of_several_prompts_the_system_prompt_takes_them() -> None:
+    values: dict[str, Json] = {"a_style": "Be brief.", "system_prompt": START}
+    settings = ReflectSettings(evaluations=200, proposals=6, demonstrations=8)
+    algorithm = Reflect.build(settings, problem(30, 20, 20, values=values))
+    waves = drive(algorithm, answering(helped))
+
+    assert any("\n=> " in text_of(one) for wave in waves for one in wave)
+    assert not any("=>" in (one.resources.text("a_style") or "") for wave in waves for one in wave)
+
+
 def test_chat_messages_are_refused_before_anything_is_spent() -> None:
     values: dict[str, Json] = {"chat": [{"role": "system", "content": START}]}
     with pytest.raises(InputError, match="no text to put demonstrations into") as refused:
