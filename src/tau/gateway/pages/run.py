@@ -15,6 +15,7 @@ from tau.domain.ids import ExampleId, ResourcesHash, RunId, rollout_id
 from tau.domain.resources import Resources
 from tau.domain.run import Run, RunStatus
 from tau.errors import NotFound
+from tau.gateway.alerts import shown_state
 from tau.gateway.board import Board, Standing
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
@@ -94,6 +95,8 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
     verdict = await verdict_of(gateway, run.id)
     contest = contest_of(run, board, verdict)
     course = course_of(run, board, contest)
+    snapshot = await gateway.watch.snapshot()
+    current = snapshot.run is not None and snapshot.run.id == run.id
     return Page(
         template="run.html",
         title=run.id,
@@ -102,6 +105,7 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
         live=True,
         values={
             "run": run,
+            "state": shown_state(snapshot) if current else run.status,
             "counts": counts,
             "failures": failures,
             "verdict": verdict,
