@@ -78,7 +78,8 @@ async def test_a_store_found_after_a_power_loss_can_be_finished(tmp_path: Path) 
         path = tmp_path / f"{image.variant}.sqlite"
         for suffix, content in image.files.items():
             path.with_name(path.name + suffix).write_bytes(content)
-        restarted = ManualProcesses(boot_id="after the power loss")
+        here = SystemProcesses().this().host
+        restarted = ManualProcesses(boot_id="after the power loss", host=here)
         async with await SqliteStore.open(path, processes=restarted, synchronous="OFF") as store:
             await WORKLOAD.go(store, restarted.this(), lambda line: None)
         with reading(path) as connection:
