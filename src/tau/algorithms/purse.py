@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutKind, RolloutResult
@@ -53,7 +54,8 @@ def allowance(
 ) -> Allowance:
     """What settings and budget allow together; proposals are taken from the budget first.
 
-    Without `proposals`, there is one for each `evaluations_per_proposal`.
+    Without `proposals`, there is one for each `evaluations_per_proposal` of the first 600, then one
+    for each 25: once leaders are known, it is ideas that a search lacks.
     """
     most: list[int] = [] if evaluations is None else [evaluations]
     per = calls_per_evaluation
@@ -75,8 +77,10 @@ def allowance(
 
 
 def _proposals(evaluations: int, proposals: int | None, each: int) -> int:
-    wanted = -(-evaluations // each) if proposals is None else proposals
-    return min(wanted, evaluations // 2)
+    if proposals is None:
+        first = min(evaluations, DEFAULT_EVALUATIONS)
+        proposals = ceil(first / each + (evaluations - first) / EVALUATIONS_PER_PROPOSAL)
+    return min(proposals, evaluations // 2)
 
 
 class Purse:
