@@ -69,11 +69,5 @@ def support(version: ResourcesVersion, verdict: Verdict | None) -> dict[str, Jso
     found: dict[str, Json] = {"run_id": version.run_id, "decision": str(verdict.decision)}
     gain = of_evidence(verdict.evidence)
     if gain is not None:
-        found["gain"] = {
-            "n": gain.n,
-            "difference": gain.difference,
-            "low": gain.low,
-            "high": gain.high,
-            "p_value": gain.p_value,
-        }
+        found["gain"] = gain.short()
     return found

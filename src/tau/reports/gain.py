@@ -30,6 +30,16 @@ class Gain:
     reason: str = ""
     rows_to_settle: int | None = None
 
+    def short(self) -> dict[str, Json]:
+        """The figures alone, as an alias keeps them for evidence."""
+        return {
+            "n": self.n,
+            "difference": self.difference,
+            "low": self.low,
+            "high": self.high,
+            "p_value": self.p_value,
+        }
+
     def to_json(self) -> dict[str, Json]:
         """By the names of its fields."""
         return {

@@ -97,13 +97,7 @@ def _evidence(account: Account) -> dict[str, Json]:
     gain = account.gain
     found: dict[str, Json] = {"run_id": account.run.id, "decision": account.decision}
     if gain is not None:
-        found["gain"] = {
-            "n": gain.n,
-            "difference": gain.difference,
-            "low": gain.low,
-            "high": gain.high,
-            "p_value": gain.p_value,
-        }
+        found["gain"] = gain.short()
     return found
 
 
