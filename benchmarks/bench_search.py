@@ -117,7 +117,7 @@ async def folded(path: Path) -> int:
 
 def memory(candidates: int) -> None:
     """What a search holds, and how large its checkpoint is, early and late."""
-    options = {"evaluations": 40 * candidates, "proposals": candidates, "certification": 10}
+    options = {"evaluations": 80 * candidates, "proposals": 2 * candidates, "certification": 10}
     search = built("reflect", options)
     answer = answering(rising)
     tracemalloc.start()

@@ -1,8 +1,7 @@
 """Machines whose clocks are wrong by an hour: no lease is lost early, and none is stuck."""
 
 import signal
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -20,22 +19,6 @@ LEASE_MS = 3000
 def server() -> Iterator[Cluster]:
     with cluster() as made:
         yield made
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[Model]:
-    made = Model()
-    async with made.provider:
-        yield made
-
-
-@pytest.fixture
-async def programs(tmp_path: Path, model: Model) -> AsyncIterator[Programs]:
-    made = Programs(
-        tmp_path, {"OPENAI_BASE_URL": model.provider.base_url, "OPENAI_API_KEY": "sk-none"}
-    )
-    yield made
-    await made.aclose()
 
 
 @pytest.mark.timeout(240)

@@ -4,7 +4,7 @@ import itertools
 import re
 import shutil
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -43,22 +43,6 @@ async def worker_url(server: Cluster) -> str:
     for grant in grants:
         server.sql(grant.replace("SCHEMA tau TO tau_worker", f"SCHEMA {schema} TO {role}"))
     return server.url(schema).replace("postgres@", f"{role}@")
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[Model]:
-    made = Model()
-    async with made.provider:
-        yield made
-
-
-@pytest.fixture
-async def programs(tmp_path: Path, model: Model) -> AsyncIterator[Programs]:
-    made = Programs(
-        tmp_path, {"OPENAI_BASE_URL": model.provider.base_url, "OPENAI_API_KEY": "sk-none"}
-    )
-    yield made
-    await made.aclose()
 
 
 @pytest.mark.timeout(240)

@@ -2,8 +2,7 @@
 
 import json
 import signal
-from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
@@ -18,22 +17,6 @@ ROLLOUTS = 60
 def server() -> Iterator[Cluster]:
     with cluster() as made:
         yield made
-
-
-@pytest.fixture
-async def model() -> AsyncIterator[Model]:
-    made = Model()
-    async with made.provider:
-        yield made
-
-
-@pytest.fixture
-async def programs(tmp_path: Path, model: Model) -> AsyncIterator[Programs]:
-    made = Programs(
-        tmp_path, {"OPENAI_BASE_URL": model.provider.base_url, "OPENAI_API_KEY": "sk-none"}
-    )
-    yield made
-    await made.aclose()
 
 
 @pytest.mark.timeout(240)
