@@ -41,6 +41,7 @@
             ├── ServerFailed
             ├── ModelTimeout
             ├── ConnectionFailed
+            │   └── NotConnected       the provider was never asked
             ├── AuthenticationFailed
             ├── ModelNotFound
             ├── RequestRejected
@@ -320,6 +321,10 @@ class ConnectionFailed(ModelError):
     """No connection, or it broke before the answer was complete."""
 
     code = "connection"
+
+
+class NotConnected(ConnectionFailed):
+    """No connection came about, so the provider was never asked and no call is spent."""
 
 
 class AuthenticationFailed(ModelError):

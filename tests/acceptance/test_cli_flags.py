@@ -221,7 +221,8 @@ def test_items_that_are_strange_fail_or_run_alone(tmp_path: Path, sums: Provider
 
 
 def test_a_provider_that_is_down_fails_rollouts_not_the_run(tmp_path: Path) -> None:
-    path = config(tmp_path, retries={"max_attempts": 1})
+    budget = {"calls": 2}  # nobody is asked, so nothing is spent by trying again
+    path = config(tmp_path, retries={"max_attempts": 2, "backoff_ms": 10}, budget=budget)
     env = {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1", "OPENAI_API_KEY": KEY}
 
     ended = run(
@@ -233,6 +234,8 @@ def test_a_provider_that_is_down_fails_rollouts_not_the_run(tmp_path: Path) -> N
     document = ended.json()
     assert (document["succeeded"], document["failed"]) == (0, 2)
     assert document["failures"] == {"connection": 2}
+    assert document["calls"] == 0
+    assert "no connection to openai/" in document["last_failure"]
 
 
 NOISY = """

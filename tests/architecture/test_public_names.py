@@ -28,6 +28,7 @@ TauError
     ModelError
       AuthenticationFailed
       ConnectionFailed
+        NotConnected
       ContentFiltered
       MalformedResponse
       ModelNotFound

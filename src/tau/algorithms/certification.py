@@ -87,8 +87,7 @@ class Certification:
     def decide(self, pool: Pool, winner: ResourcesHash, why_none: str) -> Certificate:
         """The decision, once both have been evaluated."""
         if winner == pool.baseline:
-            measured = pool.table[pool.baseline].n > 0
-            return no_candidate(why_none if measured else "no evaluation could be scored")
+            return no_candidate(pool.exhausted(why_none))
         ids: list[ExampleId] = [example.id for example in self.rows]
         return certify(
             pair(pool.table, winner, pool.baseline, ids),

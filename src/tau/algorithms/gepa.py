@@ -134,9 +134,9 @@ class Gepa(Search):
         failures = [one for one in self.pool.failures(parent.hash) if one.example in self.rows]
         if not failures:
             if self.step >= _FRUITLESS and self.pool.tried == 0:
-                self.stop("nothing failed")
+                self.stop(self.pool.exhausted("nothing failed"))
             if self.step >= _FRUITLESS * (1 + self.asked):
-                self.stop("nothing failed any more")
+                self.stop(self.pool.exhausted("nothing failed any more"))
             return
         target = self.targets[below(len(self.targets), self.seed, "component", self.step)]
         right = len(self.rows) - len(failures)

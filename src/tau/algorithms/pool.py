@@ -127,6 +127,11 @@ class Pool:
                     del known[next(iter(known))]
         self.table = self.table.adding(rows)
 
+    def exhausted(self, why: str) -> str:
+        """Why there is nothing more to learn: `why`, unless nothing was ever measured."""
+        measured = self.table[self.baseline].n > 0
+        return why if measured else "no evaluation could be scored"
+
     def failures(self, name: ResourcesHash) -> tuple[Failure, ...]:
         """What the candidate did less than perfectly, in the order it came."""
         return tuple(self._failures.get(name, {}).values())

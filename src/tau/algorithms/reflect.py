@@ -167,7 +167,7 @@ class Reflect(Search):
             return False
         self._screen([])  # everything was right: look at more examples
         if not self.cells:
-            self.stop("nothing failed any more")
+            self.stop(self.pool.exhausted("nothing failed any more"))
         return bool(self.cells)
 
     def _hands(self) -> dict[ResourcesHash, list[tuple[Failure, ...]]]:

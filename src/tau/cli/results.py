@@ -9,8 +9,11 @@ from tau.cli.displays import split_fields
 from tau.cli.text import line, table
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import StopReason
+from tau.domain.visible import clipped
 from tau.reports.account import Account
 from tau.trainer.report import RunReport
+
+_SHOWN_CHARS = 300
 
 
 def document(report: RunReport) -> dict[str, Any]:
@@ -35,6 +38,7 @@ def document(report: RunReport) -> dict[str, Any]:
         "decision": report.decision,
         "evidence": report.evidence,
         "failures": dict(report.failures),
+        "last_failure": report.last_failure,
         "calls": report.spent.calls,
         "tokens": report.spent.tokens,
         "cost_usd": report.cost_usd,
@@ -151,6 +155,8 @@ def facts(report: RunReport) -> Iterator[str]:
     yield f"used       {', '.join(used) or 'nothing'}"
     if report.failures:
         yield f"failures   {figures.failures(report.failures)}"
+    if report.last_failure:
+        yield f"the last   {clipped(line(report.last_failure), _SHOWN_CHARS)}"
     for caveat in report.caveats:
         yield f"note       {line(caveat)}"
     yield f"run        {line(report.run_id)} in {line(report.store_path)}"

@@ -17,6 +17,7 @@ from tau.errors import (
     MalformedResponse,
     ModelError,
     ModelTimeout,
+    NotConnected,
     Overloaded,
     RateLimited,
     RequestRejected,
@@ -183,9 +184,9 @@ class OpenAICompatible:
         fix = "start the server, or check base_url" if self._row.local else None
         if isinstance(error, aiohttp.ClientConnectorCertificateError):
             fix = "check the address; for a private authority set SSL_CERT_FILE"
-        return ConnectionFailed(
-            f"no connection to {self._ref}", where=self._where, why=why, fix=fix
-        )
+        unasked = isinstance(error, aiohttp.ClientConnectorError)
+        kind = NotConnected if unasked else ConnectionFailed
+        return kind(f"no connection to {self._ref}", where=self._where, why=why, fix=fix)
 
     def _completion(
         self, status: int, headers: Mapping[str, str], body: bytes

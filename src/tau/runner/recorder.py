@@ -12,7 +12,7 @@ from tau.domain.chat import Completion, ModelRequest
 from tau.domain.json import Json
 from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Spend
-from tau.errors import AttemptError, BudgetRefused, ModelError, boundary
+from tau.errors import AttemptError, BudgetRefused, ModelError, NotConnected, boundary
 from tau.ports.clock import Clock
 from tau.ports.model import Model
 from tau.ports.record import OpenSpan
@@ -99,7 +99,7 @@ class SpanRecorder:
         opened.end_unix_ns = opened.start_unix_ns
 
     async def call(self, model: Model, request: ModelRequest) -> Completion:
-        """Call `model`: counted when sent, metered when answered."""
+        """Call `model`: counted when the provider is asked, metered when it answers."""
         name = f"{_MODEL_CALL} {model_name(model)}"
         with self.opening(shortened(name, 200), SpanKind.MODEL_CALL) as span:
             span.update(of_request(model, request))
@@ -113,6 +113,9 @@ class SpanRecorder:
                     sent = True
                     with boundary(ModelError, f"model '{model.ref}'"):
                         completion = await model.complete(request)
+            except NotConnected:
+                sent = False
+                raise
             finally:
                 self._let_go(hold)
                 if not sent:

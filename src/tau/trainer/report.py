@@ -22,7 +22,7 @@ class RunReport:
     tried and found; None where only the given resources were measured. `plan` is what the algorithm
     had planned. `cost_usd` is None where calls were made and no price is known. `duration_s` is of
     this start, `active_s` of all starts of the run. `resumable` tells whether starting it again
-    goes on.
+    goes on. `last_failure` is the message of the rollout that failed last.
     """
 
     run_id: str
@@ -42,6 +42,7 @@ class RunReport:
     spent: Spend
     cost_usd: float | None
     failures: Mapping[str, int] = field(default_factory=dict)
+    last_failure: str | None = None
     duration_s: float = 0.0
     active_s: float = 0.0
     caveats: tuple[str, ...] = ()

@@ -13,6 +13,7 @@ from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
 from tau.domain.ids import WorkerId
 from tau.domain.json import Json
+from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, RunStopped, StoreError, TauError, TrainerTimeout
@@ -20,6 +21,7 @@ from tau.lifecycle.authorization import local_principal
 from tau.lifecycle.live import RunControl
 from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import SystemClock
+from tau.ports.insights import RolloutFilter
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
 from tau.runner.health import RunnerState
@@ -341,12 +343,18 @@ class _Session:
             spent=run.spent,
             cost_usd=self._cost_usd(run),
             failures=progress.failures,
+            last_failure=await self._last_failure() if progress.failures else None,
             duration_s=progress.elapsed_s,
             active_s=run.active_s,
             caveats=best.caveats,
             account=await account_of(self._store, self._run, best),
             plan=plan_of(self._config, self._parts, certified=self._certified),
         )
+
+    async def _last_failure(self) -> str | None:
+        failed = RolloutFilter(run=self._run.id, statuses=frozenset({RolloutStatus.FAILED}))
+        rows = await self._store.insights.rollouts(failed, limit=1, newest_first=True)
+        return next((row.failure.message for row in rows if row.failure is not None), None)
 
     def _cost_usd(self, run: Run) -> float | None:
         """Dollars, None where calls were made at a price nobody knows."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from tau.algorithms.gepa import Gepa, GepaSettings
 from tau.algorithms.reflect import Reflect, ReflectSettings
 from tau.algorithms.select import Select, SelectSettings
 from tau.domain.decision import Decision
@@ -12,7 +13,7 @@ from tau.domain.draws import uniform
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED, Reward
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
 from tau.ports.algorithm import Recommendation
-from unit.algorithms.pretended import START, answering, drive, noisy, problem
+from unit.algorithms.pretended import START, answering, drive, noisy, problem, settled
 
 
 def reported_gain(best: Recommendation) -> float:
@@ -76,6 +77,19 @@ def test_the_winner_meets_the_baseline_on_rows_that_nothing_else_saw() -> None:
     assert all(one.startswith("test:") for one in certified)
     assert not certified & before
     assert len(waves[-1]) == 2 * len(certified), "both prompts, every row, once"
+
+
+@pytest.mark.parametrize("score", [None, 1.0])
+@pytest.mark.parametrize("algorithm", ["reflect", "gepa"])
+def test_nothing_to_learn_and_nothing_measured_are_told_apart(
+    algorithm: str, score: float | None
+) -> None:
+    settings = {"reflect": ReflectSettings(), "gepa": GepaSettings()}[algorithm]
+    search = {"reflect": Reflect, "gepa": Gepa}[algorithm].build(settings, problem(30, 20, 40))
+    drive(search, lambda request: settled(request, "no", score))
+
+    unmeasured = "no evaluation could be scored"
+    assert (search.best().evidence["stopped"] == unmeasured) == (score is None)
 
 
 def test_a_candidate_that_trips_a_safety_gate_cannot_win() -> None:

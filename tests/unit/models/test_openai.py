@@ -21,6 +21,7 @@ from tau.errors import (
     MalformedResponse,
     ModelError,
     ModelTimeout,
+    NotConnected,
     RateLimited,
     RequestRejected,
     TauError,
@@ -272,7 +273,7 @@ async def test_no_server_and_no_such_host() -> None:
     server.close()
     await server.wait_closed()
     for target in (base_url, "http://nobody.invalid/v1"):
-        assert isinstance(await failure(client(target)), ConnectionFailed)
+        assert isinstance(await failure(client(target)), NotConnected)
     local = await failure(client(base_url, provider="ollama"))
     assert "start the server" in (local.fix or "")
 
@@ -295,7 +296,7 @@ async def test_a_certificate_nobody_signed(tmp_path: Path) -> None:
         port = server.sockets[0].getsockname()[1]
         error = await failure(client(f"https://127.0.0.1:{port}/v1"))
 
-    assert isinstance(error, ConnectionFailed)
+    assert isinstance(error, NotConnected)
     assert "SSL_CERT_FILE" in (error.fix or "")
 
 
@@ -350,7 +351,7 @@ async def test_closing_ends_the_calls_in_flight(server: LoopbackProvider) -> Non
     await model.aclose()
     outcomes = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
 
-    assert [type(outcome) for outcome in outcomes] == [ConnectionFailed] * 3
+    assert [type(outcome) for outcome in outcomes] == [ConnectionFailed] * 3  # asked, not answered
     await until(lambda: server.in_flight == 0)
 
 

@@ -12,7 +12,7 @@ from tau.domain.chat import Message, ModelRequest
 from tau.domain.json import canonical
 from tau.domain.span import SpanKind
 from tau.domain.spend import Spend
-from tau.errors import BudgetRefused, ModelError, ModelTimeout
+from tau.errors import BudgetRefused, ModelError, ModelTimeout, NotConnected
 from tau.ports.clock import SystemClock
 from tau.runner.pacing import Pacing, PacingSettings
 from tau.runner.recorder import SpanLimits, SpanRecorder
@@ -84,6 +84,18 @@ async def test_a_failed_call_counts_and_carries_its_class() -> None:
     assert span.attributes["error.type"] == "timeout"
     assert span.error == "ModelTimeout: slow"
     assert recorder.spent == Spend(calls=1)
+
+
+async def test_a_call_that_found_nobody_to_ask_spends_nothing() -> None:
+    async def before() -> None:
+        raise NotConnected("nobody there")
+
+    recorder = record(calls=1)
+    for _ in range(3):  # nor does it use up what was reserved
+        with pytest.raises(NotConnected):
+            await recorder.call(Echo(before), ASK)
+
+    assert recorder.spent == Spend()
 
 
 async def test_what_a_model_plug_in_raises_by_mistake_is_a_model_error() -> None:
