@@ -96,6 +96,20 @@ def test_a_plan_says_what_the_budget_buys_and_does_nothing(demo: Path, tmp_path:
     assert sorted(path.name for path in folder.rglob("*")) == before
 
 
+def test_a_plan_counts_the_tokens_of_demonstrations(demo: Path, tmp_path: Path) -> None:
+    config = json.loads((demo / "prompt-optimization.json").read_text())
+    for name in ("optimize", "validate", "test"):
+        config[name] = {"file": str(demo / f"{name}.jsonl")}
+    # So that the room for long answers does not hide what is missing.
+    config |= {"params": {"max_tokens": 40}, "algorithm": {"type": "few_shot", "shots": 16}}
+    (tmp_path / "shots.json").write_text(json.dumps(config))
+    planned = programs.inside("plan", "shots.json", "--json", cwd=tmp_path).json()
+    ended = programs.run("tau", "optimize", "shots.json", "--json", cwd=tmp_path)
+
+    assert ended.code == 0, ended.err
+    assert planned["tokens_at_most"] >= ended.json()["tokens"] > 0
+
+
 def test_a_plan_warns_of_rows_in_two_splits_and_of_budgets_too_small(
     demo: Path, tmp_path: Path
 ) -> None:

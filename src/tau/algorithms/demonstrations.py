@@ -45,6 +45,13 @@ def demonstrable(
     return found
 
 
+def longest(examples: Iterable[Example], count: int) -> int:
+    """Bytes of the longest `count` demonstrations that may come of `examples`."""
+    known = demonstrable(examples, {example.id: "" for example in examples})
+    sizes = sorted((len(one.text.encode()) for one in known), reverse=True)
+    return sum(sizes[:count])
+
+
 def instructive(
     known: Sequence[Demonstration], failures: Sequence[Failure], seed: int, number: int = 0
 ) -> list[Demonstration]:

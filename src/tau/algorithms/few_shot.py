@@ -57,6 +57,7 @@ class FewShot(Search):
         return 4 * (self.settings.sets + 1)
 
     def begin(self) -> None:
+        self.shown = self.settings.shots
         self.target = text_for_demonstrations(self.targets, "algorithm.targets")
         self.answers: dict[ExampleId, str] = {}
         self.heat: Heat | None = None

@@ -87,13 +87,12 @@ class Reflect(Search):
         many = self.allowed.proposals >= _MANY_PROPOSALS
         self.kept = self.settings.leaders or (2 if many else 1)
         self.block = self.settings.block or self._planned_block()
-        self.stage = "screen"
-        self.generation = 0
-        self.cursor = self.since = self.heats = 0
+        self.generation = self.cursor = self.since = self.heats = 0
         self.priors: dict[ResourcesHash, float] = {}
         self.leaders: list[ResourcesHash] = [self.pool.baseline]
         self.answers: dict[ExampleId, str] = {}
-        if self.settings.demonstrations:
+        self.shown = self.settings.demonstrations
+        if self.shown:
             text_for_demonstrations(self.targets, "algorithm.demonstrations")
         self.waiting: list[ResourcesHash] = []
         self._study()
@@ -118,9 +117,8 @@ class Reflect(Search):
     def observe(self, results: Sequence[RolloutResult]) -> None:
         """Keep answers that can be shown, as long as more are of use."""
         if len(self.answers) < self.settings.demonstrations:
-            shown_rows = self.proposers.examples.keys()
             found = right_answers(results)
-            self.answers |= {row: found[row] for row in found if row in shown_rows}
+            self.answers |= {row: found[row] for row in found if row in self.proposers.examples}
 
     def winner(self) -> ResourcesHash:
         return self.leaders[0]
@@ -396,5 +394,6 @@ class Reflect(Search):
 
     def _finalists(self) -> list[ResourcesHash]:
         known = [name for name in self.pool.members if name in self.priors]
-        found = sorted(known, key=lambda name: -round(self.priors[name], 9))
-        return found[: self.settings.finalists]
+        return sorted(known, key=lambda name: -round(self.priors[name], 9))[
+            : self.settings.finalists
+        ]

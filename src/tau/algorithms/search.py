@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from tau.algorithms import templates
 from tau.algorithms.certification import Certification, decision_of
+from tau.algorithms.demonstrations import longest
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
@@ -37,7 +38,8 @@ class Search(ABC):
     """An algorithm whose next wave is an agenda in its state.
 
     Subclasses put evaluations and drafts on the agenda, in `begin` and then whenever results are
-    in (`advance`); an empty agenda ends the search, and the winner meets the baseline.
+    in (`advance`); an empty agenda ends the search, and the winner meets the baseline. `shown` rows
+    with right answers may stand in a candidate's prompt.
     """
 
     name: ClassVar[str]
@@ -45,6 +47,7 @@ class Search(ABC):
     evaluations_per_proposal: ClassVar[int] = EVALUATIONS_PER_PROPOSAL
     pool: Pool
     purse: Purse
+    shown: int = 0
     cells: list[Cell]
     drafts: list[Draft]
     asked: int
@@ -213,6 +216,7 @@ class Search(ABC):
             calls=allowed.evaluations * per + allowed.proposals,
             certification=len(search.certification.rows),
             detectable=search.certification.detectable,
+            shown_bytes=longest(search.parts.breed, search.shown),
             caveats=search.caveats,
         )
 
@@ -302,13 +306,10 @@ class Search(ABC):
             self.allowed,
             calls_per_evaluation=self.problem.calls_per_evaluation,
         )
-        self.cells = []
-        self.drafts = []
+        self.cells, self.drafts = [], []
         self.asked = self.failed = 0
         self.why_unusable = self.stop_reason = self._told = ""
-        self._chosen = None
-        self._certified = False
-        self._wave = None
+        self._chosen, self._certified, self._wave = None, False, None
 
     def _load(self, state: Any) -> None:  # noqa: ANN401  (JSON)
         self.pool = Pool.from_json(state["pool"], state["origins"], self.problem.seed_resources)

@@ -8,6 +8,7 @@ from itertools import combinations
 from tau.config.settings import RunConfig
 from tau.domain.dataset import Split
 from tau.domain.json import content_hash
+from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.domain.spend import Budget, Spend
 from tau.ports.algorithm import Plan
@@ -54,7 +55,7 @@ async def forecast(config: RunConfig, *, store: str | None = None) -> Forecast |
             return None
         # Tokens and money are only estimated under a budget that limits them.
         estimate = Reservation(replace(config, budget=Budget(tokens=0)), parts)
-        each = _mean([estimate(request) for request in _sample(config)])
+        each = _mean([estimate(request) for request in _sample(config, plan.shown_bytes)])
         ask = estimate(RolloutRequest(kind=RolloutKind.PROPOSE, resources=config.resources))
     most = _times(each, plan.evaluations) + _times(ask, plan.proposals)
     return Forecast(
@@ -66,11 +67,13 @@ async def forecast(config: RunConfig, *, store: str | None = None) -> Forecast |
     )
 
 
-def _sample(config: RunConfig) -> list[RolloutRequest]:
+def _sample(config: RunConfig, shown_bytes: int) -> list[RolloutRequest]:
+    """Evaluations of the given prompts, demonstrations as long as can be in addition."""
+    values = {**config.resources.values, "demonstrations": "-" * shown_bytes}
+    resources = Resources(values=values) if shown_bytes else config.resources
     rows = [row for split in Split for row in config.examples[split][:_SAMPLE]]
     return [
-        RolloutRequest(kind=RolloutKind.EVALUATE, resources=config.resources, example=row)
-        for row in rows
+        RolloutRequest(kind=RolloutKind.EVALUATE, resources=resources, example=row) for row in rows
     ]
 
 
