@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import pytest
+
 from tau.testing.provider import Call, LoopbackProvider, Reply, completion
 
 _TAU = "from tau.cli.main import tau; tau()"
@@ -56,11 +58,14 @@ class Program:
     async def tells(self, text: str) -> None:
         """Wait until it has said so on standard error."""
         assert self.process.stderr is not None
-        async with asyncio.timeout(PATIENCE_S):
-            while text not in self.told:
-                line = await self.process.stderr.readline()
-                assert line, f"it ended without {text!r}: {self.told}"
-                self.told += line.decode()
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                while text not in self.told:
+                    line = await self.process.stderr.readline()
+                    assert line, f"it ended without {text!r}: {self.told}"
+                    self.told += line.decode()
+        except TimeoutError:
+            pytest.fail(f"it does not say {text!r}: {self.told}")
 
     async def end(self) -> str:
         """Wait until it has ended well; its standard output."""

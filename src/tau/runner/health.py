@@ -50,5 +50,17 @@ class Tally:
     unwritten: set[AttemptId] = field(default_factory=set)
     store_error: str | None = None
     """Why the store's last answer was an error, None once it answers again."""
-    worker_error: str | None = None
+    restart_reason: str | None = None
     """Why a worker was last restarted."""
+    completed_before: int = 0
+    """How many were completed then."""
+
+    def restarted(self, reason: str) -> None:
+        """Count a worker that could not go on."""
+        self.restarts += 1
+        self.restart_reason, self.completed_before = reason, self.completed
+
+    @property
+    def worker_error(self) -> str | None:
+        """Why a worker was last restarted, None once something has been completed since."""
+        return self.restart_reason if self.completed == self.completed_before else None

@@ -8,25 +8,35 @@ from tau.domain.ids import WorkerId
 from tau.ports.clock import Clock
 from tau.ports.store import Work
 
-OnLost = Callable[[WorkerId, str], None]
+Told = Callable[[WorkerId, str], None]
+"""Called on the event loop with a worker and what has become of its lease."""
 
 
 class Heartbeat:
     """Renews the leases of this process' workers and reaps those of dead ones.
 
-    `on_lost` is told, on the event loop that started this, about a worker that was given up or
-    whose lease could not be renewed for two thirds of it: it must stop its work, because someone
-    else may be given it. Finished outcomes are still offered to the store, which decides.
+    `on_lost` is told, on the event loop that started this, about a worker that was given up;
+    `on_doubt` about one whose lease could not be renewed for two thirds of it: what it executes
+    must stop, because someone else may be given it. It is still beaten for: what it had finished,
+    or drives, stays its own if nobody took it meanwhile, which the store decides.
     """
 
     def __init__(
-        self, *, work: Work, clock: Clock, interval_ms: int, lease_ms: int, on_lost: OnLost
+        self,
+        *,
+        work: Work,
+        clock: Clock,
+        interval_ms: int,
+        lease_ms: int,
+        on_lost: Told,
+        on_doubt: Told | None = None,
     ) -> None:
         self._work = work
         self._clock = clock
         self._interval_s = interval_ms / 1000
         self._doubt_ms = lease_ms * 2 // 3
         self._on_lost = on_lost
+        self._on_doubt = on_doubt
         self._lock = threading.Lock()
         self._renewed: dict[WorkerId, int] = {}
         self._doubted: set[WorkerId] = set()
@@ -94,7 +104,7 @@ class Heartbeat:
             for worker in lost:
                 self._renewed.pop(worker, None)
         for worker in lost:
-            self._tell(worker, "it was given up: its heartbeats came too late")
+            self._tell(self._on_lost, worker, "it was given up: its heartbeats came too late")
 
     def _doubt(self) -> None:
         now_ms = self._clock.monotonic_ms()
@@ -102,11 +112,11 @@ class Heartbeat:
             late = {w for w, at in self._renewed.items() if now_ms - at >= self._doubt_ms}
             told = late - self._doubted
             self._doubted |= told
-        for worker in told:
-            # It is still beaten for, so that what it had finished stays its own if nobody else
-            # was given it meanwhile.
-            self._tell(worker, f"its lease could not be renewed: {self._error}")
+        if self._on_doubt is not None:
+            for worker in told:
+                reason = f"its lease could not be renewed: {self._error}"
+                self._tell(self._on_doubt, worker, reason)
 
-    def _tell(self, worker: WorkerId, reason: str) -> None:
+    def _tell(self, listener: Told, worker: WorkerId, reason: str) -> None:
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._on_lost, worker, reason)
+            self._loop.call_soon_threadsafe(listener, worker, reason)

@@ -79,6 +79,7 @@ class Supervisor:
             interval_ms=settings.heartbeat_interval_ms,
             lease_ms=settings.lease_ms,
             on_lost=self._lost,
+            on_doubt=self._abandoned,
         )
         self._place = Workplace(
             work=store.work,
@@ -100,7 +101,10 @@ class Supervisor:
         self._stopped = False
 
     def accompany(self, worker: WorkerId, on_lost: Callable[[str], None]) -> None:
-        """Beat for a registered loop of this process that claims nothing, such as a trainer."""
+        """Beat for a registered loop of this process that claims nothing, such as a trainer.
+
+        What it writes is fenced, so that it goes on until it is given up.
+        """
         self._companions[worker] = on_lost
         self._heartbeat.add(worker)
 
@@ -201,12 +205,11 @@ class Supervisor:
             try:
                 await worker.run()
             except LeaseLost as error:
-                self._tally.worker_error = str(error)
+                self._tally.restarted(str(error))
             except Exception as error:  # noqa: BLE001  (a crashed worker is started again)
-                self._tally.worker_error = f"{type(error).__name__}: {error}"
+                self._tally.restarted(f"{type(error).__name__}: {error}")
             else:
                 return
-            self._tally.restarts += 1
             failures = 0 if self._tally.completed > completed else failures + 1
             await self._rest(min(_FIRST_RESTART_S * 2.0 ** min(failures, 10), _MAX_RESTART_S))
 
@@ -220,6 +223,9 @@ class Supervisor:
     def _lost(self, worker: WorkerId, reason: str) -> None:
         if worker in self._companions:
             self._companions[worker](reason)
+        self._abandoned(worker, reason)
+
+    def _abandoned(self, worker: WorkerId, reason: str) -> None:
         for mine in self._workers.values():
             if mine.id == worker:
                 mine.abandon(reason)

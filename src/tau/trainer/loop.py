@@ -1,7 +1,6 @@
 """The loop: ask, submit, wait, tell, checkpoint."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
@@ -367,10 +366,9 @@ class Trainer:
             await asyncio.wait({waiting, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             for task in (waiting, stopping):
-                if not task.done():
-                    task.cancel()
-                    with contextlib.suppress(asyncio.CancelledError):
-                        await task
+                task.cancel()
+            # Not `await task`, whose end could not be told from a cancellation of this very wait.
+            await asyncio.wait({waiting, stopping})
         if waiting.done() and not waiting.cancelled() and (error := waiting.exception()):
             if isinstance(error, TauError):
                 raise error

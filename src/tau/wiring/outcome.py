@@ -3,10 +3,14 @@
 from tau.domain.decision import Verdict
 from tau.domain.ids import WorkerId
 from tau.domain.resources import Resources
-from tau.domain.run import Run
-from tau.ports.algorithm import Recommendation
+from tau.domain.rollout import RolloutStatus
+from tau.domain.run import Run, RunStatus, StopReason
+from tau.ports.algorithm import Plan, Recommendation
+from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
 from tau.reports.account import Account, baseline_of, gather
+from tau.trainer.progress import Progress
+from tau.trainer.report import RunReport
 
 
 async def give_verdict(store: Store, run: Run, best: Recommendation, trainer: WorkerId) -> None:
@@ -27,6 +31,53 @@ async def account_of(store: Store, run: Run, best: Recommendation) -> Account | 
     if best.decision is None and not any(_is_new(one.resources, run) for one in found):
         return None
     return await gather(store, run.id)
+
+
+async def report_of(
+    store: Store,
+    best: Recommendation,
+    progress: Progress,
+    *,
+    store_path: str,
+    resumed: bool,
+    prices_known: bool,
+    plan: Plan | None,
+) -> RunReport:
+    """The final report; `progress` is the last look, `plan` what the algorithm had planned."""
+    run = progress.run
+    versions = await store.insights.versions(limit=20)
+    unpriced = not prices_known and run.spent.calls and not run.spent.cost_nano_usd
+    return RunReport(
+        run_id=run.id,
+        model_ref=run.model_ref,
+        store_path=store_path,
+        status=run.status,
+        stop_reason=run.stop_reason or StopReason.FINISHED,
+        stop_detail=run.stop_detail,
+        resumable=run.status in (RunStatus.PAUSED, RunStatus.FAILED),
+        resumed=resumed,
+        counts=progress.counts,
+        splits=progress.splits,
+        best_hash=best.resources.hash,
+        best_version=next((one.id for one in versions if one.run_id == run.id), None),
+        decision=best.decision and str(best.decision),
+        evidence=best.evidence,
+        spent=run.spent,
+        cost_usd=None if unpriced else run.spent.cost_usd,
+        failures=progress.failures,
+        last_failure=await _last_failure(store, run) if progress.failures else None,
+        duration_s=progress.elapsed_s,
+        active_s=run.active_s,
+        caveats=best.caveats,
+        account=await account_of(store, run, best),
+        plan=plan,
+    )
+
+
+async def _last_failure(store: Store, run: Run) -> str | None:
+    failed = RolloutFilter(run=run.id, statuses=frozenset({RolloutStatus.FAILED}))
+    rows = await store.insights.rollouts(failed, limit=1, newest_first=True)
+    return next((row.failure.message for row in rows if row.failure is not None), None)
 
 
 def _is_new(resources: Resources, run: Run) -> bool:

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol, Self
 
@@ -13,15 +13,13 @@ from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
 from tau.domain.ids import WorkerId
 from tau.domain.json import Json
-from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, RunStopped, StoreError, TauError, TrainerTimeout
 from tau.lifecycle.authorization import local_principal
 from tau.lifecycle.live import RunControl
-from tau.ports.algorithm import Algorithm, Recommendation
+from tau.ports.algorithm import Algorithm
 from tau.ports.clock import SystemClock
-from tau.ports.insights import RolloutFilter
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
 from tau.runner.health import RunnerState
@@ -36,7 +34,7 @@ from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
 from tau.wiring.claims import certified
 from tau.wiring.control import keep_seal
-from tau.wiring.outcome import account_of, give_verdict
+from tau.wiring.outcome import give_verdict, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.reserve import Reservation
 from tau.wiring.runs import choose_run
@@ -113,8 +111,17 @@ async def run_session(
         await control.take(_PROCESSES.this())
         closing.callback(control.release)
         store = await closing.enter_async_context(await open_store(request.store))
-        session = await _Session.begin(request, store, parts, algorithm, control, observer, stop)
-        return await session.drive()
+        while True:
+            session = await _Session.begin(
+                request, store, parts, algorithm, control, observer, stop
+            )
+            try:
+                return await session.drive()
+            except LeaseLost as error:
+                # Where nobody else has taken it, the run is this one's again; else RunActive.
+                observer.notice(f"{error}: taking it up again")
+                request = replace(request, run_id=session.run_id)
+                algorithm = build_algorithm(config, parts)
 
 
 class _Session:
@@ -149,7 +156,8 @@ class _Session:
         self._observer = observer
         self._stop = stop
         self._trouble: str | None = None
-        self._lost: str | None = None
+        self._lost = ""
+        self._losing = asyncio.Event()
         self._resumed = resumed
         self._supervisor = supervisor(self._config, store, parts, run)
         self._supervisor.accompany(trainer, self._lease_lost)
@@ -197,6 +205,11 @@ class _Session:
         await session._seal()
         return session
 
+    @property
+    def run_id(self) -> str:
+        """The run it drives."""
+        return self._run.id
+
     async def drive(self) -> RunReport:
         """Run it to its end; however that comes, the store and `status.json` say so."""
         total = len(self._algorithm.ask())
@@ -208,7 +221,7 @@ class _Session:
                     asyncio.create_task(self._control.watch(), name="control"),
                 }
                 try:
-                    fit = await self._trainer().fit(self._run, self._algorithm)
+                    fit = await self._fit()
                     await give_verdict(self._store, self._run, fit.recommendation, self._worker)
                     await self._close(_ENDINGS[fit.stop_reason], fit.stop_reason, fit.detail)
                 except RunStopped:
@@ -217,8 +230,8 @@ class _Session:
                     for task in watching:
                         task.cancel()
                     await asyncio.wait(watching)
-        except LeaseLost:
-            raise
+        except LeaseLost as error:
+            raise LeaseLost("this process no longer drives the run", why=str(error)) from error
         except TrainerTimeout as error:
             await self._fail(StopReason.NO_PROGRESS, error)
             raise
@@ -228,7 +241,15 @@ class _Session:
         progress = await self._monitor.look(final=True)
         await self._store.work.retire([self._worker])
         await self._seal()
-        return await self._report(fit.recommendation, progress)
+        return await report_of(
+            self._store,
+            fit.recommendation,
+            progress,
+            store_path=shown(self._request.store),
+            resumed=self._resumed,
+            prices_known=self._parts.prices_known,
+            plan=plan_of(self._config, self._parts, certified=self._certified),
+        )
 
     def _watching(self) -> Monitor:
         return Monitor(
@@ -275,6 +296,21 @@ class _Session:
             on_trouble=self._note_trouble,
         )
 
+    async def _fit(self) -> Fit:
+        """What the trainer makes of the run, as long as it is this one's to drive."""
+        fitting = asyncio.ensure_future(self._trainer().fit(self._run, self._algorithm))
+        losing = asyncio.ensure_future(self._losing.wait())
+        try:
+            await asyncio.wait((fitting, losing), return_when=asyncio.FIRST_COMPLETED)
+            if fitting.done():
+                return fitting.result()
+        finally:
+            for task in (fitting, losing):
+                task.cancel()
+            await asyncio.wait((fitting, losing))
+        await self._supervisor.stop()  # its workers have missed as many beats
+        raise LeaseLost(self._lost)
+
     async def _stopped(self) -> Fit:
         """Let what is in flight finish, unless asked not to wait, and leave the rest queued."""
         reason = self._stop.reason or StopReason.ERROR
@@ -285,8 +321,6 @@ class _Session:
         for task in (draining, hurrying):
             task.cancel()
         await asyncio.wait((draining, hurrying))
-        if self._lost is not None:
-            raise LeaseLost("this process no longer drives the run", why=self._lost)
         await give_verdict(self._store, self._run, self._algorithm.best(), self._worker)
         if reason is StopReason.SIGNAL:
             await self._signalled()
@@ -321,50 +355,6 @@ class _Session:
             await self._monitor.look(final=True)
             await self._store.work.retire([self._worker])
 
-    async def _report(self, best: Recommendation, progress: Progress) -> RunReport:
-        run = progress.run
-        versions = await self._store.insights.versions(limit=20)
-        version = next((one.id for one in versions if one.run_id == run.id), None)
-        return RunReport(
-            run_id=run.id,
-            model_ref=run.model_ref,
-            store_path=shown(self._request.store),
-            status=run.status,
-            stop_reason=run.stop_reason or StopReason.FINISHED,
-            stop_detail=run.stop_detail,
-            resumable=run.status in (RunStatus.PAUSED, RunStatus.FAILED),
-            resumed=self._resumed,
-            counts=progress.counts,
-            splits=progress.splits,
-            best_hash=best.resources.hash,
-            best_version=version,
-            decision=best.decision and str(best.decision),
-            evidence=best.evidence,
-            spent=run.spent,
-            cost_usd=self._cost_usd(run),
-            failures=progress.failures,
-            last_failure=await self._last_failure() if progress.failures else None,
-            duration_s=progress.elapsed_s,
-            active_s=run.active_s,
-            caveats=best.caveats,
-            account=await account_of(self._store, self._run, best),
-            plan=plan_of(self._config, self._parts, certified=self._certified),
-        )
-
-    async def _last_failure(self) -> str | None:
-        failed = RolloutFilter(run=self._run.id, statuses=frozenset({RolloutStatus.FAILED}))
-        rows = await self._store.insights.rollouts(failed, limit=1, newest_first=True)
-        return next((row.failure.message for row in rows if row.failure is not None), None)
-
-    def _cost_usd(self, run: Run) -> float | None:
-        """Dollars, None where calls were made at a price nobody knows."""
-        unknown = not self._parts.prices_known
-        return (
-            None
-            if unknown and run.spent.calls and not run.spent.cost_nano_usd
-            else run.spent.cost_usd
-        )
-
     def _waiting_for(self) -> str | None:
         """What keeps the run from going on at full speed; halts it where nothing else would."""
         health = self._supervisor.health()
@@ -390,7 +380,7 @@ class _Session:
 
     def _lease_lost(self, reason: str) -> None:
         self._lost = reason
-        self._stop.set(StopReason.ERROR, reason)
+        self._losing.set()
 
 
 def _absolute(store: str) -> str | None:
