@@ -3,16 +3,17 @@
 from collections.abc import Iterable, Mapping
 
 from tau.domain.spend import Budget, Spend
+from tau.stores.amounts import amount
 from tau.stores.rows import Row
 
 
 def reserve(row: Row) -> Spend:
     """What an attempt at a ready rollout sets aside; its rollout only the first time."""
-    return Spend(
-        rollouts=0 if row["charged"] else row["reserve_rollouts"],
-        calls=row["reserve_calls"],
-        tokens=row["reserve_tokens"],
-        cost_nano_usd=row["reserve_cost"],
+    return amount(
+        0 if row["charged"] else row["reserve_rollouts"],
+        row["reserve_calls"],
+        row["reserve_tokens"],
+        row["reserve_cost"],
     )
 
 
@@ -48,12 +49,13 @@ def affordable(
         if row["run"] in blocked:
             continue
         run, wanted = runs[row["run"]], reserve(row)
-        if run["limited"] and refusals(run, wanted):
-            blocked.add(row["run"])
-            continue
-        run["rollouts"] += wanted.rollouts
-        run["calls"] += wanted.calls
-        run["tokens"] += wanted.tokens
-        run["cost"] += wanted.cost_nano_usd
+        if run["limited"]:
+            if refusals(run, wanted):
+                blocked.add(row["run"])
+                continue
+            run["rollouts"] += wanted.rollouts
+            run["calls"] += wanted.calls
+            run["tokens"] += wanted.tokens
+            run["cost"] += wanted.cost_nano_usd
         chosen.append((row, wanted))
     return chosen

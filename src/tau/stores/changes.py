@@ -1,5 +1,6 @@
 """What one commit changes of counters and rows, collected before it is written."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -29,7 +30,7 @@ class Changes:
     def __init__(self) -> None:
         """Begin with nothing changed."""
         self._changes: dict[int, list[int]] = {}
-        self._later: dict[str, list[Put]] = {}
+        self._later: defaultdict[str, list[Put]] = defaultdict(list)
         self.claimable = False
         self.settled: set[str] = set()
         self.due_ms: list[int] = []
@@ -43,18 +44,18 @@ class Changes:
         if new is not None:
             change[_SLOT[new]] += count
 
-    def spend(self, run: int, spent: Spend, *, sign: int = 1) -> None:
-        """Book `spent` to `run`, or with `sign` -1 take it back."""
-        self._add(run, _SPENT, spent, sign)
+    def spend(self, run: int, spent: Spend, *, times: int = 1) -> None:
+        """Book `spent` to `run`; -1 `times` takes it back."""
+        self._add(run, _SPENT, spent, times)
 
-    def reserve(self, run: int, reserved: Spend, *, sign: int = 1) -> None:
-        """Set `reserved` aside, or with `sign` -1 give it back."""
-        self._add(run, _RESERVED, reserved, sign)
+    def reserve(self, run: int, reserved: Spend, *, times: int = 1) -> None:
+        """Set `reserved` aside; -1 `times` gives it back."""
+        self._add(run, _RESERVED, reserved, times)
 
     def later(self, name: str, row: Put) -> None:
         """Run a statement that answers nothing, with others of its kind, before the next one."""
         self.touched += 1
-        self._later.setdefault(name, []).append(row)
+        self._later[name].append(row)
 
     def counted(self) -> list[tuple[int, ...]]:
         """The sums by run, each told once: seven statuses, spend, reservations."""
@@ -62,12 +63,12 @@ class Changes:
         self._changes = {}
         return rows
 
-    def _add(self, run: int, at: int, amount: Spend, sign: int) -> None:
+    def _add(self, run: int, at: int, amount: Spend, times: int) -> None:
         change = self._change(run)
-        change[at] += sign * amount.rollouts
-        change[at + 1] += sign * amount.calls
-        change[at + 2] += sign * amount.tokens
-        change[at + 3] += sign * amount.cost_nano_usd
+        change[at] += times * amount.rollouts
+        change[at + 1] += times * amount.calls
+        change[at + 2] += times * amount.tokens
+        change[at + 3] += times * amount.cost_nano_usd
 
     def _change(self, run: int) -> list[int]:
         self.touched += 1

@@ -6,7 +6,7 @@ from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import RunId, rollout_id
 from tau.domain.rollout import AttemptStatus, RolloutStatus
 from tau.domain.spend import Spend
-from tau.stores import codec, rows
+from tau.stores import amounts, codec, rows
 from tau.stores.changes import Changes
 from tau.stores.rows import Row
 
@@ -66,7 +66,7 @@ def cancelled() -> End:
 
 def end_attempt(changes: Changes, held: Row, end: End, unix_ms: int) -> Spend:
     """Write the attempt's end and settle its reservation; returns what was booked."""
-    reserved = rows.spend(held, "reserved")
+    reserved = amounts.reserved(held)
     real = reserved if end.spent is None else end.spent
     booked = Spend(
         rollouts=0 if end.refund else reserved.rollouts,  # a rollout is counted here, not reported
@@ -91,7 +91,7 @@ def end_attempt(changes: Changes, held: Row, end: End, unix_ms: int) -> Spend:
             end.taken,
         ),
     )
-    changes.reserve(held["run"], reserved, sign=-1)
+    changes.reserve(held["run"], reserved, times=-1)
     changes.spend(held["run"], booked)
     return booked
 
@@ -135,7 +135,7 @@ def book_late(changes: Changes, held: Row, spent: Spend) -> None:
     """Book what an attempt really spent after it had been taken from its worker; once."""
     if not held["taken"] or held["late_calls"] is not None:
         return
-    before = rows.spend(held, "spent")
+    before = amounts.spent(held)
     kept = Spend(rollouts=before.rollouts) if held["assumed"] else before
     changes.later(
         "book_late",
@@ -151,7 +151,7 @@ def book_late(changes: Changes, held: Row, spent: Spend) -> None:
         ),
     )
     late = Spend(calls=spent.calls, tokens=spent.tokens, cost_nano_usd=spent.cost_nano_usd)
-    changes.spend(held["run"], before, sign=-1)
+    changes.spend(held["run"], before, times=-1)
     changes.spend(held["run"], kept + late)
     changes.claimable = True
 

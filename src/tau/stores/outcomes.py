@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import AttemptId, RunId, attempt_parts, rollout_key
@@ -10,7 +11,7 @@ from tau.domain.rollout import AttemptStatus, Outcome, RolloutStatus
 from tau.domain.span import Span
 from tau.errors import LeaseLost, NotFound
 from tau.ports.clock import Clock
-from tau.stores import codec, leases, rows
+from tau.stores import amounts, codec, leases, rows
 from tau.stores.changes import Changes
 from tau.stores.rows import Row
 
@@ -18,59 +19,70 @@ _ENDS = (AttemptStatus.SUCCEEDED, AttemptStatus.FAILED, AttemptStatus.TIMEOUT)
 _UNEXPLAINED = Failure(kind=FailureClass.INTERNAL, message="failed without saying why")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """An outcome as it will be stored, made ready outside the writer's thread."""
+class Record(NamedTuple):
+    """An outcome as it will be stored, made ready outside the writer's thread.
+
+    `place` is the attempt's run, rollout and number. `result` is what is kept where it settles its
+    rollout: output, rewards, digest. `block` holds its spans with their digest, None where they
+    have to be numbered anew.
+    """
 
     attempt: AttemptId
+    place: tuple[RunId, int, int]
     outcome: Outcome
+    end: leases.End
     score: float | None
-    failure: Failure | None
-    output: str | None
-    rewards: str
-    block: bytes | None
+    failed: str | None
+    result: tuple[str | None, str, bytes]
+    block: tuple[bytes, bytes] | None
 
 
 def prepared(attempt: AttemptId, outcome: Outcome) -> Record:
-    """Encode `outcome`; ValueError where it cannot be stored as it is."""
+    """Encode `outcome`; ValueError where it cannot be stored as it is, NotFound for no attempt."""
+    where = place(attempt)
+    if where is None:
+        raise unknown(attempt)
     if outcome.status not in _ENDS:
         raise ValueError(f"an attempt cannot end as {outcome.status}")
     if outcome.score is not None and not math.isfinite(outcome.score):
         raise ValueError(f"a score must be finite, got {outcome.score}")
+    _, rollout, n = where
     failure = outcome.failure
-    if outcome.status is not AttemptStatus.SUCCEEDED and failure is None:
+    succeeded = outcome.status is AttemptStatus.SUCCEEDED
+    if not succeeded and failure is None:
         failure = _UNEXPLAINED
-    in_order = [span.sequence for span in outcome.spans] == [*range(1, len(outcome.spans) + 1)]
-    return Record(
-        attempt=attempt,
-        outcome=outcome,
-        score=None if outcome.score is None else outcome.score + 0.0,  # no negative zero
+    score = None if outcome.score is None else outcome.score + 0.0  # no negative zero
+    failed = None if failure is None else codec.text(failure)
+    output = None if outcome.output is None else codec.text(outcome.output)
+    rewards = codec.text(outcome.rewards)
+    digest = rows.result_digest(rollout, score, output, rewards, failed)
+    block = None
+    if outcome.spans and [span.sequence for span in outcome.spans] == [
+        *range(1, len(outcome.spans) + 1)
+    ]:
+        data = _packed(outcome.spans)
+        block = (data, rows.span_digest(rollout, n, 1, data))
+    end = leases.End(
+        status=outcome.status,
         failure=failure,
-        output=None if outcome.output is None else codec.text(outcome.output),
-        rewards=codec.text(outcome.rewards),
-        block=_packed(outcome.spans) if outcome.spans and in_order else None,
+        counted=not succeeded,
+        taken=False,
+        spent=outcome.spent,
     )
+    return Record(attempt, where, outcome, end, score, failed, (output, rewards, digest), block)
 
 
 def end(changes: Changes, record: Record, held: Row, clock: Clock) -> None:
     """Write the outcome of an attempt that is live."""
     outcome = record.outcome
     now = clock.unix_ms()
-    succeeded = outcome.status is AttemptStatus.SUCCEEDED
-    ended = leases.End(
-        status=outcome.status,
-        failure=record.failure,
-        counted=not succeeded,
-        taken=False,
-        spent=outcome.spent,
-    )
-    booked = leases.end_attempt(changes, held, ended, now)
-    if held["limited"] and booked != rows.spend(held, "reserved"):
+    booked = leases.end_attempt(changes, held, record.end, now)
+    if held["limited"] and booked != amounts.reserved(held):
         changes.claimable = True  # the budget may have room again
     _store_block(changes, held, record)
-    counted = held["counted"] + ended.counted
+    counted = held["counted"] + record.end.counted
     retried = outcome.retry_in_s is not None and counted < held["max_attempts"]
-    if succeeded or not retried:
+    if outcome.status is AttemptStatus.SUCCEEDED or not retried:
         _settle(changes, held, record, counted=counted, unix_ms=now)
     else:
         delay_ms = math.ceil((outcome.retry_in_s or 0.0) * 1000)
@@ -121,8 +133,9 @@ def store_spans(changes: Changes, held: Row, spans: Sequence[Span]) -> None:
         )
         for i, span in enumerate(spans, 1)
     ]
-    place = (held["rollout"], held["n"])
-    _insert_block(changes, *place, last + 1, len(spans), _packed(numbered))
+    rollout, n, data = held["rollout"], held["n"], _packed(numbered)
+    digest = rows.span_digest(rollout, n, last + 1, data)
+    changes.later("insert_spans", (rollout, n, last + 1, len(spans), data, digest))
 
 
 def _packed(spans: Sequence[Span]) -> bytes:
@@ -146,18 +159,10 @@ def _packed(spans: Sequence[Span]) -> bytes:
 
 def _store_block(changes: Changes, held: Row, record: Record) -> None:
     spans = record.outcome.spans
-    rollout, n = held["rollout"], held["n"]
     if record.block is None or held["last_sequence"] is not None:
         store_spans(changes, held, spans)
     else:
-        _insert_block(changes, rollout, n, 1, len(spans), record.block)
-
-
-def _insert_block(
-    changes: Changes, rollout: int, n: int, first: int, count: int, data: bytes
-) -> None:
-    digest = rows.span_digest(rollout, n, first, data)
-    changes.later("insert_spans", (rollout, n, first, count, data, digest))
+        changes.later("insert_spans", (held["rollout"], held["n"], 1, len(spans), *record.block))
 
 
 def _settle(changes: Changes, held: Row, record: Record, *, counted: int, unix_ms: int) -> None:
@@ -168,17 +173,10 @@ def _settle(changes: Changes, held: Row, record: Record, *, counted: int, unix_m
         if outcome.status is AttemptStatus.SUCCEEDED
         else RolloutStatus.FAILED
     )
-    failed = None if record.failure is None else codec.text(record.failure)
     changes.later(
-        "settle_rollout", (key, status, counted, record.score, failed, outcome.duration_ms, unix_ms)
+        "settle_rollout",
+        (key, status, counted, record.score, record.failed, outcome.duration_ms, unix_ms),
     )
-    digest = rows.result_digest(key, record.score, record.output, record.rewards, failed)
-    changes.later("insert_result", (key, record.output, record.rewards, digest))
+    changes.later("insert_result", (key, *record.result))
     changes.move(held["run"], held["rollout_status"], status)
     changes.settled.add(held["run_id"])
-
-
-def digest_of(record: Record, held: Row) -> bytes:
-    """The digest of the result that `record` leaves behind where it settles its rollout."""
-    failed = None if record.failure is None else codec.text(record.failure)
-    return rows.result_digest(held["rollout"], record.score, record.output, record.rewards, failed)

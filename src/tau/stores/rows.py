@@ -36,11 +36,15 @@ from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Budget, Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.ports.insights import AttemptView, RolloutRow
-from tau.stores import codec
+from tau.stores import amounts, codec
 
 P = ParamSpec("P")
 T = TypeVar("T")
 Row: TypeAlias = dict[str, Any]
+
+# A look-up takes a fifth of the time of making an enum's member from its value.
+_KINDS = {kind.value: kind for kind in RolloutKind}
+_SPLITS = {split.value: split for split in Split}
 
 
 def decoding(decode: Callable[P, T]) -> Callable[P, T]:
@@ -68,16 +72,6 @@ def worker_key(worker: str) -> int | None:
     if digits.isascii() and digits.isdigit() and len(digits) < 19:
         return int(digits)
     return None
-
-
-def spend(row: Row, prefix: str) -> Spend:
-    """The four columns of an amount."""
-    return Spend(
-        rollouts=row[f"{prefix}_rollouts"],
-        calls=row[f"{prefix}_calls"],
-        tokens=row[f"{prefix}_tokens"],
-        cost_nano_usd=row[f"{prefix}_cost"],
-    )
 
 
 def counts(row: Row) -> RolloutCounts:
@@ -121,8 +115,8 @@ def run(row: Row) -> Run:
         updated_unix_ms=row["updated_unix_ms"],
         active_s=row["active_s"],
         trainer=worker_id(row["trainer"]) if row["trainer"] is not None else None,
-        spent=spend(row, "spent"),
-        reserved=spend(row, "reserved"),
+        spent=amounts.spent(row),
+        reserved=amounts.reserved(row),
     )
 
 
@@ -199,7 +193,7 @@ def example(row: Row) -> Example | None:
         raise codec.damaged(f"example {identity}")
     return Example(
         id=ExampleId(identity),
-        split=Split(row["split"]),
+        split=_SPLITS[row["split"]],
         value=codec.parsed(content, f"example {identity}"),
     )
 
@@ -218,7 +212,7 @@ def claim(row: Row, run_id: RunId, reserved: Spend) -> Claim:
     """A ready rollout, handed out with its next attempt."""
     rollout = rollout_id(run_id, row["key"])
     ordinal = row["ordinal"]
-    kind = RolloutKind(row["kind"])
+    kind = _KINDS[row["kind"]]
     evaluate = kind is RolloutKind.EVALUATE
     n = row["attempts"] + 1
     return Claim(
@@ -351,7 +345,7 @@ def attempt_view(row: Row, attempt: AttemptId, spans: Sequence[Span]) -> Attempt
         started_unix_ms=row["started_unix_ms"],
         ended_unix_ms=row["ended_unix_ms"],
         failure=failure(row["failure"]),
-        spent=spend(row, "spent"),
+        spent=amounts.spent(row),
         late_spent=Spend(
             calls=row["late_calls"] or 0,
             tokens=row["late_tokens"] or 0,

@@ -7,6 +7,7 @@ import apsw
 import apsw.ext
 import pytest
 
+from tau.stores.sqlite.connection import Statements
 from tau.stores.sqlite.statements import ABOUT, SQL
 from unit.stores.stores import fill
 
@@ -83,6 +84,19 @@ async def test_statements_search_by_index(connection: apsw.Connection, name: str
 async def test_partial_indexes_are_used(connection: apsw.Connection, name: str, index: str) -> None:
     with closing(connection):
         assert any(f" {index} " in f"{step} " for step in plan(connection, SQL[name]))
+
+
+@pytest.mark.parametrize("name", ["ready_rollouts", "held_attempts"])
+async def test_what_is_read_at_once_is_read_by_the_same_plan(
+    connection: apsw.Connection, name: str
+) -> None:
+    with closing(connection):
+        steps = set(plan(connection, SQL[name]))
+        whole = Statements(connection).whole(SQL[name], [None, None])
+        read = plan(connection, whole.statement)
+
+    assert steps <= set(read)
+    assert [step for step in read if "TEMP B-TREE" in step] == []
 
 
 def test_every_statement_is_described() -> None:

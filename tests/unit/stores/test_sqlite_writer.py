@@ -52,6 +52,41 @@ async def test_what_many_want_at_once_is_synced_once(tmp_path: Path) -> None:
         vfs.unregister()
 
 
+async def hold_up() -> None:
+    """Keep the loop from ending its turn, while other threads may run."""
+    threading.Event().wait(0.05)
+
+
+async def test_what_a_loop_wants_in_one_turn_is_one_commit(tmp_path: Path) -> None:
+    """The writer is not woken before the loop has run what was ready."""
+    synced: list[Event] = []
+
+    def note(event: Event) -> None:
+        if event.effect is Effect.SYNC and event.suffix == "-wal":
+            synced.append(event)
+
+    vfs = HookedVfs(note)
+    try:
+        clock, processes = ManualClock(), ManualProcesses()
+        store = await SqliteStore.open(
+            tmp_path / "store.sqlite",
+            clock=clock,
+            processes=processes,
+            vfs=vfs.vfs_name,
+            poll_interval_s=60,
+        )
+        bench = Bench(store, clock, processes)
+        async with store:
+            _, claims = await bench.held(100)
+            synced.clear()
+            ends = [store.work.complete(claim.attempt_id, success()) for claim in claims]
+            ends.insert(50, hold_up())
+            await asyncio.gather(*ends)
+            assert len(synced) == 1
+    finally:
+        vfs.unregister()
+
+
 async def test_one_refusal_does_not_touch_its_neighbours(tmp_path: Path) -> None:
     bench = await bench_at(tmp_path / "store.sqlite")
     async with bench.store:
@@ -141,6 +176,30 @@ async def test_a_loop_that_is_gone_does_not_stop_the_writer(tmp_path: Path) -> N
             while (found := await bench.store.queue.counts(RUN)).in_flight:
                 await bench.store.work.beat([worker])
         assert found.waiting == 20
+
+
+async def test_what_a_loop_asked_for_before_it_stopped_is_done(tmp_path: Path) -> None:
+    """It stops before it could wake the writer."""
+    bench = await bench_at(tmp_path / "store.sqlite")
+    async with bench.store:
+        await bench.run()
+
+        def ask_and_stop() -> None:
+            loop = asyncio.new_event_loop()
+
+            def ask() -> None:
+                submit = bench.store.queue.submit(RUN, [evaluation(row) for row in rows(3)])
+                submit.send(None)
+                loop.stop()
+
+            loop.call_soon(ask)
+            loop.run_forever()
+            loop.close()
+
+        await asyncio.to_thread(ask_and_stop)
+        async with asyncio.timeout(60):
+            while (await bench.counts()) != {"queuing": 3}:
+                await bench.store.insights.counts()
 
 
 SUBMIT = """

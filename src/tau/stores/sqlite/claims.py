@@ -1,6 +1,7 @@
 """Handing out what is ready."""
 
 import heapq
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ class Claims:
 
     def _ready(self, transaction: Transaction, run: int, limit: int) -> list[Row]:
         transaction.run("promote_due", (run, self._clock.monotonic_ms()))
-        found = transaction.rows("ready_rollouts", (run, limit))
+        found = transaction.at_once("ready_rollouts", (run, limit))
         for row in found:
             row["run"] = run
         return found
@@ -90,10 +91,12 @@ class Claims:
         now = self._clock.unix_ms()
         transaction.run("begin_attempts", (codec.text(pairs), now))
         transaction.run("begin_rollouts", (codec.text([key for key, _ in pairs]), now))
-        for share in shares:
-            for row, reserved in share:
-                transaction.move(row["run"], row["status"], "running")
-                transaction.reserve(row["run"], reserved)
+        begun = Counter(
+            (row["run"], row["status"], reserved) for share in shares for row, reserved in share
+        )
+        for (run, status, reserved), number in begun.items():
+            transaction.move(run, status, "running", number)
+            transaction.reserve(run, reserved, times=number)
 
 
 def _live(transaction: Transaction, wishes: Sequence[Wish]) -> set[int]:

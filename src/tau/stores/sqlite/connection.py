@@ -1,12 +1,17 @@
 """Connections to one database file and the statements run on them."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import chain
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
 
 import apsw
+import orjson
 
 from tau.stores.sqlite.statements import SQL
 
@@ -14,7 +19,28 @@ Value: TypeAlias = str | int | float | bytes | None
 Row: TypeAlias = dict[str, Any]
 Bindings: TypeAlias = Sequence[Value] | Mapping[str, Value]
 
+_VALUES = re.compile(r"VALUES (\(\?(?:, \?)*\))")
+_TOGETHER = (64, 32, 16, 8, 4, 2)
+
 _names: dict[str, tuple[str, ...]] = {}
+_whole: dict[str, "Whole"] = {}
+
+
+class Whole(NamedTuple):
+    """A query that answers with one JSON array, its columns, and which of them are bytes."""
+
+    statement: str
+    names: tuple[str, ...]
+    blobs: tuple[str, ...]
+
+
+@cache
+def with_rows(statement: str, count: int) -> str | None:
+    """`statement` with `count` rows in its list of VALUES; None where it has no such list."""
+    found = _VALUES.search(statement)
+    if found is None:
+        return None
+    return statement[: found.end()] + f", {found[1]}" * (count - 1) + statement[found.end() :]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,9 +118,22 @@ class Statements:
         for _ in self.connection.execute(SQL[name], bindings):
             pass
 
-    def many(self, name: str, rows: Iterable[Bindings]) -> list[tuple[Any, ...]]:
-        """Run a statement once per row and collect what it answers."""
-        return self.connection.executemany(SQL[name], rows).fetchall()
+    def many(self, name: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Run a statement that answers nothing for each row; rows must not touch the same place.
+
+        A statement that takes its row from a list of VALUES takes many at once. Each step gives the
+        interpreter's lock away and has to get it back, so that few long ones are faster.
+        """
+        text = SQL[name]
+        start = 0
+        for size in _TOGETHER:
+            statement = with_rows(text, size)
+            while statement is not None and len(rows) - start >= size:
+                several = rows[start : start + size]
+                self.connection.execute(statement, [*chain.from_iterable(several)])
+                start += size
+        if start < len(rows):
+            self.connection.executemany(text, rows[start:])
 
     def tuples(self, name: str, bindings: Bindings = ()) -> list[tuple[Any, ...]]:
         """All rows, as they come."""
@@ -102,17 +141,47 @@ class Statements:
 
     def rows(self, name: str, bindings: Bindings = ()) -> list[Row]:
         """All rows, by column name."""
-        return list(self.each(name, bindings))
+        cursor = self.connection.execute(SQL[name], bindings)
+        first = next(cursor, None)
+        if first is None:
+            return []
+        names = _columns(name, cursor)
+        return [dict(zip(names, values, strict=True)) for values in (first, *cursor)]
 
     def each(self, name: str, bindings: Bindings = ()) -> Iterator[Row]:
         """One row after the other, by column name."""
         cursor = self.connection.execute(SQL[name], bindings)
-        names = _names.get(name)
         for values in cursor:
-            if names is None:
-                names = tuple(column[0] for column in cursor.get_description())
-                _names[name] = names
-            yield dict(zip(names, values, strict=True))
+            yield dict(zip(_columns(name, cursor), values, strict=True))
+
+    def at_once(self, name: str, bindings: Bindings = ()) -> list[Row]:
+        """All rows, by column name, read in one step; numbers must be whole.
+
+        A step for each row would give the interpreter's lock away and wait for it as often.
+        """
+        whole = self.whole(SQL[name], bindings)
+        ((found,),) = self.connection.execute(whole.statement, bindings).fetchall()
+        rows = [dict(zip(whole.names, row, strict=True)) for row in orjson.loads(str(found))]
+        for blob in whole.blobs:
+            for row in rows:
+                if row[blob] is not None:
+                    row[blob] = bytes.fromhex(row[blob])
+        return rows
+
+    def whole(self, text: str, bindings: Bindings) -> Whole:
+        """The query that answers with all that `text` would; `bindings` of the right number."""
+        whole = _whole.get(text)
+        if whole is None:
+            columns = _columns_of(self.connection, text, bindings)
+            blobs = tuple(column for column, kind in columns if kind == "BLOB")
+            values = [
+                f"iif({column} IS NULL, NULL, hex({column}))" if column in blobs else column
+                for column, _ in columns
+            ]
+            statement = f"SELECT json_group_array(json_array({', '.join(values)})) FROM ({text})"
+            whole = Whole(statement, tuple(column for column, _ in columns), blobs)
+            _whole[text] = whole
+        return whole
 
     def row(self, name: str, bindings: Bindings = ()) -> Row | None:
         """The first row, by column name, or None."""
@@ -123,3 +192,28 @@ class Statements:
         """The first column of the first row, or None."""
         found = self.tuples(name, bindings)
         return found[0][0] if found else None
+
+
+def _columns(name: str, cursor: apsw.Cursor) -> tuple[str, ...]:
+    """What the columns of statement `name` are called; `cursor` stands at a row of it."""
+    names = _names.get(name)
+    if names is None:
+        names = _names[name] = tuple(column[0] for column in cursor.get_description())
+    return names
+
+
+def _columns_of(
+    connection: apsw.Connection, statement: str, bindings: Bindings
+) -> list[tuple[str, str | None]]:
+    """Names and declared types of what `statement` would answer; it is not run."""
+    found: list[tuple[str, str | None]] = []
+
+    def look(cursor: apsw.Cursor, *_: object) -> bool:
+        found.extend((name, kind) for name, kind in cursor.get_description())
+        return False
+
+    cursor = connection.cursor()
+    cursor.exec_trace = look
+    with contextlib.suppress(apsw.ExecTraceAbort):
+        cursor.execute(statement, bindings)
+    return found

@@ -1,6 +1,7 @@
 """Storing what is known by its content: resources and examples."""
 
 from collections.abc import Iterable
+from itertools import count
 
 from tau.domain.dataset import Example
 from tau.domain.json import canonical
@@ -29,13 +30,13 @@ def store_examples(transaction: Transaction, examples: Iterable[Example]) -> dic
             content = canonical(example.value).decode()
             digest = rows.example_digest(example.id, example.split, content)
             asked[example.id] = (example.id, example.split, content, digest)
-    ids = codec.text(list(asked))
-    known = transaction.tuples("example_keys", (ids,))
-    if len(known) < len(asked):
-        have = {identity for identity, _, _ in known}
-        transaction.many("insert_example", [row for i, row in asked.items() if i not in have])
-        known = transaction.tuples("example_keys", (ids,))
-    for identity, _, digest in known:
-        if asked[identity][3] != digest:
+    keys = {}
+    for identity, key, digest in transaction.tuples("example_keys", (codec.text(list(asked)),)):
+        if asked.pop(identity)[3] != digest:
             raise Conflict(f"example id '{identity}' stands for another example in this store")
-    return {identity: key for identity, key, _ in known}
+        keys[identity] = key
+    if asked:
+        new = dict(zip(asked, count(1 + (transaction.value("last_example") or 0)), strict=False))
+        transaction.many("insert_example", [(new[i], *row) for i, row in asked.items()])
+        keys |= new
+    return keys

@@ -37,28 +37,28 @@ class Database:
         self._writer = writer
         self._readers = readers
 
-    async def write(
+    def write(
         self,
         operation: Operation[T],
         *,
         undo: Callable[[T], Operation[object] | None] | None = None,
-    ) -> T:
-        """Run `operation` in a transaction; durable when this returns."""
+    ) -> "asyncio.Future[T]":
+        """Run `operation` in a transaction; durable when it is answered."""
         if self._writer is None:
             raise StoreUnavailable("the store was opened for reading only", where=self.location)
-        return await self._writer.write(operation, undo)
+        return self._writer.write(operation, undo)
 
-    async def write_together(
+    def write_together(
         self,
         together: Together[A, T],
         argument: A,
         *,
         undo: Callable[[T], Operation[object] | None] | None = None,
-    ) -> T:
+    ) -> "asyncio.Future[T]":
         """As `write`, but callers with an equal `together` are served by one call of it."""
         if self._writer is None:
             raise StoreUnavailable("the store was opened for reading only", where=self.location)
-        return await self._writer.write_together(together, argument, undo)
+        return self._writer.write_together(together, argument, undo)
 
     async def read(self, query: Query[T]) -> T:
         """Run `query` on a snapshot of everything acknowledged so far."""

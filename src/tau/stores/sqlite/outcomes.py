@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-from tau.domain.ids import AttemptId
+from tau.domain.ids import AttemptId, RunId
 from tau.errors import StoreError
 from tau.ports.clock import Clock
 from tau.stores import codec, leases
@@ -22,12 +22,12 @@ def complete(
     answers: list[StoreError | None] = []
     written: set[AttemptId] = set()
     for record in records:
-        row = held.get(record.attempt)
+        row = held.get(record.place)
         if row is None:
             answers.append(unknown(record.attempt))
             continue
-        if record.attempt in written:
-            row = held_attempt(transaction, record.attempt)
+        if record.attempt in written or not is_live(row):
+            row = held_attempt(transaction, record.attempt)  # with everything, as it is by now
         written.add(record.attempt)
         if is_live(row):
             end(transaction, record, row, clock)
@@ -47,15 +47,11 @@ def held_attempt(statements: Statements, attempt: AttemptId) -> Row:
     return held
 
 
-def _held_attempts(statements: Statements, records: Sequence[Record]) -> dict[AttemptId, Row]:
-    places = {record.attempt: place(record.attempt) for record in records}
-    asked = codec.text([each[1:] for each in places.values() if each is not None])
-    found = {
-        (row["run_id"], row["rollout"], row["n"]): row
-        for row in statements.each("held_attempts", (asked,))
-    }
+def _held_attempts(
+    statements: Statements, records: Sequence[Record]
+) -> dict[tuple[RunId, int, int], Row]:
+    asked = codec.text([record.place[1:] for record in records])
     return {
-        attempt: found[each]
-        for attempt, each in places.items()
-        if each is not None and each in found
+        (row["run_id"], row["rollout"], row["n"]): row
+        for row in statements.at_once("held_attempts", (asked,))
     }

@@ -1,6 +1,6 @@
 """The trainer's side of the queue."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import partial
 
 from tau.domain.ids import RolloutId, RunId, rollout_id
@@ -139,13 +139,15 @@ class SqliteQueue:
             transaction, [request.example for request in requests if request.example is not None]
         )
         new = [new_row(submission, run, resources, examples, now) for submission in submissions]
-        inserted = transaction.many("insert_rollout", new)
+        first = 1 + (transaction.value("last_rollout") or 0)
+        before = transaction.connection.total_changes()
+        transaction.many("insert_rollout", [(key, *row, now) for key, row in enumerate(new, first)])
+        inserted = transaction.connection.total_changes() - before
         if inserted:
-            transaction.move(run, None, RolloutStatus.QUEUING, len(inserted))
+            transaction.move(run, None, RolloutStatus.QUEUING, inserted)
             transaction.claimable = True
-        if len(inserted) == len(new):
-            keys = [key for (key,) in inserted]
-        else:
+        keys: Iterable[int] = range(first, first + len(new))
+        if inserted < len(new):
             keys = [_existing_key(transaction, row) for row in new]
         return [rollout_id(run_id, key) for key in keys]
 

@@ -1,12 +1,12 @@
 """A write transaction: statements, counters, and what to tell whom once it is committed."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import apsw
 
 from tau.stores.changes import Changes
-from tau.stores.sqlite.connection import Bindings, Row, Statements
+from tau.stores.sqlite.connection import Bindings, Row, Statements, Value
 
 
 class Transaction(Changes, Statements):
@@ -39,15 +39,25 @@ class Transaction(Changes, Statements):
         self.settle()
         super().run(name, bindings)
 
-    def many(self, name: str, rows: Iterable[Bindings]) -> list[tuple[Any, ...]]:
-        """Run a statement once per row and collect what it answers."""
+    def many(self, name: str, rows: Sequence[Sequence[Value]]) -> None:
+        """Run a statement that answers nothing for each row."""
         self.settle()
-        return super().many(name, rows)
+        super().many(name, rows)
 
     def tuples(self, name: str, bindings: Bindings = ()) -> list[tuple[Any, ...]]:
         """All rows, as they come."""
         self.settle()
         return super().tuples(name, bindings)
+
+    def rows(self, name: str, bindings: Bindings = ()) -> list[Row]:
+        """All rows, by column name."""
+        self.settle()
+        return super().rows(name, bindings)
+
+    def at_once(self, name: str, bindings: Bindings = ()) -> list[Row]:
+        """All rows, by column name, read in one step."""
+        self.settle()
+        return super().at_once(name, bindings)
 
     def each(self, name: str, bindings: Bindings = ()) -> Iterator[Row]:
         """One row after the other, by column name."""

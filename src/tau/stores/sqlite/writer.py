@@ -4,6 +4,8 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeAlias, TypeVar
@@ -25,11 +27,11 @@ Together: TypeAlias = Callable[[Transaction, list[A]], Sequence[T | StoreError]]
 
 _MOST = 1024
 _LINGER_S = 0.0005
-_LINGERS = 8
+_LONGEST_S = 0.004
 _IDLE_S = 1.0
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True)
 class Job(Generic[T]):
     """What to do, for whom, and what came of it.
 
@@ -37,10 +39,9 @@ class Job(Generic[T]):
     the result.
     """
 
-    operation: Operation[T] | None = None
+    operation: Operation[T] | None
     together: Together[Any, T] | None = None
     argument: Any = None
-    loop: asyncio.AbstractEventLoop | None = None
     future: "asyncio.Future[T] | None" = None
     undo: Callable[[T], Operation[object] | None] | None = None
     result: T | None = None
@@ -73,9 +74,12 @@ class Writer:
         self._clock = clock
         self._check_file = check_file
         self._poll_interval_s = poll_interval_s
-        self._queue: queue.SimpleQueue[Job[Any] | None] = queue.SimpleQueue()
+        self._waiting: deque[Job[Any]] = deque()
+        self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
+        self._ringer: asyncio.AbstractEventLoop | None = None
         self._closing = False
         self._callers = 1
+        self._sync_s = 0.0
         self._idle_s = 0.0
         self._dirty = False
         self._due_ms: list[int] = []
@@ -83,43 +87,55 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="tau-store-writer", daemon=True)
         self._thread.start()
 
-    async def write(
+    def write(
         self,
         operation: Operation[T],
         undo: Callable[[T], Operation[object] | None] | None = None,
-    ) -> T:
-        """Run `operation` and return what it answered once that is durable.
+    ) -> "asyncio.Future[T]":
+        """Run `operation`; the future has what it answered once that is durable.
 
         When the caller is cancelled in the meantime, what `undo` makes of the result is run.
         """
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._put(Job(operation=operation, loop=loop, future=future, undo=undo))
-        return await future
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(Job(operation, None, None, future, undo))
+        return future
 
-    async def write_together(
+    def write_together(
         self,
         together: Together[A, T],
         argument: A,
         undo: Callable[[T], Operation[object] | None] | None = None,
-    ) -> T:
+    ) -> "asyncio.Future[T]":
         """As `write`, but callers with an equal `together` are served by one call of it."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
-        self._put(Job(together=together, argument=argument, loop=loop, future=future, undo=undo))
-        return await future
+        future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        self._put(Job(None, together, argument, future, undo))
+        return future
 
     def close(self) -> None:
         """Finish what was accepted, then close the connection; blocks."""
         if not self._closing:
             self._closing = True
-            self._queue.put(None)
+            self._bell.put(None)
         self._thread.join()
 
     def _put(self, job: Job[Any]) -> None:
+        """Let `job` wait and ring for it, from its loop when that has run what is ready.
+
+        While a loop has the interpreter's lock, a writer that is awake only gets in its way.
+        """
         if self._closing:
             raise StoreUnavailable("the store is closed", where=self._access.path)
-        self._queue.put(job)
+        self._waiting.append(job)
+        loop = None if job.future is None else job.future.get_loop()
+        if loop is None:
+            self._ring()
+        elif loop is not self._ringer:
+            self._ringer = loop
+            loop.call_soon(self._ring)
+
+    def _ring(self) -> None:
+        self._ringer = None
+        self._bell.put(None)
 
     def _work(self) -> None:
         while (jobs := self._take()) is not None:
@@ -135,43 +151,48 @@ class Writer:
 
     def _refuse_latecomers(self) -> None:
         late = []
-        with contextlib.suppress(queue.Empty):
-            while True:
-                job = self._queue.get_nowait()
-                if job is not None:
-                    job.error = StoreUnavailable("the store is closed", where=self._access.path)
-                    late.append(job)
+        while self._waiting:
+            job = self._waiting.popleft()
+            job.error = StoreUnavailable("the store is closed", where=self._access.path)
+            late.append(job)
         self._acknowledge(late)
 
     def _take(self) -> list[Job[Any]] | None:
         """What waits; empty after a quiet while; None when all is done."""
-        try:
-            first = self._queue.get(timeout=self._poll_interval_s)
-        except queue.Empty:
+        if not self._rung() and not self._waiting:  # who was to ring may be busy for long, or gone
+            if self._closing:
+                return None
             self._idle_s += self._poll_interval_s
             return []
-        if first is None:
-            return None
-        jobs = [first]
-        patience = _LINGERS
-        met = 0
-        while len(jobs) < _MOST:
-            try:
-                job = self._queue.get_nowait()
-            except queue.Empty:
-                # As many as last time are likely to come again, as long as some still do.
-                if len(jobs) >= self._callers or len(jobs) == met or not patience:
-                    break
-                patience -= 1
-                met = len(jobs)
-                self._linger()
-                continue
-            if job is None:
-                self._queue.put(None)  # for the next round
+        jobs: list[Job[Any]] = []
+        lingered = 0
+        while True:
+            met = len(jobs)
+            while self._waiting and len(jobs) < _MOST:
+                jobs.append(self._waiting.popleft())
+            # As many as last time are likely to come again, as long as some still do. To wait
+            # longer than a commit takes would cost more than a second commit.
+            lingered += 1
+            if len(jobs) >= min(self._callers, _MOST) or len(jobs) == met:
                 break
-            jobs.append(job)
+            if lingered * _LINGER_S > min(self._sync_s, _LONGEST_S):
+                break
+            self._linger()
         self._callers = len(jobs)
+        if self._waiting:
+            self._bell.put(None)
         return jobs
+
+    def _rung(self) -> bool:
+        """Wait for the bell; False when it is silent for long, or will not ring any more."""
+        if self._closing:
+            return False
+        with contextlib.suppress(queue.Empty):
+            self._bell.get(timeout=self._poll_interval_s)
+            while not self._bell.empty():
+                self._bell.get_nowait()
+            return True
+        return False
 
     def _linger(self) -> None:
         threading.Event().wait(_LINGER_S)
@@ -202,7 +223,9 @@ class Writer:
                 transaction.flush()
             except apsw.ConstraintError as error:
                 raise _Torn(translated(error, self._access.path, writing=True)) from error
+            begun = time.perf_counter()
             self._connection.execute("COMMIT")
+            self._sync_s = time.perf_counter() - begun
         except BaseException:
             with contextlib.suppress(apsw.Error):
                 if self._connection.in_transaction:
@@ -233,8 +256,8 @@ class Writer:
     def _acknowledge(self, jobs: Sequence[Job[Any]]) -> None:
         by_loop: dict[asyncio.AbstractEventLoop, list[Job[Any]]] = {}
         for job in jobs:
-            if job.loop is not None:
-                by_loop.setdefault(job.loop, []).append(job)
+            if job.future is not None:
+                by_loop.setdefault(job.future.get_loop(), []).append(job)
         for loop, told in by_loop.items():
             try:
                 loop.call_soon_threadsafe(self._tell, told)
@@ -260,7 +283,7 @@ class Writer:
             operation = job.undo(job.result)
             if operation is not None:
                 with contextlib.suppress(StoreUnavailable):  # closed: leases will tell
-                    self._put(Job(operation=operation))
+                    self._put(Job(operation))
 
     def _look_around(self) -> None:
         if self._due_ms and min(self._due_ms) <= (now := self._clock.monotonic_ms()):

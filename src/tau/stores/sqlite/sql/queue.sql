@@ -3,23 +3,29 @@
 SELECT key FROM run WHERE id = ?1;
 
 -- name: insert_example
--- Store an example unless it is there; ids are derived from the content.
-INSERT INTO example (id, split, content, digest) VALUES (?1, ?2, ?3, ?4)
-ON CONFLICT (id) DO NOTHING;
+-- Store an example that is not there; ids are derived from the content.
+INSERT INTO example (key, id, split, content, digest) VALUES (?, ?, ?, ?, ?);
+
+-- name: last_example
+-- The highest key of an example.
+SELECT max(key) FROM example;
 
 -- name: example_keys
 -- Keys and digests of examples by id.
 SELECT id, key, digest FROM example WHERE id IN (SELECT value FROM json_each(?1));
 
 -- name: insert_rollout
--- Queue a rollout; a key that exists keeps its row and returns nothing.
+-- Queue a rollout; one that is there already keeps its row.
 INSERT INTO rollout (
-  run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
+  key, run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
   reserve_tokens, reserve_cost, created_unix_ms, updated_unix_ms
 )
-VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?12)
-ON CONFLICT DO NOTHING
-RETURNING key;
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT DO NOTHING;
+
+-- name: last_rollout
+-- The highest key of a rollout.
+SELECT max(key) FROM rollout;
 
 -- name: rollout_by_evaluation
 -- The rollout of an evaluation's key.

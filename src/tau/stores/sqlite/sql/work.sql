@@ -105,11 +105,10 @@ JOIN worker AS w ON w.key = a.worker
 WHERE a.rollout = ?1 AND a.n = ?2;
 
 -- name: held_attempts
--- Attempts, given as [rollout, n], with everything that decides what may become of them.
+-- Attempts, given as [rollout, n], with what decides what may become of them while they are live.
 SELECT
-  a.rollout, a.n, a.status, a.taken, a.assumed, a.late_calls,
+  a.rollout, a.n, a.status,
   a.reserved_rollouts, a.reserved_calls, a.reserved_tokens, a.reserved_cost,
-  a.spent_rollouts, a.spent_calls, a.spent_tokens, a.spent_cost,
   r.run, r.status AS rollout_status, r.live, r.counted, run.id AS run_id, run.max_attempts,
   coalesce(run.limit_calls, run.limit_tokens, run.limit_cost) IS NOT NULL AS limited,
   w.state AS worker_state,
@@ -157,9 +156,11 @@ ORDER BY r.key;
 -- The one way an attempt ends: status, failure and what it spent.
 UPDATE attempt
 SET
-  status = ?3, counted = ?4, ended_unix_ms = ?5, failure = ?6, spent_rollouts = ?7,
-  spent_calls = ?8, spent_tokens = ?9, spent_cost = ?10, assumed = ?11, taken = ?12
-WHERE rollout = ?1 AND n = ?2;
+  status = v.column3, counted = v.column4, ended_unix_ms = v.column5, failure = v.column6,
+  spent_rollouts = v.column7, spent_calls = v.column8, spent_tokens = v.column9,
+  spent_cost = v.column10, assumed = v.column11, taken = v.column12
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)) AS v
+WHERE attempt.rollout = v.column1 AND attempt.n = v.column2;
 
 -- name: book_late
 -- The real spend of an attempt that had been taken from its worker replaces what was assumed.
@@ -173,9 +174,10 @@ WHERE rollout = ?1 AND n = ?2;
 -- The rollout's end, written with its attempt's.
 UPDATE rollout
 SET
-  status = ?2, live = NULL, counted = ?3, score = ?4, failure = ?5, duration_ms = ?6,
-  updated_unix_ms = ?7
-WHERE key = ?1;
+  status = v.column2, live = NULL, counted = v.column3, score = v.column4, failure = v.column5,
+  duration_ms = v.column6, updated_unix_ms = v.column7
+FROM (VALUES (?, ?, ?, ?, ?, ?, ?)) AS v
+WHERE rollout.key = v.column1;
 
 -- name: requeue_rollout
 -- Back to the queue, ready at a monotonic time (0 = now).
@@ -187,11 +189,11 @@ WHERE key = ?1;
 
 -- name: insert_result
 -- What a settled rollout produced.
-INSERT OR REPLACE INTO result (rollout, output, rewards, digest) VALUES (?1, ?2, ?3, ?4);
+INSERT OR REPLACE INTO result (rollout, output, rewards, digest) VALUES (?, ?, ?, ?);
 
 -- name: insert_spans
 -- A block of spans.
-INSERT INTO span_block (rollout, n, first, count, data, digest) VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+INSERT INTO span_block (rollout, n, first, count, data, digest) VALUES (?, ?, ?, ?, ?, ?);
 
 -- name: forget_retry_times
 -- Monotonic times of another boot mean nothing: everything scheduled is ready.

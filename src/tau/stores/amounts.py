@@ -1,0 +1,33 @@
+"""Amounts of budget in rows."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from tau.domain.spend import Spend
+
+
+@lru_cache(maxsize=1024)  # most rollouts of a run reserve and count the same
+def amount(rollouts: int, calls: int, tokens: int, cost_nano_usd: int) -> Spend:
+    """An amount by its parts; equal ones are made once."""
+    return Spend(rollouts=rollouts, calls=calls, tokens=tokens, cost_nano_usd=cost_nano_usd)
+
+
+def reserved(row: Mapping[str, Any]) -> Spend:
+    """What an attempt or run has set aside."""
+    return amount(
+        row["reserved_rollouts"],
+        row["reserved_calls"],
+        row["reserved_tokens"],
+        row["reserved_cost"],
+    )
+
+
+def spent(row: Mapping[str, Any]) -> Spend:
+    """What an attempt or run has spent."""
+    return Spend(
+        rollouts=row["spent_rollouts"],
+        calls=row["spent_calls"],
+        tokens=row["spent_tokens"],
+        cost_nano_usd=row["spent_cost"],
+    )

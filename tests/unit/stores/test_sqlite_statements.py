@@ -1,0 +1,75 @@
+"""Many rows in few steps: each step gives the interpreter's lock away and has to get it back."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.statements import SQL
+from unit.stores.stores import fill
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
+    monkeypatch.setitem(SQL, "put", "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING")
+    monkeypatch.setitem(
+        SQL, "set", "UPDATE t SET b = v.column2 FROM (VALUES (?, ?)) AS v WHERE t.a = v.column1"
+    )
+    monkeypatch.setitem(SQL, "one", "INSERT INTO t (b, a) VALUES (?2, ?1)")
+    monkeypatch.setitem(SQL, "all", "SELECT a, b FROM t WHERE a >= ?1 ORDER BY a")
+    connection = apsw.Connection(":memory:")
+    connection.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)")
+    yield Statements(connection)
+    connection.close()
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 63, 64, 65, 127, 128, 200])
+def test_every_row_is_written_once_and_in_few_steps(statements: Statements, count: int) -> None:
+    steps: list[str] = []
+
+    def trace(_: apsw.Cursor, text: str, __: object) -> bool:
+        steps.append(text)
+        return True
+
+    statements.connection.exec_trace = trace
+
+    statements.many("put", [(n, f"first {n}") for n in range(count)])
+    assert len(steps) <= count // 64 + 6
+    statements.many("put", [(n, "again") for n in range(count)])
+    assert statements.tuples("all", (0,)) == [(n, f"first {n}") for n in range(count)]
+    statements.many("set", [(n, n * n) for n in range(count)])
+
+    assert statements.tuples("all", (0,)) == [(n, n * n) for n in range(count)]
+
+
+def test_a_statement_without_a_list_of_rows_is_run_for_each(statements: Statements) -> None:
+    statements.many("one", [(n, "b") for n in range(9)])
+
+    assert statements.tuples("all", (0,)) == [(n, "b") for n in range(9)]
+
+
+@pytest.mark.parametrize("from_row", [0, 3, 9])
+def test_what_is_read_at_once_is_what_is_read_row_by_row(
+    statements: Statements, from_row: int
+) -> None:
+    values = [None, b"", b"\x00\xff", bytes(range(256)), b"plain"]
+    statements.many("put", list(enumerate(values)))
+    wide = "SELECT a, b, a * 1000000007 AS big, '\"\n\u20ac' AS text FROM t WHERE a >= ?1"
+    SQL["all"] = wide
+
+    assert statements.at_once("all", (from_row,)) == statements.rows("all", (from_row,))
+
+
+async def test_the_hot_queries_read_the_same_either_way(tmp_path: Path) -> None:
+    await fill(tmp_path / "store.sqlite")
+    connection = apsw.Connection(str(tmp_path / "store.sqlite"))
+    found = Statements(connection)
+    every = "[" + ",".join(f"[{key},1]" for key in range(1, 20)) + "]"
+
+    for name, bindings in (("ready_rollouts", (1, 100)), ("held_attempts", (every,))):
+        rows = found.rows(name, bindings)
+        assert len(rows) >= 4
+        assert found.at_once(name, bindings) == rows
+    connection.close()
