@@ -9,6 +9,12 @@ blocks     the prompts of each racing trace that were evaluated on all 10 blocks
 prompts    items are simulated: 25 prompts of one data set and model with their real test scores as
            true means, 500 items of varying difficulty (Rasch); `initial` the same for the
            human-style initial prompts. Real spreads of prompts, simulated answers.
+known rows the same where other prompts have been measured on the same rows before, and rows on
+           which they differed come first: by one earlier selection of as many prompts at 20 %, or
+           by 25 prompts on all rows. `blocks` are then of traces that share their rows with
+           others, without the first two, on which races had dropped most; none of the earlier
+           prompts competes. What is spent earlier is not counted. The rule was chosen on the half
+           `tune`, by trace or by pair of data set and model.
 optimism   the dev score of the prompt that was best on dev at the end of each real run, against
            its test score on 500 other examples.
 """
@@ -16,9 +22,11 @@ optimism   the dev score of the prompt that was best on dev at the end of each r
 import argparse
 import csv
 import gzip
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +35,8 @@ import numpy as np
 from tau.domain.draws import uniform
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.scoring.blocks import hashed_order
+from tau.scoring.contest import Standing
+from tau.scoring.contested import contested_first
 from tau.scoring.halving import Halving, plan_halving
 from tau.scoring.racing import Race
 from tau.scoring.table import ScoreRow, ScoreTable
@@ -39,6 +49,7 @@ Procedure = Callable[[Matrix, int], Pick]
 
 SHARES = (0.1, 0.2, 0.4)
 CLOSE = 0.01 + 1e-9
+HALVES = ("tune", "report")
 
 
 def main() -> None:
@@ -56,6 +67,9 @@ def main() -> None:
     report("blocks", list(block_matrices(data)), chosen.replays, 1)
     report("prompts", list(prompt_matrices(steps, rng)), chosen.replays, 25)
     report("initial", list(initial_matrices(data, rng)), chosen.replays, 25)
+    report_known("blocks", list(known_blocks(data)), chosen.replays)
+    report_known("prompts", list(known_prompts(prompt_pools(steps), rng)), 1)
+    report_known("initial", list(known_prompts(initial_pools(data), rng)), 1)
     optimism(steps)
 
 
@@ -65,38 +79,94 @@ def rows(path: Path) -> Iterator[dict[str, str]]:
 
 
 def block_matrices(data: Path) -> Iterator[Matrix]:
+    kept = list(traces(data))
+    prompts = sum(len(trace) for _, trace in kept)
+    print(f"{len(kept)} traces have 8 complete prompts or more, {prompts} in all")
+    for _, trace in kept:
+        yield trace
+
+
+def traces(data: Path) -> Iterator[tuple[str, Matrix]]:
     arrays = np.load(data / "prompt_block_scores.npz")
-    kept = prompts = everything = 0
     for key in arrays:
         array = arrays[key]
-        everything += len(array)
         complete = array[~np.isnan(array).any(axis=1)]
         if array.shape[1] == 10 and len(complete) >= 8:
-            kept += 1
-            prompts += len(complete)
-            yield complete.astype(float)
-    print(f"{kept} of {len(arrays)} traces have 8 complete prompts or more; {prompts} of "
-          f"{everything} prompts were evaluated on all blocks")  # fmt: skip
+            yield key, complete.astype(float)
 
 
 def prompt_matrices(steps: Sequence[dict[str, str]], rng: np.random.Generator) -> Iterator[Matrix]:
-    pools: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
-    for row in steps:
-        if row["test_score"]:
-            pools[row["dataset"], row["llm"]][row["prompt_sha"]] = float(row["test_score"])
-    for pool in pools.values():
-        means = np.array(list(pool.values()))
+    for means in prompt_pools(steps).values():
         for _ in range(2):
             yield answers(rng.choice(means, 25, replace=False), rng)
 
 
+def prompt_pools(steps: Sequence[dict[str, str]]) -> dict[tuple[str, str], Vector]:
+    pools: dict[tuple[str, str], dict[str, float]] = defaultdict(dict)
+    for row in steps:
+        if row["test_score"]:
+            pools[row["dataset"], row["llm"]][row["prompt_sha"]] = float(row["test_score"])
+    return {pair: np.array(list(pool.values())) for pair, pool in pools.items()}
+
+
 def initial_matrices(data: Path, rng: np.random.Generator) -> Iterator[Matrix]:
+    for means in initial_pools(data).values():
+        for _ in range(2):
+            yield answers(means, rng)
+
+
+def initial_pools(data: Path) -> dict[tuple[str, str], Vector]:
     pools: dict[tuple[str, str], list[float]] = defaultdict(list)
     for row in rows(data / "initial_prompts_test_scores.csv.gz"):
-        pools[row["dataset"], row["llm"]].append(float(row["test_score"]))
-    for pool in pools.values():
-        for _ in range(2):
-            yield answers(np.array(pool), rng)
+        pools[row["dataset"], row["llm_key"]].append(float(row["test_score"]))
+    return {pair: np.array(pool) for pair, pool in pools.items()}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """Candidates, and other prompts that were measured before, on the same rows."""
+
+    half: str
+    matrix: Matrix
+    before: Matrix
+
+
+def known_blocks(data: Path) -> Iterator[World]:
+    """Traces of one data set, model and seed share their blocks, unless they were shuffled."""
+    groups: dict[tuple[str, ...], list[tuple[str, Matrix]]] = defaultdict(list)
+    for key, trace in traces(data):
+        _, dataset, llm, _, seed = key.split("|")
+        groups[dataset, llm, seed].append((key, trace))
+    for group in groups.values():
+        for key, trace in group:
+            ours = {tuple(row) for row in trace.round(4)}
+            others = {
+                tuple(row)
+                for other, theirs in group
+                if other != key and same_blocks(trace, theirs)
+                for row in theirs.round(4)
+            }
+            before = sorted(others - ours, key=lambda row: uniform(0, key, str(row)))
+            if len(before) >= len(trace):
+                half = HALVES[hashlib.sha256(key.encode()).digest()[0] % 2]
+                yield World(half=half, matrix=trace[:, 2:], before=np.array(before)[:, 2:])
+
+
+def same_blocks(one: Matrix, other: Matrix) -> bool:
+    return float(np.corrcoef(one.mean(axis=0), other.mean(axis=0))[0, 1]) > 0.8
+
+
+def known_prompts(
+    pools: dict[tuple[str, str], Vector], rng: np.random.Generator
+) -> Iterator[World]:
+    """25 prompts and 25 others of a pair; of the fewer initial ones, others with the same means."""
+    for number, pair in enumerate(sorted(pools)):
+        means = pools[pair]
+        for _ in range(24):
+            drawn = rng.choice(means, 50, replace=False) if len(means) >= 50 else np.tile(means, 2)
+            matrix = answers(drawn, rng)
+            count = len(drawn) // 2
+            yield World(half=HALVES[number % 2], matrix=matrix[:count], before=matrix[count:])
 
 
 def answers(means: Vector, rng: np.random.Generator) -> Matrix:
@@ -131,6 +201,48 @@ def report(name: str, matrices: Sequence[Matrix], replays: int, block: int) -> N
         )
 
 
+def report_known(name: str, worlds: Sequence[World], replays: int) -> None:
+    """Chance within .01 of the best by halving, over rows in an order by chance and otherwise."""
+    for half in HALVES:
+        chosen = [world for world in worlds if world.half == half]
+        print(f"\nknown rows, {name}, half {half}: {len(chosen)} matrices, {replays} orders each")
+        for share in SHARES:
+            found = np.array(
+                [np.mean([in_orders(world, r, share) for r in range(replays)], axis=0)
+                 for world in chosen]
+            )  # fmt: skip
+            gain = found - found[:, :1]
+            error = gain.std(axis=0) / np.sqrt(len(chosen))
+            print(
+                f"{share:4.0%} by chance {found[:, 0].mean():.3f}"
+                f"   after a selection {found[:, 1].mean():.3f}"
+                f" ({gain[:, 1].mean():+.3f} +- {error[1]:.3f})"
+                f"   after 25 in full {found[:, 2].mean():.3f}"
+                f" ({gain[:, 2].mean():+.3f} +- {error[2]:.3f})",
+                flush=True,
+            )
+
+
+def in_orders(world: World, replay: int, share: float) -> list[bool]:
+    """Whether halving comes within .01: hashed rows, rows after a selection, rows known in full."""
+    matrix, rows = world.matrix, order_of(world.matrix, replay)
+    drawn = sorted(range(len(world.before)), key=lambda row: uniform(replay, "before", row))
+    before, full = world.before[drawn[: len(matrix)]], world.before[drawn[:25]]
+    _, table = watched(halving(before, replay, 0.2, rows), before)
+    once: dict[ExampleId, list[float]] = defaultdict(list)
+    for name in names(before, replay):
+        for row, score in table[name].by_example.items():
+            if score is not None:
+                once[row].append(score)
+    known = {row: full[:, int(row)].tolist() for row in rows}
+    orders = (rows, contested_first(rows, once), contested_first(rows, known))
+    truth = matrix.mean(axis=1)
+    return [
+        bool(truth[played(halving(matrix, replay, share, order), matrix)[0]] >= truth.max() - CLOSE)
+        for order in orders
+    ]
+
+
 def procedures(replays: int, block: int) -> Iterator[tuple[str, Procedure, int]]:
     few = max(1, replays // 10)
     for share in SHARES:
@@ -160,12 +272,13 @@ def by_mean(matrix: Matrix, replay: int, *, share: float) -> Pick:
 
 
 def by_halving(matrix: Matrix, replay: int, *, share: float) -> Pick:
+    return played(halving(matrix, replay, share, order_of(matrix, replay)), matrix)
+
+
+def halving(matrix: Matrix, replay: int, share: float, order: tuple[ExampleId, ...]) -> Halving:
     k, n = matrix.shape
     stages = plan_halving(k, n, max(k, int(share * matrix.size)))
-    return played(
-        Halving(candidates=names(matrix, replay), order=order_of(matrix, replay), stages=stages),
-        matrix,
-    )
+    return Halving(candidates=names(matrix, replay), order=order, stages=stages)
 
 
 def by_racing(
@@ -184,6 +297,13 @@ def by_racing(
 
 
 def played(contest: Halving | Race, matrix: Matrix) -> Pick:
+    standing, known = watched(contest, matrix)
+    promised = known[standing.leader].mean
+    assert promised is not None
+    return int(standing.leader), standing.spent, promised
+
+
+def watched(contest: Halving | Race, matrix: Matrix) -> tuple[Standing, ScoreTable]:
     standing, known = contest.start(), ScoreTable()
     while wave := contest.wave(standing, known):
         known = known.adding(
@@ -191,9 +311,7 @@ def played(contest: Halving | Race, matrix: Matrix) -> Pick:
             for candidate, (item, _) in wave
         )
         standing = contest.advance(standing, known)
-    promised = known[standing.leader].mean
-    assert promised is not None
-    return int(standing.leader), standing.spent, promised
+    return standing, known
 
 
 def items(matrix: Matrix, replay: int) -> list[int]:

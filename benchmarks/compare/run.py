@@ -257,17 +257,24 @@ async def run(jobs: Sequence[Job], folder: Path, home: Path) -> int:
     return failures
 
 
+def contenders(names: Sequence[str]) -> list[Contender]:
+    """Those with such a name; where nobody has it, those whose names start so."""
+    whole = {one.name for one in CONTENDERS}
+    starts = tuple(name for name in names if name not in whole)
+    return [one for one in CONTENDERS if one.name in names or one.name.startswith(starts)]
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description="Tau and its peers in the simulated world")
     parser.add_argument("seeds", help="as 100-139")
     parser.add_argument("--budgets", default=",".join(map(str, BUDGETS)))
-    parser.add_argument("--only", default="", help="starts of names, with commas between")
+    parser.add_argument("--only", default="", help="names or starts of them, with commas between")
     parser.add_argument("--into", type=Path, default=RESULTS)
     given = parser.parse_args()
     first, _, last = given.seeds.partition("-")
     seeds = range(int(first), int(last or first) + 1)
     budgets = [int(one) for one in given.budgets.split(",")]
-    chosen = [one for one in CONTENDERS if one.name.startswith(tuple(given.only.split(",")))]
+    chosen = contenders(given.only.split(","))
     jobs = [
         Job(contender=contender, seed=seed, budget=budget)
         for seed, budget, contender in itertools.product(seeds, budgets, chosen)

@@ -33,7 +33,7 @@ class Parts:
     @property
     def certification_set(self) -> str:
         """By what a claim on these rows is known later, whatever their order and number used."""
-        return content_hash(sorted(_content(example) for example in self.certify))
+        return content_hash(sorted(example.content for example in self.certify))
 
 
 def divide(problem: Problem, *, alpha: float) -> Parts:
@@ -65,9 +65,9 @@ def divide(problem: Problem, *, alpha: float) -> Parts:
     else:
         breed, certify = _parted(optimize, _CERTIFY_SHARE_OF_OPTIMIZE, seed)
         select = ()
-    known = {_content(example) for example in breed}
+    known = {example.content for example in breed}
     fresh_select, leaked_select = _without(select, known)
-    known |= {_content(example) for example in fresh_select}
+    known |= {example.content for example in fresh_select}
     fresh_certify, leaked_certify = _without(certify, known)
     return Parts(
         breed=_ordered(breed, seed),
@@ -86,12 +86,12 @@ def _parted(
 ) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
     """All but a `share` of the distinct rows, and that share; equal rows stay together."""
     contents = sorted(
-        {_content(example) for example in examples},
+        {example.content for example in examples},
         key=lambda content: uniform(seed, "certify", content),
     )
     chosen = set(contents[: round(len(contents) * share)])
-    rest = tuple(one for one in examples if _content(one) not in chosen)
-    return rest, tuple(one for one in examples if _content(one) in chosen)
+    rest = tuple(one for one in examples if one.content not in chosen)
+    return rest, tuple(one for one in examples if one.content in chosen)
 
 
 def _ordered(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
@@ -99,17 +99,12 @@ def _ordered(examples: Sequence[Example], seed: int) -> tuple[Example, ...]:
     return tuple(by_id[one] for one in hashed_order(list(by_id), seed, "order"))
 
 
-def _content(example: Example) -> str:
-    """The hash of the row, which its id holds between split and occurrence."""
-    return example.id.split(":")[1]
-
-
 def _without(
     examples: Iterable[Example], known: set[str]
 ) -> tuple[tuple[Example, ...], tuple[ExampleId, ...]]:
     fresh, leaked = [], []
     for example in examples:
-        if _content(example) in known:
+        if example.content in known:
             leaked.append(example.id)
         else:
             fresh.append(example)

@@ -12,11 +12,13 @@ from tau.algorithms.prompts import Unusable, edited
 from tau.algorithms.proposers import Draft
 from tau.algorithms.search import Search
 from tau.algorithms.settings import SearchSettings
+from tau.domain.dataset import content_of
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutResult
 from tau.errors import InputError
+from tau.scoring.contested import contested_first
 
 _RACE_ALPHA = 0.2
 """Generous: the claim is certified afterwards."""
@@ -28,7 +30,10 @@ class SelectSettings(SearchSettings):
 
     `halving` spends a fixed budget, `race` drops a prompt as soon as one that leads is proved to be
     better, looking after each `block`, and ends when no one left is better by `tolerance`.
-    Either may use a `share` of what it would take to run all prompts on all rows.
+    Either may use a `share` of what it would take to run all prompts on all rows. With the `order`
+    `contested`, halving takes those rows first on which other prompts, in earlier runs of the store
+    with the same model and graders, came out differently; where there are none, and with `hashed`,
+    rows come in an order by chance.
     """
 
     prompts: tuple[str | Mapping[str, Json], ...] = field(default=())
@@ -36,6 +41,7 @@ class SelectSettings(SearchSettings):
     block: Annotated[int, Ge(1)] = 10
     tolerance: Annotated[float, Ge(0), Lt(1)] = 0.02
     share: Annotated[float, Gt(0), Le(1)] = 1.0
+    order: Literal["contested", "hashed"] = "contested"
 
 
 class Select(Search):
@@ -44,7 +50,9 @@ class Select(Search):
     name: ClassVar[str] = "select"
     Settings = SelectSettings
     least_proposals: ClassVar[int] = 0
+    uses_earlier: ClassVar[bool] = True
     settings: SelectSettings
+    rows: tuple[ExampleId, ...]
 
     def least(self) -> int:
         return 1 + len(self.settings.prompts)
@@ -60,14 +68,15 @@ class Select(Search):
                 where="algorithm.prompts",
                 fix="give prompts that differ from the resources and from each other",
             )
-        budget = min(self.budget_left, len(names) * len(self._rows()))
+        self.rows = self._ordered()
+        budget = min(self.budget_left, len(names) * len(self.rows))
         budget = max(len(names), round(budget * self.settings.share))
         if self.settings.method == "halving":
-            self.heat = Heat.halving(names, self._rows(), budget)
+            self.heat = Heat.halving(names, self.rows, budget)
         else:
             self.heat = Heat.race(
                 names,
-                self._rows(),
+                self.rows,
                 budget,
                 block=self.settings.block,
                 tolerance=self.settings.tolerance,
@@ -82,14 +91,43 @@ class Select(Search):
         return self.pool.baseline if self.heat is None else self.heat.standing.leader
 
     def memo(self) -> Json:
-        return None if self.heat is None else self.heat.to_json()
+        place = {row: number for number, row in enumerate(self._all_rows())}
+        return {
+            "heat": None if self.heat is None else self.heat.to_json(),
+            "rows": [place[row] for row in self.rows],
+        }
 
     def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
-        self.heat = Heat.from_json(memo, self._rows())
+        """The order is that of the beginning, whatever has become of earlier runs since."""
+        rows = self._all_rows()
+        self.rows = tuple(rows[place] for place in memo["rows"])
+        self.heat = Heat.from_json(memo["heat"], self.rows)
 
-    def _rows(self) -> list[ExampleId]:
+    def _all_rows(self) -> list[ExampleId]:
         """Nothing is bred here, so every row that does not certify selects."""
         return ids((*self.parts.breed, *self.parts.select))
+
+    def _ordered(self) -> tuple[ExampleId, ...]:
+        """Racing needs an order by chance for its guarantee, halving does not.
+
+        Scores of those who compete are left out: a row that one of them failed would come first,
+        and be held against that one alone.
+        """
+        rows = self._all_rows()
+        if self.settings.method == "race" or self.settings.order == "hashed":
+            return tuple(rows)
+        earlier = self.problem.earlier
+        return contested_first(
+            rows,
+            {
+                row: [
+                    score
+                    for name, score in earlier.get(content_of(row), {}).items()
+                    if name not in self.pool.members
+                ]
+                for row in rows
+            },
+        )
 
     def _go_on(self) -> None:
         if self.heat is None:
@@ -103,7 +141,8 @@ class Select(Search):
                 break
         if not self.cells:
             self.heat = self.heat.stopped(self.pool.table)
-            self.stop(f"the {self.settings.method} ended: {self.heat.standing.reason}")
+            after = "" if list(self.rows) == self._all_rows() else ", contested rows first"
+            self.stop(f"the {self.settings.method} ended: {self.heat.standing.reason}{after}")
 
     def _resources(self, prompt: str | Mapping[str, Json], number: int) -> Resources:
         where = f"algorithm.prompts[{number}]"

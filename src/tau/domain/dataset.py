@@ -29,6 +29,11 @@ class Example:
     value: Json
 
     @property
+    def content(self) -> str:
+        """The hash of the row, the same in any split."""
+        return content_of(self.id)
+
+    @property
     def prompt(self) -> str | None:
         """The user's text, or None where the row has none."""
         if isinstance(self.value, str):
@@ -45,6 +50,11 @@ class Example:
     def fields(self) -> Mapping[str, Json]:
         """Every named value of the row; a plain string is its `prompt`."""
         return self.value if isinstance(self.value, Mapping) else {"prompt": self.value}
+
+
+def content_of(identity: ExampleId) -> str:
+    """The hash of a row, which its id holds between split and occurrence."""
+    return identity.split(":")[1]
 
 
 def examples(split: Split, rows: Iterable[Json]) -> tuple[Example, ...]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from tau.domain.dataset import Example, Split
 from tau.domain.decision import Decision
+from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult
@@ -16,13 +17,18 @@ CERTIFIED_BEFORE = "certified_before"
 """Keys of evidence, see `Recommendation`."""
 
 
+EarlierScores = Mapping[str, Mapping[ResourcesHash, float]]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Everything an algorithm may know, complete at construction.
 
     `examples` are in dataset order per split. `graders` and `model` are hashes of how outputs are
     made and graded. `calls_per_evaluation` is the most model calls that one takes. `certified`
-    holds, once for each earlier claim, the `certification_set` in that claim's evidence.
+    holds, once for each earlier claim, the `certification_set` in that claim's evidence. `earlier`
+    is what runs that ended before this one began measured with the same model and graders: by the
+    content of a row, mean scores by candidate. It is empty for plug-ins that are not `Experienced`.
     """
 
     seed_resources: Resources
@@ -33,6 +39,7 @@ class Problem:
     graders: str = ""
     model: str = ""
     certified: Sequence[str] = ()
+    earlier: EarlierScores = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,6 +132,13 @@ class Planner(Protocol):
             InputError: the problem cannot be worked on with these settings.
         """
         ...
+
+
+@runtime_checkable
+class Experienced(Protocol):
+    """A plug-in that makes use of `Problem.earlier`."""
+
+    uses_earlier: ClassVar[bool]
 
 
 class AlgorithmPlugin(Protocol):

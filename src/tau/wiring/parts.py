@@ -1,6 +1,5 @@
 """From a validated configuration to the objects that do the work."""
 
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import cast
@@ -17,6 +16,9 @@ from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
 from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.model import Model
+from tau.wiring.past import Past
+
+_NONE = Past()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +56,7 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
     return Parts(model=model, executor=executor, graders=graders, proposer=proposer)
 
 
-def build_algorithm(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()) -> Algorithm:
+def build_algorithm(config: RunConfig, parts: Parts, past: Past = _NONE) -> Algorithm:
     """Build it, complete; the same configuration gives the same algorithm.
 
     Raises:
@@ -69,21 +71,21 @@ def build_algorithm(config: RunConfig, parts: Parts, *, certified: Sequence[str]
             why=f"the rollouts call no model, and '{config.algorithm.type}' needs one",
             fix="name one as reflection_model: provider/model",
         )
-    problem = problem_of(config, parts, certified=certified)
+    problem = problem_of(config, parts, past)
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 
 
-def plan_of(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()) -> Plan | None:
+def plan_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Plan | None:
     """What the algorithm plans; None where it does not say."""
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
     if not isinstance(plugin, Planner):
         return None
-    problem = problem_of(config, parts, certified=certified)
+    problem = problem_of(config, parts, past)
     return plugin.plan(config.algorithm.settings, problem)
 
 
-def problem_of(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()) -> Problem:
-    """What the algorithm may know; `certified` are the sets of earlier claims."""
+def problem_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Problem:
+    """What the algorithm may know; `past` is what earlier runs left."""
     return Problem(
         seed_resources=config.resources,
         examples=config.examples,
@@ -92,7 +94,8 @@ def problem_of(config: RunConfig, parts: Parts, *, certified: Sequence[str] = ()
         seed=config.seed,
         graders=content_hash([_described(choice) for choice in config.graders]),
         model=content_hash([config.model_ref, dict(config.params)]),
-        certified=certified,
+        certified=past.certified,
+        earlier=past.scores,
     )
 
 

@@ -12,8 +12,8 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.domain.spend import Budget, Spend
 from tau.ports.algorithm import Plan
-from tau.wiring.claims import certified
 from tau.wiring.parts import build_parts, plan_of
+from tau.wiring.past import Past, certified
 from tau.wiring.reserve import Reservation
 from tau.wiring.stores import open_store
 
@@ -45,12 +45,12 @@ async def forecast(config: RunConfig, *, store: str | None = None) -> Forecast |
         StoreError: the store cannot be read.
     """
     async with AsyncExitStack() as closing:
-        earlier: tuple[str, ...] = ()
+        past = Past()
         if store is not None:
             opened = await closing.enter_async_context(await open_store(store, read_only=True))
-            earlier = await certified(opened)
+            past = Past(certified=await certified(opened))
         parts = build_parts(config, closing)
-        plan = plan_of(config, parts, certified=earlier)
+        plan = plan_of(config, parts, past)
         if plan is None:
             return None
         # Tokens and money are only estimated under a budget that limits them.

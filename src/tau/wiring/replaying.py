@@ -19,7 +19,13 @@ from tau.domain.run import Run, StopReason
 from tau.domain.spend import Spend
 from tau.errors import AttemptError, ConfigError
 from tau.models.providers import PROVIDERS
-from tau.ports.algorithm import CERTIFICATION_SET, CERTIFIED_BEFORE, Algorithm, Recommendation
+from tau.ports.algorithm import (
+    CERTIFICATION_SET,
+    CERTIFIED_BEFORE,
+    Algorithm,
+    EarlierScores,
+    Recommendation,
+)
 from tau.ports.clock import SystemClock
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
@@ -29,6 +35,7 @@ from tau.runner.grading import Graded, Grading
 from tau.runner.pacing import Pacing, PacingSettings
 from tau.runner.recorder import SpanRecorder
 from tau.wiring.parts import Parts, build_parts, default_grader, problem_of
+from tau.wiring.past import Past, measured
 from tau.wiring.snapshots import as_configuration
 from tau.wiring.workers import detect_unsafe
 
@@ -85,7 +92,8 @@ async def replay(
             graded, found = await _grade_again(config, parts, results, skipped)
             differences += found
             if config.config_hash == run.config_hash:
-                algorithm = _algorithm(config, parts, run, account.evidence)
+                scores = await measured(store, config, run)
+                algorithm = _algorithm(config, parts, run, account.evidence, scores)
                 waves = _tell_again(algorithm, run, results, skipped)
                 if waves is not None:
                     differences += _verdicts(account, algorithm.best())
@@ -252,12 +260,17 @@ def _same(one: float | None, other: float | None) -> bool:
 
 
 def _algorithm(
-    config: RunConfig, parts: Parts, run: Run, evidence: Mapping[str, Json]
+    config: RunConfig,
+    parts: Parts,
+    run: Run,
+    evidence: Mapping[str, Json],
+    scores: EarlierScores,
 ) -> Algorithm:
     """As it was then: what others have claimed since does not count."""
     used, times = evidence.get(CERTIFICATION_SET), evidence.get(CERTIFIED_BEFORE)
     earlier = (used,) * times if isinstance(used, str) and isinstance(times, int) else ()
-    problem = replace(problem_of(config, parts, certified=earlier), budget=run.budget)
+    past = Past(certified=earlier, scores=scores)
+    problem = replace(problem_of(config, parts, past), budget=run.budget)
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -32,10 +32,10 @@ from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
-from tau.wiring.claims import certified
 from tau.wiring.control import keep_seal
 from tau.wiring.outcome import give_verdict, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
+from tau.wiring.past import Past, past_of
 from tau.wiring.reserve import Reservation
 from tau.wiring.runs import choose_run
 from tau.wiring.stores import open_store
@@ -137,7 +137,7 @@ class _Session:
         parts: Parts,
         trainer: WorkerId,
         algorithm: Algorithm,
-        certified: Sequence[str],
+        past: Past,
         control: RunControl,
         lost: Lost | None,
         observer: Observer,
@@ -150,7 +150,7 @@ class _Session:
         self._parts = parts
         self._worker = trainer
         self._algorithm = algorithm
-        self._certified = certified
+        self._past = past
         self._control = control
         self._lost_checkpoint = lost
         self._observer = observer
@@ -187,7 +187,7 @@ class _Session:
             chosen.run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
         )
         await control.begin(run)
-        earlier = await certified(store, besides=run.id)
+        past = await past_of(store, config, run)
         session = cls(
             request,
             run=run,
@@ -195,8 +195,8 @@ class _Session:
             store=store,
             parts=parts,
             trainer=trainer.id,
-            algorithm=build_algorithm(config, parts, certified=earlier) if earlier else algorithm,
-            certified=earlier,
+            algorithm=algorithm if past == Past() else build_algorithm(config, parts, past),
+            past=past,
             control=control,
             lost=chosen.lost,
             observer=observer,
@@ -248,7 +248,7 @@ class _Session:
             store_path=shown(self._request.store),
             resumed=self._resumed,
             prices_known=self._parts.prices_known,
-            plan=plan_of(self._config, self._parts, certified=self._certified),
+            plan=plan_of(self._config, self._parts, self._past),
         )
 
     def _watching(self) -> Monitor:

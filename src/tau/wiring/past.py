@@ -1,0 +1,89 @@
+"""What earlier runs leave to a new one: their claims, and what they measured on its rows."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from tau import plugins
+from tau.config.settings import RunConfig
+from tau.domain.dataset import content_of
+from tau.domain.ids import ResourcesHash, RunId
+from tau.domain.run import Run, RunStatus
+from tau.ports.algorithm import CERTIFICATION_SET, EarlierScores, Experienced
+from tau.ports.store import Store
+from tau.reports.gain import of_evidence
+
+_PAGE = 200
+_MOST_RUNS = 20
+_MOST_ROLLOUTS = 50_000
+"""Of the newest runs; reading that many takes about a second."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """See `Problem.certified` and `Problem.earlier`."""
+
+    certified: tuple[str, ...] = ()
+    scores: EarlierScores = field(default_factory=dict)
+
+
+async def past_of(store: Store, config: RunConfig, run: Run) -> Past:
+    """What there was when `run` began: a resumed run and a replay find the same."""
+    return Past(
+        certified=await certified(store, besides=run.id), scores=await measured(store, config, run)
+    )
+
+
+async def certified(store: Store, *, besides: RunId | None = None) -> tuple[str, ...]:
+    """The certification set of every claim that a run in the store made; not of `besides`."""
+    found: list[str] = []
+    async for run in _runs(store):
+        verdict = None if run.id == besides else await store.verdicts.find(run.id)
+        if verdict is None or of_evidence(verdict.evidence) is None:
+            continue
+        used = verdict.evidence.get(CERTIFICATION_SET)
+        if isinstance(used, str):
+            found.append(used)
+    return tuple(found)
+
+
+async def measured(store: Store, config: RunConfig, run: Run) -> EarlierScores:
+    """Scores that runs which completed before `run` began gave on its rows; see the constants."""
+    if not isinstance(plugins.load(plugins.ALGORITHMS, config.algorithm.type), Experienced):
+        return {}
+    rows = {example.content for examples in config.examples.values() for example in examples}
+    found: dict[str, dict[ResourcesHash, list[float]]] = defaultdict(lambda: defaultdict(list))
+    runs = rollouts = 0
+    async for earlier in _runs(store, RunStatus.COMPLETED):
+        if not _alike(earlier, run):
+            continue
+        runs, rollouts = runs + 1, rollouts + earlier.spent.rollouts
+        if runs > _MOST_RUNS or rollouts > _MOST_ROLLOUTS:
+            break
+        for one in await store.insights.measurements(run=earlier.id):
+            row = content_of(one.example)
+            if one.score is not None and row in rows:
+                found[row][one.resources].append(min(1.0, max(0.0, one.score)))
+    return {row: _means(scores) for row, scores in found.items()}
+
+
+def _alike(earlier: Run, run: Run) -> bool:
+    return (
+        earlier.updated_unix_ms < run.created_unix_ms
+        and earlier.model_ref == run.model_ref
+        and earlier.config.get("graders") == run.config.get("graders")
+    )
+
+
+def _means(scores: Mapping[ResourcesHash, list[float]]) -> Mapping[ResourcesHash, float]:
+    return {name: fmean(values) for name, values in scores.items()}
+
+
+async def _runs(store: Store, status: RunStatus | None = None) -> AsyncIterator[Run]:
+    """Newest first."""
+    offset = 0
+    while page := await store.insights.runs(status=status, limit=_PAGE, offset=offset):
+        offset += len(page)
+        for run in page:
+            yield run
