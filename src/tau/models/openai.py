@@ -5,7 +5,7 @@ from typing import ClassVar
 from urllib.parse import urlsplit
 
 import aiohttp
-from multidict import CIMultiDict
+from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
 from tau.domain.chat import Completion, ModelRequest
@@ -25,13 +25,13 @@ from tau.errors import (
 from tau.models import endpoint, prices, stream, wire
 from tau.models.advice import retry_after_s
 from tau.models.faults import FIXES, Fault, fault_in, kind_of
+from tau.models.posting import Postbox
 from tau.models.providers import PROVIDERS
 from tau.models.redaction import Redactor
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.model import ModelContext
 
 LARGEST_BODY = 32 * 1024 * 1024
-_DNS_CACHE_S = 300
 _SHOWN_BYTES = 65_536
 _SHOWN_START = 80
 
@@ -62,14 +62,13 @@ class OpenAICompatible:
         self._row = PROVIDERS[context.provider]
         self._url = URL(target.url, encoded=True)
         self._where = target.shown
-        self._headers = CIMultiDict(target.headers)
+        self._headers = target.headers
         self._proxy = URL(target.proxy) if target.proxy else None
         self._redactor = Redactor(target.secrets)
         self._timeout_s = context.timeout_s
-        self._timeout = aiohttp.ClientTimeout(total=context.timeout_s)
         self._max_connections = context.max_connections
         self._clock = clock
-        self._session: aiohttp.ClientSession | None = None
+        self._postbox: Postbox | None = None
         self._closed = False
         self._price(Usage(), (self._name,))  # reads the price list now, not in the first call
 
@@ -97,9 +96,9 @@ class OpenAICompatible:
 
     async def aclose(self) -> None:
         self._closed = True
-        session, self._session = self._session, None
-        if session is not None:
-            await session.close()
+        postbox, self._postbox = self._postbox, None
+        if postbox is not None:
+            await postbox.aclose()
 
     async def _outcome(self, request: ModelRequest) -> Completion | ModelError:
         if self._closed:
@@ -109,18 +108,16 @@ class OpenAICompatible:
         except ValueError as error:
             why = self._redactor.excerpt(str(error))
             return RequestRejected("the request cannot be sent", why=why)
-        timeout = self._timeout
-        if request.timeout_s is not None:
-            timeout = aiohttp.ClientTimeout(total=request.timeout_s)
+        timeout_s = self._timeout_s if request.timeout_s is None else request.timeout_s
+        postbox = self._postbox or self._open()
         try:
-            reply = await self._exchange(payload, timeout)
+            status, headers, body = await postbox.post(payload, timeout_s=timeout_s)
         except TimeoutError:
             return ModelTimeout(
-                f"no complete answer from {self._ref} within {timeout.total:g} s", where=self._where
+                f"no complete answer from {self._ref} within {timeout_s:g} s", where=self._where
             )
-        except (aiohttp.ClientError, OSError, ValueError) as error:
+        except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
             return self._broken(error)
-        status, headers, body = reply
         if len(body) > LARGEST_BODY:
             return MalformedResponse(
                 f"the answer of {self._ref} is larger than {LARGEST_BODY >> 20} MB",
@@ -129,35 +126,15 @@ class OpenAICompatible:
             )
         return self._completion(status, headers, body)
 
-    async def _exchange(
-        self, payload: bytes, timeout: aiohttp.ClientTimeout
-    ) -> tuple[int, Mapping[str, str], bytes]:
-        """One POST: status, headers, and the body or just more than its limit of it."""
-        session = self._session or self._open()
-        async with session.post(
+    def _open(self) -> Postbox:
+        self._postbox = Postbox(
             self._url,
-            data=aiohttp.BytesPayload(payload),
-            headers=self._headers,
-            allow_redirects=False,
-            timeout=timeout,
+            self._headers,
             proxy=self._proxy,
-        ) as response:
-            pieces = []
-            size = 0
-            while piece := await response.content.readany():
-                pieces.append(piece)
-                size += len(piece)
-                if size > LARGEST_BODY:
-                    break
-            return response.status, response.headers, b"".join(pieces)
-
-    def _open(self) -> aiohttp.ClientSession:
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=self._max_connections, ttl_dns_cache=_DNS_CACHE_S),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self._timeout,
+            connections=self._max_connections,
+            largest_body=LARGEST_BODY,
         )
-        return self._session
+        return self._postbox
 
     def _broken(self, error: Exception) -> ModelError:
         """What the transport raised, as ours; only its text is taken over."""
@@ -165,7 +142,7 @@ class OpenAICompatible:
             return ConnectionFailed(
                 "the proxy refused the connection", where=self._where, status=error.status
             )
-        if isinstance(error, aiohttp.ClientResponseError):
+        if isinstance(error, HttpProcessingError | aiohttp.ClientResponseError):
             why = self._redactor.excerpt(error.message)
             return MalformedResponse(
                 f"{self._ref} does not answer in HTTP", where=self._where, why=why
