@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tau.domain.json import Json
+from tau.domain.quick import quickly_made
 from tau.domain.spend import Usage
 
 
@@ -16,6 +17,7 @@ class ToolCall:
     arguments: str
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
     """One chat message. `role` is system, developer, user, assistant or tool."""
@@ -27,6 +29,7 @@ class Message:
     tool_call_id: str | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelRequest:
     """One call. `params` go to the provider as they are (temperature, max_tokens, ...).
@@ -39,6 +42,7 @@ class ModelRequest:
     timeout_s: float | None = None
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
     """A model's answer. `cost_nano_usd` is None where no price is known."""

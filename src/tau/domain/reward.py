@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tau.domain.quick import quickly_made
+
 EXACT_MATCH = "exact_match"
 EXECUTION_SUCCESS = "runner.execution_success"
 POLL_RETRY_FAILURES = "runner.poll_retry_failures_before_rollout"
@@ -12,6 +14,7 @@ SAFETY_HARD_GATE_PENALTY = "safety.hard_gate_penalty"
 SAFETY_HARD_GATE_TRIGGERED = "safety.hard_gate_triggered"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reward:
     """What one grader, or the runner itself, says of an output.

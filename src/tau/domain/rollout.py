@@ -8,6 +8,7 @@ from tau.domain.dataset import Example
 from tau.domain.failure import Failure
 from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId
 from tau.domain.json import Json, content_hash
+from tau.domain.quick import quickly_made
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.span import Span
@@ -48,6 +49,7 @@ SETTLED = frozenset({RolloutStatus.SUCCEEDED, RolloutStatus.FAILED, RolloutStatu
 """Statuses a trainer stops waiting at; a failed rollout can still be requeued on request."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutRequest:
     """What an algorithm asks for.
@@ -76,6 +78,7 @@ class RolloutRequest:
         return (self.kind, self.resources.hash, self.subject, ordinal)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Submission:
     """A request with what one attempt at it may spend at most (`rollouts` is 1)."""
@@ -84,6 +87,7 @@ class Submission:
     reserve: Spend = field(default_factory=lambda: Spend(rollouts=1))
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
     """An attempt handed to a worker; `attempt_id` must come with every later write.
@@ -105,6 +109,7 @@ class Claim:
     counted: int = 0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Output:
     """What an executor produced. `text` is what graders read by default.
@@ -121,6 +126,7 @@ class Output:
     metadata: Mapping[str, Json] = field(default_factory=dict)
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """How an attempt ended, written in one transaction with everything that belongs to it.
@@ -141,6 +147,7 @@ class Outcome:
     duration_ms: int = 0
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutResult:
     """A settled rollout as it is told to an algorithm.

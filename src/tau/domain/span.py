@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tau.domain.json import Json
+from tau.domain.quick import quickly_made
 
 
 class SpanKind(StrEnum):
@@ -18,6 +19,7 @@ class SpanKind(StrEnum):
     STEP = "step"
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Span:
     """One finished piece of work.

@@ -2,9 +2,12 @@
 
 from dataclasses import dataclass
 
+from tau.domain.quick import quickly_made
+
 NANO = 1_000_000_000
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
     """Tokens of model calls. Cached tokens are part of input, reasoning tokens of output."""
@@ -29,6 +32,7 @@ class Usage:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
     """An amount of budget. Money is whole nano-dollars, so that sums do not depend on order."""

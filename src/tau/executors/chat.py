@@ -16,6 +16,7 @@ from tau.errors import ExampleInvalid, InputError
 from tau.executors import template
 from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
+from tau.ports.obedience import obeys
 from tau.ports.record import Recorder
 
 REFUSED = "model_refusal"
@@ -52,6 +53,7 @@ class ChatExecutor:
         self._model = model
         self._params = params
         self._last = _Prompt()
+        self.obeys = obeys(model)
 
     @classmethod
     def check(

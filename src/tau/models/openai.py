@@ -43,6 +43,7 @@ class OpenAICompatible:
     """
 
     Settings: ClassVar[type[endpoint.Settings]] = endpoint.Settings
+    obeys: ClassVar[bool] = True
 
     @classmethod
     def check(cls, settings: endpoint.Settings, context: ModelContext) -> None:

@@ -8,6 +8,7 @@ import orjson
 
 from tau.domain.chat import Message, ModelRequest, ToolCall
 from tau.domain.json import Json
+from tau.domain.quick import quickly_made
 from tau.domain.spend import Usage
 
 _MOST_TOKENS = 1_000_000_000  # of one call; a larger number is no count
@@ -31,6 +32,7 @@ class NotJson(Unexpected):
     """A body that is not even JSON."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """What a body says. `usage` is None and `cost_usd` is None where it says nothing."""

@@ -16,7 +16,7 @@ from tau.ports.clock import Clock
 from tau.ports.record import OpenSpan
 from tau.runner.attributes import shortened
 from tau.runner.deadline import Deadline
-from tau.runner.execution import Performers, perform
+from tau.runner.execution import Performers, performer_of
 from tau.runner.grading import Graded, Grading, executed
 from tau.runner.recorder import SpanRecorder
 from tau.runner.retry import RetryPolicy
@@ -101,10 +101,13 @@ class Attempt:
 
     async def _execute(self, resources: Resources) -> Output:
         equipment = self._equipment
-        work = perform(equipment.performers, self._claim, resources, self._record)
+        performer = performer_of(equipment.performers, self._claim)
         with boundary(ExecutorFailed, "the executor"):
             try:
-                output = await equipment.deadline.run(work, held_s=self._held_s)
+                work = performer.perform(self._claim, resources, self._record)
+                output = await equipment.deadline.run(
+                    work, held_s=self._held_s, obeys=performer.obeys
+                )
             except ExceptionGroup as group:  # an attempt error knows whether a retry can help
                 first = _first(group)
                 if first is None:

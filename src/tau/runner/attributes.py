@@ -27,9 +27,9 @@ _TEXT_CHARS: Final = 32_768
 _MESSAGES: Final = 64
 
 
-def model_name(model: Model) -> str:
+def model_name(ref: str) -> str:
     """The part of `provider/model` that the provider knows."""
-    return model.ref.partition("/")[2] or model.ref
+    return ref.partition("/")[2] or ref
 
 
 def of_request(model: Model, request: ModelRequest) -> dict[str, Json]:
@@ -37,7 +37,7 @@ def of_request(model: Model, request: ModelRequest) -> dict[str, Json]:
     attributes: dict[str, Json] = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": model.provider,
-        "gen_ai.request.model": model_name(model),
+        "gen_ai.request.model": model_name(model.ref),
     }
     for param, value in request.params.items():
         name = _PARAMS.get(param)

@@ -1,8 +1,8 @@
 """Time limits that end work which does not want to end."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 from tau.errors import ExecutorFailed, TimeLimitExceeded
 from tau.runner.ending import ended
@@ -21,14 +21,18 @@ class Deadline:
         self.left_behind = 0
         """How many still ran `grace_s` after they had been cancelled."""
 
-    async def run(self, work: Coroutine[Any, Any, T], *, held_s: Callable[[], float]) -> T:
+    async def run(
+        self, work: Awaitable[T], *, held_s: Callable[[], float], obeys: bool = False
+    ) -> T:
         """The result of `work`; `held_s` is the time so far that does not count.
 
-        Cancelling this cancels the work and waits for it, at most `grace_s`.
+        Cancelling this cancels the work and waits for it, at most `grace_s` unless it `obeys`.
 
         Raises:
             TimeLimitExceeded: the limit has passed; the work has stopped or is left behind.
         """
+        if obeys and self._limit_s is None:
+            return await _contained(work)
         task = asyncio.get_running_loop().create_task(_contained(work))
         try:
             in_time = await self._wait(task, held_s)
@@ -77,7 +81,7 @@ class Deadline:
         )
 
 
-async def _contained(work: Coroutine[Any, Any, T]) -> T:
+async def _contained(work: Awaitable[T]) -> T:
     try:
         return await work
     except SystemExit as error:  # it would end the event loop, and with it every other rollout

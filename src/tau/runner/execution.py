@@ -8,11 +8,17 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import Claim, Output, RolloutKind
 from tau.errors import ExampleInvalid, ExecutorFailed
 from tau.ports.executor import Executor
+from tau.ports.obedience import obeys
 from tau.ports.record import Recorder
 
 
 class Performer(Protocol):
     """Does the work of one kind of rollout."""
+
+    @property
+    def obeys(self) -> bool:
+        """See ports.obedience."""
+        ...
 
     def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Awaitable[Output]:
         """Produce the output; errors and cancellation as for an executor."""
@@ -27,12 +33,13 @@ class Evaluation:
 
     def __init__(self, executor: Executor) -> None:
         self._executor = executor
+        self.obeys = obeys(executor)
 
-    async def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Output:
+    def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Awaitable[Output]:
         """Run the claim's example with its resources."""
         if claim.example is None:
             raise ExampleInvalid("the rollout has no example to evaluate")
-        return await self._executor.execute(claim.example, resources, record)
+        return self._executor.execute(claim.example, resources, record)
 
 
 class Proposing(Protocol):
@@ -48,16 +55,15 @@ class Proposal:
 
     def __init__(self, proposer: Proposing) -> None:
         self._proposer = proposer
+        self.obeys = obeys(proposer)
 
-    async def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Output:
+    def perform(self, claim: Claim, resources: Resources, record: Recorder) -> Awaitable[Output]:
         """Ask for what the claim's proposal says."""
-        return await self._proposer.propose(claim.proposal, resources, record)
+        return self._proposer.propose(claim.proposal, resources, record)
 
 
-async def perform(
-    performers: Performers, claim: Claim, resources: Resources, record: Recorder
-) -> Output:
-    """Do the work of `claim`.
+def performer_of(performers: Performers, claim: Claim) -> Performer:
+    """What does the work of `claim`.
 
     Raises:
         ExecutorFailed: nothing was configured for its kind.
@@ -68,4 +74,4 @@ async def perform(
             f"no executor for '{claim.kind}' rollouts is configured",
             fix="start the worker with the configuration of the run",
         )
-    return await performer.perform(claim, resources, record)
+    return performer

@@ -7,6 +7,7 @@ from typing import Any
 
 from tau.domain.dataset import Example
 from tau.domain.json import Json
+from tau.domain.quick import quickly_made
 from tau.domain.resources import Resources
 from tau.domain.reward import EXECUTION_SUCCESS, Reward
 from tau.domain.rollout import Output
@@ -25,6 +26,7 @@ Detector = Callable[[Output, Resources], Sequence[str]]
 """Looks at an output and the resources that led to it; the safety reason codes it finds."""
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graded:
     """All rewards of an output after safety; `score` is the primary one, None where unscored."""

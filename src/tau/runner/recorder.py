@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from contextvars import ContextVar, Token
 from dataclasses import dataclass
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
@@ -100,18 +101,18 @@ class SpanRecorder:
 
     async def call(self, model: Model, request: ModelRequest) -> Completion:
         """Call `model`: counted when the provider is asked, metered when it answers."""
-        name = f"{_MODEL_CALL} {model_name(model)}"
-        with self.opening(shortened(name, 200), SpanKind.MODEL_CALL) as span:
+        ref = model.ref
+        with self.opening(_call_name(ref), SpanKind.MODEL_CALL) as span:
             span.update(of_request(model, request))
             self._reserve_call()
             sent = False
-            slot = self._pacing.slot(model.ref)
+            slot = self._pacing.slot(ref)
             hold = None if slot.free else self._hold()
             try:
                 async with slot:
                     self._let_go(hold)
                     sent = True
-                    with boundary(ModelError, f"model '{model.ref}'"):
+                    with boundary(ModelError, f"model '{ref}'"):
                         completion = await model.complete(request)
             except NotConnected:
                 sent = False
@@ -322,6 +323,11 @@ class _OpenSpan:
             attributes=self.attributes,
             error="still open when the attempt ended" if unfinished else self.error,
         )
+
+
+@lru_cache(maxsize=64)
+def _call_name(ref: str) -> str:
+    return shortened(f"{_MODEL_CALL} {model_name(ref)}", 200)
 
 
 _CURRENT: ContextVar[tuple[SpanRecorder, int] | None] = ContextVar("tau_span", default=None)

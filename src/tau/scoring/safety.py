@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt, Predicate
 
+from tau.domain.quick import quickly_made
 from tau.domain.reward import (
     SAFETY_HARD_GATE_PENALTY,
     SAFETY_HARD_GATE_TRIGGERED,
@@ -76,6 +77,7 @@ class SafetyPolicy:
         )
 
 
+@quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SafetyDecision:
     """The rewards after safety, in the order given, and then those of safety itself."""
