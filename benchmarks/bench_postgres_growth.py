@@ -32,26 +32,33 @@ from tau.testing.workload import Workload
 
 RUN = RunId("bench")
 FILLING = (
-    """INSERT INTO rollout (run, kind, resources, example, ordinal, reserve_rollouts, reserve_calls,
-        reserve_tokens, reserve_cost, created_unix_ms, updated_unix_ms)
-    SELECT 1, 'evaluate', 1, 1 + i % 20, 10 + i, 1, 1, 100, 0, i, i
+    """INSERT INTO request (run, kind, resources, example, ordinal, reserve_rollouts, reserve_calls,
+        reserve_tokens, reserve_cost, created_unix_ms)
+    SELECT 1, 'evaluate', 1, 1 + i % 20, 10 + i, 1, 1, 100, 0, i
     FROM generate_series(1, {size} - 21) AS i""",
-    """UPDATE rollout SET status = 'succeeded', attempts = 1, charged = true, score = 0.5
-    WHERE key <= {size} * 9 / 10""",
-    """INSERT INTO attempt (rollout, n, worker, status, started_unix_ms, ended_unix_ms,
+    """INSERT INTO waiting (run, rollout, reserve_rollouts, reserve_calls, reserve_tokens,
+        reserve_cost, since_unix_ms)
+    SELECT run, key, 1, 1, 100, 0, 1 FROM request ORDER BY key ON CONFLICT DO NOTHING""",
+    """INSERT INTO held (rollout, run, n, worker, started_unix_ms, counted, reserved_rollouts,
+        reserved_calls, reserved_tokens, reserved_cost)
+    SELECT rollout, run, 1, 1, 1, 0, 1, 1, 100, 0 FROM waiting WHERE rollout <= {size} * 9 / 10""",
+    "DELETE FROM waiting WHERE rollout <= {size} * 9 / 10",
+    """INSERT INTO ended (rollout, n, worker, status, started_unix_ms, ended_unix_ms,
         reserved_rollouts, reserved_calls, reserved_tokens, reserved_cost, spent_rollouts)
-    SELECT key, 1, 1, 'succeeded', 1, 2, 1, 1, 100, 0, 1 FROM rollout WHERE attempts = 1""",
-    """INSERT INTO result (rollout, output, rewards, digest)
-    SELECT key, '{{"text":"' || repeat(md5(key::text), 4) || '"}}', '[]',
-        decode(md5(key::text), 'hex')
-    FROM rollout WHERE attempts = 1""",
+    SELECT rollout, 1, 1, 'succeeded', 1, 2, 1, 1, 100, 0, 1 FROM held""",
+    """INSERT INTO outcome (rollout, run, updated_unix_ms, attempts, counted, score, status, output,
+        rewards, digest)
+    SELECT rollout, run, rollout, 1, 0, 0.5, 'succeeded',
+        '{{"text":"' || repeat(md5(rollout::text), 4) || '"}}', '[]',
+        decode(md5(rollout::text), 'hex')
+    FROM held""",
+    "DELETE FROM held",
     """UPDATE tally SET
-        queuing = (SELECT count(*) FROM rollout WHERE status = 'queuing'),
-        succeeded = (SELECT count(*) FROM rollout WHERE status = 'succeeded'),
-        spent_rollouts = (SELECT count(*) FROM rollout WHERE status = 'succeeded')
+        queuing = (SELECT count(*) FROM waiting), succeeded = (SELECT count(*) FROM outcome),
+        spent_rollouts = (SELECT count(*) FROM outcome)
     WHERE slot = 0""",
     "DELETE FROM tally WHERE slot <> 0",
-    "ANALYZE rollout, attempt, result",
+    "ANALYZE request, waiting, held, ended, outcome",
 )
 
 

@@ -91,16 +91,39 @@ def test_much_that_hypothesis_chooses_agrees_with_the_model(server: Cluster) -> 
 
 
 PLANTED = {
-    "claims are not fenced": [("hold_live", "state = 'live' AND ", "")],
+    "claims are not fenced": [
+        ("take", "state = 'live' AND ", ""),
+        ("hold_live", "state = 'live' AND ", ""),
+    ],
     "a heartbeat brings the dead back": [("beat_workers", "state = 'live' AND ", "")],
-    "last in, first out": [("ready_rollouts", "ORDER BY r.key", "ORDER BY r.key DESC")],
-    "retries do not wait": [("ready_rollouts", "r.ready_ms <= $3", "r.ready_ms <= $3 + 1e12")],
-    "requeueing keeps the count": [("requeue_rollouts", "counted = 0, ", "")],
+    "last in, first out": [
+        ("take", "ORDER BY w.rollout", "ORDER BY w.rollout DESC"),
+        ("ready_rollouts", "ORDER BY w.rollout", "ORDER BY w.rollout DESC"),
+    ],
+    "retries do not wait": [
+        ("take", "w.ready_ms <= ", "w.ready_ms <= 1e12 + "),
+        ("ready_rollouts", "w.ready_ms <= $3", "w.ready_ms <= $3 + 1e12"),
+    ],
+    "claims are not counted": [
+        ("take", "FROM placed\n  GROUP BY", "FROM placed WHERE false GROUP BY"),
+    ],
+    "runs with limits are not told apart": [
+        ("take", "AND coalesce(limit_rollouts, limit_calls, limit_tokens, limit_cost) IS NULL", ""),
+        ("take", "NOT EXISTS", "(1 = 1) OR EXISTS"),
+    ],
+    "successes of an earlier attempt count": [("complete", "AND h.n = g.n ", "")],
+    "successes begin their span numbers anew": [("complete", "AND h.spans IS NULL", "")],
+    "successes keep what was reserved": [("complete", "-sum(reserved_calls)", "0")],
+    "requeueing keeps the count": [
+        ("requeue_rollouts", "gone.attempts, 0, $2", "gone.attempts, gone.counted, $2")
+    ],
     "one attempt more than allowed": [
         ("held_attempts", "run.max_attempts", "run.max_attempts + 1 AS max_attempts")
     ],
-    "late spend is booked twice": [("held_attempts", "a.late_calls", "NULL::bigint AS late_calls")],
-    "span numbers begin anew": [("held_attempts", "max(b.first + b.count - 1)", "NULL::bigint")],
+    "late spend is booked twice": [
+        ("ended_attempts", "a.late_calls", "NULL::bigint AS late_calls")
+    ],
+    "span numbers begin anew": [("held_attempts", "h.spans AS", "NULL::bigint AS")],
     "what is reserved is forgotten": [
         ("add_to_tally", "t.reserved_calls + excluded.reserved_calls", "t.reserved_calls")
     ],

@@ -57,6 +57,11 @@ class Changes:
         self.touched += 1
         self._later[name].append(row)
 
+    def settle_later(self, rollout: Put, result: Put) -> None:
+        """Put off what came of a rollout: how it ended, and its output, rewards and digest."""
+        self.later("settle_rollout", rollout)
+        self.later("insert_result", (rollout[0], *result))
+
     def counted(self) -> list[tuple[int, ...]]:
         """The sums by run, each told once: seven statuses, spend, reservations."""
         rows = [(run, *change) for run, change in self._changes.items() if any(change)]

@@ -113,9 +113,10 @@ def fail(changes: Changes, held: Row, *, counted: int, failure: Failure, unix_ms
     """Settle the rollout as failed without an output."""
     failed = codec.text(failure)
     key = held["rollout"]
-    changes.later("settle_rollout", (key, RolloutStatus.FAILED, counted, None, failed, 0, unix_ms))
     digest = rows.result_digest(key, None, None, "[]", failed)
-    changes.later("insert_result", (key, None, "[]", digest))
+    changes.settle_later(
+        (key, RolloutStatus.FAILED, counted, None, failed, 0, unix_ms), (None, "[]", digest)
+    )
     changes.move(held["run"], held["rollout_status"], RolloutStatus.FAILED)
     changes.settled.add(held["run_id"])
     changes.claimable = True  # the budget may have room again

@@ -173,10 +173,9 @@ def _settle(changes: Changes, held: Row, record: Record, *, counted: int, unix_m
         if outcome.status is AttemptStatus.SUCCEEDED
         else RolloutStatus.FAILED
     )
-    changes.later(
-        "settle_rollout",
+    changes.settle_later(
         (key, status, counted, record.score, record.failed, outcome.duration_ms, unix_ms),
+        record.result,
     )
-    changes.later("insert_result", (key, *record.result))
     changes.move(held["run"], held["rollout_status"], status)
     changes.settled.add(held["run_id"])

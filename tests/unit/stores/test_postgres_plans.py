@@ -23,29 +23,35 @@ SELECT 'e' || i, 'optimize', 'c', '' FROM generate_series(1, 5000) AS i;
 INSERT INTO worker (name, role, host, boot_id, pid_namespace, pid, started_ticks, lease_ms,
   registered_unix_ms, heartbeat_unix_ms, heartbeat_ms)
 VALUES ('w', 'worker', 'h', 'b', 'p', 1, 1, 1000, 1, 1, 1);
-INSERT INTO rollout (run, kind, resources, example, ordinal, reserve_rollouts, reserve_calls,
-  reserve_tokens, reserve_cost, status, attempts, created_unix_ms, updated_unix_ms)
-SELECT 1 + i % 3, 'evaluate', 1, 1 + i % 5000, i, 1, 1, 1, 0,
-  CASE WHEN i % 10 = 0 THEN 'queuing' ELSE 'succeeded' END, (i % 10 > 0)::integer, i, i
-FROM generate_series(1, 20000) AS i;
-INSERT INTO attempt (rollout, n, worker, status, started_unix_ms, ended_unix_ms,
+INSERT INTO request (run, kind, resources, example, ordinal, reserve_rollouts, reserve_calls,
+  reserve_tokens, reserve_cost, created_unix_ms)
+SELECT 1 + i % 3, 'evaluate', 1, 1 + i % 5000, i, 1, 1, 1, 0, i FROM generate_series(1, 20000) AS i;
+INSERT INTO waiting (run, rollout, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost,
+  since_unix_ms)
+SELECT run, key, 1, 1, 1, 0, 1 FROM request WHERE key % 5 = 0;
+INSERT INTO held (rollout, run, n, worker, started_unix_ms, counted, reserved_rollouts,
+  reserved_calls, reserved_tokens, reserved_cost)
+SELECT key, run, 1, 1 + key % 7, 1, 0, 1, 1, 1, 0 FROM request WHERE key % 5 = 1;
+INSERT INTO ended (rollout, n, worker, status, started_unix_ms, ended_unix_ms,
   reserved_rollouts, reserved_calls, reserved_tokens, reserved_cost)
-SELECT key, 1, 1, 'succeeded', 1, 2, 1, 1, 1, 0 FROM rollout WHERE attempts = 1;
-INSERT INTO result (rollout, rewards, digest)
-SELECT key, '[]', '' FROM rollout WHERE attempts = 1;
+SELECT key, 1, 1, 'succeeded', 1, 2, 1, 1, 1, 0 FROM request WHERE key % 5 > 1;
+INSERT INTO outcome (rollout, run, updated_unix_ms, attempts, counted, status, rewards, digest)
+SELECT key, run, key, 1, 0, CASE key % 50 WHEN 2 THEN 'failed' ELSE 'succeeded' END, '[]', ''
+FROM request WHERE key % 5 > 1;
 INSERT INTO span_block (rollout, n, first, count, data, digest)
-SELECT rollout, n, 1, 1, '', '' FROM attempt;
+SELECT rollout, n, 1, 1, '', '' FROM ended;
 ANALYZE;
 """
 HOT = {
     name: SQL[name]
     for name in (
-        "ready_rollouts", "first_ready", "next_ready", "begin", "lock_rollouts", "held_attempts",
-        "held_by_worker", "held_of_run", "recorded", "collect", "evaluation_keys", "example_keys",
-        "attempts", "spans", "queued_among", "failed_among", "progress", "tally",
+        "take", "complete", "ready_rollouts", "first_ready", "next_ready", "begin",
+        "held_attempts", "ended_attempts", "recorded", "collect", "evaluation_keys",
+        "example_keys", "attempts", "spans", "queued_among", "failed_among", "cancel_rollouts",
+        "requeue_rollouts", "failures", "progress", "tally",
     )
 } | {"ends": together(ENDS)}  # fmt: skip
-_GROWS = re.compile(r"Seq Scan on (rollout|attempt|result|span_block|example)\b")
+_GROWS = re.compile(r"Seq Scan on (request|waiting|held|ended|outcome|span_block|example)\b")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from tau.errors import StoreError
 from tau.stores.postgres.database import Database, Operation
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.transaction import Opening, Transaction
 
 A = TypeVar("A")
 T = TypeVar("T")
@@ -18,7 +18,8 @@ _MOST = 500
 class Batch(Generic[A, T]):
     """Serves callers of one kind together; each gets an answer or an error of its own.
 
-    `undo` is what to do about an answer whose caller has gone.
+    `opening` begins the transaction that serves some. `undo` is what to do about an answer whose
+    caller has gone.
     """
 
     def __init__(
@@ -26,11 +27,13 @@ class Batch(Generic[A, T]):
         database: Database,
         together: Together[A, T],
         *,
+        opening: Callable[[Sequence[A]], Opening | None],
         undo: Callable[[T], Operation[None] | None] | None = None,
     ) -> None:
         """`together` runs in one transaction and answers in order."""
         self._database = database
         self._together = together
+        self._opening = opening
         self._undo = undo
         self._waiting: list[tuple[A, asyncio.Future[T]]] = []
         self._worker: asyncio.Task[None] | None = None
@@ -58,7 +61,10 @@ class Batch(Generic[A, T]):
     async def _serve_together(self, turn: Sequence[tuple[A, asyncio.Future[T]]]) -> None:
         arguments = [argument for argument, _ in turn]
         try:
-            answers = await self._database.write(lambda tx: self._together(tx, arguments))
+            answers = await self._database.write(
+                lambda transaction: self._together(transaction, arguments),
+                opening=self._opening(arguments),
+            )
         except Exception as error:  # noqa: BLE001  (it is raised at every caller)
             for _, future in turn:
                 if not future.done():

@@ -1,6 +1,7 @@
 """Handing out what is ready."""
 
 import heapq
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -8,8 +9,9 @@ from tau.domain.ids import RunId, WorkerId
 from tau.domain.rollout import Claim
 from tau.domain.spend import Spend
 from tau.errors import LeaseLost, NotFound, StoreError
+from tau.ports.clock import Clock
 from tau.stores import budgets, rows
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.transaction import Opening, Transaction
 from tau.stores.rows import Row
 
 
@@ -21,10 +23,34 @@ class Wish(NamedTuple):
     run_id: RunId | None
 
 
+def opening(wishes: Sequence[Wish], clock: Clock | None) -> Opening | None:
+    """The one statement that serves workers who want the same of runs without limits."""
+    run_id = wishes[0].run_id
+    keys = [rows.worker_key(wish.worker) for wish in wishes]
+    if None in keys or any(wish.run_id != run_id for wish in wishes):
+        return None
+    places = [key for key, wish in zip(keys, wishes, strict=True) for _ in range(wish.limit)]
+    told = (None, None) if clock is None else (clock.monotonic_ms(), clock.unix_ms())
+    return Opening("take", (*told, run_id, list(dict.fromkeys(keys)), places))
+
+
 async def take(
     transaction: Transaction, wishes: Sequence[Wish]
 ) -> Sequence[list[Claim] | StoreError]:
-    """The oldest ready rollouts that budgets cover; a refusal where the worker is gone."""
+    """The oldest ready rollouts that budgets cover; a refusal where the worker is gone.
+
+    What the opening could not serve is looked at step by step.
+    """
+    if transaction.opened and transaction.opened[0]["plain"]:
+        taken = [row for row in transaction.opened if row["key"] is not None]
+        made = iter([rows.claim(row, RunId(row["run_id"]), _reserved(row)) for row in taken])
+        return [list(itertools.islice(made, wish.limit)) for wish in wishes]
+    return await _take(transaction, wishes)
+
+
+async def _take(
+    transaction: Transaction, wishes: Sequence[Wish]
+) -> Sequence[list[Claim] | StoreError]:
     answers: list[list[Claim] | StoreError] = [[] for _ in wishes]
     by_run: dict[RunId | None, list[int]] = {}
     keys = sorted({rows.worker_key(wish.worker) or 0 for wish in wishes})
@@ -82,7 +108,7 @@ async def _begin(
     shares: Sequence[Sequence[tuple[Row, Spend]]],
 ) -> None:
     pairs = [
-        (row["key"], rows.worker_key(wish.worker))
+        (row["run"], row["key"], rows.worker_key(wish.worker))
         for wish, share in zip(wishes, shares, strict=True)
         for row, _ in share
     ]
@@ -94,6 +120,15 @@ async def _begin(
         for row, reserved in share:
             transaction.move(row["run"], row["status"], "running")
             transaction.reserve(row["run"], reserved)
+
+
+def _reserved(row: Row) -> Spend:
+    return Spend(
+        rollouts=row["reserve_rollouts"],
+        calls=row["reserve_calls"],
+        tokens=row["reserve_tokens"],
+        cost_nano_usd=row["reserve_cost"],
+    )
 
 
 def _share(chosen: Iterator[tuple[Row, Spend]], limit: int) -> list[tuple[Row, Spend]]:

@@ -13,7 +13,7 @@ from tau.stores.postgres import faults
 from tau.stores.postgres.notices import Notices
 from tau.stores.postgres.sessions import Access, Pool, Session
 from tau.stores.postgres.statements import Statements
-from tau.stores.postgres.transaction import Moment, Transaction
+from tau.stores.postgres.transaction import Moment, Opening, Transaction
 
 T = TypeVar("T")
 Operation: TypeAlias = Callable[[Transaction], Awaitable[T]]
@@ -55,15 +55,15 @@ class Database:
         """For people."""
         return self.access.address.shown
 
-    async def write(self, operation: Operation[T]) -> T:
-        """Run `operation` in a transaction; durable when this returns.
+    async def write(self, operation: Operation[T], *, opening: Opening | None = None) -> T:
+        """Run `operation` in a transaction that begins with `opening`; durable when this returns.
 
         It is run again where the connection was lost before the commit, and where the transaction
         was given up for another's sake. A commit whose answer was lost is looked up.
         """
         if self.access.read_only:
             raise StoreUnavailable("the store was opened for reading only", where=self.location)
-        return await self._here_or_aside(lambda pool: self._write(pool, operation))
+        return await self._here_or_aside(lambda pool: self._write(pool, operation, opening))
 
     async def read(self, query: Query[T]) -> T:
         """Run `query` on one snapshot of everything acknowledged so far."""
@@ -125,13 +125,13 @@ class Database:
         finally:
             await session.rollback()
 
-    async def _write(self, pool: Pool, operation: Operation[T]) -> T:
+    async def _write(self, pool: Pool, operation: Operation[T], opening: Opening | None) -> T:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._patience_s
         pause_s = 0.01
         while True:
             try:
-                done, transaction, result = await self._try(pool, operation)
+                done, transaction, result = await self._try(pool, operation, opening)
                 if done:
                     self.notices.tell(transaction)
                     return result
@@ -146,11 +146,13 @@ class Database:
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, 0.5)
 
-    async def _try(self, pool: Pool, operation: Operation[T]) -> tuple[bool, Transaction, T]:
+    async def _try(
+        self, pool: Pool, operation: Operation[T], opening: Opening | None
+    ) -> tuple[bool, Transaction, T]:
         """Run `operation` once; whether it was committed, as far as that can be known."""
         async with pool.use() as session:
-            transaction = await session.begin(self.clock)
             try:
+                transaction = await session.begin(self.clock, opening)
                 result = await operation(transaction)
                 await transaction.flush()
             except faults.LOST:

@@ -1,6 +1,6 @@
 """Attempts in flight, taken into one transaction's hands before anything is done with them.
 
-Whatever ends an attempt locks its rollout first and looks afterwards: what is seen then stays.
+Whatever ends an attempt locks it while it is held and looks at what it locked: that stays.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,10 +20,16 @@ async def hold(transaction: Transaction, places: Iterable[Place]) -> list[Row]:
     asked = sorted(set(places))
     if not asked:
         return []
-    rollouts = [rollout for rollout, _ in asked]
-    await transaction.tuples("lock_rollouts", rollouts)
-    found = await transaction.rows("held_attempts", rollouts, [n for _, n in asked])
-    return sorted(found, key=_by_place)
+    found = {
+        (row["rollout"], row["n"]): row
+        for row in await transaction.rows("held_attempts", [rollout for rollout, _ in asked])
+    }
+    over = [place for place in asked if place not in found]
+    if over:
+        columns = map(list, zip(*over, strict=True))
+        for row in await transaction.rows("ended_attempts", *columns):
+            found[row["rollout"], row["n"]] = row
+    return [found[place] for place in asked if place in found]
 
 
 async def hold_named(
@@ -65,7 +71,3 @@ async def give_up_worker(transaction: Transaction, worker: int, state: str, end:
     for attempt in held:
         leases.take_away(transaction, attempt, end, transaction.moment.unix_ms())
     return len(held)
-
-
-def _by_place(row: Row) -> Place:
-    return row["rollout"], row["n"]

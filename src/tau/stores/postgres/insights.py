@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from tau.domain.ids import ResourcesHash, RolloutId, RunId, rollout_key
 from tau.domain.resources import Resources, ResourcesVersion
-from tau.domain.rollout import RolloutCounts
+from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run, RunStatus
 from tau.domain.worker import Worker
 from tau.errors import NotFound
@@ -183,17 +183,37 @@ class PostgresInsights:
         return await self._database.read(query)
 
 
+_SOURCES: tuple[tuple[frozenset[RolloutStatus], str], ...] = (
+    (
+        frozenset({RolloutStatus.QUEUING, RolloutStatus.REQUEUING}),
+        "JOIN waiting AS k ON k.run = r.run AND k.rollout = r.key",
+    ),
+    (
+        frozenset({RolloutStatus.PREPARING, RolloutStatus.RUNNING}),
+        "JOIN held AS k ON k.run = r.run AND k.rollout = r.key",
+    ),
+    (
+        frozenset({RolloutStatus.FAILED, RolloutStatus.CANCELLED}),
+        "JOIN outcome AS k ON k.run = r.run AND k.rollout = r.key AND k.status <> 'succeeded'",
+    ),
+)
+"""Where the few of some statuses are found without a look at all others."""
+
+
 def _listing(where: RolloutFilter, *, newest_first: bool) -> tuple[str, list[object]]:
     """The statement of a listing; only the terms that are asked for, so that indexes serve."""
     terms = ["true"]
     bindings: list[object] = []
+    asked = where.statuses if where.statuses is not None else frozenset(RolloutStatus)
+    source = next((join for statuses, join in _SOURCES if asked <= statuses), "")
+    place = ("k.run", "k.rollout") if source else ("r.run", "r.key")
 
     def add(term: str, *values: object) -> None:
         terms.append(term.format(*(f"${len(bindings) + n}" for n in range(1, len(values) + 1))))
         bindings.extend(values)
 
     if where.run is not None:
-        add("r.run = (SELECT key FROM run WHERE id = {})", where.run)
+        add(place[0] + " = (SELECT key FROM run WHERE id = {})", where.run)
     if where.ids is not None:
         keys = [parts[1] for parts in map(rollout_key, where.ids) if parts is not None]
         add("r.key = ANY({}::bigint[])", keys)
@@ -205,6 +225,6 @@ def _listing(where: RolloutFilter, *, newest_first: bool) -> tuple[str, list[obj
     ):
         if wanted is not None:
             add(column + " = ANY({}::text[])", sorted(wanted))
-    order = f"ORDER BY r.key {'DESC' if newest_first else 'ASC'}"
+    order = f"ORDER BY {place[1]} {'DESC' if newest_first else 'ASC'}"
     paging = f"LIMIT ${len(bindings) + 1} OFFSET ${len(bindings) + 2}"
-    return f"{SQL['listing']} {' AND '.join(terms)} {order} {paging}", bindings
+    return f"{SQL['listing']} {source} WHERE {' AND '.join(terms)} {order} {paging}", bindings

@@ -90,7 +90,7 @@ class PostgresQueue:
             number = await cancel_queued(transaction, run_id, run, queued)
             if in_flight:
                 held = await hold_live(transaction, "held_of_run", run)
-                number += await _cancel_held(transaction, held)
+                number += _cancel_held(transaction, held)
             return number
 
         return await self._database.write(operation)
@@ -102,7 +102,6 @@ class PostgresQueue:
             run = await run_key(transaction, run_id)
             failed = [row["key"] for row in await transaction.tuples("failed_among", run, keys)]
             if failed:
-                await transaction.tuples("delete_results", failed)
                 await transaction.tuples("requeue_rollouts", failed, transaction.moment.unix_ms())
                 transaction.move(run, RolloutStatus.FAILED, RolloutStatus.REQUEUING, len(failed))
                 transaction.claimable = True
@@ -158,7 +157,7 @@ async def cancel_queued(
         return 0
     keys = [row["key"] for row in queued]
     failure = codec.text(leases.CANCELLED)
-    await transaction.tuples("cancel_rollouts", keys, failure, transaction.moment.unix_ms())
+    await transaction.tuples("cancel_rollouts", run, keys, failure, transaction.moment.unix_ms())
     for row in queued:
         transaction.move(run, row["status"], RolloutStatus.CANCELLED)
     transaction.settled.add(run_id)
@@ -170,13 +169,18 @@ async def _progress(statements: Statements, run_id: RunId) -> tuple[str, int]:
     return ("", 0) if row is None else (row["status"], row["settled"])
 
 
-async def _cancel_held(transaction: Transaction, held: Sequence[Row]) -> int:
-    if not held:
-        return 0
-    for attempt in held:
-        leases.end_attempt(transaction, attempt, leases.cancelled(), transaction.moment.unix_ms())
-    ended = [{"key": row["rollout"], "status": row["rollout_status"]} for row in held]
-    return await cancel_queued(transaction, held[0]["run_id"], held[0]["run"], ended)
+def _cancel_held(transaction: Transaction, held: Sequence[Row]) -> int:
+    now = transaction.moment.unix_ms()
+    failure = codec.text(leases.CANCELLED)
+    for row in held:
+        leases.end_attempt(transaction, row, leases.cancelled(), now)
+        transaction.settle_later(
+            (row["rollout"], RolloutStatus.CANCELLED, row["counted"], None, failure, 0, now),
+            (None, None, None),
+        )
+        transaction.move(row["run"], row["rollout_status"], RolloutStatus.CANCELLED)
+        transaction.settled.add(row["run_id"])
+    return len(held)
 
 
 async def _submit(

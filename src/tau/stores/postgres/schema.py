@@ -22,13 +22,18 @@ _OLDEST_SERVER = 140000
 _MIGRATION_S = 3600.0
 _MOST_TRIES = 30
 _PAUSE_S = 0.2
-_BUSIEST = "receipt, worker, run, rollout, attempt, result, span_block, tally"
+_APART = 4
+"""The last migration after which programs of the version before cannot go on."""
+_BUSIEST = (
+    "receipt", "worker", "run", "waiting", "held", "request", "rollout", "ended", "attempt",
+    "outcome", "result", "span_block", "tally",
+)  # fmt: skip
 """In the order in which workers come to them, so that a migration and they seldom cross."""
 _EXPECTED = frozenset(
     {
         "schema_meta", "receipt", "worker", "run", "tally", "resources", "resources_version",
-        "example", "rollout", "attempt", "result", "span_block", "checkpoint", "candidate",
-        "alias", "verdict",
+        "example", "request", "waiting", "held", "ended", "outcome", "span_block", "checkpoint",
+        "candidate", "alias", "verdict",
     }
 )  # fmt: skip
 
@@ -86,7 +91,7 @@ async def check(connection: Any, address: Address) -> int:  # noqa: ANN401
             why=f"its schema is version {found.get('version')}, this Tau knows {CURRENT}",
             fix="upgrade Tau, or name another store",
         )
-    missing = sorted(_EXPECTED - names)
+    missing = sorted(_EXPECTED - names) if found.get("version", 0) >= _APART else ()
     if missing:
         raise StoreDamaged(
             "the store is damaged", where=address.shown, why=f"it has no table {', '.join(missing)}"
@@ -129,7 +134,9 @@ async def _migrate(connection: Any, address: Address, scripts: Sequence[str]) ->
         await _create_schema(connection, address)
     try:
         if found:
-            await connection.execute(f"LOCK TABLE {_BUSIEST}", timeout=_MIGRATION_S)
+            await _take_tables(connection)
+            if found < _APART <= len(scripts):
+                await _check_alone(connection, address)
         for script in scripts[found:]:
             await connection.execute(script, timeout=_MIGRATION_S)
     except asyncpg.InsufficientPrivilegeError as error:
@@ -140,8 +147,34 @@ async def _migrate(connection: Any, address: Address, scripts: Sequence[str]) ->
         str(len(scripts)),
     )
     if not found:
-        await connection.execute("INSERT INTO schema_meta (name, value) VALUES ('oldest', '1')")
+        await connection.execute(
+            "INSERT INTO schema_meta (name, value) VALUES ('oldest', '1') ON CONFLICT DO NOTHING"
+        )
     return found
+
+
+async def _take_tables(connection: Any) -> None:  # noqa: ANN401
+    """Wait until nobody else uses the tables that are there, and keep them."""
+    for name in _BUSIEST:
+        there = "SELECT relkind = 'r' FROM pg_class WHERE oid = to_regclass($1)"
+        if await connection.fetchval(there, name):
+            await connection.execute(f"LOCK TABLE {name}", timeout=_MIGRATION_S)
+
+
+async def _check_alone(connection: Any, address: Address) -> None:  # noqa: ANN401
+    """Refuse while others hold leases: they could not go on with the tables to come."""
+    others = await connection.fetch(
+        "SELECT name, host, pid FROM worker WHERE state = 'live' AND "
+        "heartbeat_ms + lease_ms > extract(epoch FROM clock_timestamp()) * 1000 ORDER BY key"
+    )
+    if others:
+        raise StoreVersion(
+            "the store is in use by programs of the Tau before",
+            where=address.shown,
+            why=f"{len(others)} of them are at work, such as '{others[0]['name']}' (process "
+            f"{others[0]['pid']} on {others[0]['host']}), and could not go on with the new tables",
+            fix="stop all of them, wait until their leases have run out, and begin again",
+        )
 
 
 def _not_ours(

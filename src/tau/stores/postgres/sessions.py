@@ -16,10 +16,11 @@ from tau.ports.clock import Clock
 from tau.stores.postgres import faults
 from tau.stores.postgres.address import Address
 from tau.stores.postgres.statements import SQL
-from tau.stores.postgres.transaction import Moment, Transaction
+from tau.stores.postgres.transaction import Moment, Opening, Transaction
 
 _STATEMENTS = 256
 _CLOSING_S = 2.0
+_SLOTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,18 +87,24 @@ class Session:
         self.receipt: int | None = None
         self.number = 0
 
-    async def begin(self, told: Clock | None) -> Transaction:
+    async def begin(self, told: Clock | None, opening: Opening | None = None) -> Transaction:
         """Open a transaction; its first statement signs the receipt and tells the time."""
         connection = self.connection
-        if self.receipt is None:
-            self.receipt = await connection.fetchval(SQL["open_receipt"])
-        self.number += 1
-        await connection.execute("BEGIN")
-        now_ms = await connection.fetchval(SQL["sign_receipt"], self.receipt, self.number)
-        if now_ms is None:  # it had been pruned, so it was not used for a day
-            self.receipt = await connection.fetchval(SQL["open_receipt"])
-            now_ms = await connection.fetchval(SQL["sign_receipt"], self.receipt, self.number)
-        return Transaction(connection, moment=Moment(now_ms, told), slot=self.receipt or 0)
+        while True:
+            if self.receipt is None:
+                self.receipt = await connection.fetchval(SQL["open_receipt"])
+            self.number += 1
+            await connection.execute("BEGIN")
+            slot = self.receipt % _SLOTS
+            name = opening.name if opening else "sign_receipt"
+            more = (slot, *opening.bindings) if opening else ()
+            rows = await connection.fetch(SQL[name], self.receipt, self.number, *more)
+            if rows:
+                moment = Moment(rows[0][0], told)
+                opened = rows if opening else ()
+                return Transaction(connection, moment=moment, slot=slot, opened=opened)
+            await connection.execute("ROLLBACK")
+            self.receipt = None  # it had been pruned, so it was not used for a day
 
     async def commit(self) -> None:
         """Make the transaction durable."""

@@ -1,15 +1,26 @@
 """A write transaction: statements, counters, and what to tell whom once it is committed."""
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from tau.ports.clock import Clock
-from tau.stores.changes import Changes
+from tau.stores.changes import Changes, Put
 from tau.stores.postgres.statements import SQL, Statements, together
 
-_SLOTS = 8
+ENDS = ("end_attempt", "settle_rollout", "requeue_rollout", "insert_spans", "let_go")
+"""What ends of attempts write. None of them writes a row that another one has written, and all find
+in `held` what was there before."""
 
-ENDS = ("end_attempt", "settle_rollout", "requeue_rollout", "insert_result", "insert_spans")
-"""What ends of attempts write. None of them writes a row that another one has written."""
+
+class Opening(NamedTuple):
+    """A statement that signs the receipt of its transaction and does more in the same go.
+
+    Its first three parameters are the receipt, its number and the slot for counters. The first
+    column of every row it answers is the time.
+    """
+
+    name: str
+    bindings: Sequence[object]
 
 
 class Moment:
@@ -36,12 +47,30 @@ class Transaction(Changes, Statements):
     are written together, one statement for all of a kind, before the next one.
     """
 
-    def __init__(self, connection: Any, *, moment: Moment, slot: int) -> None:  # noqa: ANN401
-        """Begin with nothing changed; counters go to slot `slot`, spread over a few."""
+    def __init__(
+        self,
+        connection: Any,  # noqa: ANN401
+        *,
+        moment: Moment,
+        slot: int,
+        opened: Sequence[Any] = (),
+    ) -> None:
+        """Begin with nothing changed; counters go to `slot`. `opened` is the opening's answer."""
         Changes.__init__(self)
         Statements.__init__(self, connection)
         self.moment = moment
-        self._slot = slot % _SLOTS
+        self.opened = opened
+        self._slot = slot
+
+    def later(self, name: str, row: Put) -> None:
+        """As the others'; an attempt that ends is in nobody's hands any more."""
+        super().later(name, row)
+        if name == "end_attempt":
+            super().later("let_go", (row[0],))
+
+    def settle_later(self, rollout: Put, result: Put) -> None:
+        """One row has both."""
+        self.later("settle_rollout", (*rollout, *result))
 
     async def tuples(self, name: str, *bindings: object) -> Any:  # noqa: ANN401  (rows)
         """All rows; what was put off is written first."""

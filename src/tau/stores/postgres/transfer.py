@@ -1,11 +1,12 @@
 """A store on a server as the source or the target of a move."""
 
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Iterable, Sequence
 from typing import Self
 
 import asyncpg
 
+from tau.domain.rollout import SETTLED
 from tau.errors import StoreUnavailable
 from tau.stores.postgres import address, faults, schema
 from tau.stores.postgres.sessions import Access, Pool, Session
@@ -14,6 +15,16 @@ from tau.stores.transfer import TABLES, Line, is_flag, order_of
 _PAGE = 1000
 _PATIENCE_S = 10.0
 _ANSWER_S = 3600.0
+
+
+_TABLE_OF = {"rollout": "request", "attempt": "ended"}
+_SETTLED = ("status", "attempts", "counted", "charged", "score", "failure", "duration_ms")
+_ADD_RESULTS = """
+UPDATE outcome AS o SET output = g.output, rewards = g.rewards, digest = g.digest
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bytea[])
+  AS g (rollout, output, rewards, digest)
+WHERE o.rollout = g.rollout
+"""
 
 
 class ServerTransfer:
@@ -67,10 +78,7 @@ class ServerTransfer:
         return cls(session, access.address.shown)
 
     async def in_use(self) -> int:
-        found = await self._connection.fetchval(
-            "SELECT count(*) FROM rollout WHERE status IN ('preparing', 'running')"
-        )
-        return int(found)
+        return int(await self._connection.fetchval("SELECT count(*) FROM held"))
 
     async def lines(self, table: str) -> AsyncIterator[Sequence[Line]]:
         columns = ", ".join(TABLES[table])
@@ -85,6 +93,11 @@ class ServerTransfer:
 
     async def put(self, table: str, lines: Sequence[Line]) -> None:
         columns = list(TABLES[table])
+        if table == "result":
+            await self._told(
+                self._connection.fetch(_ADD_RESULTS, *map(list, zip(*lines, strict=True)))
+            )
+            return
         flags = [is_flag(table, column) for column in columns]
         rows = [
             tuple(bool(value) if flag else value for flag, value in zip(flags, line, strict=True))
@@ -96,17 +109,19 @@ class ServerTransfer:
         elif table == "tally":
             columns.append("slot")
             rows = [(*row, 0) for row in rows]
-        await self._told(
-            self._connection.copy_records_to_table(table, records=rows, columns=columns)
-        )
+        for place, names, records in _placed(table, columns, rows):
+            await self._told(
+                self._connection.copy_records_to_table(place, records=records, columns=names)
+            )
 
     async def commit(self) -> None:
         """Keep it, with counters of keys that go on where the last row stands."""
         for table, columns in TABLES.items():
             if columns[0] == "key":
+                place = _TABLE_OF.get(table, table)
                 await self._connection.fetchval(
-                    f"SELECT setval(pg_get_serial_sequence('{table}', 'key'), "
-                    f"max(key)) FROM {table} HAVING max(key) IS NOT NULL"
+                    f"SELECT setval(pg_get_serial_sequence('{place}', 'key'), "
+                    f"max(key)) FROM {place} HAVING max(key) IS NOT NULL"
                 )
         await self._told(self._connection.execute("COMMIT"))
 
@@ -124,3 +139,36 @@ class ServerTransfer:
             raise faults.unreachable(self._where, error) from error
         except asyncpg.PostgresError as error:
             raise faults.translated(error, self._where) from error
+
+
+def _placed(
+    table: str, columns: list[str], rows: list[Line]
+) -> list[tuple[str, list[str], list[Line]]]:
+    """Which rows go into which table: a rollout is a request that waits or has an outcome."""
+    if table != "rollout":
+        return [(_TABLE_OF.get(table, table), columns, rows)]
+    at = {name: number for number, name in enumerate(columns)}
+    mutable = {*_SETTLED, "updated_unix_ms"}
+    asked = [name for name in columns if name not in mutable]
+    reserved = [name for name in columns if name.startswith("reserve_")]
+    waits = ["attempts", "counted", "charged", *reserved]
+
+    def some(row: Line, names: Iterable[str]) -> Line:
+        return tuple(row[at[name]] for name in names)
+
+    queued = [row for row in rows if row[at["status"]] in ("queuing", "requeuing")]
+    settled = [row for row in rows if row[at["status"]] in SETTLED]
+    place = ("run", "key", "updated_unix_ms")
+    return [
+        ("request", asked, [some(row, asked) for row in rows]),
+        (
+            "waiting",
+            ["run", "rollout", "since_unix_ms", *waits, "again"],
+            [(*some(row, (*place, *waits)), row[at["status"]] == "requeuing") for row in queued],
+        ),
+        (
+            "outcome",
+            ["run", "rollout", "updated_unix_ms", *_SETTLED],
+            [some(row, (*place, *_SETTLED)) for row in settled],
+        ),
+    ]

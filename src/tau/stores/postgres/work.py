@@ -11,7 +11,7 @@ from tau.domain.spend import Spend
 from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
 from tau.errors import NotFound, StoreError, StoreUnavailable
 from tau.stores import budgets, codec, leases, outcomes, rows
-from tau.stores.postgres import claims
+from tau.stores.postgres import claims, successes
 from tau.stores.postgres.batches import Batch
 from tau.stores.postgres.claims import Wish
 from tau.stores.postgres.database import Database, Operation
@@ -30,8 +30,17 @@ class PostgresWork:
         """Shares both with the other roles."""
         self._database = database
         self._liveness = liveness
-        self._claims: Batch[Wish, list[Claim]] = Batch(database, claims.take, undo=self._give_back)
-        self._ends: Batch[outcomes.Record, None] = Batch(database, self._complete)
+        self._claims: Batch[Wish, list[Claim]] = Batch(
+            database,
+            claims.take,
+            opening=lambda wishes: claims.opening(wishes, database.clock),
+            undo=self._give_back,
+        )
+        self._ends: Batch[outcomes.Record, None] = Batch(
+            database,
+            self._complete,
+            opening=lambda records: successes.opening(records, database.clock),
+        )
         self._claimed_for: set[RunId | None] = set()
         self._in_doubt: set[AttemptId] = set()
         self._look: asyncio.Task[tuple[bool, int | None]] | None = None
@@ -125,6 +134,8 @@ class PostgresWork:
             if not outcomes.is_live(held):
                 raise outcomes.lease_lost(attempt, held)
             outcomes.store_spans(transaction, held, spans)
+            last = (held["last_sequence"] or 0) + len(spans)
+            await transaction.tuples("number_spans", held["rollout"], held["n"], last or None)
 
         await self._database.write(operation)
 
@@ -170,22 +181,33 @@ class PostgresWork:
         self, transaction: Transaction, records: Sequence[outcomes.Record]
     ) -> list[StoreError | None]:
         """Write outcomes; what is not accepted is answered with the reason, its spend booked."""
-        held = await hold_named(transaction, [record.attempt for record in records])
-        answers: list[StoreError | None] = []
-        for record in records:
-            row = held.get(record.attempt)
-            if row is None:
-                answers.append(outcomes.unknown(record.attempt))
-            elif outcomes.is_live(row):
-                outcomes.end(transaction, record, row, transaction.moment)
-                row["live"] = None  # a second outcome in the same turn comes too late
-                answers.append(None)
-            elif await self._stands(transaction, record, row):
-                answers.append(None)
+        answers: list[StoreError | None] = [None] * len(records)
+        done = successes.recorded(transaction)
+        left: dict[int, outcomes.Record] = {}
+        for number, record in enumerate(records):
+            if record.attempt in done:
+                done.remove(record.attempt)  # a second outcome in the same turn comes too late
             else:
-                leases.book_late(transaction, row, record.outcome.spent)
-                answers.append(outcomes.lease_lost(record.attempt, row))
+                left[number] = record
+        held = await hold_named(transaction, [record.attempt for record in left.values()])
+        for number, record in left.items():
+            answers[number] = await self._end(transaction, record, held.get(record.attempt))
         return answers
+
+    async def _end(
+        self, transaction: Transaction, record: outcomes.Record, row: Row | None
+    ) -> StoreError | None:
+        """Write an outcome, or say why not."""
+        if row is None:
+            return outcomes.unknown(record.attempt)
+        if outcomes.is_live(row):
+            outcomes.end(transaction, record, row, transaction.moment)
+            row["live"] = None  # a second outcome in the same turn comes too late
+            return None
+        if await self._stands(transaction, record, row):
+            return None
+        leases.book_late(transaction, row, record.outcome.spent)
+        return outcomes.lease_lost(record.attempt, row)
 
     async def _stands(self, transaction: Transaction, record: outcomes.Record, row: Row) -> bool:
         """Whether this very outcome was recorded when the answer to it was lost."""

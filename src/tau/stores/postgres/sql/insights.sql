@@ -21,7 +21,7 @@ FROM tally;
 -- name: rollout_by_key
 -- One rollout with the name of its run.
 SELECT r.key, run.id AS run_id
-FROM rollout AS r JOIN run ON run.key = r.run
+FROM request AS r JOIN run ON run.key = r.run
 WHERE r.key = $1;
 
 -- name: listing
@@ -36,52 +36,42 @@ SELECT
         sum(a.spent_tokens + coalesce(a.late_tokens, 0))::bigint,
         sum(a.spent_cost + coalesce(a.late_cost, 0))::bigint
       )::text
-    FROM attempt AS a
+    FROM ended AS a
     WHERE a.rollout = r.key
   ) AS spent
 FROM rollout AS r
 JOIN run ON run.key = r.run
 LEFT JOIN example AS e ON e.key = r.example
-WHERE
 
 -- name: settled
 -- Settled rollouts of a run beyond a place, one line per attempt.
 SELECT
-  r.key, r.updated_unix_ms, r.kind, r.status, e.split, s.hash, e.id, r.ordinal, r.score,
-  (r.failure::json ->> 'kind'), r.attempts, r.duration_ms,
+  r.key, o.updated_unix_ms, r.kind, o.status, e.split, s.hash, e.id, r.ordinal, o.score,
+  (o.failure::json ->> 'kind'), o.attempts, o.duration_ms,
   a.spent_calls + coalesce(a.late_calls, 0), a.spent_tokens + coalesce(a.late_tokens, 0),
   a.spent_cost + coalesce(a.late_cost, 0),
-  EXISTS (
-    SELECT 1 FROM result AS x
-    WHERE
-      x.rollout = r.key
-      AND position('"name":"safety.hard_gate_triggered"' IN x.rewards::text) > 0
-  )
+  coalesce(position('"name":"safety.hard_gate_triggered"' IN o.rewards) > 0, false)
 FROM (
-  SELECT * FROM rollout
-  WHERE
-    run = $1 AND status IN ('succeeded', 'failed', 'cancelled')
-    AND (updated_unix_ms, key) > ($2, $3)
-  ORDER BY updated_unix_ms, key
+  SELECT * FROM outcome
+  WHERE run = $1 AND (updated_unix_ms, rollout) > ($2, $3)
+  ORDER BY updated_unix_ms, rollout
   LIMIT $4
-) AS r
+) AS o
+JOIN request AS r ON r.key = o.rollout
 JOIN resources AS s ON s.key = r.resources
 LEFT JOIN example AS e ON e.key = r.example
-LEFT JOIN attempt AS a ON a.rollout = r.key
-ORDER BY r.updated_unix_ms, r.key, a.n;
+LEFT JOIN ended AS a ON a.rollout = o.rollout
+ORDER BY o.updated_unix_ms, o.rollout, a.n;
 
 -- name: stints
 -- Attempts at the rollouts of a run that settled last, and those in flight, the oldest first.
 SELECT a.rollout, a.n, w.name, a.status, a.started_unix_ms, a.ended_unix_ms
 FROM (
   (
-    SELECT key FROM rollout
-    WHERE run = $1 AND status IN ('succeeded', 'failed', 'cancelled')
-    ORDER BY updated_unix_ms DESC
-    LIMIT $2
+    SELECT rollout AS key FROM outcome WHERE run = $1 ORDER BY updated_unix_ms DESC LIMIT $2
   )
   UNION
-  SELECT key FROM rollout WHERE run = $1 AND status IN ('preparing', 'running')
+  SELECT rollout FROM held WHERE run = $1
 ) AS page
 JOIN attempt AS a ON a.rollout = page.key
 JOIN worker AS w ON w.key = a.worker
@@ -122,7 +112,7 @@ ORDER BY r.run, r.key;
 -- name: failures
 -- Final failures of a run by class.
 SELECT failure::json ->> 'kind' AS kind, count(*) AS number
-FROM rollout
+FROM outcome
 WHERE run = $1 AND status = 'failed'
 GROUP BY 1 ORDER BY 1;
 
@@ -130,10 +120,8 @@ GROUP BY 1 ORDER BY 1;
 -- Everyone who registered, in order, with what they hold.
 SELECT
   w.*,
-  (
-    SELECT count(*) FROM attempt AS a
-    WHERE a.worker = w.key AND a.status IN ('preparing', 'running')
-  ) AS in_flight
+  coalesce(h.number, 0) AS in_flight
 FROM worker AS w
+LEFT JOIN (SELECT worker, count(*) AS number FROM held GROUP BY worker) AS h ON h.worker = w.key
 WHERE $1::boolean OR w.state = 'live'
 ORDER BY w.key;

@@ -84,7 +84,7 @@ UPDATE candidate SET abandoned = true WHERE run = $1 AND wave > $2;
 
 -- name: retire_proposals
 -- Set a run's proposals aside: who asks again gets another answer. Slots are never negative.
-UPDATE rollout SET ordinal = -key WHERE run = $1 AND kind = 'propose' AND ordinal >= 0;
+UPDATE request SET ordinal = -key WHERE run = $1 AND kind = 'propose' AND ordinal >= 0;
 
 -- name: candidates
 -- Candidates of a run, in order of their waves.

@@ -2,7 +2,7 @@
 -- Ended runs by name, or those last changed before a time, with what would be deleted of them.
 SELECT
   run.key, run.id, run.status, run.updated_unix_ms,
-  (SELECT count(*) FROM rollout WHERE rollout.run = run.key) AS rollouts
+  (SELECT count(*) FROM request AS r WHERE r.run = run.key) AS rollouts
 FROM run
 WHERE
   run.id = ANY($1::text[])
@@ -11,19 +11,20 @@ ORDER BY run.key;
 
 -- name: prune_spans
 -- Spans of a run.
-DELETE FROM span_block AS b USING rollout AS r WHERE r.key = b.rollout AND r.run = $1;
+DELETE FROM span_block AS b USING request AS r WHERE r.key = b.rollout AND r.run = $1;
 
 -- name: prune_results
--- Outputs and rewards of a run.
-DELETE FROM result AS x USING rollout AS r WHERE r.key = x.rollout AND r.run = $1;
+-- What came of a run's rollouts, with outputs and rewards.
+DELETE FROM outcome AS o USING request AS r WHERE r.key = o.rollout AND r.run = $1;
 
 -- name: prune_attempts
--- Attempts of a run.
-DELETE FROM attempt AS a USING rollout AS r WHERE r.key = a.rollout AND r.run = $1;
+-- Attempts of a run that are over.
+DELETE FROM ended AS a USING request AS r WHERE r.key = a.rollout AND r.run = $1;
 
 -- name: prune_rollouts
--- Rollouts of a run.
-DELETE FROM rollout WHERE run = $1;
+-- Rollouts of a run, and what of it still waits or is held.
+WITH waits AS (DELETE FROM waiting WHERE run = $1), held_ AS (DELETE FROM held WHERE run = $1)
+DELETE FROM request WHERE run = $1;
 
 -- name: prune_run_checkpoints
 -- Checkpoints of a run.

@@ -11,28 +11,38 @@ SELECT id, key, digest FROM example WHERE id = ANY($1::text[]);
 
 -- name: insert_rollouts
 -- Queue rollouts in their order; a key that exists keeps its row and returns nothing.
-INSERT INTO rollout (
-  run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
-  reserve_tokens, reserve_cost, created_unix_ms, updated_unix_ms
+WITH made AS (
+  INSERT INTO request (
+    run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
+    reserve_tokens, reserve_cost, created_unix_ms
+  )
+  SELECT
+    run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
+    reserve_tokens, reserve_cost, now
+  FROM unnest(
+    $1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[],
+    $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]
+  ) WITH ORDINALITY AS given (
+    run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
+    reserve_tokens, reserve_cost, now, place
+  )
+  ORDER BY place
+  ON CONFLICT DO NOTHING
+  RETURNING *
+)
+INSERT INTO waiting (
+  run, rollout, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, since_unix_ms
 )
 SELECT
-  run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
-  reserve_tokens, reserve_cost, now, now
-FROM unnest(
-  $1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::bigint[], $7::text[],
-  $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]
-) WITH ORDINALITY AS given (
-  run, kind, resources, example, subject, ordinal, proposal, reserve_rollouts, reserve_calls,
-  reserve_tokens, reserve_cost, now, place
-)
-ORDER BY place
-ON CONFLICT DO NOTHING
-RETURNING key;
+  run, key, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, created_unix_ms
+FROM made
+ORDER BY key
+RETURNING rollout AS key;
 
 -- name: evaluation_keys
 -- The rollouts of evaluations' keys.
 SELECT r.key, r.resources, r.example, r.ordinal
-FROM rollout AS r
+FROM request AS r
 JOIN unnest($2::bigint[], $3::bigint[], $4::bigint[]) AS g (resources, example, ordinal)
   ON r.resources = g.resources AND r.example = g.example AND r.ordinal = g.ordinal
 WHERE r.kind = 'evaluate' AND r.run = $1;
@@ -40,7 +50,7 @@ WHERE r.kind = 'evaluate' AND r.run = $1;
 -- name: proposal_keys
 -- The rollouts of proposals' keys.
 SELECT r.key, r.resources, r.subject, r.ordinal
-FROM rollout AS r
+FROM request AS r
 JOIN unnest($2::bigint[], $3::text[], $4::bigint[]) AS g (resources, subject, ordinal)
   ON r.resources = g.resources AND r.subject = g.subject AND r.ordinal = g.ordinal
 WHERE r.kind = 'propose' AND r.run = $1;
@@ -60,72 +70,74 @@ SELECT
         sum(a.spent_tokens + coalesce(a.late_tokens, 0))::bigint,
         sum(a.spent_cost + coalesce(a.late_cost, 0))::bigint
       )::text
-    FROM attempt AS a
+    FROM ended AS a
     WHERE a.rollout = r.key
   ) AS spent
 FROM rollout AS r
 JOIN resources AS s ON s.key = r.resources
 LEFT JOIN example AS e ON e.key = r.example
-LEFT JOIN result AS x ON x.rollout = r.key
+LEFT JOIN outcome AS x ON x.rollout = r.key
 WHERE r.key = ANY($1::bigint[]);
 
 -- name: queued_rollouts
 -- What of a run waits, now or for its retry; kept from others' hands.
-SELECT key, status FROM rollout
-WHERE run = $1 AND status IN ('queuing', 'requeuing')
-ORDER BY key
-FOR NO KEY UPDATE;
+SELECT rollout AS key, CASE WHEN again THEN 'requeuing' ELSE 'queuing' END AS status FROM waiting
+WHERE run = $1
+ORDER BY rollout
+FOR UPDATE;
 
 -- name: queued_among
 -- What of a list belongs to the run and waits; kept from others' hands.
-SELECT key, status FROM rollout
-WHERE key = ANY($2::bigint[]) AND run = $1 AND status IN ('queuing', 'requeuing')
-ORDER BY key
-FOR NO KEY UPDATE;
+SELECT rollout AS key, CASE WHEN again THEN 'requeuing' ELSE 'queuing' END AS status FROM waiting
+WHERE run = $1 AND rollout = ANY($2::bigint[])
+ORDER BY rollout
+FOR UPDATE;
 
 -- name: failed_among
 -- What of a list belongs to the run and failed; kept from others' hands.
-SELECT key FROM rollout
-WHERE key = ANY($2::bigint[]) AND run = $1 AND status = 'failed'
-ORDER BY key
-FOR NO KEY UPDATE;
+SELECT rollout AS key FROM outcome
+WHERE rollout = ANY($2::bigint[]) AND run = $1 AND status = 'failed'
+ORDER BY rollout
+FOR UPDATE;
 
 -- name: cancel_rollouts
--- Cancel what waits or was just taken from its worker.
-UPDATE rollout
-SET status = 'cancelled', live = NULL, ready_ms = 0, failure = $2, updated_unix_ms = $3
-WHERE key = ANY($1::bigint[]);
+-- Cancel what waits.
+WITH gone AS (
+  DELETE FROM waiting WHERE run = $1 AND rollout = ANY($2::bigint[]) RETURNING *
+)
+INSERT INTO outcome (
+  rollout, run, status, attempts, counted, charged, failure, updated_unix_ms
+)
+SELECT rollout, run, 'cancelled', attempts, counted, charged, $3, $4 FROM gone;
 
 -- name: requeue_rollouts
--- Put failed rollouts back with a fresh count.
-UPDATE rollout
-SET
-  status = 'requeuing', counted = 0, ready_ms = 0, score = NULL, failure = NULL,
-  duration_ms = 0, updated_unix_ms = $2
-WHERE key = ANY($1::bigint[]);
+-- Put failed rollouts back with a fresh count; their results go.
+WITH gone AS (
+  DELETE FROM outcome WHERE rollout = ANY($1::bigint[]) RETURNING *
+)
+INSERT INTO waiting (
+  run, rollout, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, attempts, counted,
+  since_unix_ms, again, charged
+)
+SELECT
+  gone.run, gone.rollout, r.reserve_rollouts, r.reserve_calls, r.reserve_tokens, r.reserve_cost,
+  gone.attempts, 0, $2, true, gone.charged
+FROM gone JOIN request AS r ON r.key = gone.rollout;
 
--- name: delete_results
--- Results of rollouts that are tried anew.
-DELETE FROM result WHERE rollout = ANY($1::bigint[]);
 
 -- name: next_ready
 -- When the first of a run's waiting rollouts is ready; 0 or what is past means now.
 SELECT coalesce(
-  (
-    SELECT 0::bigint FROM rollout
-    WHERE run = $1 AND status IN ('queuing', 'requeuing') AND ready_ms = 0
-    ORDER BY key
-    LIMIT 1
-  ),
-  (SELECT min(ready_ms) FROM rollout WHERE run = $1 AND ready_ms > 0)
+  (SELECT 0::bigint FROM waiting WHERE run = $1 AND ready_ms = 0 ORDER BY rollout LIMIT 1),
+  (SELECT min(ready_ms) FROM waiting WHERE run = $1 AND ready_ms > 0)
 );
 
 -- name: first_ready
 -- The rollout of a run that is claimed next.
-SELECT key, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, charged
-FROM rollout
-WHERE run = $1 AND status IN ('queuing', 'requeuing') AND ready_ms <= $2
-ORDER BY key
+SELECT rollout AS key, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, charged
+FROM waiting
+WHERE run = $1 AND ready_ms <= $2
+ORDER BY rollout
 LIMIT 1;
 
 -- name: run_budget

@@ -51,30 +51,38 @@ LEFT JOIN (SELECT rollout, count(*) AS number, max(n) AS last FROM attempt GROUP
   ON a.rollout = r.key
 WHERE (r.attempts, r.attempts) IS DISTINCT FROM (coalesce(a.number, 0), coalesce(a.last, 0));
 
--- name: check_live_attempts
--- a rollout in flight has no live attempt of its own, or one at rest has a live attempt
-SELECT coalesce(r.key, a.rollout)
-FROM (SELECT key, live FROM rollout WHERE status IN ('preparing', 'running')) AS r
-FULL JOIN (SELECT rollout, n FROM attempt WHERE status IN ('preparing', 'running')) AS a
-  ON a.rollout = r.key AND a.n = r.live
-WHERE r.key IS NULL OR a.rollout IS NULL;
+-- name: check_places
+-- a rollout is nowhere or in two places: it waits, or it is held, or it has an outcome
+SELECT coalesce(r.key, p.rollout)
+FROM request AS r
+FULL JOIN (
+  SELECT run, rollout FROM waiting
+  UNION ALL
+  SELECT run, rollout FROM held
+  UNION ALL
+  SELECT run, rollout FROM outcome
+) AS p ON p.rollout = r.key AND p.run = r.run
+GROUP BY 1
+HAVING count(r.key) <> 1 OR count(p.rollout) <> 1;
 
 -- name: check_live_workers
 -- an attempt in flight belongs to a worker that was given up
-SELECT a.rollout FROM attempt AS a JOIN worker AS w ON w.key = a.worker
-WHERE a.status IN ('preparing', 'running') AND w.state <> 'live';
+SELECT h.rollout FROM held AS h LEFT JOIN worker AS w ON w.key = h.worker
+WHERE w.state IS DISTINCT FROM 'live';
 
 -- name: check_success
--- a rollout succeeded without a successful attempt, or has one without having succeeded
-SELECT coalesce(r.key, a.rollout)
-FROM (SELECT key FROM rollout WHERE status = 'succeeded') AS r
-FULL JOIN (SELECT rollout FROM attempt WHERE status = 'succeeded') AS a ON a.rollout = r.key
-WHERE r.key IS NULL OR a.rollout IS NULL;
+-- a rollout succeeded without one successful attempt, or has one without having succeeded
+SELECT coalesce(o.rollout, a.rollout)
+FROM (SELECT rollout FROM outcome WHERE status = 'succeeded') AS o
+FULL JOIN (
+  SELECT rollout, count(*) AS number FROM ended WHERE status = 'succeeded' GROUP BY rollout
+) AS a ON a.rollout = o.rollout
+WHERE o.rollout IS NULL OR a.number IS DISTINCT FROM 1;
 
 -- name: check_results
 -- a succeeded or failed rollout has no result, or another one has
-SELECT r.key FROM rollout AS r LEFT JOIN result AS x ON x.rollout = r.key
-WHERE (r.status IN ('succeeded', 'failed')) <> (x.rollout IS NOT NULL);
+SELECT rollout FROM outcome
+WHERE (status IN ('succeeded', 'failed')) <> (digest IS NOT NULL AND rewards IS NOT NULL);
 
 -- name: check_span_blocks
 -- spans of an attempt are not numbered without gaps
@@ -100,18 +108,17 @@ SELECT id AS example_id, split, content AS example_content, digest AS example_di
 
 -- name: all_proposals
 -- Proposals with their request.
-SELECT key, subject, proposal FROM rollout WHERE kind = 'propose';
+SELECT key, subject, proposal FROM request WHERE kind = 'propose';
 
 -- name: all_results
 -- Results with what else their digest covers.
-SELECT x.rollout, x.output, x.rewards, x.digest, r.score, r.failure
-FROM result AS x JOIN rollout AS r ON r.key = x.rollout;
+SELECT rollout, output, rewards, digest, score, failure FROM outcome WHERE digest IS NOT NULL;
 
 -- name: all_failures
 -- Failures of attempts and rollouts.
-SELECT failure FROM attempt WHERE failure IS NOT NULL
+SELECT failure FROM ended WHERE failure IS NOT NULL
 UNION ALL
-SELECT failure FROM rollout WHERE failure IS NOT NULL;
+SELECT failure FROM outcome WHERE failure IS NOT NULL;
 
 -- name: all_spans
 -- Blocks of spans.
