@@ -106,7 +106,7 @@ def test_commands_say_that_the_extra_is_missing(
 
 
 def test_verify_finds_what_was_changed(folder: Path, server: Cluster, schema: str) -> None:
-    server.sql(f"UPDATE {schema}.result SET output = replace(output, 'a', 'b')")
+    server.sql(f"UPDATE {schema}.outcome SET output = replace(output, 'a', 'b')")
     server.sql(f"UPDATE {schema}.tally SET succeeded = succeeded + 1 WHERE slot = 0")
     ended = inside("db", "verify", cwd=folder)
     assert ended.code == 1

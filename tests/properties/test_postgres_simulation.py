@@ -97,12 +97,16 @@ PLANTED = {
     ],
     "a heartbeat brings the dead back": [("beat_workers", "state = 'live' AND ", "")],
     "last in, first out": [
-        ("take", "ORDER BY w.rollout", "ORDER BY w.rollout DESC"),
-        ("ready_rollouts", "ORDER BY w.rollout", "ORDER BY w.rollout DESC"),
+        ("take", "rollout >= open.low\n      ORDER BY rollout", "true ORDER BY rollout DESC"),
+        ("ready_rollouts", "rollout >= $4\n    ORDER BY rollout", "$4 >= 0 ORDER BY rollout DESC"),
+    ],
+    "untried rollouts are passed over": [
+        ("take", "rollout >= open.low", "rollout > open.low"),
+        ("ready_rollouts", "rollout >= $4", "rollout > $4 + 1"),
     ],
     "retries do not wait": [
-        ("take", "w.ready_ms <= ", "w.ready_ms <= 1e12 + "),
-        ("ready_rollouts", "w.ready_ms <= $3", "w.ready_ms <= $3 + 1e12"),
+        ("take", "ready_ms <= ", "ready_ms <= 1e12 + "),
+        ("ready_rollouts", "ready_ms <= $3", "ready_ms <= $3 + 1e12"),
     ],
     "claims are not counted": [
         ("take", "FROM placed\n  GROUP BY", "FROM placed WHERE false GROUP BY"),

@@ -11,6 +11,7 @@ from tau.domain.spend import Spend
 from tau.errors import LeaseLost, NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.stores import budgets, rows
+from tau.stores.postgres.marks import Marks
 from tau.stores.postgres.transaction import Opening, Transaction
 from tau.stores.rows import Row
 
@@ -23,19 +24,20 @@ class Wish(NamedTuple):
     run_id: RunId | None
 
 
-def opening(wishes: Sequence[Wish], clock: Clock | None) -> Opening | None:
+def opening(wishes: Sequence[Wish], clock: Clock | None, marks: Marks) -> Opening | None:
     """The one statement that serves workers who want the same of runs without limits."""
+    marked = marks.look()
     run_id = wishes[0].run_id
     keys = [rows.worker_key(wish.worker) for wish in wishes]
     if None in keys or any(wish.run_id != run_id for wish in wishes):
         return None
     places = [key for key, wish in zip(keys, wishes, strict=True) for _ in range(wish.limit)]
     told = (None, None) if clock is None else (clock.monotonic_ms(), clock.unix_ms())
-    return Opening("take", (*told, run_id, list(dict.fromkeys(keys)), places))
+    return Opening("take", (*told, run_id, list(dict.fromkeys(keys)), places, *marked))
 
 
 async def take(
-    transaction: Transaction, wishes: Sequence[Wish]
+    transaction: Transaction, wishes: Sequence[Wish], marks: Marks
 ) -> Sequence[list[Claim] | StoreError]:
     """The oldest ready rollouts that budgets cover; a refusal where the worker is gone.
 
@@ -43,13 +45,25 @@ async def take(
     """
     if transaction.opened and transaction.opened[0]["plain"]:
         taken = [row for row in transaction.opened if row["key"] is not None]
-        made = iter([rows.claim(row, RunId(row["run_id"]), _reserved(row)) for row in taken])
-        return [list(itertools.islice(made, wish.limit)) for wish in wishes]
-    return await _take(transaction, wishes)
+        marked = bool(marks)
+        _mark(marks, taken, sum(wish.limit for wish in wishes))
+        if taken or not marked:
+            made = iter([rows.claim(row, RunId(row["run_id"]), _reserved(row)) for row in taken])
+            return [list(itertools.islice(made, wish.limit)) for wish in wishes]
+    return await _take(transaction, wishes, marks)
+
+
+def _mark(marks: Marks, found: Sequence[Row], limit: int) -> None:
+    """Remember where untried rollouts begin; where few were found, some may have been hidden."""
+    for row in reversed(found):
+        if not row["again"]:
+            marks.found(row["run"], row["key"])
+    if len(found) < limit:
+        marks.forget()
 
 
 async def _take(
-    transaction: Transaction, wishes: Sequence[Wish]
+    transaction: Transaction, wishes: Sequence[Wish], marks: Marks
 ) -> Sequence[list[Claim] | StoreError]:
     answers: list[list[Claim] | StoreError] = [[] for _ in wishes]
     by_run: dict[RunId | None, list[int]] = {}
@@ -68,7 +82,8 @@ async def _take(
         elif wish.limit > 0:
             by_run.setdefault(wish.run_id, []).append(number)
     for run_id, numbers in by_run.items():
-        granted = await _grant(transaction, run_id, [wishes[number] for number in numbers])
+        asked = [wishes[number] for number in numbers]
+        granted = await _grant(transaction, run_id, asked, marks)
         for number, claims in zip(numbers, granted, strict=True):
             answers[number] = claims
     return answers
@@ -79,7 +94,7 @@ async def _absent(transaction: Transaction, run_id: RunId | None) -> bool:
 
 
 async def _grant(
-    transaction: Transaction, run_id: RunId | None, wishes: Sequence[Wish]
+    transaction: Transaction, run_id: RunId | None, wishes: Sequence[Wish], marks: Marks
 ) -> list[list[Claim]]:
     """Serve wishes with the same choice of runs."""
     limit = sum(wish.limit for wish in wishes)
@@ -87,12 +102,7 @@ async def _grant(
     held = {row["key"] for row in await transaction.tuples("hold_runs", run_id)}
     found = await transaction.rows("running_runs", None if run_id is None else [run_id])
     runs = {run["key"]: run for run in found if run["key"] in held}
-    now_ms = transaction.moment.monotonic_ms()
-    ready = []
-    for run in runs:
-        ready.append(await transaction.rows("ready_rollouts", run, limit, now_ms))
-        for row in ready[-1]:
-            row["run"] = run
+    ready = [await _ready(transaction, run, limit, marks) for run in runs]
     chosen = iter(budgets.affordable(heapq.merge(*ready, key=_by_key), runs, limit))
     shares = [_share(chosen, wish.limit) for wish in wishes]
     await _begin(transaction, wishes, shares)
@@ -100,6 +110,16 @@ async def _grant(
         [rows.claim(row, RunId(runs[row["run"]]["id"]), reserved) for row, reserved in share]
         for share in shares
     ]
+
+
+async def _ready(transaction: Transaction, run: int, limit: int, marks: Marks) -> list[Row]:
+    now_ms = transaction.moment.monotonic_ms()
+    low = marks.low(run)
+    found = await transaction.rows("ready_rollouts", run, limit, now_ms, low)
+    if low and len(found) < limit:
+        found = await transaction.rows("ready_rollouts", run, limit, now_ms, 0)
+    _mark(marks, found, limit)
+    return found
 
 
 async def _begin(

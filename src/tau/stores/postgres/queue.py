@@ -115,7 +115,7 @@ class PostgresQueue:
             if run is None:
                 raise NotFound(f"there is no run '{run_id}'")
             now_ms = (await self._database.now(statements)).monotonic_ms()
-            row = await statements.row("first_ready", run["key"], now_ms)
+            row = await statements.row("first_ready", run["key"], now_ms, 0)
             return () if row is None else budgets.refusals(run, budgets.reserve(row))
 
         return await self._database.read(query)

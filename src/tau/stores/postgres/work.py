@@ -17,6 +17,7 @@ from tau.stores.postgres.claims import Wish
 from tau.stores.postgres.database import Database, Operation
 from tau.stores.postgres.holding import give_up_worker, hold_all, hold_named
 from tau.stores.postgres.liveness import SharedLiveness
+from tau.stores.postgres.marks import Marks
 from tau.stores.postgres.statements import Statements, storable
 from tau.stores.postgres.transaction import Transaction
 from tau.stores.rows import Row
@@ -30,10 +31,11 @@ class PostgresWork:
         """Shares both with the other roles."""
         self._database = database
         self._liveness = liveness
+        self._marks = Marks()
         self._claims: Batch[Wish, list[Claim]] = Batch(
             database,
-            claims.take,
-            opening=lambda wishes: claims.opening(wishes, database.clock),
+            lambda transaction, wishes: claims.take(transaction, wishes, self._marks),
+            opening=lambda wishes: claims.opening(wishes, database.clock, self._marks),
             undo=self._give_back,
         )
         self._ends: Batch[outcomes.Record, None] = Batch(
@@ -249,7 +251,9 @@ class PostgresWork:
         now_ms = (await self._database.now(statements)).monotonic_ms()
         due: list[int] = []
         for run in await statements.rows("running_runs", names):
-            row = await statements.row("first_ready", run["key"], now_ms)
+            row = None
+            for low in {self._marks.low(run["key"]): None, 0: None}:  # a mark is only a hint
+                row = row or await statements.row("first_ready", run["key"], now_ms, low)
             if row is None:
                 next_ms = await statements.value("next_ready", run["key"])
                 due += [] if next_ms is None else [max(1, next_ms - now_ms)]

@@ -19,6 +19,7 @@ CREATE TABLE waiting (
   PRIMARY KEY (run, rollout),
   CHECK (attempts >= counted AND (ready_ms = 0 OR again))
 ) WITH (autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_threshold = 1000);
+CREATE INDEX waiting_again ON waiting (run, rollout) WHERE again;
 CREATE INDEX waiting_due ON waiting (run, ready_ms) WHERE ready_ms > 0;
 
 -- `spans` is the number of the last one that was added on the way.

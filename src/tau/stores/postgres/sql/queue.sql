@@ -126,17 +126,32 @@ FROM gone JOIN request AS r ON r.key = gone.rollout;
 
 
 -- name: next_ready
--- When the first of a run's waiting rollouts is ready; 0 or what is past means now.
+-- When the first of a run's waiting rollouts is ready; 0 or what is past means now. Untried ones are
+-- looked for from the newest, as what was taken has left dead entries where the oldest are.
 SELECT coalesce(
-  (SELECT 0::bigint FROM waiting WHERE run = $1 AND ready_ms = 0 ORDER BY rollout LIMIT 1),
+  (
+    SELECT 0::bigint FROM waiting
+    WHERE
+      run = $1 AND ready_ms = 0
+      AND (SELECT sum(queuing + requeuing) FROM tally WHERE run = $1) > 0
+    ORDER BY rollout DESC
+    LIMIT 1
+  ),
   (SELECT min(ready_ms) FROM waiting WHERE run = $1 AND ready_ms > 0)
 );
 
 -- name: first_ready
--- The rollout of a run that is claimed next.
+-- The rollout of a run that is claimed next, if it is untried from a mark on.
 SELECT rollout AS key, reserve_rollouts, reserve_calls, reserve_tokens, reserve_cost, charged
-FROM waiting
-WHERE run = $1 AND ready_ms <= $2
+FROM (
+  SELECT * FROM (
+    SELECT * FROM waiting WHERE run = $1 AND again AND ready_ms <= $2 ORDER BY rollout LIMIT 1
+  ) AS tried
+  UNION ALL
+  SELECT * FROM (
+    SELECT * FROM waiting WHERE run = $1 AND NOT again AND rollout >= $3 ORDER BY rollout LIMIT 1
+  ) AS untried
+) AS w
 ORDER BY rollout
 LIMIT 1;
 

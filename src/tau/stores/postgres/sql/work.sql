@@ -83,20 +83,41 @@ WHERE
 ORDER BY run.key;
 
 -- name: ready_rollouts
--- The oldest ready rollouts of a run that nobody else is about to take.
+-- The oldest ready rollouts of a run that nobody else is about to take; untried ones from a mark on.
 SELECT
-  w.rollout AS key, r.kind, CASE WHEN w.again THEN 'requeuing' ELSE 'queuing' END AS status,
+  w.run, w.rollout AS key, r.kind, w.again, CASE WHEN w.again THEN 'requeuing' ELSE 'queuing' END AS status,
   w.attempts, w.counted, r.ordinal, r.proposal, r.subject, w.charged,
   w.reserve_rollouts, w.reserve_calls, w.reserve_tokens, w.reserve_cost,
-  s.hash, e.id AS example_id, e.split, e.content AS example_content, e.digest AS example_digest
-FROM waiting AS w
-JOIN request AS r ON r.key = w.rollout
-JOIN resources AS s ON s.key = r.resources
-LEFT JOIN example AS e ON e.key = r.example
-WHERE w.run = $1 AND w.ready_ms <= $3
+  r.hash, r.example_id, r.split, r.example_content, r.example_digest
+FROM (
+  SELECT * FROM (
+    SELECT * FROM waiting
+    WHERE run = $1 AND again AND ready_ms <= $3
+    ORDER BY rollout
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+  ) AS tried
+  UNION ALL
+  SELECT * FROM (
+    SELECT * FROM waiting
+    WHERE run = $1 AND NOT again AND rollout >= $4
+    ORDER BY rollout
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+  ) AS untried
+) AS w
+CROSS JOIN LATERAL (
+  SELECT
+    r.kind, r.ordinal, r.proposal, r.subject, s.hash,
+    e.id AS example_id, e.split, e.content AS example_content, e.digest AS example_digest
+  FROM request AS r
+  JOIN resources AS s ON s.key = r.resources
+  LEFT JOIN example AS e ON e.key = r.example
+  WHERE r.key = w.rollout
+  LIMIT 1
+) AS r
 ORDER BY w.rollout
-LIMIT $2
-FOR UPDATE OF w SKIP LOCKED;
+LIMIT $2;
 
 -- name: begin
 -- Claimed rollouts run under a new attempt of their worker.
@@ -117,7 +138,7 @@ FROM taken;
 
 -- name: take
 -- Sign, and hand out the oldest that is ready of runs without limits to workers that are live, one
--- to each place in their list. Where it is not as plain as that (a run has a limit, a worker is gone,
+-- to each place in their list; untried ones from marks on. Where it is not as plain as that (a run has a limit, a worker is gone,
 -- there is no such run), nothing is handed out.
 WITH signed AS MATERIALIZED (
   UPDATE receipt
@@ -132,7 +153,12 @@ live AS MATERIALIZED (
   FOR SHARE
 ),
 open AS MATERIALIZED (
-  SELECT key FROM run
+  SELECT
+    key,
+    coalesce(
+      (SELECT low FROM unnest($9::bigint[], $10::bigint[]) AS m (run, low) WHERE m.run = key), 0
+    ) AS low
+  FROM run
   WHERE
     status = 'running' AND ($6::text IS NULL OR id = $6)
     AND coalesce(limit_rollouts, limit_calls, limit_tokens, limit_cost) IS NULL
@@ -156,13 +182,24 @@ ready AS MATERIALIZED (
   FROM plain
   CROSS JOIN open
   CROSS JOIN LATERAL (
-    SELECT w.ctid AS place, w.rollout
-    FROM waiting AS w
-    WHERE w.run = open.key AND w.ready_ms <= coalesce($4::bigint, (SELECT seen_ms FROM signed))
-    ORDER BY w.rollout
-    LIMIT cardinality($8::bigint[])
-    FOR UPDATE SKIP LOCKED
+    SELECT * FROM (
+      SELECT ctid AS place, rollout FROM waiting
+      WHERE
+        run = open.key AND again AND ready_ms <= coalesce($4::bigint, (SELECT seen_ms FROM signed))
+      ORDER BY rollout
+      LIMIT cardinality($8::bigint[])
+      FOR UPDATE SKIP LOCKED
+    ) AS tried
+    UNION ALL
+    SELECT * FROM (
+      SELECT ctid AS place, rollout FROM waiting
+      WHERE run = open.key AND NOT again AND rollout >= open.low
+      ORDER BY rollout
+      LIMIT cardinality($8::bigint[])
+      FOR UPDATE SKIP LOCKED
+    ) AS untried
   ) AS one
+  WHERE (SELECT sum(queuing + requeuing) FROM tally WHERE tally.run = open.key) > 0
   ORDER BY one.rollout
   LIMIT cardinality($8::bigint[])
 ),
@@ -208,7 +245,7 @@ counters AS (
 )
 SELECT
   signed.seen_ms AS now_ms, EXISTS (SELECT 1 FROM plain) AS plain,
-  p.rollout AS key, p.attempts, p.counted,
+  p.rollout AS key, p.run, p.again, p.attempts, p.counted,
   p.reserve_rollouts, p.reserve_calls, p.reserve_tokens, p.reserve_cost, asked.*
 FROM signed
 LEFT JOIN placed AS p ON true
