@@ -69,11 +69,13 @@ def parsed(content: str, what: str) -> Any:  # noqa: ANN401  (JSON)
 
 def digest(*parts: str | bytes | float | None) -> bytes:
     """16 bytes that change when any part does."""
-    data = [part if isinstance(part, bytes) else str(part).encode() for part in parts]
-    lengths = [*map(len, data)]
-    if None in parts:
-        lengths = [-1 if part is None else n for part, n in zip(parts, lengths, strict=True)]
-    return hashlib.blake2b(repr(lengths).encode() + b"".join(data), digest_size=16).digest()
+    data, lengths = [b""], []
+    for part in parts:
+        content = part if isinstance(part, bytes) else str(part).encode()
+        data.append(content)
+        lengths.append(-1 if part is None else len(content))
+    data[0] = repr(lengths).encode()
+    return hashlib.blake2b(b"".join(data), digest_size=16).digest()
 
 
 def damaged(what: str, why: str = "its content does not match its digest") -> StoreDamaged:

@@ -11,6 +11,7 @@ from tau.domain.spend import Spend
 from tau.errors import LeaseLost, NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.stores import budgets, rows
+from tau.stores.amounts import amount
 from tau.stores.postgres.marks import Marks
 from tau.stores.postgres.transaction import Opening, Transaction
 from tau.stores.rows import Row
@@ -143,11 +144,8 @@ async def _begin(
 
 
 def _reserved(row: Row) -> Spend:
-    return Spend(
-        rollouts=row["reserve_rollouts"],
-        calls=row["reserve_calls"],
-        tokens=row["reserve_tokens"],
-        cost_nano_usd=row["reserve_cost"],
+    return amount(
+        row["reserve_rollouts"], row["reserve_calls"], row["reserve_tokens"], row["reserve_cost"]
     )
 
 

@@ -9,8 +9,7 @@ from typing import Any
 from tau.domain.ids import AttemptId, attempt_id, rollout_id
 from tau.domain.rollout import AttemptStatus
 from tau.ports.clock import Clock
-from tau.stores import rows
-from tau.stores.outcomes import Record, place
+from tau.stores.outcomes import Record
 from tau.stores.postgres.transaction import Opening, Transaction
 
 _NO_BLOCK = (None, None, None)
@@ -25,8 +24,7 @@ def opening(records: Sequence[Record], clock: Clock | None) -> Opening | None:
     first: dict[AttemptId, Record] = {}
     for record in records:
         first.setdefault(record.attempt, record)
-    found = [_row(record) for record in first.values() if _plain(record)]
-    known = sorted([row for row in found if row is not None], key=_by_place)
+    known = sorted([_row(record) for record in first.values() if _plain(record)], key=_by_place)
     if not known:
         return None
     columns = [list(column) for column in zip(*known, strict=True)]
@@ -50,25 +48,19 @@ def _plain(record: Record) -> bool:
     outcome = record.outcome
     return (
         outcome.status is AttemptStatus.SUCCEEDED
-        and record.failure is None
+        and record.failed is None
         and (record.block is not None or not outcome.spans)
     )
 
 
-def _row(record: Record) -> tuple[Any, ...] | None:
-    where = place(record.attempt)
-    if where is None:
-        return None
-    run_id, rollout, n = where
+def _row(record: Record) -> tuple[Any, ...]:
+    run_id, rollout, n = record.place
     outcome = record.outcome
     spent = outcome.spent
-    digest = rows.result_digest(rollout, record.score, record.output, record.rewards, None)
-    block: tuple[int | None, bytes | None, bytes | None] = _NO_BLOCK
-    if record.block is not None:
-        block = len(outcome.spans), record.block, rows.span_digest(rollout, n, 1, record.block)
+    block = _NO_BLOCK if record.block is None else (len(outcome.spans), *record.block)
     return (
         rollout, n, run_id, record.score, outcome.duration_ms, spent.calls, spent.tokens,
-        spent.cost_nano_usd, record.output, record.rewards, digest, *block,
+        spent.cost_nano_usd, *record.result, *block,
     )  # fmt: skip
 
 
