@@ -78,13 +78,7 @@ class Attempt:
     @property
     def spent(self) -> Spend:
         """What it has cost so far; the rollout itself counts as one."""
-        made = self._record.spent
-        return Spend(
-            rollouts=1,
-            calls=made.calls,
-            tokens=made.tokens,
-            cost_nano_usd=made.cost_nano_usd,
-        )
+        return self._record.spent_on(1)
 
     def _root(self) -> AbstractContextManager[OpenSpan]:
         claim = self._claim

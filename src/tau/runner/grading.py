@@ -141,7 +141,9 @@ def _sound(reward: Reward, name: str) -> Reward:
         raise GraderFailed(f"grader '{name}' gave the score {score}", fix="give one from 0 to 1")
     reason = shortened(reward.reason, _TEXT_CHARS)
     feedback = shortened(reward.feedback, _TEXT_CHARS)
-    metrics = {k: v for k, v in reward.metrics.items() if math.isfinite(v)}
+    metrics = reward.metrics
+    if metrics:
+        metrics = {k: v for k, v in metrics.items() if math.isfinite(v)}
     kept = (reward.name, reward.reason, reward.feedback, len(reward.metrics))
     if kept == (name, reason, feedback, len(metrics)):
         return reward

@@ -66,6 +66,8 @@ class SpanRecorder:
         self._reserved = reserved
         self._limits = limits or _LIMITS
         self._lock = threading.Lock()
+        # Monotonic from the attempt's start: a jump of the wall clock bends no span.
+        self.now_ms = clock.monotonic_ms
         self._ahead_ms = clock.unix_ms() - clock.monotonic_ms()
         self._spans: list[_OpenSpan] = []
         self._finished: tuple[Span, ...] = ()
@@ -97,7 +99,7 @@ class SpanRecorder:
         """Leave a span without duration; otherwise as `opening`."""
         opened = _OpenSpan(self, name, kind, attributes)
         self.begin(opened)
-        opened.end_unix_ns = opened.start_unix_ns
+        opened.end_ms = opened.start_ms
 
     async def call(self, model: Model, request: ModelRequest) -> Completion:
         """Call `model`: counted when the provider is asked, metered when it answers."""
@@ -141,8 +143,17 @@ class SpanRecorder:
     @property
     def spent(self) -> Spend:
         """Calls, tokens and money so far."""
+        return self.spent_on(0)
+
+    def spent_on(self, rollouts: int) -> Spend:
+        """As `spent`, for so many rollouts."""
         with self._lock:
-            return Spend(calls=self._calls, tokens=self._tokens, cost_nano_usd=self._cost)
+            return Spend(
+                rollouts=rollouts,
+                calls=self._calls,
+                tokens=self._tokens,
+                cost_nano_usd=self._cost,
+            )
 
     @property
     def reason_codes(self) -> tuple[str, ...]:
@@ -172,10 +183,10 @@ class SpanRecorder:
             if self._closed:
                 return self._finished
             self._closed = True
-            now = self.now_ns()
             if self._dropped and self._spans:
                 self._spans[0].attributes["tau.spans_dropped"] = self._dropped
-            self._finished = tuple([opened.finished(now) for opened in self._spans])
+            now_ms, ahead_ms = self.now_ms(), self._ahead_ms
+            self._finished = tuple([opened.finished(now_ms, ahead_ms) for opened in self._spans])
             # They refer back to this record: kept, all they hold would wait for the collector.
             self._spans = []
         return self._finished
@@ -184,7 +195,7 @@ class SpanRecorder:
         """Give a span its place in the tree; False where the record is full or closed."""
         current = _CURRENT.get()
         most = self._limits.spans
-        opened.start_unix_ns = self.now_ns()
+        opened.start_ms = self.now_ms()
         with self._lock:
             spans = self._spans
             place = len(spans)
@@ -247,11 +258,6 @@ class SpanRecorder:
             if since is not None:
                 self._held_ms += self._clock.monotonic_ms() - since
 
-    def now_ns(self) -> int:
-        """Unix nanoseconds."""
-        # Monotonic from the attempt's start: a jump of the wall clock bends no span.
-        return (self._clock.monotonic_ms() + self._ahead_ms) * _NS_PER_MS
-
 
 class _OpenSpan:
     """A span and, being so frequent, its own context manager.
@@ -260,8 +266,8 @@ class _OpenSpan:
     """
 
     __slots__ = (
-        "_given", "_recorder", "_token", "attributes", "end_unix_ns", "error", "kind", "name",
-        "parent", "sequence", "start_unix_ns",
+        "_given", "_recorder", "_token", "attributes", "end_ms", "error", "kind", "name",
+        "parent", "sequence", "start_ms",
     )  # fmt: skip
 
     def __init__(
@@ -279,8 +285,8 @@ class _OpenSpan:
         self.kind = kind
         self.sequence = 0
         self.parent: int | None = None
-        self.start_unix_ns = 0
-        self.end_unix_ns: int | None = None
+        self.start_ms = 0
+        self.end_ms: int | None = None
         self.attributes = attributes
         self.error: str | None = None
 
@@ -301,7 +307,7 @@ class _OpenSpan:
             if isinstance(error, AttemptError):
                 self.set(ERROR_TYPE, error.code)
         _CURRENT.reset(self._token)
-        self.end_unix_ns = self._recorder.now_ns()
+        self.end_ms = self._recorder.now_ms()
 
     def set(self, name: str, value: Json) -> None:
         self.update({name: value})
@@ -311,15 +317,17 @@ class _OpenSpan:
         if self.sequence and values:
             self._recorder.set_attributes(self, values)
 
-    def finished(self, now_ns: int) -> Span:
-        unfinished = self.end_unix_ns is None
+    def finished(self, now_ms: int, ahead_ms: int) -> Span:
+        """As it is kept; its clock is `ahead_ms` behind Unix time."""
+        unfinished = self.end_ms is None
+        end_ms = now_ms if self.end_ms is None else self.end_ms
         return Span(
             sequence=self.sequence,
             parent=self.parent,
             name=self.name,
             kind=self.kind,
-            start_unix_ns=self.start_unix_ns,
-            end_unix_ns=now_ns if self.end_unix_ns is None else self.end_unix_ns,
+            start_unix_ns=(self.start_ms + ahead_ms) * _NS_PER_MS,
+            end_unix_ns=(end_ms + ahead_ms) * _NS_PER_MS,
             attributes=self.attributes,
             error="still open when the attempt ended" if unfinished else self.error,
         )
