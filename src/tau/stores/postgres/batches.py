@@ -13,6 +13,8 @@ T = TypeVar("T")
 Together: TypeAlias = Callable[[Transaction, Sequence[A]], Awaitable[Sequence[T | StoreError]]]
 
 _MOST = 500
+_STEPS = 4
+"""So many turns of the event loop until a caller has its answer and asks again."""
 
 
 class Batch(Generic[A, T]):
@@ -29,14 +31,20 @@ class Batch(Generic[A, T]):
         *,
         opening: Callable[[Sequence[A]], Opening | None],
         undo: Callable[[T], Operation[None] | None] | None = None,
+        before: Callable[[Sequence[A]], Awaitable[None]] | None = None,
     ) -> None:
-        """`together` runs in one transaction and answers in order."""
+        """`together` runs in one transaction and answers in order.
+
+        What is asked until `before` has returned is served with the rest.
+        """
         self._database = database
         self._together = together
         self._opening = opening
         self._undo = undo
+        self._before = before
         self._waiting: list[tuple[A, asyncio.Future[T]]] = []
         self._worker: asyncio.Task[None] | None = None
+        self._turn: asyncio.Future[None] | None = None
 
     async def ask(self, argument: A) -> T:
         """Be served with the others; cancelled before its turn, nothing is done."""
@@ -51,12 +59,26 @@ class Batch(Generic[A, T]):
         if self._worker is not None:
             await asyncio.wait([self._worker])
 
+    async def quiet(self) -> None:
+        """Let the turn under way end, and those whom it serves ask for what comes next."""
+        turn = self._turn
+        if turn is None:
+            return
+        await asyncio.wait([turn])
+        for _ in range(_STEPS):
+            await asyncio.sleep(0)
+
     async def _serve(self) -> None:
         while self._waiting:
+            if self._before is not None:
+                await self._before([argument for argument, _ in self._waiting])
             turn, self._waiting = self._waiting[:_MOST], self._waiting[_MOST:]
             turn = [(argument, future) for argument, future in turn if not future.done()]
             if turn:
+                self._turn = asyncio.get_running_loop().create_future()
                 await self._serve_together(turn)
+                self._turn.set_result(None)
+                self._turn = None
 
     async def _serve_together(self, turn: Sequence[tuple[A, asyncio.Future[T]]]) -> None:
         arguments = [argument for argument, _ in turn]

@@ -23,6 +23,9 @@ from tau.stores.postgres.transaction import Transaction
 from tau.stores.rows import Row
 from tau.stores.signals import READY
 
+_FEW = 100
+"""Claims of fewer rollouts are put together with others where that takes one commit's time."""
+
 
 class PostgresWork:
     """See ports.store.Work."""
@@ -32,16 +35,17 @@ class PostgresWork:
         self._database = database
         self._liveness = liveness
         self._marks = Marks()
+        self._ends: Batch[outcomes.Record, None] = Batch(
+            database,
+            self._complete,
+            opening=lambda records: successes.opening(records, database.clock),
+        )
         self._claims: Batch[Wish, list[Claim]] = Batch(
             database,
             lambda transaction, wishes: claims.take(transaction, wishes, self._marks),
             opening=lambda wishes: claims.opening(wishes, database.clock, self._marks),
             undo=self._give_back,
-        )
-        self._ends: Batch[outcomes.Record, None] = Batch(
-            database,
-            self._complete,
-            opening=lambda records: successes.opening(records, database.clock),
+            before=self._let_others_ask,
         )
         self._claimed_for: set[RunId | None] = set()
         self._in_doubt: set[AttemptId] = set()
@@ -219,6 +223,11 @@ class PostgresWork:
         if found is None:
             return False
         return found["digest"] is None or found["digest"] == record.result[-1]
+
+    async def _let_others_ask(self, wishes: Sequence[Wish]) -> None:
+        """A few claims wait for outcomes under way: their workers will want more, too."""
+        if sum(wish.limit for wish in wishes) < _FEW:
+            await self._ends.quiet()
 
     def _give_back(self, taken: list[Claim]) -> Operation[None] | None:
         """Claims whose caller was cancelled go back, as nobody will ever complete them."""
