@@ -108,9 +108,15 @@ def test_commands_say_that_the_extra_is_missing(
 def test_verify_finds_what_was_changed(folder: Path, server: Cluster, schema: str) -> None:
     server.sql(f"UPDATE {schema}.outcome SET output = replace(output, 'a', 'b')")
     server.sql(f"UPDATE {schema}.tally SET succeeded = succeeded + 1 WHERE slot = 0")
+    server.sql(
+        f"INSERT INTO {schema}.waiting (run, rollout, reserve_rollouts, reserve_calls, "
+        "reserve_tokens, reserve_cost, since_unix_ms) "
+        f"SELECT run, rollout, 1, 0, 0, 0, 1 FROM {schema}.outcome LIMIT 1"
+    )
     ended = inside("db", "verify", cwd=folder)
     assert ended.code == 1
     assert "counters of a run differ from its rollouts" in ended.out
+    assert "nowhere or in two places" in ended.out
     assert "digest" in ended.out
 
 

@@ -41,6 +41,11 @@ FAULTS: dict[str, str] = {
     "a settled rollout has no result": """
         SELECT r.key FROM rollout AS r LEFT JOIN result AS x ON x.rollout = r.key
         WHERE (r.status IN ('succeeded', 'failed')) <> (x.rollout IS NOT NULL)""",
+    "a rollout is nowhere or in two places": """
+        SELECT r.key FROM request AS r WHERE 1 <>
+          (SELECT count(*) FROM waiting AS w WHERE w.run = r.run AND w.rollout = r.key)
+          + (SELECT count(*) FROM held AS h WHERE h.rollout = r.key)
+          + (SELECT count(*) FROM outcome AS o WHERE o.rollout = r.key)""",
     "publications are not numbered 1, 2, ...": """
         SELECT max(number) FROM resources_version HAVING max(number) <> count(*)""",
 }
