@@ -105,11 +105,12 @@ async def test_a_disk_that_does_not_sync_would_be_noticed(tmp_path: Path) -> Non
 
 async def test_one_skipped_fsync_of_the_log_would_be_noticed(tmp_path: Path) -> None:
     trace = await recorded(tmp_path / "store.sqlite")
-    skipped = next(
+    skipped = [
         i
-        for i, event in enumerate(trace)
+        for i, event in enumerate(trace[:-1])
         if event == Event(Effect.SYNC, "-wal") and str(trace[i + 1].label).startswith("completed")
-    )
-    short = trace[:skipped] + trace[skipped + 1 : skipped + 3]
+    ]
+    # What is told right after a sync may be what the sync before it was for.
+    traces = (trace[:i] + trace[i + 1 : i + 3] for i in skipped)
 
-    assert lost(short, points=len(short) * 5, seed=1)
+    assert any(lost(short, points=len(short) * 5, seed=1) for short in traces)

@@ -1,6 +1,6 @@
 """What one commit changes of counters and rows, collected before it is written."""
 
-from collections import defaultdict
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, TypeAlias
 
@@ -24,13 +24,12 @@ _RESERVED = 11
 _WIDTH = 15
 
 
-class Changes:
-    """Sums of counters, rows put off with `later`, and what to tell whom after the commit."""
+class Changes(ABC):
+    """Sums of counters, and what to tell whom after the commit."""
 
     def __init__(self) -> None:
         """Begin with nothing changed."""
         self._changes: dict[int, list[int]] = {}
-        self._later: defaultdict[str, list[Put]] = defaultdict(list)
         self.claimable = False
         self.settled: set[str] = set()
         self.due_ms: list[int] = []
@@ -46,16 +45,23 @@ class Changes:
 
     def spend(self, run: int, spent: Spend, *, times: int = 1) -> None:
         """Book `spent` to `run`; -1 `times` takes it back."""
-        self._add(run, _SPENT, spent, times)
+        change = self._change(run)
+        change[_SPENT] += times * spent.rollouts
+        change[_SPENT + 1] += times * spent.calls
+        change[_SPENT + 2] += times * spent.tokens
+        change[_SPENT + 3] += times * spent.cost_nano_usd
 
     def reserve(self, run: int, reserved: Spend, *, times: int = 1) -> None:
         """Set `reserved` aside; -1 `times` gives it back."""
-        self._add(run, _RESERVED, reserved, times)
+        change = self._change(run)
+        change[_RESERVED] += times * reserved.rollouts
+        change[_RESERVED + 1] += times * reserved.calls
+        change[_RESERVED + 2] += times * reserved.tokens
+        change[_RESERVED + 3] += times * reserved.cost_nano_usd
 
+    @abstractmethod
     def later(self, name: str, row: Put) -> None:
         """Run a statement that answers nothing, with others of its kind, before the next one."""
-        self.touched += 1
-        self._later[name].append(row)
 
     def settle_later(self, rollout: Put, result: Put) -> None:
         """Put off what came of a rollout: how it ended, and its output, rewards and digest."""
@@ -67,13 +73,6 @@ class Changes:
         rows = [(run, *change) for run, change in self._changes.items() if any(change)]
         self._changes = {}
         return rows
-
-    def _add(self, run: int, at: int, amount: Spend, times: int) -> None:
-        change = self._change(run)
-        change[at] += times * amount.rollouts
-        change[at + 1] += times * amount.calls
-        change[at + 2] += times * amount.tokens
-        change[at + 3] += times * amount.cost_nano_usd
 
     def _change(self, run: int) -> list[int]:
         self.touched += 1

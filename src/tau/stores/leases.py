@@ -1,6 +1,7 @@
 """What becomes of an attempt and its rollout: ended by its worker, given back, or taken away."""
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import RunId, rollout_id
@@ -31,6 +32,34 @@ class End:
     taken: bool
     spent: Spend | None
     refund: bool = False
+
+
+class Ending(Protocol):
+    """What `End` says, said by whoever knows it."""
+
+    @property
+    def status(self) -> AttemptStatus:
+        """How the attempt ends."""
+
+    @property
+    def failure(self) -> Failure | None:
+        """Why."""
+
+    @property
+    def counted(self) -> bool:
+        """Towards the run's `max_attempts`."""
+
+    @property
+    def taken(self) -> bool:
+        """From its worker."""
+
+    @property
+    def spent(self) -> Spend | None:
+        """None where nobody knows."""
+
+    @property
+    def refund(self) -> bool:
+        """The rollout is not counted as spent."""
 
 
 def lost() -> End:
@@ -64,7 +93,7 @@ def cancelled() -> End:
     )
 
 
-def end_attempt(changes: Changes, held: Row, end: End, unix_ms: int) -> Spend:
+def end_attempt(changes: Changes, held: Row, end: Ending, unix_ms: int) -> Spend:
     """Write the attempt's end and settle its reservation; returns what was booked."""
     reserved = amounts.reserved(held)
     real = reserved if end.spent is None else end.spent

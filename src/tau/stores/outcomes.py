@@ -9,6 +9,7 @@ from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import AttemptId, RunId, attempt_parts, rollout_key
 from tau.domain.rollout import AttemptStatus, Outcome, RolloutStatus
 from tau.domain.span import Span
+from tau.domain.spend import Spend
 from tau.errors import LeaseLost, NotFound
 from tau.ports.clock import Clock
 from tau.stores import amounts, codec, leases, rows
@@ -22,19 +23,24 @@ _UNEXPLAINED = Failure(kind=FailureClass.INTERNAL, message="failed without sayin
 class Record(NamedTuple):
     """An outcome as it will be stored, made ready outside the writer's thread.
 
-    `place` is the attempt's run, rollout and number. `result` is what is kept where it settles its
-    rollout: output, rewards, digest. `block` holds its spans with their digest, None where they
-    have to be numbered anew.
+    It says how its attempt ends, see `leases.Ending`. `place` is the attempt's run, rollout and
+    number. `result` is what is kept where it settles its rollout: output, rewards, digest. `block`
+    holds its spans with their digest, None where they have to be numbered anew.
     """
 
     attempt: AttemptId
     place: tuple[RunId, int, int]
     outcome: Outcome
-    end: leases.End
+    status: AttemptStatus
+    failure: Failure | None
+    counted: bool
+    spent: Spend
     score: float | None
     failed: str | None
     result: tuple[str | None, str, bytes]
     block: tuple[bytes, bytes] | None
+    taken: bool = False
+    refund: bool = False
 
 
 def prepared(attempt: AttemptId, outcome: Outcome) -> Record:
@@ -62,27 +68,32 @@ def prepared(attempt: AttemptId, outcome: Outcome) -> Record:
     ]:
         data = _packed(outcome.spans)
         block = (data, rows.span_digest(rollout, n, 1, data))
-    end = leases.End(
-        status=outcome.status,
-        failure=failure,
-        counted=not succeeded,
-        taken=False,
-        spent=outcome.spent,
+    return Record(
+        attempt,
+        where,
+        outcome,
+        outcome.status,
+        failure,
+        not succeeded,
+        outcome.spent,
+        score,
+        failed,
+        (output, rewards, digest),
+        block,
     )
-    return Record(attempt, where, outcome, end, score, failed, (output, rewards, digest), block)
 
 
 def end(changes: Changes, record: Record, held: Row, clock: Clock) -> None:
     """Write the outcome of an attempt that is live."""
     outcome = record.outcome
     now = clock.unix_ms()
-    booked = leases.end_attempt(changes, held, record.end, now)
+    booked = leases.end_attempt(changes, held, record, now)
     if held["limited"] and booked != amounts.reserved(held):
         changes.claimable = True  # the budget may have room again
     _store_block(changes, held, record)
-    counted = held["counted"] + record.end.counted
+    counted = held["counted"] + record.counted
     retried = outcome.retry_in_s is not None and counted < held["max_attempts"]
-    if outcome.status is AttemptStatus.SUCCEEDED or not retried:
+    if record.status is AttemptStatus.SUCCEEDED or not retried:
         _settle(changes, held, record, counted=counted, unix_ms=now)
     else:
         delay_ms = math.ceil((outcome.retry_in_s or 0.0) * 1000)

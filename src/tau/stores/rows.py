@@ -183,9 +183,7 @@ def example_digest(identity: str, split: str, content: str) -> bytes:
     return codec.digest(identity, split, content)
 
 
-@decoding
-def example(row: Row) -> Example | None:
-    """The example of a joined row, if it has one."""
+def _example(row: Row) -> Example | None:
     identity, content = row["example_id"], row["example_content"]
     if identity is None:
         return None
@@ -196,6 +194,12 @@ def example(row: Row) -> Example | None:
         split=_SPLITS[row["split"]],
         value=codec.parsed(content, f"example {identity}"),
     )
+
+
+@decoding
+def example(row: Row) -> Example | None:
+    """The example of a joined row, if it has one."""
+    return _example(row)
 
 
 def proposal(row: Row, what: str) -> Any:  # noqa: ANN401  (JSON)
@@ -222,9 +226,9 @@ def claim(row: Row, run_id: RunId, reserved: Spend) -> Claim:
         attempt=n,
         kind=kind,
         resources=ResourcesHash(row["hash"]),
-        example=example(row),
+        example=_example(row),
         replicate=ordinal if evaluate else 0,
-        proposal=proposal(row, rollout),
+        proposal=None if evaluate else proposal(row, rollout),
         slot=0 if evaluate else ordinal,
         reserved=reserved,
         counted=row["counted"],

@@ -1,14 +1,18 @@
 """Many rows in few steps: each step gives the interpreter's lock away and has to get it back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import apsw
 import pytest
 
-from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.connection import Statements, Value
 from tau.stores.sqlite.statements import SQL
 from unit.stores.stores import fill
+
+
+def flat(rows: Sequence[tuple[Value, Value]]) -> list[Value]:
+    return [value for row in rows for value in row]
 
 
 @pytest.fixture
@@ -35,17 +39,17 @@ def test_every_row_is_written_once_and_in_few_steps(statements: Statements, coun
 
     statements.connection.exec_trace = trace
 
-    statements.many("put", [(n, f"first {n}") for n in range(count)])
-    assert len(steps) <= count // 64 + 6
-    statements.many("put", [(n, "again") for n in range(count)])
+    statements.many("put", flat([(n, f"first {n}") for n in range(count)]), 2)
+    assert len(steps) <= count // 32 + 5
+    statements.many("put", flat([(n, "again") for n in range(count)]), 2)
     assert statements.tuples("all", (0,)) == [(n, f"first {n}") for n in range(count)]
-    statements.many("set", [(n, n * n) for n in range(count)])
+    statements.many("set", flat([(n, n * n) for n in range(count)]), 2)
 
     assert statements.tuples("all", (0,)) == [(n, n * n) for n in range(count)]
 
 
 def test_a_statement_without_a_list_of_rows_is_run_for_each(statements: Statements) -> None:
-    statements.many("one", [(n, "b") for n in range(9)])
+    statements.many("one", flat([(n, "b") for n in range(9)]), 2)
 
     assert statements.tuples("all", (0,)) == [(n, "b") for n in range(9)]
 
@@ -55,7 +59,7 @@ def test_what_is_read_at_once_is_what_is_read_row_by_row(
     statements: Statements, from_row: int
 ) -> None:
     values = [None, b"", b"\x00\xff", bytes(range(256)), b"plain"]
-    statements.many("put", list(enumerate(values)))
+    statements.many("put", flat(list(enumerate(values))), 2)
     wide = "SELECT a, b, a * 1000000007 AS big, '\"\n\u20ac' AS text FROM t WHERE a >= ?1"
     SQL["all"] = wide
 

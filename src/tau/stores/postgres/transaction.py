@@ -61,12 +61,14 @@ class Transaction(Changes, Statements):
         self.moment = moment
         self.opened = opened
         self._slot = slot
+        self._later: dict[str, list[Put]] = {}
 
     def later(self, name: str, row: Put) -> None:
         """As the others'; an attempt that ends is in nobody's hands any more."""
-        super().later(name, row)
+        self.touched += 1
+        self._later.setdefault(name, []).append(row)
         if name == "end_attempt":
-            super().later("let_go", (row[0],))
+            self._later.setdefault("let_go", []).append((row[0],))
 
     def settle_later(self, rollout: Put, result: Put) -> None:
         """One row has both."""

@@ -5,7 +5,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -20,7 +19,7 @@ Row: TypeAlias = dict[str, Any]
 Bindings: TypeAlias = Sequence[Value] | Mapping[str, Value]
 
 _VALUES = re.compile(r"VALUES (\(\?(?:, \?)*\))")
-_TOGETHER = (64, 32, 16, 8, 4, 2)
+_TOGETHER = (32, 16, 8, 4, 2, 1)
 
 _names: dict[str, tuple[str, ...]] = {}
 _whole: dict[str, "Whole"] = {}
@@ -36,7 +35,9 @@ class Whole(NamedTuple):
 
 @cache
 def with_rows(statement: str, count: int) -> str | None:
-    """`statement` with `count` rows in its list of VALUES; None where it has no such list."""
+    """`statement` with `count` rows in its list of VALUES; None where it takes no more than one."""
+    if count == 1:
+        return statement
     found = _VALUES.search(statement)
     if found is None:
         return None
@@ -85,6 +86,9 @@ class Access:
         connection.pragma("synchronous", self.synchronous)
         connection.pragma("journal_size_limit", 64 * 1024 * 1024)
         connection.pragma("foreign_keys", True)
+        # A statement of many rows keeps the pages it changes until it is done: in memory, as beyond
+        # 64 KiB each of them would make a file of its own in the folder for temporary files.
+        connection.pragma("temp_store", "MEMORY")
 
     def reader(self) -> apsw.Connection:
         """A connection that cannot write."""
@@ -118,22 +122,21 @@ class Statements:
         for _ in self.connection.execute(SQL[name], bindings):
             pass
 
-    def many(self, name: str, rows: Sequence[Sequence[Value]]) -> None:
-        """Run a statement that answers nothing for each row; rows must not touch the same place.
+    def many(self, name: str, values: Sequence[Value], width: int) -> None:
+        """Run a statement that answers nothing for each row of `width` values.
 
-        A statement that takes its row from a list of VALUES takes many at once. Each step gives the
-        interpreter's lock away and has to get it back, so that few long ones are faster.
+        Rows must not touch the same place. A statement that takes its row from a list of VALUES
+        takes many at once: each step gives the interpreter's lock away and has to get it back, so
+        few long ones are faster.
         """
         text = SQL[name]
         start = 0
-        for size in _TOGETHER:
-            statement = with_rows(text, size)
-            while statement is not None and len(rows) - start >= size:
-                several = rows[start : start + size]
-                self.connection.execute(statement, [*chain.from_iterable(several)])
+        for count in _TOGETHER:
+            statement = with_rows(text, count)
+            size = count * width
+            while statement is not None and len(values) - start >= size:
+                self.connection.execute(statement, values[start : start + size])
                 start += size
-        if start < len(rows):
-            self.connection.executemany(text, rows[start:])
 
     def tuples(self, name: str, bindings: Bindings = ()) -> list[tuple[Any, ...]]:
         """All rows, as they come."""

@@ -37,6 +37,7 @@ def store_examples(transaction: Transaction, examples: Iterable[Example]) -> dic
         keys[identity] = key
     if asked:
         new = dict(zip(asked, count(1 + (transaction.value("last_example") or 0)), strict=False))
-        transaction.many("insert_example", [(new[i], *row) for i, row in asked.items()])
+        values = [value for i, row in asked.items() for value in (new[i], *row)]
+        transaction.many("insert_example", values, 5)
         keys |= new
     return keys

@@ -23,6 +23,7 @@ from tau.stores.submissions import NewRow, keys_of, new_row
 
 _SETTLED = ("succeeded", "failed", "cancelled")
 _CHUNK = 500
+_COLUMNS = 14
 
 
 def run_key(statements: Statements, run_id: RunId) -> int:
@@ -141,7 +142,8 @@ class SqliteQueue:
         new = [new_row(submission, run, resources, examples, now) for submission in submissions]
         first = 1 + (transaction.value("last_rollout") or 0)
         before = transaction.connection.total_changes()
-        transaction.many("insert_rollout", [(key, *row, now) for key, row in enumerate(new, first)])
+        values = [value for key, row in enumerate(new, first) for value in (key, *row, now)]
+        transaction.many("insert_rollout", values, _COLUMNS)
         inserted = transaction.connection.total_changes() - before
         if inserted:
             transaction.move(run, None, RolloutStatus.QUEUING, inserted)
