@@ -5,7 +5,9 @@ import sys
 import threading
 from asyncio.subprocess import PIPE
 from collections import Counter
+from collections.abc import Coroutine
 from pathlib import Path
+from typing import Any
 
 import apsw
 import pytest
@@ -57,8 +59,16 @@ async def hold_up() -> None:
     threading.Event().wait(0.05)
 
 
-async def test_what_a_loop_wants_in_one_turn_is_one_commit(tmp_path: Path) -> None:
-    """The writer is not woken before the loop has run what was ready."""
+async def in_turn(number: int, work: Coroutine[Any, Any, None]) -> None:
+    """Do `work` so many turns of the loop later."""
+    for _ in range(number):
+        await asyncio.sleep(0)
+    await work
+
+
+@pytest.mark.parametrize("turn", [0, 1])
+async def test_what_a_loop_wants_in_two_turns_is_one_commit(tmp_path: Path, turn: int) -> None:
+    """The writer is not woken before the loop has run what was ready, and what that made ready."""
     synced: list[Event] = []
 
     def note(event: Event) -> None:
@@ -79,9 +89,9 @@ async def test_what_a_loop_wants_in_one_turn_is_one_commit(tmp_path: Path) -> No
         async with store:
             _, claims = await bench.held(100)
             synced.clear()
-            ends = [store.work.complete(claim.attempt_id, success()) for claim in claims]
-            ends.insert(50, hold_up())
-            await asyncio.gather(*ends)
+            first, *rest = [store.work.complete(claim.attempt_id, success()) for claim in claims]
+            rest.insert(50, hold_up())
+            await asyncio.gather(first, *(in_turn(turn, work) for work in rest))
             assert len(synced) == 1
     finally:
         vfs.unregister()

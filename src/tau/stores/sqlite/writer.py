@@ -119,7 +119,7 @@ class Writer:
         self._thread.join()
 
     def _put(self, job: Job[Any]) -> None:
-        """Let `job` wait and ring for it, from its loop when that has run what is ready.
+        """Let `job` wait, and ring for it when its loop has run what is ready.
 
         While a loop has the interpreter's lock, a writer that is awake only gets in its way.
         """
@@ -131,7 +131,8 @@ class Writer:
             self._ring()
         elif loop is not self._ringer:
             self._ringer = loop
-            loop.call_soon(self._ring)
+            # After its next turn too: what this one made ready is likely to want something as well.
+            loop.call_soon(loop.call_soon, self._ring)
 
     def _ring(self) -> None:
         self._ringer = None
@@ -142,9 +143,10 @@ class Writer:
             if jobs:
                 self._idle_s = 0.0
                 self._commit(jobs)
-                self._acknowledge(jobs)
             with contextlib.suppress(apsw.Error):  # the next write tells what is wrong
                 self._look_around()
+            # Last, as the loop that is woken holds the lock that more work here would wait for.
+            self._acknowledge(jobs)
         with contextlib.suppress(apsw.Error):
             self._connection.close()
         self._refuse_latecomers()
