@@ -76,9 +76,11 @@ class Batch(Generic[A, T]):
             turn = [(argument, future) for argument, future in turn if not future.done()]
             if turn:
                 self._turn = asyncio.get_running_loop().create_future()
-                await self._serve_together(turn)
-                self._turn.set_result(None)
-                self._turn = None
+                try:
+                    await self._serve_together(turn)
+                finally:  # whatever happens, nobody waits for a turn that is over
+                    self._turn.set_result(None)
+                    self._turn = None
 
     async def _serve_together(self, turn: Sequence[tuple[A, asyncio.Future[T]]]) -> None:
         arguments = [argument for argument, _ in turn]
