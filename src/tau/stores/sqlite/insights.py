@@ -204,7 +204,7 @@ LEFT JOIN example AS e ON e.key = r.example
 """
 
 
-_FAILED = {RolloutStatus.FAILED}
+_FAILED = frozenset({RolloutStatus.FAILED})
 _HELD = frozenset({RolloutStatus.PREPARING, RolloutStatus.RUNNING})
 _LIVE = """
 r.key IN (
