@@ -188,6 +188,35 @@ async def test_a_loop_that_is_gone_does_not_stop_the_writer(tmp_path: Path) -> N
         assert found.waiting == 20
 
 
+async def test_what_a_loop_closed_before_hearing_of_is_taken_back(tmp_path: Path) -> None:
+    bench = await bench_at(tmp_path / "store.sqlite")
+    async with bench.store:
+        await bench.run()
+        worker = await bench.worker()
+        await bench.submit(1)
+
+        async def claimed() -> int:
+            return (await bench.store.queue.counts(RUN)).in_flight
+
+        async def claim() -> None:
+            claiming.append(asyncio.ensure_future(bench.claim(worker, 1)))
+            for _ in range(3):  # until it has rung for the writer
+                await asyncio.sleep(0)
+
+        claiming: list[asyncio.Future[object]] = []
+        deaf = asyncio.new_event_loop()
+        deaf.set_exception_handler(lambda _loop, _what: None)  # of the task that never ends
+        await asyncio.to_thread(deaf.run_until_complete, claim())
+        async with asyncio.timeout(60):
+            while not await claimed():
+                await bench.store.work.beat([worker])
+            deaf.close()  # its answer lies there, unheard
+            while await claimed():
+                await bench.store.work.beat([worker])
+        assert not claiming[0].done()
+        claiming.clear()
+
+
 async def test_what_a_loop_asked_for_before_it_stopped_is_done(tmp_path: Path) -> None:
     """It stops before it could wake the writer."""
     bench = await bench_at(tmp_path / "store.sqlite")

@@ -48,6 +48,15 @@ class Job(Generic[T]):
     error: BaseException | None = None
 
 
+@dataclass(slots=True)
+class Delivery:
+    """Answers on their way to a loop, which may be closed before it gets to them."""
+
+    loop: asyncio.AbstractEventLoop
+    jobs: Sequence[Job[Any]]
+    arrived: bool = False
+
+
 class Writer:
     """Group commit.
 
@@ -83,6 +92,7 @@ class Writer:
         self._idle_s = 0.0
         self._dirty = False
         self._due_ms: list[int] = []
+        self._deliveries: list[Delivery] = []
         self._data_version = self._version()
         self._thread = threading.Thread(target=self._work, name="tau-store-writer", daemon=True)
         self._thread.start()
@@ -145,6 +155,7 @@ class Writer:
                 self._commit(jobs)
             with contextlib.suppress(apsw.Error):  # the next write tells what is wrong
                 self._look_around()
+            self._look_after_deliveries()
             # Last, as the loop that is woken holds the lock that more work here would wait for.
             self._acknowledge(jobs)
         with contextlib.suppress(apsw.Error):
@@ -261,14 +272,30 @@ class Writer:
             if job.future is not None:
                 by_loop.setdefault(job.future.get_loop(), []).append(job)
         for loop, told in by_loop.items():
+            delivery = Delivery(loop, told)
             try:
-                loop.call_soon_threadsafe(self._tell, told)
+                loop.call_soon_threadsafe(self._tell, delivery)
             except RuntimeError:  # the loop was closed while we wrote
                 self._take_back(told)
+            else:
+                self._deliveries.append(delivery)
 
-    def _tell(self, jobs: Sequence[Job[Any]]) -> None:
+    def _look_after_deliveries(self) -> None:
+        """Take back what a loop was told that closed before it listened."""
+        under_way, self._deliveries = self._deliveries, []
+        for delivery in under_way:
+            closed = delivery.loop.is_closed()  # first: a closed loop runs nothing any more
+            if delivery.arrived:
+                continue
+            if closed:
+                self._take_back(delivery.jobs)
+            else:
+                self._deliveries.append(delivery)
+
+    def _tell(self, delivery: Delivery) -> None:
+        delivery.arrived = True
         abandoned = []
-        for job in jobs:
+        for job in delivery.jobs:
             future = job.future
             if future is None or future.done():
                 abandoned.append(job)
