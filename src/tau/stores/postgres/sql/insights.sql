@@ -89,9 +89,10 @@ ORDER BY a.n;
 SELECT rollout, n, first, count, data, digest FROM span_block WHERE rollout = $1 ORDER BY n, first;
 
 -- name: scored
--- Settled evaluations of a run in submission order.
-SELECT r.status, r.score, r.resources, e.split, s.hash
-FROM rollout AS r
+-- Evaluations of a run in submission order; the status is that of settled ones, else null.
+SELECT o.status, o.score, r.resources, e.split, s.hash
+FROM request AS r
+LEFT JOIN outcome AS o ON o.rollout = r.key
 JOIN example AS e ON e.key = r.example
 JOIN resources AS s ON s.key = r.resources
 WHERE r.run = $1 AND r.kind = 'evaluate'
