@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from recovery.programs import PATIENCE_S, Model, Programs, until
+from recovery.programs import PATIENCE_S, Model, Program, Programs, until
 from tau.domain.worker import WorkerRole
 from tau.stores.sqlite import SqliteStore
 
@@ -28,7 +28,7 @@ async def trainers(store: SqliteStore) -> set[str]:
 async def given_up(store: SqliteStore, stopped: int) -> AsyncIterator[None]:
     """A stopped process, until another has given up its driver and while the block lasts."""
     (before,) = await trainers(store)
-    signal_to(stopped, signal.SIGSTOP)
+    os.kill(stopped, signal.SIGSTOP)
     try:
         async with asyncio.timeout(PATIENCE_S):
             while before in await trainers(store):
@@ -36,20 +36,22 @@ async def given_up(store: SqliteStore, stopped: int) -> AsyncIterator[None]:
                 await asyncio.sleep(0.1)
         yield
     finally:
-        signal_to(stopped, signal.SIGCONT)
+        os.kill(stopped, signal.SIGCONT)
 
 
-def signal_to(pid: int, number: signal.Signals) -> None:
-    os.kill(pid, number)
+async def underway(programs: Programs, model: Model) -> Program:
+    """A run of which three rollouts are done and one waits for its answer."""
+    driver = await programs.begin("run", programs.configuration(ROLLOUTS), "--store", "s.sqlite")
+    model.let(3)
+    await until(lambda: model.provider.calls == 4)
+    return driver
 
 
 @pytest.mark.timeout(120)
 async def test_a_store_that_is_locked_for_longer_than_a_lease_ends_no_run(
     programs: Programs, model: Model, tmp_path: Path
 ) -> None:
-    driver = await programs.begin("run", programs.configuration(ROLLOUTS), "--store", "s.sqlite")
-    model.let(3)
-    await until(lambda: model.provider.calls == 4)
+    driver = await underway(programs, model)
 
     with contextlib.closing(sqlite3.connect(tmp_path / "s.sqlite", isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -65,9 +67,7 @@ async def test_a_store_that_is_locked_for_longer_than_a_lease_ends_no_run(
 async def test_a_driver_given_up_takes_its_run_up_again(
     programs: Programs, model: Model, tmp_path: Path
 ) -> None:
-    driver = await programs.begin("run", programs.configuration(ROLLOUTS), "--store", "s.sqlite")
-    model.let(3)
-    await until(lambda: model.provider.calls == 4)
+    driver = await underway(programs, model)
 
     async with await SqliteStore.open(tmp_path / "s.sqlite") as store:
         async with given_up(store, driver.process.pid):
@@ -85,15 +85,17 @@ async def test_a_driver_given_up_takes_its_run_up_again(
 async def test_a_driver_whose_run_was_taken_over_leaves_it_alone(
     programs: Programs, model: Model, tmp_path: Path
 ) -> None:
-    config = programs.configuration(ROLLOUTS)
-    first = await programs.begin("run", config, "--store", "s.sqlite")
-    model.let(3)
-    await until(lambda: model.provider.calls == 4)
+    first = await underway(programs, model)
 
     async with await SqliteStore.open(tmp_path / "s.sqlite") as store:
         async with given_up(store, first.process.pid):
             second = await programs.begin(
-                "run", config, "--store", "s.sqlite", "--state-dir", "other"
+                "run",
+                programs.configuration(ROLLOUTS),
+                "--store",
+                "s.sqlite",
+                "--state-dir",
+                "other",
             )
             await second.tells("going on with")
             await until(lambda: model.provider.in_flight == 2)

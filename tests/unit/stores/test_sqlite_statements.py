@@ -77,3 +77,13 @@ async def test_the_hot_queries_read_the_same_either_way(tmp_path: Path) -> None:
         assert len(rows) >= 4
         assert found.at_once(name, bindings) == rows
     connection.close()
+
+
+def test_rows_that_are_too_much_for_one_answer_are_read_one_by_one(
+    statements: Statements, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SQL, "long", "SELECT b FROM t WHERE a >= ?1 ORDER BY a")
+    statements.many("put", flat([(n, "x" * 300) for n in range(9)]), 2)
+    statements.connection.limit(apsw.SQLITE_LIMIT_LENGTH, 1_000)
+
+    assert statements.at_once("long", (0,)) == [{"b": "x" * 300}] * 9

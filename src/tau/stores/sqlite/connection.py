@@ -163,7 +163,10 @@ class Statements:
         A step for each row would give the interpreter's lock away and wait for it as often.
         """
         whole = self.whole(SQL[name], bindings)
-        ((found,),) = self.connection.execute(whole.statement, bindings).fetchall()
+        try:
+            ((found,),) = self.connection.execute(whole.statement, bindings).fetchall()
+        except apsw.TooBigError:  # each of them fits, but not all of them together
+            return self.rows(name, bindings)
         rows = [dict(zip(whole.names, row, strict=True)) for row in orjson.loads(str(found))]
         for blob in whole.blobs:
             for row in rows:
