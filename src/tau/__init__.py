@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tau.api import evaluate, optimize
+    from tau.errors import RetryLater
 
-__all__ = ["__version__", "evaluate", "optimize"]
+__all__ = ["RetryLater", "__version__", "evaluate", "optimize"]
 
 __version__ = "0.1.0"
 
@@ -16,4 +17,8 @@ def __getattr__(name: str) -> object:
         from tau import api  # noqa: PLC0415
 
         return getattr(api, name)
+    if name == "RetryLater":
+        from tau import errors  # noqa: PLC0415
+
+        return errors.RetryLater
     raise AttributeError(f"module 'tau' has no attribute '{name}'")

@@ -30,6 +30,7 @@
     └── AttemptError               work inside an attempt failed; `code` names the failure class
         ├── ExampleInvalid         the example cannot be executed
         ├── ExecutorFailed         the code under test failed
+        ├── RetryLater             the code under test asks to be tried again
         ├── TimeLimitExceeded      the rollout's own time limit
         ├── BudgetRefused          a call beyond what the attempt had reserved
         ├── SafetyRejected         a hard gate in reject mode
@@ -81,14 +82,19 @@ class TauError(Exception):
         self.why = why
         self.fix = fix
 
-    def __str__(self) -> str:
-        """`what (where): why`, without the fix."""
+    @property
+    def summary(self) -> str:
+        """`what (where): why`, for places that show the fix apart."""
         text = self.what
         if self.where:
             text += f" ({self.where})"
         if self.why:
             text += f": {self.why}"
         return text
+
+    def __str__(self) -> str:
+        """Everything: `what (where): why; fix`."""
+        return f"{self.summary}; {self.fix}" if self.fix else self.summary
 
 
 class InputError(TauError):
@@ -127,6 +133,11 @@ class ConfigError(InputError):
         """`what` is the essence; with one problem it may be that problem's own text."""
         super().__init__(what, fix=fix)
         self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        """The essence, then every mistake on a line of its own."""
+        found = [str(one) for one in self.problems if not one.warning]
+        return super().__str__() if len(found) < 2 else "\n".join((self.summary, *found))
 
 
 class MissingKey(InputError):
@@ -255,6 +266,19 @@ class ExecutorFailed(AttemptError):
     """The code under test raised, exited badly or answered with the wrong shape."""
 
     code = "executor"
+
+
+class RetryLater(AttemptError):
+    """Raised by the code under test: not now, try this row again.
+
+    `after_s` seconds from now at the soonest, as often as the run's retries allow.
+    """
+
+    code = "overloaded"
+
+    def __init__(self, after_s: float = 0.0, reason: str = "") -> None:
+        """`reason` is for people."""
+        super().__init__("asked to be tried again later", why=reason or None, retry_after_s=after_s)
 
 
 class TimeLimitExceeded(AttemptError):

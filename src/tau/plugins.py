@@ -78,6 +78,13 @@ def offer(function: Callable[..., Any], name: str) -> str:
     return _OFFER + name
 
 
+def spoken(target: str) -> str:
+    """What people call the function that `target` names: an offered one by its own name."""
+    if not target.startswith(_OFFER):
+        return target
+    return target.removeprefix(_OFFER).rpartition("-")[0] or target
+
+
 def load_callable(target: str, base_dir: Path) -> Callable[..., Any]:
     """The function `pkg.mod:fn` or `path/file.py:fn` names; `fn` may be dotted (`Class.method`).
 
@@ -138,13 +145,15 @@ def _file(target: str, path: Path) -> ModuleType:
     name = f"tau_file_{digest}"
     if name in sys.modules:
         return sys.modules[name]
+    if str(path.parent) not in sys.path:  # at the end: its neighbours can replace nothing
+        sys.path.append(str(path.parent))
     spec = spec_from_file_location(name, path)
     assert spec is not None, "a .py file always has a loader"
     try:
         with boundary(ExecutorFailed, str(path)):
             return _execute(spec)
     except AttemptError as error:
-        raise _not_imported(target, error, "put the file right; it must import alone") from error
+        raise _not_imported(target, error, "put the file right") from error
 
 
 def _execute(spec: ModuleSpec) -> ModuleType:

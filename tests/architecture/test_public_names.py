@@ -16,7 +16,7 @@ from tau.errors import TauError
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 
-PUBLIC = ["__version__", "evaluate", "optimize"]
+PUBLIC = ["RetryLater", "__version__", "evaluate", "optimize"]
 
 ERRORS = """
 TauError
@@ -39,6 +39,7 @@ TauError
       RequestRejected
         ContextTooLong
       ServerFailed
+    RetryLater
     SafetyRejected
     TimeLimitExceeded
   ClusterError

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from tau.api.driving import driven
 from tau.api.results import Evaluation, Optimization
-from tau.api.setup import Budget, Data, Graders, Prompts, Task, configuration
+from tau.api.setup import Budget, Data, Graders, Limits, Prompts, Task, configuration
 from tau.domain.json import Json
 from tau.trainer.progress import Progress
 
 __all__ = ["Evaluation", "Optimization", "Progress", "evaluate", "optimize"]
 
 OnProgress = Callable[[Progress], None]
+Retries = int | Mapping[str, Json] | None
 
 
 def evaluate(
@@ -30,6 +31,10 @@ def evaluate(
     seed: int = 0,
     store: str | Path | None = None,
     progress: OnProgress | None = None,
+    model: str | None = None,
+    calls: int | None = None,
+    retries: Retries = None,
+    time_limit_s: float | None = None,
 ) -> Evaluation:
     """Measure a prompt on every row, as it is.
 
@@ -39,6 +44,13 @@ def evaluate(
     of these per split. A row is a text or a dict with `prompt` and, for most graders, `expected`.
     `graders` are names, dicts as in a configuration, or functions `fn(example, output)`; the first
     gives the score. `budget` is a number of rollouts or a dict of limits.
+
+    A function that takes a third argument gets a session: `session.chat(messages)` calls `model`,
+    counted, budgeted and recorded, at most `calls` times a row (8 by default); `session.step` and
+    `session.tool` record its own steps. `time_limit_s` is the limit of one row. A client of the
+    function's own is known by its errors: rate limits, time-outs and failures of connections and
+    servers are tried again, as `tau.RetryLater` is; `retries` says how often, or is a dict as in a
+    configuration. What went wrong is in the result's `errors` and `traceback`.
 
     With a `store` everything is kept there, and an interrupted call goes on when it is made again;
     else it lives as long as the call. Works inside a running event loop too.
@@ -51,6 +63,7 @@ def evaluate(
     config = configuration(
         task, prompt, data, graders, algorithm="evaluate", params=params, budget=budget,
         seed=seed, concurrency=concurrency, replicates=replicates,
+        limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
     return Evaluation(driven(config, store=store, progress=progress, rows=True))
 
@@ -69,6 +82,10 @@ def optimize(
     seed: int = 0,
     store: str | Path | None = None,
     progress: OnProgress | None = None,
+    model: str | None = None,
+    calls: int | None = None,
+    retries: Retries = None,
+    time_limit_s: float | None = None,
 ) -> Optimization:
     """Look for a better prompt, and say whether it is better.
 
@@ -85,5 +102,6 @@ def optimize(
     config = configuration(
         task, prompt, data, graders, algorithm=algorithm, params=params, budget=budget,
         seed=seed, concurrency=concurrency, reflection_model=reflection_model,
+        limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
     return Optimization(driven(config, store=store, progress=progress))

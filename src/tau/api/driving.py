@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tau.api.troubles import Troubles, troubles_of
 from tau.config.settings import RunConfig
 from tau.domain.ids import RunId
 from tau.domain.run import Run, StopReason
@@ -31,6 +32,7 @@ class Driven:
     report: RunReport
     account: Account
     rows: tuple[EvaluationRow, ...]
+    troubles: Troubles
 
 
 def driven(
@@ -103,7 +105,8 @@ class _Job:
             account = await gather(store, RunId(report.run_id))
             wanted = account.measurements if self._rows else ()
             rows = await evaluation_rows(store, account.run.id, wanted)
-        return Driven(report=report, account=account, rows=tuple(rows))
+            troubles = await troubles_of(store, account.run.id, account.measurements)
+        return Driven(report=report, account=account, rows=tuple(rows), troubles=troubles)
 
 
 class _Watcher:

@@ -6,6 +6,7 @@ from typing import Any
 
 from tau.api.driving import Driven
 from tau.api.setup import PROMPT
+from tau.api.troubles import ErrorCount
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
@@ -57,6 +58,16 @@ class _Result:
         """Rollouts that failed for good, by class; they enter no mean."""
         return self._driven.report.failures
 
+    @property
+    def errors(self) -> tuple[ErrorCount, ...]:
+        """What went wrong in words, the commonest first: failed rollouts and unscored rows."""
+        return self._driven.troubles.errors
+
+    @property
+    def traceback(self) -> str | None:
+        """Where the first of `errors` was raised, None where no code of yours raised one."""
+        return self._driven.troubles.traceback
+
     def save_report(self, path: str | Path) -> Path:
         """Write a self-contained HTML report and return where it is.
 
@@ -80,6 +91,7 @@ class _Result:
             "tokens": report.spent.tokens,
             "cost_usd": self.cost_usd,
             "failures": dict(self.failures),
+            "errors": [one.to_json() for one in self.errors],
             "splits": {
                 str(split.split): {
                     "baseline": _estimate(split.baseline),

@@ -4,7 +4,7 @@ import hashlib
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from functools import wraps
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +14,8 @@ from tau.config.loading import compose
 from tau.config.settings import RunConfig
 from tau.domain.json import Json, content_hash
 from tau.errors import InputError
+from tau.executors.python import is_async, takes_session
+from tau.graders.python import takes_details
 
 Answer: TypeAlias = Callable[..., str | Awaitable[str]]
 Task: TypeAlias = str | Answer
@@ -24,6 +26,8 @@ Graders: TypeAlias = Sequence[str | Mapping[str, Json] | Callable[..., Any]]
 Budget: TypeAlias = int | Mapping[str, float] | None
 
 PROMPT = "system_prompt"
+_CALLS = 8
+"""Calls of the model that one row may make where a model is given and no number."""
 _SPLITS = ("optimize", "validate", "test")
 _NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
@@ -39,6 +43,7 @@ def configuration(
     budget: Budget,
     seed: int,
     concurrency: int,
+    limits: "Limits",
     replicates: int = 1,
     reflection_model: str | None = None,
 ) -> RunConfig:
@@ -60,14 +65,69 @@ def configuration(
         "replicates": replicates,
         "worker_count": 1,
         "worker_concurrency": concurrency,
+        **limits.fields(),
     }
     if graders:
         value["graders"] = [_grader(one) for one in graders]
     if isinstance(task, str):
+        if limits.model is not None or limits.calls is not None:
+            raise InputError(
+                "'model' and 'calls' are for a function as task",
+                why=f"the task is the model {task}",
+                fix="leave them out",
+            )
         value["model"] = task
     else:
-        value["executor"] = {"type": "python", "function": _offered(task, prompt)}
+        value["executor"] = _executor(task, prompt, limits)
+        if limits.model is not None:
+            value["model"] = limits.model
     return compose(value, base_dir=Path.cwd(), environ=snapshot())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How a task is called: see `evaluate`."""
+
+    model: str | None = None
+    calls: int | None = None
+    retries: int | Mapping[str, Json] | None = None
+    time_limit_s: float | None = None
+
+    def fields(self) -> dict[str, Any]:
+        """The configuration's own fields for them."""
+        found: dict[str, Any] = {}
+        if self.retries is not None:
+            again = self.retries
+            found["retries"] = (
+                {"max_attempts": again + 1} if isinstance(again, int) else dict(again)
+            )
+        if self.time_limit_s is not None:
+            found["rollout_time_limit_secs"] = self.time_limit_s
+        return found
+
+
+def _executor(task: Answer, prompt: Prompts, limits: Limits) -> dict[str, Any]:
+    """The function as a configuration names it.
+
+    Raises:
+        InputError: it cannot be called with a row and a prompt, or its session could call nothing.
+    """
+    with_session = takes_session(
+        task,
+        what=f"the task '{_name(task)}' cannot be called with a row and a prompt",
+        fix="define it as fn(example, prompt) or fn(example, prompt, session)",
+    )
+    if not with_session and (limits.model is not None or limits.calls is not None):
+        raise InputError(
+            "'model' and 'calls' are for a task that takes a session",
+            why=f"'{_name(task)}' takes a row and a prompt only",
+            fix="define it as fn(example, prompt, session) and call session.chat(messages)",
+        )
+    calls = limits.calls
+    if calls is None:
+        calls = 0 if limits.model is None else _CALLS
+    target = _offered(task, prompt, with_session=with_session)
+    return {"type": "python", "function": target, "calls": calls}
 
 
 def _splits(data: Data, *, whole: bool, seed: int) -> dict[str, Any]:
@@ -99,27 +159,29 @@ def _grader(grader: str | Mapping[str, Json] | Callable[..., Any]) -> Json:
     if isinstance(grader, Mapping):
         return dict(grader)
     name = _name(grader)
+    takes_details(grader, name)
     return {"type": "python", "name": name, "function": plugins.offer(grader, _mark(grader))}
 
 
-def _offered(task: Answer, prompt: Prompts) -> str:
+def _offered(task: Answer, prompt: Prompts, *, with_session: bool) -> str:
     """The function in the shape the executor calls; known by its name and source."""
     alone = isinstance(prompt, str)
 
-    if inspect.iscoroutinefunction(task):
+    def arguments(resources: Mapping[str, Json], session: object) -> list[object]:
+        given: object = resources[PROMPT] if alone else resources
+        return [given, session] if with_session else [given]
 
-        @wraps(task)
-        async def answer(example: Mapping[str, Json], resources: Mapping[str, Json]) -> str:
-            return await task(example, resources[PROMPT] if alone else resources)  # type: ignore[no-any-return]
+    async def awaited(
+        example: Mapping[str, Json], resources: Mapping[str, Json], session: object = None
+    ) -> object:
+        return await task(example, *arguments(resources, session))  # type: ignore[misc]
 
-    else:
+    def called(
+        example: Mapping[str, Json], resources: Mapping[str, Json], session: object = None
+    ) -> object:
+        return task(example, *arguments(resources, session))
 
-        @wraps(task)
-        def answer(example: Mapping[str, Json], resources: Mapping[str, Json]) -> Any:  # noqa: ANN401
-            return task(example, resources[PROMPT] if alone else resources)
-
-    del answer.__wrapped__  # its own two parameters count, whatever the function's are called
-    return plugins.offer(answer, _mark(task))
+    return plugins.offer(awaited if is_async(task) else called, _mark(task))
 
 
 def _name(function: Callable[..., Any]) -> str:

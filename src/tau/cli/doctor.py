@@ -78,7 +78,7 @@ def _contents(location: str) -> Iterator[Finding]:
     try:
         facts = read(location, lambda opened: opened.insights.facts())
     except StoreError as error:
-        yield Finding(topic="store", found=str(error), ok=False, fix=error.fix)
+        yield Finding(topic="store", found=error.summary, ok=False, fix=error.fix)
         return
     yield Finding(topic="store", found=_facts_text(facts), ok=True)
     for name, value in facts.details.items():

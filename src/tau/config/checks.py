@@ -10,7 +10,7 @@ from tau.config.settings import GraderChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
 from tau.domain.spend import Usage
-from tau.errors import AttemptError, InputError, TauError
+from tau.errors import AttemptError, InputError
 from tau.ports.executor import ExecutorContext
 from tau.ports.grader import GraderContext
 
@@ -118,9 +118,9 @@ class _Checker:
             check(*arguments)
         except (InputError, AttemptError) as error:
             if steps is None:
-                self.report.of_model_flag(_sentence(error), fix=error.fix)
+                self.report.of_model_flag(error.summary, fix=error.fix)
             else:
-                self.report.error(steps, _sentence(error), fix=error.fix)
+                self.report.error(steps, error.summary, fix=error.fix)
             return False
         return True
 
@@ -129,10 +129,4 @@ class _Checker:
         try:
             check(*arguments)
         except (InputError, AttemptError) as error:
-            self.report.warning(steps, _sentence(error), fix=error.fix)
-
-
-def _sentence(error: TauError) -> str:
-    where = f" ({error.where})" if error.where else ""
-    why = f": {error.why}" if error.why else ""
-    return f"{error.what}{where}{why}"
+            self.report.warning(steps, error.summary, fix=error.fix)

@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, MinLen
 
 from tau.domain.chat import Completion, Message, ModelRequest
+from tau.domain.client_errors import ClientErrors
 from tau.domain.dataset import Example
 from tau.domain.json import Json
 from tau.domain.resources import Resources
@@ -21,7 +22,7 @@ from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
 from tau.errors import ExecutorFailed, InputError, boundary
 from tau.executors.answer import to_output
-from tau.plugins import load_callable
+from tau.plugins import load_callable, spoken
 from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
 from tau.ports.record import OpenSpan, Recorder
@@ -62,11 +63,11 @@ class PythonExecutor:
         self._settings = settings
         self._context = context
         self._function = function
-        self._with_session = _takes_session(function, settings.function)
+        self._with_session = _with_session(function, settings.function)
         self._threads = CallThreads(
             limit=max(1, context.concurrency),
             stuck_limit=settings.stuck_limit,
-            name=f"tau-{settings.function}",
+            name=f"tau-{spoken(settings.function)}",
         )
 
     @classmethod
@@ -77,7 +78,7 @@ class PythonExecutor:
         resources: Resources,
         example: Example | None,
     ) -> None:
-        _takes_session(load_callable(settings.function, context.base_dir), settings.function)
+        _with_session(load_callable(settings.function, context.base_dir), settings.function)
         if settings.calls and context.model is None:
             raise InputError(
                 "the function may call the model, but there is none",
@@ -94,11 +95,11 @@ class PythonExecutor:
         return self._settings.calls
 
     async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
-        who = f"'{self._settings.function}'"
+        who = f"'{spoken(self._settings.function)}'"
         session = Session(record, self._context.model, self._context.params)
         arguments: list[object] = [dict(example.fields), dict(resources.values)]
         try:
-            with boundary(ExecutorFailed, who):
+            with boundary(ExecutorFailed, who), ClientErrors(who):
                 answer = await self._answer(arguments, session, who)
         finally:
             session.end()
@@ -108,7 +109,7 @@ class PythonExecutor:
         self._threads.close()
 
     async def _answer(self, arguments: list[object], session: "Session", who: str) -> object:
-        if _is_async(self._function):
+        if is_async(self._function):
             return await self._function(*arguments, *([session] if self._with_session else []))
         blocking = BlockingSession(session, asyncio.get_running_loop())
         call = partial(self._function, *arguments, *([blocking] if self._with_session else []))
@@ -226,16 +227,29 @@ class BlockingSession:
         return self._session.wait(self._session.chat(messages, **params), self._loop)
 
 
-def _is_async(function: Callable[..., Any]) -> bool:
+def is_async(function: Callable[..., Any]) -> bool:
+    """Whether calling it makes a coroutine, as far as can be seen beforehand."""
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(
         getattr(function, "__call__", None)  # noqa: B004  (not whether, but how it is called)
     )
 
 
-def _takes_session(function: Callable[..., Any], name: str) -> bool:
-    """Whether it takes a third argument; InputError unless it takes two or three.
+def _with_session(function: Callable[..., Any], name: str) -> bool:
+    return takes_session(
+        function,
+        what=f"'{name}' cannot be called with an example and resources",
+        fix="define it as fn(example, resources) or fn(example, resources, session)",
+        where="executor.function",
+    )
 
-    An optional third one is the session only by that name.
+
+def takes_session(
+    function: Callable[..., Any], *, what: str, fix: str, where: str | None = None
+) -> bool:
+    """Whether it takes a third argument; an optional third one is the session only by that name.
+
+    Raises:
+        InputError: it takes neither two nor three arguments; in the words given.
     """
     try:
         signature = inspect.signature(function)
@@ -246,12 +260,7 @@ def _takes_session(function: Callable[..., Any], name: str) -> bool:
         return named and _accepts(signature, 3)
     if _accepts(signature, 3):
         return True
-    raise InputError(
-        f"'{name}' cannot be called with an example and resources",
-        where="executor.function",
-        why=f"its signature is {signature}",
-        fix="define it as fn(example, resources) or fn(example, resources, session)",
-    )
+    raise InputError(what, where=where, why=f"its signature is {signature}", fix=fix)
 
 
 def _accepts(signature: inspect.Signature, count: int) -> bool:

@@ -132,7 +132,9 @@ class Doorkeeper:
         try:
             return self._authorizer.decide(identity.principal, Action.STATUS.key).allowed
         except PolicyInvalid as error:
-            raise Refused(403, "policy_invalid", str(error), fix="put the policy right") from error
+            raise Refused(
+                403, "policy_invalid", error.summary, fix="put the policy right"
+            ) from error
 
 
 def bearer_of(request: Request) -> str | None:

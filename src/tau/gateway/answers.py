@@ -93,7 +93,7 @@ def refusal(error: TauError) -> Refused:
         ((status, code) for kind, status, code in _ANSWERS if isinstance(error, kind)),
         (500, "internal_error"),
     )
-    return Refused(status, code, line(str(error)), fix=error.fix and line(error.fix))
+    return Refused(status, code, line(error.summary), fix=error.fix and line(error.fix))
 
 
 _ANSWERS: tuple[tuple[type[TauError], int, str], ...] = (

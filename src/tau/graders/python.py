@@ -9,12 +9,13 @@ from typing import Annotated, Any, ClassVar
 
 from annotated_types import Ge, MinLen
 
+from tau.domain.client_errors import ClientErrors
 from tau.domain.dataset import Example
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed, InputError, boundary
 from tau.graders.answer import to_reward
-from tau.plugins import load_callable
+from tau.plugins import load_callable, spoken
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.record import Recorder
 from tau.processes.threads import CallThreads, TooManyStuck
@@ -45,20 +46,20 @@ class PythonGrader:
         self, settings: PythonGraderSettings, context: GraderContext, function: Callable[..., Any]
     ) -> None:
         self._name = context.name
-        self._who = f"'{settings.function}'"
+        self._who = f"'{spoken(settings.function)}'"
         self._function = function
-        self._with_details = _takes_details(function, settings.function)
+        self._with_details = takes_details(function, settings.function)
         self._threads = CallThreads(
             limit=max(1, context.concurrency),
             stuck_limit=settings.stuck_limit,
-            name=f"tau-{settings.function}",
+            name=f"tau-{spoken(settings.function)}",
         )
 
     @classmethod
     def check(
         cls, settings: PythonGraderSettings, context: GraderContext, example: Example | None
     ) -> None:
-        _takes_details(load_callable(settings.function, context.base_dir), settings.function)
+        takes_details(load_callable(settings.function, context.base_dir), settings.function)
 
     @classmethod
     def build(cls, settings: PythonGraderSettings, context: GraderContext) -> Grader:
@@ -76,7 +77,7 @@ class PythonGrader:
         arguments: list[object] = [copy.deepcopy(dict(example.fields)), output.text]
         if self._with_details:
             arguments.append(copy.deepcopy(output))
-        with boundary(GraderFailed, self._who):
+        with boundary(GraderFailed, self._who), ClientErrors(self._who):
             answer = await self._answer(partial(self._function, *arguments))
         return to_reward(self._name, answer, self._who)
 
@@ -101,11 +102,15 @@ def _is_async(function: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-def _takes_details(function: Callable[..., Any], target: str) -> bool:
-    """Whether the function wants the whole output too."""
+def takes_details(function: Callable[..., Any], target: str) -> bool:
+    """Whether the function wants the whole output too.
+
+    Raises:
+        InputError: it takes neither two nor three arguments.
+    """
     try:
         signature = inspect.signature(function)
-    except ValueError:
+    except (ValueError, TypeError):
         return False  # one written in C that does not tell
     for count in (2, 3):
         try:
@@ -114,7 +119,7 @@ def _takes_details(function: Callable[..., Any], target: str) -> bool:
             continue
         return count == 3
     raise InputError(
-        f"'{target}' cannot be called as a grader",
+        f"'{spoken(target)}' cannot be called as a grader",
         why=f"its parameters are {signature}",
         fix="let it take two arguments: the example (a dict) and the output (a text)",
     )

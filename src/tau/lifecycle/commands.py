@@ -158,12 +158,12 @@ class Lifecycle:
             if note:
                 self._note_denial(asked, error.reason_code, error)
             raise AccessDenied(
-                what, reason_code=error.reason_code, why=str(error), fix=error.fix
+                what, reason_code=error.reason_code, why=error.summary, fix=error.fix
             ) from None
         except PolicyInvalid as error:
             if note:
                 self._note_denial(asked, "policy_invalid", error)
-            raise PolicyInvalid(what, why=str(error), fix="put the policy file right") from None
+            raise PolicyInvalid(what, why=error.summary, fix="put the policy file right") from None
 
     def _status(self, command: Command) -> ControlResult:
         """Answer whatever the files look like, and write nothing."""

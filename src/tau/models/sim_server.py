@@ -110,7 +110,7 @@ class SimServer:
                 raise InputError(f"more than {_MOST_MODELS} names of models are in use")
             options(name, self._settings)
         except InputError as error:
-            raise ModelNotFound(str(error), fix=error.fix, where="model", status=404) from error
+            raise ModelNotFound(error.summary, fix=error.fix, where="model", status=404) from error
         model = self._models[name] = SimulatedModel.build(self._settings, context)
         self._counts[model.ref] = Counter()
         return model

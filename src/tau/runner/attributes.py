@@ -1,6 +1,8 @@
 """Span attributes of model calls under the OpenTelemetry GenAI names, and their bounds."""
 
+import traceback
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Final
 
 from tau.domain.chat import Completion, Message, ModelRequest, ToolCall
@@ -8,6 +10,7 @@ from tau.domain.json import Json, canonical
 from tau.ports.model import Model
 
 ERROR_TYPE: Final = "error.type"
+STACKTRACE: Final = "exception.stacktrace"
 COST_NANO_USD: Final = "tau.cost_nano_usd"
 
 _PARAMS: Final = {
@@ -24,6 +27,8 @@ _PARAMS: Final = {
 }
 
 _TEXT_CHARS: Final = 32_768
+_TRACE_CHARS: Final = 8_000
+_PACKAGE: Final = str(Path(__file__).parents[1])
 _MESSAGES: Final = 64
 
 
@@ -85,6 +90,16 @@ def shortened(text: str, chars: int) -> str:
     if len(text) > chars:
         text = f"{text[:chars]}… [{len(text) - chars} more characters]"
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def stacktrace(error: BaseException) -> str:
+    """The traceback from the first line outside this package on; of a long one its end."""
+    outside = error.__traceback__
+    while outside is not None and outside.tb_frame.f_code.co_filename.startswith(_PACKAGE):
+        outside = outside.tb_next
+    lines = traceback.format_exception(type(error), error, outside or error.__traceback__)
+    text = "".join(lines).encode("utf-8", "replace").decode("utf-8")
+    return text if len(text) <= _TRACE_CHARS else f"… {text[-_TRACE_CHARS:]}"
 
 
 def bounded(value: Json, limit: int) -> tuple[Json, int]:

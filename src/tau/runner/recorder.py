@@ -13,17 +13,19 @@ from tau.domain.chat import Completion, ModelRequest
 from tau.domain.json import Json
 from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Spend
-from tau.errors import AttemptError, BudgetRefused, ModelError, NotConnected, boundary
+from tau.errors import AttemptError, BudgetRefused, ModelError, NotConnected, TauError, boundary
 from tau.ports.clock import Clock
 from tau.ports.model import Model
 from tau.ports.record import OpenSpan
 from tau.runner.attributes import (
     ERROR_TYPE,
+    STACKTRACE,
     all_bounded,
     model_name,
     of_completion,
     of_request,
     shortened,
+    stacktrace,
 )
 from tau.runner.pacing import Pacing
 
@@ -47,6 +49,7 @@ class SpanLimits:
 
 _LIMITS = SpanLimits()
 _OWN = frozenset({SpanKind.ROLLOUT, SpanKind.GRADE, SpanKind.REWARD})
+_TRACED = frozenset({SpanKind.ROLLOUT, SpanKind.GRADE})
 
 
 class SpanRecorder:
@@ -305,7 +308,7 @@ class _OpenSpan:
         if error is not None:
             self.error = _described(error)
             if isinstance(error, AttemptError):
-                self.set(ERROR_TYPE, error.code)
+                self.update({ERROR_TYPE: error.code, **_raised_by_code_under_test(self, error)})
         _CURRENT.reset(self._token)
         self.end_ms = self._recorder.now_ms()
 
@@ -345,6 +348,14 @@ def _tool_call(name: str, attributes: Mapping[str, Json]) -> tuple[str, Mapping[
     tool = name.removeprefix(f"{_TOOL_CALL} ")
     named: dict[str, Json] = {"gen_ai.operation.name": _TOOL_CALL, "gen_ai.tool.name": tool}
     return f"{_TOOL_CALL} {tool}", {**named, **attributes}
+
+
+def _raised_by_code_under_test(span: _OpenSpan, error: AttemptError) -> Mapping[str, Json]:
+    """Where in code of the user's it was raised: once, on the rollout's or the grader's span."""
+    cause = error.__cause__
+    if span.kind not in _TRACED or cause is None or isinstance(cause, TauError):
+        return {}
+    return {"exception.type": type(cause).__name__, STACKTRACE: stacktrace(cause)}
 
 
 def _described(error: BaseException) -> str:

@@ -162,8 +162,7 @@ class _Hall:
             self._crews[run.id] = await _Crew.begin(config, self._store, run)
         except TauError as error:
             self._refused.add(run.id)
-            fix = f"; {error.fix}" if error.fix else ""
-            self._observer.notice(f"not working on {run.id}: {error}{fix}")
+            self._observer.notice(f"not working on {run.id}: {error}")
         else:
             self._observer.notice(f"joined {run.id}: {run.model_ref}, {run.algorithm}")
 
