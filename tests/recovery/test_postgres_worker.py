@@ -60,12 +60,19 @@ async def test_code_that_only_the_store_names_is_not_run(
 ) -> None:
     url = server.url("code")
     waits = "while [ ! -e go ]; do sleep 0.05; done"
+    (programs.folder / "notes.py").write_text(
+        "import os\n"
+        "open('imported', 'a').write(f'{os.getpid()} ')\n"
+        "def grade(example, output):\n"
+        "    return 1\n"
+    )
     config = programs.folder / "config.json"
     config.write_text(
         json.dumps(
             {
                 "model": {"name": "sim/rules"},
                 "executor": {"type": "command", "command": ["sh", "-c", waits]},
+                "graders": [{"type": "python", "function": "notes.py:grade"}],
                 "optimize": [{"prompt": f"order {n}"} for n in range(4)],
                 "worker_count": 1,
             }
@@ -73,11 +80,14 @@ async def test_code_that_only_the_store_names_is_not_run(
     )
     worker = await programs.begin("worker", "--store", url, "-n", "4")
     driver = await programs.begin("run", str(config), "--store", url)
-    await worker.tells("runs code of its own (command)")
+    await worker.tells("runs code of its own (command, python)")
     (programs.folder / "go").touch()
     await driver.end()
     worker.process.send_signal(signal.SIGTERM)
     assert await worker.end() == "worked: succeeded=0 failed=0\n"
+    imported = (programs.folder / "imported").read_text().split()
+    assert str(driver.process.pid) in imported
+    assert str(worker.process.pid) not in imported
 
 
 @pytest.mark.timeout(240)

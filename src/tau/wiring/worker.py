@@ -2,11 +2,11 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from tau.config.environment import child_environ
 from tau.config.loading import compose
@@ -174,12 +174,11 @@ class _Hall:
         rows = await self._a_row(run.id)
         if rows is None:
             return None
-        config = compose(
-            as_configuration(run, rows), base_dir=request.base_dir, environ=request.environ
-        )
-        _check_same(config, run)
+        kept = as_configuration(run, rows)
         if not request.trust_store:
-            _check_harmless(config)
+            refuse_code(kept)  # before it is composed: checking a function imports its module
+        config = compose(kept, base_dir=request.base_dir, environ=request.environ)
+        _check_same(config, run)
         return self._sized(
             replace(
                 config,
@@ -278,17 +277,26 @@ def _check_same(config: RunConfig, run: Run) -> None:
         )
 
 
-def _check_harmless(config: RunConfig) -> None:
-    """Refuse to run code that only the store names."""
-    graders = list(config.graders)
-    types = {config.executor.type}
-    while graders:
-        grader = graders.pop()
-        types.add(grader.type)
-        graders += grader.children
-    named = sorted(types & CODE)
+def refuse_code(config: Mapping[str, Any]) -> None:
+    """Refuse to run code that only the store names, however deep among the graders it stands.
+
+    Raises:
+        ConfigError: the configuration names an executor or a grader that is code.
+    """
+    named = sorted(set(_types([config.get("executor"), config.get("graders")])) & CODE)
     if named:
         raise ConfigError(
             f"its configuration runs code of its own ({', '.join(named)})",
             fix="name its configuration file, or trust whoever writes the store: --trust-store",
         )
+
+
+def _types(value: object) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        if isinstance(value.get("type"), str):
+            yield value["type"]
+        for each in value.values():
+            yield from _types(each)
+    elif isinstance(value, list | tuple):
+        for each in value:
+            yield from _types(each)

@@ -130,3 +130,14 @@ def test_a_budget_that_is_accepted_lets_candidates_be_tried(
         assert isinstance(tried, int)
         assert tried > 0, f"{limit} rollouts were spent on the baseline alone"
     assert refused < 35, "a few hundred rollouts are enough"
+
+
+@pytest.mark.parametrize("limit", [40, 60, 61, 62, 63, 75, 90])
+def test_rivals_have_met_the_same_rows_wherever_the_budget_ends(limit: int) -> None:
+    given = problem(30, 30, 20, budget=Budget(rollouts=limit))
+    met: dict[str, set[str]] = {}
+    for wave in drive(build("select", given, certification=0), answering(learning(1))):
+        for one in wave:
+            met.setdefault(one.resources.hash, set()).add(one.subject)
+        together = [met[name] for name in {one.resources.hash for one in wave}]
+        assert all(rows == together[0] for rows in together)
