@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 
 from tau import plugins
+from tau.algorithms.select import Select, SelectSettings
+from tau.domain.dataset import Split
 from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget, Spend
 from tau.errors import InputError
@@ -132,12 +134,14 @@ def test_a_budget_that_is_accepted_lets_candidates_be_tried(
     assert refused < 35, "a few hundred rollouts are enough"
 
 
-@pytest.mark.parametrize("limit", [40, 60, 61, 62, 63, 75, 90])
-def test_rivals_have_met_the_same_rows_wherever_the_budget_ends(limit: int) -> None:
-    given = problem(30, 30, 20, budget=Budget(rollouts=limit))
-    met: dict[str, set[str]] = {}
-    for wave in drive(build("select", given, certification=0), answering(learning(1))):
-        for one in wave:
-            met.setdefault(one.resources.hash, set()).add(one.subject)
-        together = [met[name] for name in {one.resources.hash for one in wave}]
-        assert all(rows == together[0] for rows in together)
+@pytest.mark.parametrize("limit", [61, 62, 63, 75])
+def test_every_candidate_gets_the_same_rows_where_the_budget_ends(limit: int) -> None:
+    given = problem(60, 60, 20, budget=Budget(rollouts=limit))
+    select = Select.build(SelectSettings(prompts=("One.", "Two."), certification=8), given)
+    names = list(select.pool.members)
+    assert not select.evaluate(names, [row.id for row in given.examples[Split.VALIDATE]])
+
+    met = [{cell.example for cell in select.cells if cell.candidate == name} for name in names]
+    assert len(met) == 3
+    assert met[0] == met[1] == met[2]
+    assert len(met[0]) >= 10
