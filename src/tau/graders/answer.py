@@ -62,12 +62,8 @@ def _scalar(value: object) -> object:
         # NumPy registers its numbers as real ones; its truth values and arrays have to be asked.
         return value
     item = getattr(value, "item", None)
-    if not callable(item) or getattr(value, "size", 1) not in {1, None} and not callable(
-        getattr(value, "size", None)
-    ):
-        return value
     try:
-        found: object = item()
+        found: object = item() if callable(item) else value
     except (TypeError, ValueError, RuntimeError):  # it holds several values
         return value
     return found
@@ -80,8 +76,10 @@ def _real(value: object) -> float | None:
         return None
     try:
         return float(value)
-    except (OverflowError, ValueError):  # an integer beyond floats; a signalling NaN
-        return math.inf if value == value and value > 0 else math.nan  # noqa: PLR0124
+    except OverflowError:  # an integer beyond floats
+        return math.inf
+    except ValueError:  # a signalling NaN
+        return math.nan
 
 
 def _score(who: str, value: object) -> float:
