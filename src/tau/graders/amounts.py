@@ -59,7 +59,9 @@ WORDS = re.compile(
 )
 """An English number in words; `part` is there where it is only a part of one."""
 
-CHARACTERS = re.compile(rf"(?P<sign>[负負])?(?P<words>[{_CHARACTERS}]+)(?P<part>[点點分成个]?[{_CHARACTERS}])?")
+CHARACTERS = re.compile(
+    rf"(?P<sign>[负負])?(?P<words>[{_CHARACTERS}]+)(?P<part>[点點分成个]?[{_CHARACTERS}])?"
+)
 """A Chinese or Japanese number in characters."""
 
 

@@ -19,7 +19,9 @@ _OPENING = re.compile(
     r"[ \t]*(?P<language>[\w+.-]*)(?P<rest>.*)",
     re.DOTALL,
 )
-_INLINE = re.compile(r"(?<!`)(`{3,})(?:json[c5]?\b)?[ \t]*([^\s`](?:[^\n`]|`(?!``))*?)[ \t]*\1(?!`)")
+_INLINE = re.compile(
+    r"(?<!`)(`{3,})(?:json[c5]?\b)?[ \t]*([^\s`](?:[^\n`]|`(?!``))*?)[ \t]*\1(?!`)"
+)
 _LANGUAGES = frozenset({"", "json", "jsonc", "json5"})
 
 
@@ -102,7 +104,11 @@ def shown(value: Json, limit: int = 120) -> str:
     """A value as JSON for a sentence."""
     try:
         return excerpt(json_numbers.text_of(value), limit)[1:-1]
-    except (TypeError, ValueError, RecursionError):  # too deep, or a lone surrogate in structured output
+    except (
+        TypeError,
+        ValueError,
+        RecursionError,
+    ):  # too deep, or a lone surrogate in structured output
         return f"a {type(value).__name__}"
 
 

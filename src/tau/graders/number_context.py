@@ -26,7 +26,9 @@ _PARTIAL = re.compile(
 )
 _OPERATED = re.compile(rf"{_VARIABLE}{_BLANK}?(?:[+*/×·÷^]|\*\*){_BLANK}?\(?\Z")
 _TAKEN = re.compile(rf"{_VARIABLE}{_BLANK}\Z")
-_RAISED = re.compile(rf"(?P<unit>[{LETTER}°]+|\))?\s?(?:\^|(?<=[{LETTER})])\*\*)\s?\(?[-+\u2212]?\Z")
+_RAISED = re.compile(
+    rf"(?P<unit>[{LETTER}°]+|\))?\s?(?:\^|(?<=[{LETTER})])\*\*)\s?\(?[-+\u2212]?\Z"
+)
 
 _UNITS = (
     "mm|cm|dm|m|km|in|ft|yd|mi|inch|inches|feet|foot|yards?|miles?|met(?:er|re)s?|g|kg|mg|s|sec"
@@ -61,12 +63,12 @@ _GAP = re.compile(
     rf"|[)*_`]{{0,2}}{_BLANK}?(?P<other>[-\u2212\u2013\u2014/~:^x…]|\.{{2,3}}"
     rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|至|到){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
 )
-_RANGES = frozenset({"to", "or", "~", "…", "..", "...", "至", "到", "\u2013", "\u2014", "vs", "vs."})
+_RANGES = frozenset(
+    {"to", "or", "~", "…", "..", "...", "至", "到", "\u2013", "\u2014", "vs", "vs."}
+)
 
 
-def negative(
-    scan: Scan, left: "re.Match[str] | None", outside: str
-) -> tuple[bool, str]:
+def negative(scan: Scan, left: "re.Match[str] | None", outside: str) -> tuple[bool, str]:
     """Whether the number is negative, and why that cannot be told."""
     if re.search(r"(?<!\w)(?:minus|negative)\s+\Z", outside, re.IGNORECASE):
         return True, ""
@@ -177,7 +179,9 @@ def chained(text: str, first: int, start: int, end: int) -> str:
         return ""
     found = _GAP.fullmatch(gap)
     if found:
-        word = found["other"]
+        word = found["other"] or found["sign"]
+        if word == "-":
+            return "is a range or a difference"
         return "is a range" if word in _RANGES else "is an expression, not its value"
     if gap == " " and re.search(r"(?<!\d)\d{1,3}\Z", text[:start][-4:]):
         if re.match(r"\d{3}(?!\d)", text[end : end + 4]):

@@ -69,18 +69,14 @@ _OTHERS = rf"""
   | (?P<ratio>\d+(?:\.\d+)?(?::\d+(?:\.\d+)?)+)
   | (?P<hexadecimal_number>0[xX][\da-fA-F]+(?![{LETTER}\d]))
 """
-_MONTH_FIRST = (
-    rf"(?P<date_in_words>(?<![{LETTER}]){_MONTH}{_BLANK}\d{{1,4}}(?:st|nd|rd|th)?(?:,?{_BLANK}\d{{4}})?(?!\d|[,.]\d))"
-)
+_MONTH_FIRST = rf"(?P<date_in_words>(?<![{LETTER}]){_MONTH}{_BLANK}\d{{1,4}}(?:st|nd|rd|th)?(?:,?{_BLANK}\d{{4}})?(?!\d|[,.]\d))"
 
 
 _SIGNED_POWER = rf"(?P<power>[-+\u2212\u2013]?\d{{1,4}})"
 _END_OF_POWER = rf"\u200b?(?![\d{LETTER}/]|[.,]\d)"
 _EXPONENT = re.compile(rf"[eE]{_SIGNED_POWER}(?![{LETTER}\d_])")
 _RAISE = rf"{_BLANK}?(?:\^|\*\*){_BLANK}?"
-_TEN = re.compile(
-    rf"{_BLANK}?[xX×*·]{_BLANK}?10(?:{_RAISE}\(?{_SIGNED_POWER}\)?){_END_OF_POWER}"
-)
+_TEN = re.compile(rf"{_BLANK}?[xX×*·]{_BLANK}?10(?:{_RAISE}\(?{_SIGNED_POWER}\)?){_END_OF_POWER}")
 _POWER = re.compile(rf"{_RAISE}\(?{_SIGNED_POWER}\)?{_END_OF_POWER}")
 _MIXED = re.compile(
     rf"{_BLANK}(?P<above>[1-9]\d{{0,14}}){_BLANK}?[/{SLASH}]{_BLANK}?(?P<below>[1-9]\d{{0,14}})"
@@ -136,7 +132,7 @@ def value_of(scan: Scan, decimal: str) -> tuple[Fraction, int, str]:
     if below_line:
         return _divided(value, below_line, decimal)
     if text[end : end + 1] in _AMBIGUOUS_CJK:
-        return value, end + 1, f"has a word of size, \"{text[end]}\", that means several things"
+        return value, end + 1, f'has a word of size, "{text[end]}", that means several things'
     if text[end : end + 1] in CJK_SIZES and not _CJK_UNIT.match(text, end):
         return _counted(text, end, value, decimal)
     return _raised(text, end, value)
@@ -172,7 +168,9 @@ def _misread(written: str, decimal: str) -> str:
         return "is a version, an address or a date, or its thousands are separated by points"
     other = "," if decimal == "." else "."
     if written.count(other) == 1 and re.fullmatch(r"[\d.,]+", written):
-        return f"is no number with the decimal mark \"{decimal}\"; 'decimal' can be set to \"{other}\""
+        return (
+            f'is no number with the decimal mark "{decimal}"; \'decimal\' can be set to "{other}"'
+        )
     return "is not separated like one number"
 
 

@@ -141,9 +141,7 @@ def _accounting(text: str, start: int, end: int, money: bool) -> bool:
     return "%" not in text[start:end] and (money or "," in text[start:end])
 
 
-def _scaled(
-    text: str, end: int, value: Fraction, money: bool
-) -> tuple[Fraction, int, str]:
+def _scaled(text: str, end: int, value: Fraction, money: bool) -> tuple[Fraction, int, str]:
     """The value with the words of size behind it, where they end, and why it cannot be read."""
     why = ""
     while (size := _SIZE.match(text, end)) is not None:
@@ -225,8 +223,6 @@ def _stands_for_all(text: str, match: re.Match[str], count: int) -> bool:
 def _unread(text: str, span: tuple[int, int, int], why: str) -> _Found:
     """`span`: where it starts, where its digits do, and its end."""
     start, core, end = span
-    said = text[start:end].strip().replace(FORMULA, "(formula)")
+    said = text[start : min(end, start + _LONGEST)].strip().replace(FORMULA, "(formula)")
     numeral = Numeral(value=None, text=said, why=why)
     return _Found(numeral=numeral, start=start, core=core, end=unit_end(text, end))
-
-

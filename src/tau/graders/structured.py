@@ -233,9 +233,7 @@ class JsonFields(Deterministic[JsonFieldsSettings]):
         left, right = exact(given), exact(wanted)
         if left is None or right is None:
             return given == wanted
-        return close(
-            left, right, absolute=self.settings.absolute, relative=self.settings.relative
-        )
+        return close(left, right, absolute=self.settings.absolute, relative=self.settings.relative)
 
     def _text(self, text: str) -> str:
         text = comparable(text, form="NFC", casefold=self.settings.casefold)

@@ -230,7 +230,25 @@ def test_it_tells_how_it_was_written() -> None:
 
 @pytest.mark.parametrize(
     "piece",
-    ["9", "1,", "1 ", "-", "(", "\\frac{", "{", "one ", "万", "1万", "^", "m/", "\u200b", "<a", "x*", "_"],
+    [
+        "9",
+        "1,",
+        "1 ",
+        "-",
+        "(",
+        "\\frac{",
+        "{",
+        "one ",
+        "万",
+        "1万",
+        "^",
+        "m/",
+        "\u200b",
+        "<a",
+        "x*",
+        "_",
+        "1-",
+    ],
 )
 def test_long_hostile_texts_take_linear_time(piece: str) -> None:
     assert list(numerals(piece * (60_000 // len(piece)))) is not None
