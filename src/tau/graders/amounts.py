@@ -20,7 +20,7 @@ SIZES: dict[str, int] = {
 """Words of size that mean one thing, in lower case."""
 
 UNSURE_SIZES = frozenset(
-    {"billionen", "billones", "billón", "billiarde", "mil", "mille", "gross", "score", "mn", "mm"}
+    {"billionen", "billones", "billón", "billiarde", "mil", "mille", "gross", "score"}
 )
 """Words of size that mean different things to different people."""
 

@@ -20,7 +20,7 @@ _OPENING = re.compile(
     re.DOTALL,
 )
 _INLINE = re.compile(
-    r"(?<!`)(`{3,})(?:json[c5]?\b)?[ \t]*([^\s`](?:[^\n`]|`(?!``))*?)[ \t]*\1(?!`)"
+    r"(?<!`)(`{3,})(?:json[c5]?\b)?[ \t]*(?=[^\s`])((?:\"(?:[^\"\\\n]|\\.)*+\"|[^\n`\"])++)\1(?!`)"
 )
 _LANGUAGES = frozenset({"", "json", "jsonc", "json5"})
 

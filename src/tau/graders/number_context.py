@@ -13,15 +13,14 @@ _NAME = re.compile(rf"(?:[{LETTER}]\d*)\Z")
 _BRACKET = re.compile(r"[)\]}]\Z")
 _COMPARED = re.compile(
     r"(?:(?P<quote>(?:\A|\n)[ >]*>)|(?P<arrow>[-=]>|<-)|(?P<sign>[<>]=?|[≤≥≠≮≯]|!=)"
-    r"|\b(?P<words>(?:less|more|greater|fewer|higher|lower|smaller|larger)\s+than"
-    r"|(?:is|are|was|be|it's|it’s|the\s+answer\s+is|definitely|certainly|clearly)\s+not(?:\s+equal\s+to)?"
-    r"|\A\s*not|isn['’]t|wasn['’]t|aren['’]t|cannot\s+be|can['’]t\s+be|不是|並非|并非))\s*\Z",
+    r"|(?P<words>\b(?:less|more|greater|fewer|higher|lower|smaller|larger)\s+than"
+    r"|\bnot(?:\s+(?:equal\s+to|exactly|quite))?|isn['’]t|wasn['’]t|aren['’]t|cannot\s+be|can['’]t\s+be|不是|並非|并非))\s*\Z",
     re.IGNORECASE,
 )
 _PARTIAL = re.compile(
     r"\b(?:(?:square|cube|cubic|\dth)?\s*root|square|cube|factorial|logarithm|log|ln|reciprocal|half"
     r"|third|quarter|twice|double|triple)(?:\s+of)?\s+\Z"
-    rf"|[√{FORMULA}]\s*\(?\Z|\|\Z|(?<=[{LETTER}])\(\Z|(?:\A|[^\w*])\*\*-\Z",
+    rf"|[√{FORMULA}]\s*\(?\Z|(?<=[{LETTER}])\(\Z|(?:\A|[^\w*])\*\*-\Z",
     re.IGNORECASE,
 )
 _OPERATED = re.compile(rf"{_VARIABLE}{_BLANK}?(?:[+*/×·÷^]|\*\*){_BLANK}?\(?\Z")
@@ -41,7 +40,7 @@ _POWER_OF_UNIT = (
 )
 _UNIT = rf"(?:(?:{_UNITS})(?:{_POWER_OF_UNIT})?)(?![{LETTER}\d])"
 _TAIL = re.compile(
-    rf"(?:{_BLANK}{{0,2}}-?(?:per{_BLANK}|sq\.?{_BLANK}|cu\.?{_BLANK})?{_UNIT}"
+    rf"(?:{_BLANK}{{0,4}}-?(?:per{_BLANK}|sq\.?{_BLANK}|cu\.?{_BLANK})?{_UNIT}"
     rf"(?:{_BLANK}?[/·*×]{_BLANK}?\(?{_UNIT}(?:{_BLANK}?[·*]{_BLANK}?{_UNIT})?\)?|[ {THIN}.]{{1,2}}{_UNIT})*)"
     rf"|{_BLANK}?[{LETTER}]{{2,20}}(?:\^|\*\*)\(?[-+\u2212]?\d{{1,2}}\)?\u200b?(?![\d{LETTER}])"
 )
@@ -96,6 +95,8 @@ def _signed(scan: Scan, sign: str, blank: bool, outside: str) -> tuple[bool, str
     if near and (_NAME.search(outside) or near in ")]"):
         return False, "is part of a name or an expression"
     minus = sign in "-\u2212\u2013"
+    if minus and near == "|":
+        return False, "may be an absolute value"
     if sign == "\u2014":
         return False, "" if blank or last.isalnum() else "may or may not be negative"
     if not blank:
@@ -180,6 +181,8 @@ def chained(text: str, first: int, start: int, end: int) -> str:
     found = _GAP.fullmatch(gap)
     if found:
         word = found["other"] or found["sign"]
+        if word == ":" and gap.lstrip("*_`").startswith(":") and gap != ":":
+            return ""  # a heading, as in "Step 3: 42"
         if word == "-":
             return "is a range or a difference"
         return "is a range" if word in _RANGES else "is an expression, not its value"

@@ -19,7 +19,7 @@ _CODES = (
     r"|HUF|RUB|BRL|MXN|ZAR|KRW|SGD|HKD|TWD|THB|TRY|ILS|AED|SAR|Rs\.?|RM|kr\.?|Kč|zł|Ft|lei|Fr\.?"
 )
 CURRENCY = re.compile(
-    rf"(?P<outer>[-+\u2212\u2013\u2014])?(?P<outer_blank>{_BLANK})?"
+    rf"(?:(?P<outer>[-+\u2212\u2013\u2014])(?P<outer_blank>{_BLANK})?)?"
     rf"(?P<currency>(?:(?<![{LETTER}\d])(?:{_CODES})|[$€£¥₹₽₩₪₫฿₺₴₦₱₲₵¢৳﷼元]){_BLANK}?)"
     rf"(?P<inner>[-+\u2212\u2013])?(?P<inner_blank>)\Z"
     rf"|(?P<alone>[-+\u2212\u2013\u2014±])(?P<alone_blank>{_BLANK})?\Z"
@@ -111,7 +111,7 @@ def pattern(mark: str) -> re.Pattern[str]:
 
 def _core(mark: str) -> str:
     point = re.escape(mark)
-    blanks = rf"[1-9]\d{{0,2}}(?:[ ]\d{{3}})+(?![ ]?\d)(?:{point}\d+)?(?![ ]?[/{SLASH}])"
+    blanks = rf"[1-9]\d{{0,2}}(?:[ ]\d{{3}})+(?![ ]?\d)(?:[.,]\d++)*+(?![ ]?[/{SLASH}])"
     part = rf"[.,'’_]\d++|[{THIN}]\d++(?!{_BLANK}?[/{SLASH}])"
     return rf"(?:{blanks}|\d++(?:{part})*+|(?<![\d.,{LETTER}]){point}\d++)"
 
@@ -178,7 +178,9 @@ def _divided(above: Fraction, line: re.Match[str], decimal: str) -> tuple[Fracti
     below, why = read_digits(line["below"], decimal)
     if why or not below:
         return above, line.end(), why or "divides by zero"
-    if re.match(rf"{_BLANK}?[/{SLASH}]{_BLANK}?\d|[eE^*]", line.string[line.end() :][:4]):
+    if re.match(
+        rf"{_BLANK}?[/{SLASH}]{_BLANK}?\d|\^|\*\*?[\d(]|[eE][-+]?\d", line.string[line.end() :][:4]
+    ):
         return above, line.end(), "is no plain fraction"
     return above / below, line.end(), ""
 

@@ -151,7 +151,9 @@ def _scaled(text: str, end: int, value: Fraction, money: bool) -> tuple[Fraction
         if factor is None and (money or (glued and word in "kM")):
             factor = amounts.LETTERS.get(word) or ({"m": 10**6, "b": 10**9}.get(word))
         unsure = word in "KBT" if glued else False
-        if factor is None and (unsure or word.lower() in amounts.UNSURE_SIZES):
+        unsure = unsure or word.lower() in amounts.UNSURE_SIZES
+        unsure = unsure or (money and word.lower() in {"mm", "mn"})
+        if factor is None and unsure:
             return value, size.end(), f'has a word of size, "{word}", that means several things'
         if factor is None:
             break

@@ -39,8 +39,9 @@ def fields(output: Json, expected: Json, **settings: Any) -> Reward:  # noqa: AN
     "text",
     [
         '{"a": 1}', " [1]\n", "3", '"x"', "null", FENCED, "~~~\n[]\n~~~",
-        '```json {"a":1} ```', '```{"a":1}```', '```json\n{"a":1}```', '```json title="x"\n[1]\n```',
-        '```json {"a":1}\n```', '\ufeff{"a":1}', '\u200b[1]', '```json\n\ufeff[1]\n```',
+        '```json {"a":1} ```', '```{"a":1}```', '```json\n{"a":1}```', '```json {"a":1}\n```',
+        '```json title="x"\n[1]\n```',
+        '\ufeff{"a":1}', '\u200b[1]', '```json\n\ufeff[1]\n```',
         '1. This:\n\n    ```json\n    {"a":1}\n    ```', '- ```json\n  [1]\n  ```',
         '> ```json\n> {"a":\n> 1}\n> ```', "```JSON\r\n[1]\r\n```\r\n", "```json\n[1]\n````",
         'See: ```json {"a":1} ``` as asked.', '```json\n{"a":"```"}\n```',
@@ -58,7 +59,8 @@ def test_json(text: str) -> None:
         "Reasoning: []{\"a\":1}", "```json\n[1]", '```json {"a":1}', "[01234567890123456]",
         '{"a":1234567890123456789,}', '["\\ud800", 1234567890123456789]', '[' + "9" * 5000 + ']',
         "[NaN, 1234567890123456789]", "[1e400]", "[" * 2000 + "1234567890123456" + "]" * 2000,
-        "```json [1] ``` or ```json [2] ```", FENCED + FENCED, "```python\n[]\n```", "```json\n{]\n```", "```json\n[1]",
+        "```json [1] ``` or ```json [2] ```", FENCED + FENCED, "```python\n[]\n```",
+        "```json\n{]\n```",
     ],
 )  # fmt: skip
 def test_no_json(text: str) -> None:
