@@ -39,7 +39,7 @@ def one_of(items: Sequence[T], purpose: str, number: int) -> T:
 
 def _indian(n: int) -> str:
     head, tail = str(n)[:-3], str(n)[-3:]
-    pairs = []
+    pairs: list[str] = []
     while head:
         pairs.insert(0, head[-2:])
         head = head[:-2]
@@ -87,12 +87,10 @@ SENTENCES = (
 )  # fmt: skip
 
 UNITS = (
-    " cm^2", " cm\u00b2", " m/s", " m/s^2", r"\text{ cm}^2", r"\,\text{m}^{3}", " kg", "kg", " apples",
-    " people", " km/h", " m s^{-1}", "%", " %", "°C", r"^\circ", " ft^3", " kg m-3", " dollars", " EUR",
-    " N\u00b7m", " J/(kg\u00b7K)", " square feet", "-year-old",
+    " cm^2", " cm\u00b2", " m/s", " m/s^2", r"\text{ cm}^2", r"\,\text{m}^{3}", " kg", "kg",
+    " apples",    " people", " km/h", " m s^{-1}", "%", " %", "°C",
+    r"^\circ", " ft^3", " kg m-3", " dollars", " EUR",    " N\u00b7m", " J/(kg\u00b7K)", " square feet", "-year-old",
 )  # fmt: skip
-
-_NO_MATH = ("latex", "latex thin", "latex times", "fraction")
 
 
 def numbers() -> Iterator[Answer]:
@@ -133,7 +131,7 @@ SIZES = (
     ("万", 4),
     ("亿", 8),
     ("億", 8),
-)  # noqa: E501
+)
 MONEY = (("${}k", 3), ("${}M", 6), ("\u20ac{} bn", 9), ("${}B", 9))
 
 
@@ -172,7 +170,8 @@ def no_numbers() -> Iterator[Answer]:
 
 
 FENCES = (
-    "{}", "```json\n{}\n```", "```\n{}\n```", "```json {} ```", "```json\n{}```", "Here:\n```JSON\n{}\n```\nDone.",
+    "{}", "```json\n{}\n```", "```\n{}\n```", "```json {} ```", "```json\n{}```",
+    "Here:\n```JSON\n{}\n```\nDone.",
     "\ufeff{}", "\u200b{}", "1. So:\n\n    ```json\n    {}\n    ```", '```json title="x"\n{}\n```',
     "~~~json\n{}\n~~~", "> ```json\n> {}\n> ```", "{}\r\n", "Sure: ```json {} ``` as asked.",
 )  # fmt: skip

@@ -25,7 +25,7 @@ def indian(n: int) -> str:
     head, tail = str(n)[:-3], str(n)[-3:]
     if not head:
         return tail
-    pairs = []
+    pairs: list[str] = []
     while head:
         pairs.insert(0, head[-2:])
         head = head[:-2]

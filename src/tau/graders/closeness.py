@@ -11,7 +11,7 @@ def exact(value: float | Decimal) -> Fraction | None:
     """The value as it is written, or None where it is not finite or too large to compare."""
     number = value if isinstance(value, int | Decimal) else Decimal(repr(float(value)))
     if isinstance(number, Decimal) and (
-        not number.is_finite() or (number and abs(number.adjusted()) > _LARGEST_EXPONENT)
+        not number.is_finite() or (number != 0 and abs(number.adjusted()) > _LARGEST_EXPONENT)
     ):
         return None
     return Fraction(number)

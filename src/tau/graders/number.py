@@ -12,9 +12,9 @@ from tau.domain.dataset import Example
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed
+from tau.graders.closeness import close, exact, metrics, written
 from tau.graders.deterministic import Deterministic
 from tau.graders.excerpt import excerpt
-from tau.graders.closeness import close, exact, metrics, written
 from tau.graders.numerals import DecimalMark, Numeral, numerals
 from tau.graders.reference import no_reference
 

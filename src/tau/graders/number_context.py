@@ -41,7 +41,8 @@ _POWER_OF_UNIT = (
 _UNIT = rf"(?:(?:{_UNITS})(?:{_POWER_OF_UNIT})?)(?![{LETTER}\d])"
 _TAIL = re.compile(
     rf"(?:{_BLANK}{{0,4}}-?(?:per{_BLANK}|sq\.?{_BLANK}|cu\.?{_BLANK})?{_UNIT}"
-    rf"(?:{_BLANK}?[/·*×]{_BLANK}?\(?{_UNIT}(?:{_BLANK}?[·*]{_BLANK}?{_UNIT})?\)?|[ {THIN}.]{{1,2}}{_UNIT})*)"
+    rf"(?:{_BLANK}?[/·*×]{_BLANK}?\(?{_UNIT}(?:{_BLANK}?[·*]{_BLANK}?{_UNIT})?\)?"
+    rf"|[ {THIN}.]{{1,2}}{_UNIT})*)"
     rf"|{_BLANK}?[{LETTER}]{{2,20}}(?:\^|\*\*)\(?[-+\u2212]?\d{{1,2}}\)?\u200b?(?![\d{LETTER}])"
 )
 _ORDINAL = re.compile(rf"(?:st|nd|rd|th|º|ª|er|ème|e)(?![{LETTER}\d])")
@@ -54,7 +55,7 @@ _ALGEBRA = re.compile(
     rf"|\({_BLANK}?-?[\w]{_BLANK}?[-+*/^)]|\)\(?\d"
 )
 _MIXED_NAME = re.compile(rf"[{LETTER}]+\d|[-_]?[{LETTER}]+\d[{LETTER}\d]*-|_[\w]|-[{LETTER}]?\d+-")
-_TRAILING_MINUS = re.compile(rf"[-\u2212](?=\s|\Z|[.,;)](?:\s|\Z))")
+_TRAILING_MINUS = re.compile(r"[-\u2212](?=\s|\Z|[.,;)](?:\s|\Z))")
 _TOLERANCE = re.compile(rf"{_BLANK}?(?:±|\+/-|\+-)")
 _GAP = re.compile(
     rf"[\s*_`]{{0,3}}?(?:(?<=\d)|(?:{_BLANK}?[{LETTER}]{{1,20}}){{0,2}})[)*_`]{{0,2}}{_BLANK}?"
@@ -62,6 +63,9 @@ _GAP = re.compile(
     rf"|[)*_`]{{0,2}}{_BLANK}?(?P<other>[-\u2212\u2013\u2014/~:^x…]|\.{{2,3}}"
     rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|至|到){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
 )
+_GROUP, _FIRST_GROUP = re.compile(r"\d{3}(?!\d)"), re.compile(r"(?<!\d)\d{1,3}\Z")
+_OPENED, _COMMA = re.compile(r"[(\[]\s*\Z"), re.compile(r"[,;]\s*")
+_REST_OF_LIST = re.compile(r"[-\d.]+(?:[,;]\s*[-\d.]+)*+\s*[)\]]")
 _RANGES = frozenset(
     {"to", "or", "~", "…", "..", "...", "至", "到", "\u2013", "\u2014", "vs", "vs."}
 )
@@ -186,10 +190,13 @@ def chained(text: str, first: int, start: int, end: int) -> str:
         if word == "-":
             return "is a range or a difference"
         return "is a range" if word in _RANGES else "is an expression, not its value"
-    if gap == " " and re.search(r"(?<!\d)\d{1,3}\Z", text[:start][-4:]):
-        if re.match(r"\d{3}(?!\d)", text[end : end + 4]):
-            return SCATTERED
-    if re.fullmatch(r"[,;]\s*", gap) and re.search(r"[(\[]\s*\Z", text[max(0, first - 3) : first]):
-        if re.match(r"[-\d.]+(?:[,;]\s*[-\d.]+)*\s*[)\]]", text[end : end + 80]):
-            return "are several numbers"
+    if (
+        gap == " "
+        and _GROUP.match(text, end)
+        and _FIRST_GROUP.search(text[max(0, start - 4) : start])
+    ):
+        return SCATTERED
+    opened = _OPENED.search(text[max(0, first - 3) : first])
+    if opened and _COMMA.fullmatch(gap) and _REST_OF_LIST.match(text[end : end + 80]):
+        return "are several numbers"
     return ""

@@ -58,9 +58,11 @@ _OTHERS = rf"""
   | (?P<date>\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\.\d+)?Z?)?(?!\d)
       | \d{{1,4}}/\d{{1,2}}/\d{{1,4}}(?!\d) | \d{{1,2}}-\d{{1,2}}-(?:19|20)\d{{2}}(?!\d)
       | (?:19|20)\d{{2}}\.\d{{1,2}}\.\d{{1,2}}(?!\d) | \d{{1,2}}\.\d{{1,2}}\.(?:19|20)\d{{2}}(?!\d)
-      | \d{{1,4}}{_BLANK}?[年년]{_BLANK}?\d{{1,2}}{_BLANK}?[月월](?:{_BLANK}?\d{{1,2}}{_BLANK}?[日일号號])?
+      | \d{{1,4}}{_BLANK}?[年년]{_BLANK}?\d{{1,2}}{_BLANK}?[月월]
+        (?:{_BLANK}?\d{{1,2}}{_BLANK}?[日일号號])?
       | \d{{1,2}}{_BLANK}?[月월]{_BLANK}?\d{{1,2}}{_BLANK}?[日일号號]
-      | \d{{1,2}}(?:st|nd|rd|th)?{_BLANK}(?:of{_BLANK})?{_MONTH}(?![{LETTER}])(?:,?{_BLANK}\d{{4}})?(?!\d)
+      | \d{{1,2}}(?:st|nd|rd|th)?{_BLANK}(?:of{_BLANK})?{_MONTH}(?![{LETTER}])
+        (?:,?{_BLANK}\d{{4}})?(?!\d)
       | \d{{1,2}}-{_MONTH}-\d{{2,4}}(?!\d))
   | (?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\.\d+)?(?:{_BLANK}?[AaPp]\.?[Mm]\b\.?)?(?![\d:])
       | \d{{1,2}}(?:\.\d{{2}})?{_BLANK}?(?:[AaPp]\.?[Mm]\b\.?|o'?clock)
@@ -69,10 +71,13 @@ _OTHERS = rf"""
   | (?P<ratio>\d+(?:\.\d+)?(?::\d+(?:\.\d+)?)+)
   | (?P<hexadecimal_number>0[xX][\da-fA-F]+(?![{LETTER}\d]))
 """
-_MONTH_FIRST = rf"(?P<date_in_words>(?<![{LETTER}]){_MONTH}{_BLANK}\d{{1,4}}(?:st|nd|rd|th)?(?:,?{_BLANK}\d{{4}})?(?!\d|[,.]\d))"
+_MONTH_FIRST = (
+    rf"(?P<date_in_words>(?<![{LETTER}]){_MONTH}{_BLANK}\d{{1,4}}(?:st|nd|rd|th)?"
+    rf"(?:,?{_BLANK}\d{{4}})?(?!\d|[,.]\d))"
+)
 
 
-_SIGNED_POWER = rf"(?P<power>[-+\u2212\u2013]?\d{{1,4}})"
+_SIGNED_POWER = r"(?P<power>[-+\u2212\u2013]?\d{1,4})"
 _END_OF_POWER = rf"\u200b?(?![\d{LETTER}/]|[.,]\d)"
 _EXPONENT = re.compile(rf"[eE]{_SIGNED_POWER}(?![{LETTER}\d_])")
 _RAISE = rf"{_BLANK}?(?:\^|\*\*){_BLANK}?"

@@ -182,10 +182,11 @@ class TokenF1Settings:
 class TokenF1(Deterministic[TokenF1Settings]):
     """Overlap of words with the best fitting reference, as SQuAD measures it.
 
-    Lower case, without punctuation and English articles; each Chinese, Japanese, Thai, Lao, Khmer
-    or Burmese character is a word, as those scripts put no blanks between words; harmonic mean of precision and
-    recall over words with their counts (Rajpurkar et al., EMNLP 2016, and the official evaluation
-    script 2.0, by which two empty texts are equal).
+    Lower case, without punctuation and English articles; harmonic mean of precision and recall over
+    words with their counts (Rajpurkar et al., EMNLP 2016, and the official evaluation script 2.0,
+    by which two empty texts are equal). Beyond the script, punctuation of all scripts is left out,
+    and each Chinese, Japanese, Thai, Lao, Khmer or Burmese character is a word, as those scripts
+    put no blanks between words.
     """
 
     Settings: ClassVar[type[Any]] = TokenF1Settings

@@ -4,8 +4,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from answers import CHOICE_KINDS, KINDS, Answer
 
+from answers import CHOICE_KINDS, KINDS, Answer
 from tau.domain.rollout import Output
 from tau.graders.choice import Choice, ChoiceSettings
 from tau.graders.deterministic import Deterministic
