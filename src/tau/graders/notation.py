@@ -57,7 +57,8 @@ _COMMANDS = {
     "times": "×", "cdot": "·", "ast": "*", "div": "÷", "pm": "±", "mp": "±", "pi": "π",
     "approx": "≈", "sim": "≈", "simeq": "≈", "cong": "≈", "le": "≤", "leq": "≤", "leqslant": "≤",
     "ge": "≥", "geq": "≥", "geqslant": "≥", "lt": "<", "gt": ">", "ne": "≠", "neq": "≠",
-    "to": "→", "rightarrow": "→", "Rightarrow": "→", "implies": "→", "infty": "∞", "ldots": "…",
+    "to": "→", "rightarrow": "→", "Rightarrow": "→", "implies": "→", "over": "/",
+    "infty": "∞", "ldots": "…",
     "dots": "…", "cdots": "…", "mu": "µ", "Omega": "Ω", "euro": "€", "pounds": "£", "yen": "¥",
     "textdollar": "$", "left": "", "right": "", "displaystyle": "", "textstyle": "", "big": "",
     "Big": "", "bigl": "", "bigr": "", "quad": " ", "qquad": " ", "text": "", "boxed": "",
@@ -113,7 +114,7 @@ def _raise(tag: str) -> str:
 
 
 def _without_latex(text: str) -> str:
-    text = _SCRIPT_TEXT.sub("°", text)
+    text = _SCRIPT_TEXT.sub("°", text).replace("~", " ")
     for _ in range(3):  # \boxed{\text{...}}: the innermost first
         text = _ROOT.sub(FORMULA, text)
         text = _TEXT.sub(r"\1", _FRACTION.sub(_fraction, text))

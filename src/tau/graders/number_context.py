@@ -2,6 +2,7 @@
 
 import re
 
+from tau.graders.amounts import CJK_SIZES
 from tau.graders.notation import FORMULA
 from tau.graders.number_syntax import LETTER, THIN, Scan
 
@@ -63,6 +64,17 @@ _GAP = re.compile(
     rf"|[)*_`]{{0,2}}{_BLANK}?(?P<other>[-\u2212\u2013\u2014/~:^x…]|\.{{2,3}}"
     rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|至|到){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
 )
+_MINUS_IN_WORDS = re.compile(
+    r"(?:(?<!\w)(?:minus|negative|moins|menos|минус)\s+|[负負]|零下|マイナス|마이너스\s?)\Z",
+    re.IGNORECASE,
+)
+_MINUS_OF_BRACKET = re.compile(rf"[-\u2212\u2013]{_BLANK}?\({_BLANK}?\Z")
+_AND_A_PART = re.compile(r"\s+and\s+(?:a|an|one)\s+(?:half|third|quarter)", re.IGNORECASE)
+BRACKETED_UNIT = re.compile(
+    rf"[(\[]{_BLANK}?{_UNIT}(?:{_BLANK}?[/·*]{_BLANK}?{_UNIT}){{0,4}}{_BLANK}?[)\]]"
+)
+"""A unit in brackets behind its number."""
+
 _GROUP, _FIRST_GROUP = re.compile(r"\d{3}(?!\d)"), re.compile(r"(?<!\d)\d{1,3}\Z")
 _OPENED, _COMMA = re.compile(r"[(\[]\s*\Z"), re.compile(r"[,;]\s*")
 _REST_OF_LIST = re.compile(r"[-\d.]+(?:[,;]\s*[-\d.]+)*+\s*[)\]]")
@@ -73,7 +85,7 @@ _RANGES = frozenset(
 
 def negative(scan: Scan, left: "re.Match[str] | None", outside: str) -> tuple[bool, str]:
     """Whether the number is negative, and why that cannot be told."""
-    if re.search(r"(?<!\w)(?:minus|negative)\s+\Z", outside, re.IGNORECASE):
+    if _MINUS_IN_WORDS.search(outside):
         return True, ""
     if left is None:
         return False, ""
@@ -129,6 +141,8 @@ def left_reason(scan: Scan, outside: str, first: int) -> str:
     compared = _COMPARED.search(outside)
     if compared and (compared["sign"] or compared["words"]):
         return "is only compared with"
+    if _MINUS_OF_BRACKET.search(outside):
+        return "may or may not be negative"
     if _RAISED.search(outside):
         return "is an exponent"
     if _PARTIAL.search(outside):
@@ -148,6 +162,8 @@ def right_reason(text: str, end: int) -> str:
     """Why what stands behind makes it no plain number, or nothing."""
     if _TOLERANCE.match(text, end):
         return "has a tolerance"
+    if _AND_A_PART.match(text, end):
+        return "is only a part of the number"
     if _FACTORIAL.match(text, end):
         return "may be a factorial"
     if _ORDINAL.match(text, end):
@@ -195,6 +211,8 @@ def chained(text: str, first: int, start: int, end: int) -> str:
         and _GROUP.match(text, end)
         and _FIRST_GROUP.search(text[max(0, start - 4) : start])
     ):
+        return SCATTERED
+    if gap == " " and text[start - 1 : start] in CJK_SIZES:
         return SCATTERED
     opened = _OPENED.search(text[max(0, first - 3) : first])
     if opened and _COMMA.fullmatch(gap) and _REST_OF_LIST.match(text[end : end + 80]):

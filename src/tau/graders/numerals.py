@@ -10,6 +10,7 @@ from typing import Literal
 from tau.graders import amounts
 from tau.graders.notation import FORMULA, plain
 from tau.graders.number_context import (
+    BRACKETED_UNIT,
     SCATTERED,
     chained,
     enclosed,
@@ -29,6 +30,10 @@ _LEAD = re.compile(
     r"(?:(?:answer|result|total|sum|value|it|that|number|equals?|makes?|gives?)\b"
     r"(?:\s+(?:is|was|are|would\s+be|comes\s+to|equals?|of|to|makes?|has|exactly|about))*"
     r"|[=:：]|是|为|為|は|공|답은)[\s*_`\"'(]*\Z",
+    re.IGNORECASE,
+)
+_VAGUE = re.compile(
+    r"\b(?:half|few|several|many|some|couple|quarter|of|tens)(?:\s+of)?(?:\s+an?)?\s+\Z",
     re.IGNORECASE,
 )
 _AROUND = " \t\r\n*_`\"'()[].,!。！#:$"
@@ -77,7 +82,7 @@ def numerals(
     where they are all there is, or follow words such as "the answer is". Time is linear in the
     text.
     """
-    shown = plain(text, decimal)
+    shown = BRACKETED_UNIT.sub(" ", plain(text, decimal))
     found = list(_digits(shown, decimal, divide_percent))
     found = _without_remarks(shown, _joined(shown, found))
     words = _in_words(shown, found)
@@ -150,7 +155,7 @@ def _scaled(text: str, end: int, value: Fraction, money: bool) -> tuple[Fraction
         glued = not size["space"]
         if factor is None and (money or (glued and word in "kM")):
             factor = amounts.LETTERS.get(word) or ({"m": 10**6, "b": 10**9}.get(word))
-        unsure = word in "KBT" if glued else False
+        unsure = word in ({"K", "B", "T", "mn"} if glued else {"k", "M", "B", "mn"})
         unsure = unsure or word.lower() in amounts.UNSURE_SIZES
         unsure = unsure or (money and word.lower() in {"mm", "mn"})
         if factor is None and unsure:
@@ -202,7 +207,8 @@ def _in_words(text: str, found: list[_Found]) -> Iterator[_Found]:
             led = _LEAD.search(text[max(0, match.start() - 60) : match.start()])
             if not led and (found or not _stands_for_all(text, match, len(matches))):
                 continue
-            value = None if match["part"] else reader(match["words"])
+            vague = match["part"] or _VAGUE.search(text[max(0, match.start() - 20) : match.start()])
+            value = None if vague else reader(match["words"])
             if value is None:
                 span = (match.start(), match.start(), match.end())
                 yield _unread(text, span, "is no number on its own")

@@ -82,6 +82,9 @@ def test_numbers_as_they_are_written(text: str, found: list[str | None]) -> None
         ("10^{-3}", "0.001"),
         ("10\u207b\u00b3", "0.001"),
         ("-10^-3", "-0.001"),
+        ("25 (cm^2)", "25"),
+        (r"25 \mathrm{~cm}^2", "25"),
+        (r"{-1 \over 2}", "-1/2"),
         ("1.5 \u00d7 10\u00b3", "1500"),
         ("1.5*10**3", "1500"),
         (r"6.02\cdot 10^{23}", "602000000000000000000000"),
@@ -129,6 +132,9 @@ def test_units_powers_and_fractions(text: str, value: str) -> None:
         ("\u0661\u066c\u0662\u0663\u0664\u066b\u0665", "1234.5"),
         ("२५", "25"),
         ("結果：\u22125", "-5"),
+        ("负5", "-5"),
+        ("マイナス5", "-5"),
+        ("零下5度", "-5"),
         ("kr500", "500"),
         ("zł500", "500"),
         ("5万", "50000"),
@@ -200,6 +206,8 @@ def test_groups_sizes_and_words(text: str, value: str) -> None:
         "550e8400-e29b-41d4", "1,2345", "12,34", "0,123",
         "1.234,56", "1,2,3", "5/0", "5K", "7B", "5兆", "not 5", "x > 5", "\u2265 5", "more than 5",
         "- 5", "1,234-", "10^100000", "9" * 401, "half of 42", "two thirds", "--5",
+        "-(1/2)", "-(3)", r"-\left(\frac{1}{2}\right)", "half a million", "a few thousand",
+        "several hundred", "1 and a half", "1.5 k", "2.5mn", "1만 2천", "2.5 M",
     ],
 )  # fmt: skip
 def test_what_is_no_plain_number_is_not_taken_for_one(text: str) -> None:
