@@ -88,9 +88,10 @@ SENTENCES = (
 
 UNITS = (
     " cm^2", " cm\u00b2", " m/s", " m/s^2", r"\text{ cm}^2", r"\,\text{m}^{3}", " kg", "kg",
-    " apples",    " people", " km/h", " m s^{-1}",
+    " apples", " people", " km/h", " m s^{-1}",
     "%", " %", "°C",
-    r"^\circ", " ft^3", " kg m-3", " dollars", " EUR",    " N\u00b7m", " J/(kg\u00b7K)", " square feet", "-year-old",
+    r"^\circ", " ft^3", " kg m-3", " dollars", " EUR",
+    " N\u00b7m", " J/(kg\u00b7K)", " square feet", "-year-old",
 )  # fmt: skip
 
 

@@ -26,7 +26,15 @@ Marker = Annotated[str, MinLen(1)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberSettings:
-    """Which number counts and how near it must be."""
+    """Which number counts and how near it must be.
+
+    Numbers are read in digits of all scripts, with separators of thousands (commas, blanks,
+    apostrophes, Indian groups), currencies, units, exponents, powers, fractions, words of size
+    (million, lakh, dozen, 万; k and M) and, where they are all there is, in words. Units are not
+    compared. `(1,234)` and `($5)` are negative, `3rd` is 3. Dates, times, ranges, sums, roots,
+    multiples of π, `3!`, `x > 5`, `not 5`, `5K` and other things with no or several meanings are
+    wrong in their place, and as a reference they are told by `tau check`.
+    """
 
     which: Literal["last", "first", "only"] = "last"
     """Which number of the text counts; `only` wants all of its numbers to be the same."""
