@@ -1,6 +1,6 @@
 """What only the plug-ins can find: missing keys and modules, bad patterns, unknown placeholders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,9 @@ from tau.domain.spend import Usage
 from tau.errors import AttemptError, InputError
 from tau.ports.executor import ExecutorContext
 from tau.ports.grader import GraderContext
+
+_MOST_ROWS = 20_000
+"""Of more rows, the first ones are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +44,7 @@ def check(config: RunConfig, report: Report) -> None:
         config=config,
         report=report,
         example=next((row for row in rows if row.prompt is not None), None),
-        graded=next((row for row in rows if row.expected is not None), None),
+        rows=rows,
     )
     checker.check_model()
     checker.check_executor()
@@ -52,13 +55,13 @@ def check(config: RunConfig, report: Report) -> None:
 class _Checker:
     """The checks of all plug-ins of one configuration.
 
-    `example` is a row that can be executed, `graded` one with a reference answer, if there are any.
+    `example` is a row that can be executed, if there is any; `rows` are those of all splits.
     """
 
     config: RunConfig
     report: Report
     example: Example | None
-    graded: Example | None
+    rows: Sequence[Example]
 
     def check_model(self) -> None:
         """Look for a missing key or address."""
@@ -100,8 +103,8 @@ class _Checker:
             )
             plugin = plugins.load(plugins.GRADERS, grader.type)
             sound = self._run(here, plugin.check, grader.settings, context, None)
-            if sound and self.graded is not None:
-                self._try_row(here, plugin.check, grader.settings, context, self.graded)
+            if sound:
+                self._check_rows(here, plugin, grader, context)
             inner = "graders" if "graders" in grader.options else "grader"
             self.check_graders(grader.children, (*here, inner))
 
@@ -124,8 +127,32 @@ class _Checker:
             return False
         return True
 
+    def _check_rows(
+        self,
+        steps: Steps,
+        plugin: Any,  # noqa: ANN401
+        grader: GraderChoice,
+        context: GraderContext,
+    ) -> None:
+        """Rows that cannot be graded stay unscored, and others may be fine: only a warning."""
+        check_rows = getattr(plugin, "check_rows", None)
+        if check_rows is None:
+            graded = next((row for row in self.rows if row.expected is not None), None)
+            if graded is not None:
+                self._try_row(steps, plugin.check, grader.settings, context, graded)
+            return
+        # Rows of a prompt and nothing else are meant to be run only.
+        rows = [row for row in self.rows if len(row.fields) > 1]
+        failed = list(check_rows(grader.settings, context, rows[:_MOST_ROWS]))
+        if not failed:
+            return
+        row, failure = failed[0]
+        place = 1 + self.config.examples[row.split].index(row)
+        count = f"{len(failed)} of {min(len(rows), _MOST_ROWS)} rows cannot be graded; "
+        said = f"{count if len(failed) > 1 else ''}row {place} of '{row.split}': "
+        self.report.warning(steps, said + _sentence(failure), fix=failure.fix)
+
     def _try_row(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
-        """A row that cannot be graded stays unscored, and others may be fine: only a warning."""
         try:
             check(*arguments)
         except (InputError, AttemptError) as error:
