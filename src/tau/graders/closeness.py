@@ -9,10 +9,10 @@ _LARGEST_EXPONENT = 10_000
 
 def exact(value: float | Decimal) -> Fraction | None:
     """The value as it is written, or None where it is not finite or too large to compare."""
-    number = value if isinstance(value, int | Decimal) else Decimal(repr(float(value)))
-    if isinstance(number, Decimal) and (
-        not number.is_finite() or (number != 0 and abs(number.adjusted()) > _LARGEST_EXPONENT)
-    ):
+    if isinstance(value, int):
+        return Fraction(value)
+    number = value if isinstance(value, Decimal) else Decimal(repr(float(value)))
+    if not number.is_finite() or (number != 0 and abs(number.adjusted()) > _LARGEST_EXPONENT):
         return None
     return Fraction(number)
 
