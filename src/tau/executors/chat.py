@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, MinLen
 
-from tau.domain.chat import Completion, Message, ModelRequest
+from tau.domain.chat import Completion, Message, ModelRequest, reason_codes
 from tau.domain.dataset import Example
 from tau.domain.json import Json
 from tau.domain.placeholders import placeholders
@@ -18,9 +18,6 @@ from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
 from tau.ports.obedience import obeys
 from tau.ports.record import Recorder
-
-REFUSED = "model_refusal"
-"""The reason code of an answer that the model itself refused to give."""
 
 _ROLES = ("system", "developer", "user", "assistant")
 
@@ -191,6 +188,6 @@ def _output(completion: Completion) -> Output:
         text=completion.text,
         value={"tool_calls": calls} if calls else None,
         finish_reason=completion.finish_reason,
-        reason_codes=(REFUSED,) if completion.refusal is not None else (),
+        reason_codes=reason_codes(completion),
         metadata=metadata,
     )

@@ -12,6 +12,7 @@ from tau.domain.chat import Completion, ModelRequest
 from tau.domain.json import Json
 from tau.domain.spend import NANO, Usage
 from tau.errors import (
+    Bill,
     ConnectionFailed,
     ContentFiltered,
     MalformedResponse,
@@ -28,6 +29,7 @@ from tau.models.faults import FIXES, Fault, fault_in, kind_of
 from tau.models.posting import Postbox
 from tau.models.providers import PROVIDERS
 from tau.models.redaction import Redactor
+from tau.models.usage import Metered, metered
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.model import ModelContext
 
@@ -169,23 +171,29 @@ class OpenAICompatible:
     def _completion(
         self, status: int, headers: Mapping[str, str], body: bytes
     ) -> Completion | ModelError:
-        if not 200 <= status < 300:
-            return self._refused(status, headers, body)
+        if 300 <= status < 400:
+            return self._redirected(status, headers)
         try:
             value = _decoded(headers, body)
+        except wire.Unexpected as error:
+            return self._unreadable(status, headers, body, error)
+        outcome = self._said(status, headers, body, value)
+        if isinstance(outcome, ModelError):
+            self._charge(outcome, value, refused=status >= 300)
+        return outcome
+
+    def _said(
+        self, status: int, headers: Mapping[str, str], body: bytes, value: Json
+    ) -> Completion | ModelError:
+        """What JSON means."""
+        if not 200 <= status < 300:
+            return self._failed(fault_in(value) or Fault(message=_text(body)), status, headers)
+        try:
             if fault := _fault_of_success(value):
                 return self._failed(fault, status, headers)
             answer = wire.answer(value)
         except wire.Unexpected as error:
-            why = self._redactor.excerpt(str(error))
-            if isinstance(error, wire.NotJson):
-                why += f"; it begins: {self._redactor.excerpt(_text(body), _SHOWN_START)}"
-            return MalformedResponse(
-                f"the answer of {self._ref} is not a chat completion",
-                where=self._where,
-                why=why,
-                status=status,
-            )
+            return self._unreadable(status, headers, body, error)
         if answer.finish_reason == "content_filter":
             return ContentFiltered(
                 f"the filter of {self._ref} withheld the answer", where=self._where, status=status
@@ -195,18 +203,56 @@ class OpenAICompatible:
             finish_reason=answer.finish_reason,
             model=answer.model or self._name,
             usage=answer.usage or Usage(),
+            usage_whole=answer.whole,
             cost_nano_usd=self._cost(answer),
             response_id=answer.response_id,
             refusal=answer.refusal,
             tool_calls=answer.tool_calls,
         )
 
+    def _unreadable(
+        self, status: int, headers: Mapping[str, str], body: bytes, error: wire.Unexpected
+    ) -> ModelError:
+        """A body that is no answer: with a status of failure its text says why, else malformed."""
+        if not 200 <= status < 300:
+            return self._failed(Fault(message=_text(body) or "no body"), status, headers)
+        why = self._redactor.excerpt(str(error))
+        if isinstance(error, wire.NotJson):
+            why += f"; it begins: {self._redactor.excerpt(_text(body), _SHOWN_START)}"
+        return MalformedResponse(
+            f"the answer of {self._ref} is not a chat completion",
+            where=self._where,
+            why=why,
+            status=status,
+        )
+
+    def _charge(self, error: ModelError, body: Json, *, refused: bool) -> None:
+        """Let `error` say what it costs: what the body tells, or beside an answer nobody knows."""
+        answered = not refused and isinstance(body, dict) and bool(body.get("choices"))
+        used = metered(body, produced=answered)
+        told = used.usage.total_tokens or used.cost_usd is not None
+        if not told and not answered:
+            return
+        cost = self._billed(used, (_word(body), self._name))
+        part = self._price(used.usage, (self._name,)) or 0
+        error.bill = Bill(
+            tokens=used.usage.total_tokens,
+            tokens_whole=used.whole,
+            cost_nano_usd=part if cost is None else cost,
+            cost_whole=cost is not None,
+        )
+
     def _cost(self, answer: wire.Answer) -> int | None:
-        if self._row.reports_cost and answer.cost_usd is not None:
-            return round(answer.cost_usd * NANO)
-        if answer.usage is None:
+        used = Metered(usage=answer.usage or Usage(), whole=answer.whole, cost_usd=answer.cost_usd)
+        return self._billed(used, (answer.model, self._name))
+
+    def _billed(self, used: Metered, names: Sequence[str | None]) -> int | None:
+        """What it costs; None where that is not known in full."""
+        if self._row.reports_cost and used.cost_usd is not None:
+            return round(used.cost_usd * NANO)
+        if not used.whole:
             return 0 if self._row.local else None
-        return self._price(answer.usage, (answer.model, self._name))
+        return self._price(used.usage, names)
 
     def _price(self, usage: Usage, names: Sequence[str | None]) -> int | None:
         """The price by the first of `names` that is known."""
@@ -216,23 +262,14 @@ class OpenAICompatible:
             return None
         return prices.cost_nano_usd(self._row.prices, names, usage, self._clock.unix_ms())
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
-        """An answer with a status other than success."""
-        if 300 <= status < 400:
-            return RequestRejected(
-                f"{self._ref} redirects to {self._place(headers.get('Location', ''))}",
-                where=self._where,
-                why="redirects are not followed, as the key would go along",
-                fix="set the base URL to the final address",
-                status=status,
-            )
-        try:
-            fault = fault_in(_decoded(headers, body))
-        except wire.Unexpected:
-            fault = None
-        if fault is None:
-            fault = Fault(message=_text(body) or "no body")
-        return self._failed(fault, status, headers)
+    def _redirected(self, status: int, headers: Mapping[str, str]) -> ModelError:
+        return RequestRejected(
+            f"{self._ref} redirects to {self._place(headers.get('Location', ''))}",
+            where=self._where,
+            why="redirects are not followed, as the key would go along",
+            fix="set the base URL to the final address",
+            status=status,
+        )
 
     def _failed(self, fault: Fault, status: int, headers: Mapping[str, str]) -> ModelError:
         """The provider's own error, as ours."""
@@ -268,6 +305,12 @@ def _text(body: bytes) -> str:
     return body[:_SHOWN_BYTES].decode("utf-8", "replace")
 
 
+def _word(body: Json) -> str | None:
+    """The model that answered."""
+    model = body.get("model") if isinstance(body, dict) else None
+    return model if isinstance(model, str) else None
+
+
 def _decoded(headers: Mapping[str, str], body: bytes) -> Json:
     """The body as JSON; a stream of events is put together."""
     if not body.strip():
@@ -283,7 +326,7 @@ def _fault_of_success(body: Json) -> Fault | None:
     fault = fault_in(body)
     if fault is None and isinstance(body, dict):
         choices = body.get("choices")
-        first = choices[0] if isinstance(choices, list) and choices else None
+        first = wire.first_choice(choices) if isinstance(choices, list) and choices else None
         if isinstance(first, dict):
             fault = fault_in({"error": first.get("error")})
     return fault
