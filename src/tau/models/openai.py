@@ -25,7 +25,8 @@ from tau.errors import (
 )
 from tau.models import endpoint, prices, stream, wire
 from tau.models.advice import retry_after_s
-from tau.models.faults import FIXES, Fault, fault_in, kind_of
+from tau.models.complaints import Fault, fault_in, page
+from tau.models.faults import FIXES, kind_of
 from tau.models.posting import Postbox
 from tau.models.providers import PROVIDERS
 from tau.models.redaction import Redactor
@@ -36,6 +37,7 @@ from tau.ports.model import ModelContext
 LARGEST_BODY = 32 * 1024 * 1024
 _SHOWN_BYTES = 65_536
 _SHOWN_START = 80
+_BLOCKED = "something in front of the provider blocks the call: check base_url, network and region"
 
 
 class OpenAICompatible:
@@ -187,7 +189,7 @@ class OpenAICompatible:
     ) -> Completion | ModelError:
         """What JSON means."""
         if not 200 <= status < 300:
-            return self._failed(fault_in(value) or Fault(message=_text(body)), status, headers)
+            return self._failed(fault_in(value) or page(_text(body)), status, headers)
         try:
             if fault := _fault_of_success(value):
                 return self._failed(fault, status, headers)
@@ -215,7 +217,7 @@ class OpenAICompatible:
     ) -> ModelError:
         """A body that is no answer: with a status of failure its text says why, else malformed."""
         if not 200 <= status < 300:
-            return self._failed(Fault(message=_text(body) or "no body"), status, headers)
+            return self._failed(page(_text(body)), status, headers)
         why = self._redactor.excerpt(str(error))
         if isinstance(error, wire.NotJson):
             why += f"; it begins: {self._redactor.excerpt(_text(body), _SHOWN_START)}"
@@ -278,7 +280,7 @@ class OpenAICompatible:
             f"{self._ref} answered {status}" + ("" if status >= 400 else " with an error inside"),
             where=self._where,
             why=self._redactor.excerpt(fault.message),
-            fix=FIXES.get(kind),
+            fix=_BLOCKED if fault.page and status == 403 else FIXES.get(kind),
             retry_after_s=retry_after_s(
                 headers,
                 fault.error,

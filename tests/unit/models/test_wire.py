@@ -163,7 +163,7 @@ def test_missing_usage_is_unknown_not_zero() -> None:
 
 @pytest.mark.parametrize(
     ("usage", "cost"),
-    [({"cost": 0.5}, 0.5), ({"cost": 0}, 0.0), ({"cost": -1}, None), ({"cost": "1"}, None),
+    [({"cost": 0.5}, 0.5), ({"cost": 0}, 0.0), ({"cost": -1}, None), ({"cost": "1"}, 1.0),
      ({"cost": True}, None), ({"cost": 1e9}, None), ({}, None),
      ({"cost": 0.1, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.4}}, 0.5),
      ({"cost": 0.1, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.1}}, 0.1)],
