@@ -48,6 +48,11 @@ class _Result:
         return self._driven.report.cost_usd
 
     @property
+    def assumed_tokens(self) -> int:
+        """Tokens no provider has reported, counted as they were reserved."""
+        return self._driven.report.spent.assumed_tokens
+
+    @property
     def calls(self) -> int:
         """Model calls made, retries included."""
         return self._driven.report.spent.calls
@@ -79,6 +84,7 @@ class _Result:
             "calls": self.calls,
             "tokens": report.spent.tokens,
             "cost_usd": self.cost_usd,
+            "assumed_tokens": self.assumed_tokens,
             "failures": dict(self.failures),
             "splits": {
                 str(split.split): {

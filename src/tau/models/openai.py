@@ -1,5 +1,6 @@
 """A client for everything that speaks the OpenAI chat-completions protocol."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 from urllib.parse import urlsplit
@@ -37,6 +38,8 @@ from tau.ports.model import ModelContext
 LARGEST_BODY = 32 * 1024 * 1024
 _SHOWN_BYTES = 65_536
 _SHOWN_START = 80
+_CHARSET = re.compile(r"charset=\"?([\w-]+)", re.I)
+_CHARSETS = ("iso-8859-1", "latin-1", "windows-1252", "us-ascii", "utf-16", "utf-16le", "utf-16be")
 _BLOCKED = "something in front of the provider blocks the call: check base_url, network and region"
 
 
@@ -320,7 +323,13 @@ def _decoded(headers: Mapping[str, str], body: bytes) -> Json:
     kind = headers.get("Content-Type", "")
     if kind.startswith("text/event-stream") or body.startswith((b"data:", b"event:", b": ")):
         return stream.assemble(body)
-    return wire.parse(body)
+    try:
+        return wire.parse(body)
+    except wire.NotJson:
+        charset = _CHARSET.search(kind)
+        if charset is None or charset[1].lower() not in _CHARSETS:
+            raise
+    return wire.parse(body.decode(charset[1], "replace").encode("utf-8"))
 
 
 def _fault_of_success(body: Json) -> Fault | None:

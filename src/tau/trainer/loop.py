@@ -25,6 +25,7 @@ from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import Clock
 from tau.ports.store import Store
 from tau.trainer.control import Control, Lost
+from tau.trainer.limits import budget_end
 from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
 
@@ -113,7 +114,8 @@ class Trainer:
             results = await self._results(run, wave, ids)
             algorithm.tell(results)
             if refused:
-                detail = f"the budget of {', '.join(refused)} is used up"
+                now = await self._store.runs.get(run.id)
+                detail = budget_end(refused, now, results, self._estimate)
                 best = algorithm.best()
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
