@@ -48,11 +48,14 @@ def _used_up(name: str, budget: Budget, spent: Spend, needs: Sequence[Spend]) ->
             f"the budget of {_said(name, limit)} covers not one rollout: one may need up to "
             f"{_said(name, need)}; {_FIX[name]}"
         )
+    left = _said(name, limit - used, unit=False)
     return (
-        f"the budget of {name} is used up: {_said(name, limit - used)} of {_said(name, limit)} "
-        f"are left, and one rollout may need up to {_said(name, need)}; {_FIX[name]}"
+        f"the budget of {name} is used up: {left} of {_said(name, limit)} are left, and one "
+        f"rollout may need up to {_said(name, need)}; {_FIX[name]}"
     )
 
 
-def _said(name: str, number: int) -> str:
-    return f"${number / NANO:.6g}" if name == "usd" else f"{number:,} {name}"
+def _said(name: str, number: int, *, unit: bool = True) -> str:
+    if name == "usd":
+        return f"${number / NANO:.6g}"
+    return f"{number:,} {name}" if unit else f"{number:,}"

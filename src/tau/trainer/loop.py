@@ -256,7 +256,7 @@ class Trainer:
     async def _submit(self, run: Run, wave: Sequence[RolloutRequest]) -> Sequence[RolloutId]:
         """Queue the wave, in parts: one huge transaction would keep heartbeats waiting.
 
-        Keys are derived, so a crash between two parts only means that they are submitted again.
+        Keys are derived: after a crash between two parts they are submitted again.
         """
         ids: list[RolloutId] = []
         for start in range(0, len(wave), _SUBMIT_CHUNK):
@@ -276,7 +276,8 @@ class Trainer:
                 return ()
             next_ready_ms: int | None = None
             if counts.in_flight == 0:
-                if refused := await queue.refused(run.id):
+                refused = await queue.refused(run.id)
+                if refused and await queue.counts(run.id) == counts:  # none was claimed meanwhile
                     return refused
                 next_ready_ms = await queue.next_ready_ms(run.id)
             self._patience.watch(counts, next_ready_ms)
