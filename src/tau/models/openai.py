@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from tau.domain.chat import Completion, ModelRequest
+from tau.domain.chat import Completion, ModelRequest, ToolCall
 from tau.domain.json import Json
 from tau.domain.spend import NANO, Usage
 from tau.errors import (
@@ -203,17 +204,36 @@ class OpenAICompatible:
             return ContentFiltered(
                 f"the filter of {self._ref} withheld the answer", where=self._where, status=status
             )
-        return Completion(
-            text=answer.text,
-            finish_reason=answer.finish_reason,
-            model=answer.model or self._name,
-            usage=answer.usage or Usage(),
-            usage_whole=answer.whole,
-            cost_nano_usd=self._cost(answer),
-            response_id=answer.response_id,
-            refusal=answer.refusal,
-            tool_calls=answer.tool_calls,
+        return self._without_key(
+            Completion(
+                text=answer.text,
+                finish_reason=answer.finish_reason,
+                model=answer.model or self._name,
+                usage=answer.usage or Usage(),
+                usage_whole=answer.whole,
+                cost_nano_usd=self._cost(answer),
+                response_id=answer.response_id,
+                refusal=answer.refusal,
+                tool_calls=answer.tool_calls,
+            )
         )
+
+    def _without_key(self, said: Completion) -> Completion:
+        """As it was said, the key masked wherever the model or its server repeats it."""
+        hide = self._redactor.masked
+        clean = replace(
+            said,
+            text=hide(said.text),
+            finish_reason=hide(said.finish_reason),
+            model=hide(said.model),
+            response_id=said.response_id and hide(said.response_id),
+            refusal=said.refusal and hide(said.refusal),
+            tool_calls=tuple(
+                ToolCall(id=hide(c.id), name=hide(c.name), arguments=hide(c.arguments))
+                for c in said.tool_calls
+            ),
+        )
+        return said if clean == said else replace(clean, leaked_key=True)
 
     def _unreadable(
         self, status: int, headers: Mapping[str, str], body: bytes, error: wire.Unexpected

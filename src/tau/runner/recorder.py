@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
-from tau.domain.chat import Completion, ModelRequest
+from tau.domain.chat import LEAKED_KEY, Completion, ModelRequest
 from tau.domain.json import Json
 from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Spend
@@ -133,6 +133,8 @@ class SpanRecorder:
                     self._take_back_call()
             self._settle(span, self._meter.answered(model, request, completion))
             span.update(of_completion(completion))
+            if completion.leaked_key:  # whoever asked: a judge's answer is stored too
+                self.reason(LEAKED_KEY)
         return completion
 
     def reason(self, code: str) -> None:

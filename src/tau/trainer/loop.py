@@ -114,8 +114,8 @@ class Trainer:
             results = await self._results(run, wave, ids)
             algorithm.tell(results)
             if refused:
-                now = await self._store.runs.get(run.id)
-                detail = budget_end(refused, now, results, self._estimate)
+                run = await self._store.runs.get(run.id)
+                detail = budget_end(refused, run, results, self._estimate)
                 best = algorithm.best()
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
@@ -254,10 +254,8 @@ class Trainer:
             self._check_stop()
 
     async def _submit(self, run: Run, wave: Sequence[RolloutRequest]) -> Sequence[RolloutId]:
-        """Queue the wave, in parts: one huge transaction would keep heartbeats waiting.
-
-        Keys are derived: after a crash between two parts they are submitted again.
-        """
+        """Queue the wave, in parts: one huge transaction would keep heartbeats waiting."""
+        # Keys are derived: a crash between two parts only means that they are submitted again.
         ids: list[RolloutId] = []
         for start in range(0, len(wave), _SUBMIT_CHUNK):
             some = wave[start : start + _SUBMIT_CHUNK]
@@ -277,7 +275,7 @@ class Trainer:
             next_ready_ms: int | None = None
             if counts.in_flight == 0:
                 refused = await queue.refused(run.id)
-                if refused and await queue.counts(run.id) == counts:  # none was claimed meanwhile
+                if refused and await queue.counts(run.id) == counts:  # none claimed since
                     return refused
                 next_ready_ms = await queue.next_ready_ms(run.id)
             self._patience.watch(counts, next_ready_ms)

@@ -131,7 +131,7 @@ UNTOLD: Mapping[str, Any] = {
 
 async def spend(
     folder: Path,
-    reply: Any,
+    reply: object,
     budget: dict[str, Any],
     **fields: Any,  # noqa: ANN401
 ) -> tuple[RunReport, int]:
