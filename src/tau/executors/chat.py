@@ -77,6 +77,15 @@ class ChatExecutor:
                 template.check(message.content, example.fields, where=where)
 
     @classmethod
+    def check_row(cls, example: Example) -> None:
+        """Find what of a row cannot be sent.
+
+        Raises:
+            ExampleInvalid: its 'messages' are no chat messages.
+        """
+        _brought(example)
+
+    @classmethod
     def build(cls, settings: ChatSettings, context: ExecutorContext) -> "ChatExecutor":
         if context.model is None:
             raise InputError("the chat executor needs a model")
