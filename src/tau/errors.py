@@ -281,49 +281,32 @@ class GraderFailed(AttemptError):
     code = "grader"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bill:
-    """What a model call costs as far as that is known; `whole` where it is known in full."""
-
-    tokens: int = 0
-    cost_nano_usd: int = 0
-    tokens_whole: bool = False
-    cost_whole: bool = False
-
-
-FREE = Bill(tokens_whole=True, cost_whole=True)
-UNKNOWN = Bill()
-
-
 class ModelError(AttemptError):
     """A model call failed.
 
-    `bill` is what it costs nevertheless: of a provider that failed on the way nobody knows.
+    `bill` is what it costs nevertheless, a `domain.spend.Bill` where the provider says so.
     """
 
     code = "server"
-    bill: Bill = UNKNOWN
+    bill: object = None
 
 
 class RateLimited(ModelError):
     """Too many requests or tokens for now."""
 
     code = "rate_limit"
-    bill = FREE
 
 
 class QuotaExhausted(ModelError):
     """The account has no credit left; waiting does not help."""
 
     code = "quota"
-    bill = FREE
 
 
 class Overloaded(ModelError):
     """The provider has no capacity for now (503, 529)."""
 
     code = "overloaded"
-    bill = FREE
 
 
 class ServerFailed(ModelError):
@@ -347,28 +330,23 @@ class ConnectionFailed(ModelError):
 class NotConnected(ConnectionFailed):
     """No connection came about, so the provider was never asked and no call is spent."""
 
-    bill = FREE
-
 
 class AuthenticationFailed(ModelError):
     """The key was refused or may not use this model."""
 
     code = "auth"
-    bill = FREE
 
 
 class ModelNotFound(ModelError):
     """The provider does not know this model."""
 
     code = "model_not_found"
-    bill = FREE
 
 
 class RequestRejected(ModelError):
     """The provider refused the request as malformed."""
 
     code = "request"
-    bill = FREE
 
 
 class ContextTooLong(RequestRejected):

@@ -82,6 +82,16 @@ class Spend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What a model call costs as far as that is known; `whole` where it is known in full."""
+
+    tokens: int = 0
+    cost_nano_usd: int = 0
+    tokens_whole: bool = False
+    cost_whole: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
     """Hard limits of a run; None means no limit. `seconds` counts time spent running."""
 

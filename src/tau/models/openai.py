@@ -12,9 +12,8 @@ from yarl import URL
 
 from tau.domain.chat import Completion, ModelRequest, ToolCall
 from tau.domain.json import Json
-from tau.domain.spend import NANO, Usage
+from tau.domain.spend import NANO, Bill, Usage
 from tau.errors import (
-    Bill,
     ConnectionFailed,
     ContentFiltered,
     MalformedResponse,

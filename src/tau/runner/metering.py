@@ -1,10 +1,24 @@
 """What a model call has spent: as the provider tells it, else as it was reserved."""
 
 from tau.domain.chat import Completion, ModelRequest
-from tau.domain.spend import Spend, Usage
-from tau.errors import Bill
+from tau.domain.spend import Bill, Spend, Usage
+from tau.errors import (
+    AuthenticationFailed,
+    ModelError,
+    ModelNotFound,
+    NotConnected,
+    Overloaded,
+    QuotaExhausted,
+    RateLimited,
+    RequestRejected,
+)
 from tau.ports.model import Model
 
+_REFUSALS = (
+    AuthenticationFailed, ModelNotFound, NotConnected, Overloaded, QuotaExhausted, RateLimited,
+    RequestRejected,
+)  # fmt: skip
+"""What costs nothing, unless the provider says so. Of other failures nobody knows."""
 _BYTES_PER_TOKEN = 4
 """Of text that is there to be counted."""
 
@@ -23,8 +37,12 @@ class Meter:
             assumed_cost_nano_usd=cost,
         )
 
-    def failed(self, bill: Bill) -> Spend:
+    def failed(self, error: ModelError) -> Spend:
         """What a call without an answer has spent."""
+        free = isinstance(error, _REFUSALS)
+        bill = error.bill
+        if not isinstance(bill, Bill):
+            bill = Bill(tokens_whole=free, cost_whole=free)
         return self._settled(bill, Spend())
 
     def answered(self, model: Model, request: ModelRequest, completion: Completion) -> Spend:

@@ -125,7 +125,7 @@ class SpanRecorder:
                         completion = await model.complete(request)
             except ModelError as error:
                 sent = sent and not isinstance(error, NotConnected)
-                self._settle(span, self._meter.failed(error.bill))
+                self._settle(span, self._meter.failed(error))
                 raise
             finally:
                 self._let_go(hold)

@@ -5,9 +5,8 @@ import asyncio
 import pytest
 
 from tau.domain.chat import Completion, Message, ModelRequest
-from tau.domain.spend import Spend, Usage
+from tau.domain.spend import Bill, Spend, Usage
 from tau.errors import (
-    Bill,
     ConnectionFailed,
     ContentFiltered,
     MalformedResponse,
