@@ -306,9 +306,13 @@ class GraderFailed(AttemptError):
 
 
 class ModelError(AttemptError):
-    """A model call failed."""
+    """A model call failed.
+
+    `bill` is what it costs nevertheless, a `domain.spend.Bill` where the provider says so.
+    """
 
     code = "server"
+    bill: object = None
 
 
 class RateLimited(ModelError):

@@ -49,6 +49,11 @@ class _Result:
         return self._driven.report.cost_usd
 
     @property
+    def assumed_tokens(self) -> int:
+        """Tokens no provider has reported, counted as they were reserved."""
+        return self._driven.report.spent.assumed_tokens
+
+    @property
     def calls(self) -> int:
         """Model calls made, retries included."""
         return self._driven.report.spent.calls
@@ -90,6 +95,7 @@ class _Result:
             "calls": self.calls,
             "tokens": report.spent.tokens,
             "cost_usd": self.cost_usd,
+            "assumed_tokens": self.assumed_tokens,
             "failures": dict(self.failures),
             "errors": [one.to_json() for one in self.errors],
             "splits": {

@@ -17,6 +17,7 @@ from tau.config.environment import snapshot
 from tau.config.search import other_store
 from tau.domain.control import Action
 from tau.domain.json import Json
+from tau.domain.spend import NANO, Spend
 from tau.errors import ControlError, UsageError
 from tau.lifecycle.authorization import local_principal
 from tau.lifecycle.commands import Command, ControlResult
@@ -218,6 +219,8 @@ def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         yield "progress", f"{done}, {progress.get('in_flight')} in flight"
     if isinstance(spent, Mapping):
         yield "spent", _spent(spent)
+        if assumed := _assumed(spent):
+            yield "", assumed
     process = status.get("process")
     if isinstance(process, Mapping):
         yield "process", f"{process.get('pid')} on {process.get('host')}"
@@ -231,6 +234,16 @@ def _spent(spent: Mapping[str, Json]) -> str:
     parts += [figures.count(tokens, "token")] if isinstance(tokens, int) else []
     parts += [figures.money(float(usd))] if isinstance(usd, int | float) else []
     return ", ".join(parts) or "-"
+
+
+def _assumed(spent: Mapping[str, Json]) -> str | None:
+    tokens, usd = spent.get("assumed_tokens"), spent.get("assumed_cost_usd")
+    return figures.assumed(
+        Spend(
+            assumed_tokens=tokens if isinstance(tokens, int) else 0,
+            assumed_cost_nano_usd=round(usd * NANO) if isinstance(usd, int | float) else 0,
+        )
+    )
 
 
 def _run_again(started: Mapping[str, Json], surface: Surface, *, as_json: bool) -> int:

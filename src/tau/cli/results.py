@@ -42,6 +42,8 @@ def document(report: RunReport) -> dict[str, Any]:
         "calls": report.spent.calls,
         "tokens": report.spent.tokens,
         "cost_usd": report.cost_usd,
+        "assumed_tokens": report.spent.assumed_tokens,
+        "assumed_cost_usd": report.spent.assumed_cost_usd,
         "duration_s": round(report.duration_s, 3),
         "active_s": round(report.active_s, 3),
         "caveats": list(report.caveats),
@@ -153,6 +155,8 @@ def facts(report: RunReport) -> Iterator[str]:
     if report.spent.calls and report.cost_usd is None:
         used.append("price unknown")
     yield f"used       {', '.join(used) or 'nothing'}"
+    if assumed := figures.assumed(report.spent):
+        yield f"           {assumed}"
     if report.failures:
         yield f"failures   {figures.failures(report.failures)}"
     if report.last_failure:

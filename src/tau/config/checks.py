@@ -1,6 +1,6 @@
 """What only the plug-ins can find: missing keys and modules, bad patterns, unknown placeholders."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,22 @@ class _Checker:
         plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
         settings = config.executor.settings
         self._run(("executor",), plugin.check, settings, context, config.resources, self.example)
+        if check_row := getattr(plugin, "check_row", None):
+            self._check_rows(check_row)
+
+    def _check_rows(self, check_row: Callable[[Example], None]) -> None:
+        """Try each row: one that cannot be executed fails in the run, all of them before it."""
+        for split, rows in self.config.examples.items():
+            bad: list[AttemptError] = []
+            for row in rows:
+                try:
+                    check_row(row)
+                except AttemptError as error:
+                    bad.append(error)
+            if bad:
+                tell = self.report.error if len(bad) == len(rows) else self.report.warning
+                what = f"{len(bad):,} of {len(rows):,} rows cannot be sent: {_sentence(bad[0])}"
+                tell((split.value,), what, fix=bad[0].fix)
 
     def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
         """Check every grader of the tree."""

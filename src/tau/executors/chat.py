@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, MinLen
 
-from tau.domain.chat import Completion, Message, ModelRequest
+from tau.domain.chat import Completion, Message, ModelRequest, reason_codes
 from tau.domain.dataset import Example
 from tau.domain.json import Json
 from tau.domain.placeholders import placeholders
@@ -18,9 +18,6 @@ from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
 from tau.ports.obedience import obeys
 from tau.ports.record import Recorder
-
-REFUSED = "model_refusal"
-"""The reason code of an answer that the model itself refused to give."""
 
 _ROLES = ("system", "developer", "user", "assistant")
 
@@ -78,6 +75,15 @@ class ChatExecutor:
         for message in _prompt(settings, resources, where):
             if example is not None:
                 template.check(message.content, example.fields, where=where)
+
+    @classmethod
+    def check_row(cls, example: Example) -> None:
+        """Find what of a row cannot be sent.
+
+        Raises:
+            ExampleInvalid: its 'messages' are no chat messages.
+        """
+        _brought(example)
 
     @classmethod
     def build(cls, settings: ChatSettings, context: ExecutorContext) -> "ChatExecutor":
@@ -191,6 +197,6 @@ def _output(completion: Completion) -> Output:
         text=completion.text,
         value={"tool_calls": calls} if calls else None,
         finish_reason=completion.finish_reason,
-        reason_codes=(REFUSED,) if completion.refusal is not None else (),
+        reason_codes=reason_codes(completion),
         metadata=metadata,
     )

@@ -374,6 +374,8 @@ def _run(run: Run) -> dict[str, Json]:
             "calls": spent.calls,
             "tokens": spent.tokens,
             "cost_usd": spent.cost_usd,
+            "assumed_tokens": spent.assumed_tokens,
+            "assumed_cost_usd": spent.assumed_cost_usd,
             "seconds": run.active_s,
         },
         "budget": {

@@ -18,6 +18,7 @@ from tau.errors import SafetyRejected
 
 PROMPT_INJECTION = "prompt_injection."
 SECRET_LEAK = "secret_leak."
+ANSWER = "answer_"
 
 
 def not_blank(text: str) -> bool:
@@ -61,14 +62,17 @@ class SafetyPolicy:
     """Fail the rollout instead of clamping its rewards."""
 
     def penalty(self, code: str) -> float:
-        """What one reason code costs: its own entry, else its family's, else the default."""
+        """What one reason code costs: its own entry, else its family's, else the default.
+
+        Codes that start with `answer_` (empty, cut, filtered) say nothing about safety: nothing.
+        """
         if code in self.reason_code_penalties:
             return self.reason_code_penalties[code]
         if code.startswith(PROMPT_INJECTION):
             return self.prompt_injection_penalty
         if code.startswith(SECRET_LEAK):
             return self.secret_leak_penalty
-        return self.default_reason_code_penalty
+        return 0.0 if code.startswith(ANSWER) else self.default_reason_code_penalty
 
     def gates(self, code: str) -> bool:
         """Whether one reason code trips the hard gate."""

@@ -32,7 +32,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     ),
     "tally": (
         "run", "queuing", "preparing", "running", "succeeded", "failed", "cancelled", "requeuing",
-        *_amounts("spent", "brought"),
+        *_amounts("spent", "brought"), "assumed_tokens", "assumed_cost",
     ),
     "resources": ("key", "hash", "parent", "content", "digest"),
     "resources_version": ("number", "resources", "run", "published_unix_ms"),

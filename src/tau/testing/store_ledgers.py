@@ -37,6 +37,10 @@ class BudgetContract(StoreCase):
         run = await bench.store.runs.get(RUN)
         return run.spent, run.reserved
 
+    async def _assumed(self, bench: Bench) -> tuple[int, int]:
+        spent = (await bench.store.runs.get(RUN)).spent
+        return spent.assumed_tokens, spent.assumed_cost_nano_usd
+
     @pytest.mark.parametrize(
         ("budget", "covered", "name"),
         [
@@ -123,6 +127,37 @@ class BudgetContract(StoreCase):
             assert await self._money(bench) == (real + Spend(rollouts=1), Spend())
         attempt = await bench.attempt(claim.attempt_id, claim.rollout_id)
         assert (attempt.spent, attempt.late_spent) == (Spend(rollouts=1), real)
+
+    async def test_what_nobody_told_is_marked_until_it_is_told(self, bench: Bench) -> None:
+        await bench.run()
+        await bench.submit(1, reserve=RESERVE)
+        claim = (await bench.claim(await bench.worker()))[0]
+        await bench.pass_lease()
+        await bench.store.work.reap()
+        assert await self._assumed(bench) == (100, 1000)
+        with pytest.raises(LeaseLost):
+            await bench.store.work.complete(
+                claim.attempt_id, success(spent=Spend(calls=1, tokens=40, assumed_tokens=7))
+            )
+        assert await self._assumed(bench) == (7, 0)
+
+    @pytest.mark.parametrize("succeeds", [True, False])
+    async def test_what_an_outcome_assumes_is_summed_by_run(
+        self, bench: Bench, succeeds: bool
+    ) -> None:
+        await bench.run(budget=Budget(tokens=1000))
+        await bench.submit(3, reserve=RESERVE)
+        spent = Spend(
+            calls=2, tokens=90, cost_nano_usd=900, assumed_tokens=50, assumed_cost_nano_usd=500
+        )
+        first, second, third = await bench.claim(await bench.worker(), limit=3)
+        work = bench.store.work
+        ended = success(spent=spent) if succeeds else failure(spent=spent)
+        await work.complete(first.attempt_id, ended)
+        await work.complete(second.attempt_id, success(spent=Spend(calls=2, tokens=90)))
+        await work.release([third.attempt_id], spent=spent)
+        assert await self._assumed(bench) == (100, 1000)
+        assert (await bench.store.runs.get(RUN)).spent.tokens == 270
 
     async def test_what_is_cancelled_in_flight_is_still_paid_for(self, bench: Bench) -> None:
         await bench.run()

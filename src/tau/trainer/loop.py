@@ -25,6 +25,7 @@ from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import Clock
 from tau.ports.store import Store
 from tau.trainer.control import Control, Lost
+from tau.trainer.limits import budget_end
 from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
 
@@ -113,7 +114,8 @@ class Trainer:
             results = await self._results(run, wave, ids)
             algorithm.tell(results)
             if refused:
-                detail = f"the budget of {', '.join(refused)} is used up"
+                run = await self._store.runs.get(run.id)
+                detail = budget_end(refused, run, results, self._estimate)
                 best = algorithm.best()
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
@@ -252,10 +254,8 @@ class Trainer:
             self._check_stop()
 
     async def _submit(self, run: Run, wave: Sequence[RolloutRequest]) -> Sequence[RolloutId]:
-        """Queue the wave, in parts: one huge transaction would keep heartbeats waiting.
-
-        Keys are derived, so a crash between two parts only means that they are submitted again.
-        """
+        """Queue the wave, in parts: one huge transaction would keep heartbeats waiting."""
+        # Keys are derived: a crash between two parts only means that they are submitted again.
         ids: list[RolloutId] = []
         for start in range(0, len(wave), _SUBMIT_CHUNK):
             some = wave[start : start + _SUBMIT_CHUNK]
@@ -274,7 +274,8 @@ class Trainer:
                 return ()
             next_ready_ms: int | None = None
             if counts.in_flight == 0:
-                if refused := await queue.refused(run.id):
+                refused = await queue.refused(run.id)
+                if refused and await queue.counts(run.id) == counts:  # none claimed since
                     return refused
                 next_ready_ms = await queue.next_ready_ms(run.id)
             self._patience.watch(counts, next_ready_ms)

@@ -4,14 +4,14 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tau.domain.chat import Completion, ModelRequest, ToolCall
+from tau.domain.chat import REFUSED, Completion, ModelRequest, ToolCall
 from tau.domain.dataset import Example, Split, examples
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.domain.spend import Usage
 from tau.errors import ExampleInvalid, InputError
-from tau.executors.chat import REFUSED, ChatExecutor, ChatSettings
+from tau.executors.chat import ChatExecutor, ChatSettings
 from tau.ports.executor import ExecutorContext
 from tau.testing.executor import recorder
 

@@ -72,6 +72,8 @@ def fields(account: Account) -> dict[str, object]:
         "calls": run.spent.calls,
         "tokens": run.spent.tokens,
         "cost_usd": run.spent.cost_usd,
+        "assumed_tokens": run.spent.assumed_tokens,
+        "assumed_cost_usd": run.spent.assumed_cost_usd,
         "active_s": run.active_s,
         "decision": account.decision,
         "best_resources_hash": account.best.hash,
@@ -102,6 +104,8 @@ def lines(account: Account) -> list[str]:
         said.append(f"why        {line(account.reason)}")
     said += ["", *optimization.diff_section(account)]
     said.append(f"used       {', '.join(figures.spending(run.spent)) or 'nothing'}")
+    if assumed := figures.assumed(run.spent):
+        said.append(f"           {assumed}")
     if account.failures:
         said.append(f"failures   {figures.failures(account.failures)}")
     return said

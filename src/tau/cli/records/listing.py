@@ -175,6 +175,8 @@ def _run_fields(run: Run, counts: RolloutCounts) -> dict[str, Any]:
         "calls": run.spent.calls,
         "tokens": run.spent.tokens,
         "cost_usd": run.spent.cost_usd,
+        "assumed_tokens": run.spent.assumed_tokens,
+        "assumed_cost_usd": run.spent.assumed_cost_usd,
     }
 
 

@@ -79,7 +79,14 @@ class PostgresRuns:
                 raise Conflict(f"there is a run '{run.id}' already")
             spent = run.spent
             await transaction.tuples(
-                "insert_tally", key, spent.rollouts, spent.calls, spent.tokens, spent.cost_nano_usd
+                "insert_tally",
+                key,
+                spent.rollouts,
+                spent.calls,
+                spent.tokens,
+                spent.cost_nano_usd,
+                spent.assumed_tokens,
+                spent.assumed_cost_nano_usd,
             )
             return rows.run(await run_row(transaction, run.id))
 
