@@ -90,9 +90,9 @@ class _Checker:
         settings = config.executor.settings
         self._run(("executor",), plugin.check, settings, context, config.resources, self.example)
         if check_row := getattr(plugin, "check_row", None):
-            self._check_rows(check_row)
+            self._check_sendable(check_row)
 
-    def _check_rows(self, check_row: Callable[[Example], None]) -> None:
+    def _check_sendable(self, check_row: Callable[[Example], None]) -> None:
         """Try each row: one that cannot be executed fails in the run, all of them before it."""
         for split, rows in self.config.examples.items():
             bad: list[AttemptError] = []
@@ -103,7 +103,7 @@ class _Checker:
                     bad.append(error)
             if bad:
                 tell = self.report.error if len(bad) == len(rows) else self.report.warning
-                what = f"{len(bad):,} of {len(rows):,} rows cannot be sent: {_sentence(bad[0])}"
+                what = f"{len(bad):,} of {len(rows):,} rows cannot be sent: {bad[0].summary}"
                 tell((split.value,), what, fix=bad[0].fix)
 
     def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
@@ -166,7 +166,7 @@ class _Checker:
         place = 1 + self.config.examples[row.split].index(row)
         count = f"{len(failed)} of {min(len(rows), _MOST_ROWS)} rows cannot be graded; "
         said = f"{count if len(failed) > 1 else ''}row {place} of '{row.split}': "
-        self.report.warning(steps, said + _sentence(failure), fix=failure.fix)
+        self.report.warning(steps, said + failure.summary, fix=failure.fix)
 
     def _try_row(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
         try:
