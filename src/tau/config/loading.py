@@ -147,6 +147,7 @@ class _Reader:
             seed=fixed.seed,
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
+            keep_reasoning=fixed.keep_reasoning,
             environ=self._environ,
             child_environ=child_environ(self._environ),
         )

@@ -13,8 +13,8 @@ def _words(*listed: str) -> str:
     return "|".join(word for each in listed for word in each.split())
 
 
-_OPEN = rf"(?<![^\W{SPACELESS}])"
-_SHUT = rf"(?![^\W{SPACELESS}])"
+_OPEN = rf"(?<!(?-i:[^\W{SPACELESS}]))"
+_SHUT = rf"(?!(?-i:[^\W{SPACELESS}]))"
 
 NOUN = (
     rf"{_OPEN}(?:"
@@ -48,7 +48,7 @@ CONNECT = (
 """What stands between that and the label."""
 FILL = (
     rf"(?:[\s(\[{{<']|{_OPEN}(?:(?:the\s+)?(?:option|choice|letter|label|answer)|{_ADVERB}"
-    rf"|{_ADJECTIVE}|die|la|opci[óo]n|Option|вариант){_SHUT}\s*:?|选项|選項|[:])*"
+    rf"|{_ADJECTIVE}|die|la|opci[óo]n|Option|вариант){_SHUT}|选项|選項|[:]){{0,24}}"
 )
 """What may stand before a label without a meaning of its own."""
 
@@ -150,7 +150,7 @@ LISTED = re.compile(
 """What stands between two labels of one list."""
 
 FOLLOWS = re.compile(
-    rf"\s*(?:$|[^\w\s]|\n|[{SPACELESS}]|(?-i:[A-Z])\b|{_OPEN}(?:because|since|as|due|is|are|was|to|through|with|versus|vs|for|given|by|and|answer"
+    rf"\s*(?:$|[^\w\s]|\n|(?-i:[{SPACELESS}])|(?-i:[A-Z])\b|{_OPEN}(?:because|since|as|due|is|are|was|to|through|with|versus|vs|for|given|by|and|answer"
     rf"|or|but|rather|not|instead|over|here|weil|da|porque|ist|est|es|so|therefore|where|final){_SHUT})",
     re.IGNORECASE,
 )

@@ -366,7 +366,7 @@ def _edge(char: str, label: str, *, left: bool) -> str:
     if spaceless:
         inside = "" if len(label) > 1 else rf"(?{'<' if left else ''}![{words.SPACELESS}])"
         return r"(?<![\uac00-\ud7ff])" if left and "\uac00" <= char <= "\ud7ff" else inside
-    word = rf"[^\W{words.SPACELESS}]"
+    word = rf"(?-i:[^\W{words.SPACELESS}])"
     if left:
         digits = r"(?<!\d[.,:/])(?<![-\u2212+\u20ac$£])" if char.isdigit() else ""
         return rf"(?<!{word})(?<!\w[-\u2010\u2011'])" + digits
