@@ -3,6 +3,7 @@
 import re
 
 from tau.algorithms.prompts import Unusable
+from tau.domain.rollout import Output
 
 _OPENING = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*")
 _TAGGED = re.compile(
@@ -24,10 +25,10 @@ def fenced(text: str, marks: str) -> str:
     return f"{marks}\n{text}\n{marks}"
 
 
-def answer_in(said: str, marks: str = "```") -> str:
+def answer_in(said: str) -> str:
     """The one text between fences in what a model said, as it stands there.
 
-    `marks` is the fence that was asked for. A text between tags (`<prompt>`) is taken too. Fences
+    A text between tags (`<prompt>`) is taken too. Fences
     inside the text are part of it where only one reading is possible: a longer fence around it, or
     an opening one that says what is inside.
 
@@ -37,7 +38,7 @@ def answer_in(said: str, marks: str = "```") -> str:
     said = said.replace("\r\n", "\n")
     lines = said.split("\n")
     tagged = list(_TAGGED.finditer(said))
-    found = _outermost(lines, marks)
+    found = _outermost(lines)
     if len(tagged) == 1 and not any(m in said[: tagged[0].start()] for m in ("```", "~~~")):
         return _sound(tagged[0][2])
     if not found:
@@ -50,8 +51,8 @@ def answer_in(said: str, marks: str = "```") -> str:
     return _sound(found[0])
 
 
-def _outermost(lines: list[str], marks: str) -> list[str]:
-    """The texts between fences that are in no other; a fence with a word opens, a bare one closes."""
+def _outermost(lines: list[str]) -> list[str]:
+    """The texts between fences that are in no other; with a word one opens, bare it closes."""
     found: list[str] = []
     opened: list[str] = []
     first = 0
@@ -77,3 +78,13 @@ def _sound(text: str) -> str:
     if not text.strip():
         raise Unusable("the text between the fences is empty")
     return text
+
+
+def refuse_cut(output: Output | None) -> None:
+    """Refuse an answer that was cut at the token limit: what is left of it is a draft.
+
+    Raises:
+        Unusable: it was cut.
+    """
+    if output is not None and output.finish_reason in ("length", "max_tokens"):
+        raise Unusable("it was cut at the token limit before its end; write a shorter one")

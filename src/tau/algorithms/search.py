@@ -10,6 +10,7 @@ from tau.algorithms.certification import Certification, decision_of
 from tau.algorithms.demonstrations import longest
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
+from tau.algorithms.fences import refuse_cut
 from tau.algorithms.prompts import Unusable, targets_of
 from tau.algorithms.proposers import Draft, Proposers, Texts
 from tau.algorithms.purse import EVALUATIONS_PER_PROPOSAL, Purse, allowance
@@ -180,7 +181,7 @@ class Search(ABC):
                 self.unusable("its parent is gone" if failure is None else failure.message)
                 continue
             try:
-                _whole(result)
+                refuse_cut(result.output)
                 found.append(self.proposers.made(draft, known, text, born=born))
             except Unusable as error:
                 again = not draft.repaired and self.draft(
@@ -398,9 +399,3 @@ class Search(ABC):
         known = self.pool.table[name].by_example
         scores = [known[row.id] for row in self.certification.rows if row.id in known]
         return sum(scores) / len(scores) if scores else None
-
-
-def _whole(result: RolloutResult) -> None:
-    """Unusable where the answer was cut at the token limit: what is left of it is a draft."""
-    if result.output is not None and result.output.finish_reason in ("length", "max_tokens"):
-        raise Unusable("it was cut at the token limit before its end: write a shorter one")

@@ -34,6 +34,7 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         },
         "seed": config.seed,
         "replicates": config.replicates,
+        **({"keep_reasoning": True} if config.keep_reasoning else {}),
     }
 
 

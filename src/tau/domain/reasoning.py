@@ -60,9 +60,7 @@ def _parted(text: str) -> tuple[str, str]:
             answer, at = [], _past_blanks(text, at)
 
 
-def _cut(
-    text: str, opening: re.Match[str], before: str, reasoning: list[str]
-) -> tuple[str, str]:
+def _cut(text: str, opening: re.Match[str], before: str, reasoning: list[str]) -> tuple[str, str]:
     """A block that is not closed; in the middle of a line it is only spoken of."""
     line = text[text.rfind("\n", 0, opening.start()) + 1 : opening.start()]
     if line.strip() and before.strip():

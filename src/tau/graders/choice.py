@@ -18,6 +18,7 @@ from tau.graders.reference import no_reference, scalar_text
 
 Label = Annotated[str, MinLen(1)]
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChoiceSettings:
     """Where the labels come from."""

@@ -25,6 +25,8 @@ _CLAUSE = re.compile(
 _SENTENCE = re.compile(r"[.!?;\n。！？；]")
 _HEAD, _TAIL = 2_000, 6_000
 """Characters that are read of a longer text: where answers stand."""
+_MOST = 40
+"""Statements of a kind that are looked at: the last ones count."""
 _REACH = 240
 """How far, in characters, a clause is followed."""
 _MASK = "\ue000"
@@ -91,9 +93,9 @@ class _Reader:
         patterns, text = self._patterns, self._text
         yield from self._edges()
         for pattern, strong in ((patterns.strong, True), (patterns.weak, False)):
-            for match in pattern.finditer(text):
+            for match in list(pattern.finditer(text))[-_MOST:]:
                 yield self._statement(match.start(), *match.span("label"), strong=strong)
-        for match in patterns.right.finditer(text):
+        for match in list(patterns.right.finditer(text))[-_MOST:]:
             label = patterns.label(match["label"])
             start, end = match.span("label")
             valid = (
@@ -195,7 +197,11 @@ class _Reader:
             start = self._edge_before(_SENTENCE, one.start)
             end = self._edge_after(_SENTENCE, one.end)
             sentence = self._masked[start : end + 1]
-            if self._told_otherwise(one.end) or words.NEGATION.search(sentence) or words.DOUBT.search(_HARMLESS.sub("", sentence)):
+            if (
+                self._told_otherwise(one.end)
+                or words.NEGATION.search(sentence)
+                or words.DOUBT.search(_HARMLESS.sub("", sentence))
+            ):
                 return []
         if words.CORRECTION.search(self._masked, self._mentions[0].end):
             return []

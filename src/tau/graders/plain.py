@@ -28,7 +28,7 @@ _LINE_HEAD = re.compile(r"^[ \t]*(?:#{1,6}[ \t]+|>+[ \t]?|[-*+•·][ \t]+)+", r
 _RULE = re.compile(r"^[ \t]*(?:[-*_=][ \t]*){3,}$", re.M)
 _ROW = re.compile(r"^[ \t]*\|(.*)\|[ \t]*$", re.M)
 _EDGE_UNDERSCORES = re.compile(r"(?<![^\W_])_+|_+(?![^\W_])")
-_DROPPED = "*`$\"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f\u3010\u3011"
+_DROPPED = '*`$"\u201c\u201d\u201e\u00ab\u00bb\u300c\u300d\u300e\u300f\u3010\u3011'
 
 
 def plain(text: str, kept: Sequence[str] = ()) -> str:
