@@ -11,7 +11,7 @@ _OPENING = re.compile(
 )
 _CLOSING = re.compile(
     rf"</(?:{_NAMES})\s*>|\[/THINK\]|<\|end_of_thought\|>|<\|END_THINKING\|>|\u25c1/think\u25b7"
-    r"|<\|start\|>assistant(?=<\|channel\|>)|<\|channel\|>final(?=<\|message\|>)|<channel\|>",
+    r"|<\|start\|>assistant(?=<\|channel\|>)|<\|channel\|>final[^<]{0,80}<\|message\|>|<channel\|>",
     re.IGNORECASE,
 )
 _MARKERS = re.compile(

@@ -32,10 +32,11 @@ class ChoiceSettings:
 class Choice(Deterministic[ChoiceSettings]):
     """1 if the output settles on the expected label.
 
-    Read in this order: the output is nothing but a label; a line such as "Answer: B" (the last
-    one counts); else the only label mentioned. Several labels, or none, score 0: nobody could act
-    on such an answer. Labels of one letter are case-sensitive outside an answer line, because "a"
-    is a word.
+    A label alone, an answer line ("Answer: B", "答案是B", boxed, tagged, JSON), a choosing sentence
+    ("I choose B", "B is correct"), or else the only label mentioned. What is denied, doubted,
+    listed beside another label or taken back is not chosen, and a text that leaves doubt scores 0: nobody
+    could act on such an answer. Of several answer lines the last one counts, if words stand between
+    them. Labels of one letter are case-sensitive outside an answer line, because "a" is a word.
     """
 
     Settings: ClassVar[type[Any]] = ChoiceSettings
