@@ -32,11 +32,12 @@ class ChoiceSettings:
 class Choice(Deterministic[ChoiceSettings]):
     """1 if the output settles on the expected label.
 
-    A label alone, an answer line ("Answer: B", "答案是B", boxed, tagged, JSON), a choosing sentence
-    ("I choose B", "B is correct"), or else the only label mentioned. What is denied, doubted,
-    listed beside another label or taken back is not chosen, and a text that leaves doubt scores 0: nobody
-    could act on such an answer. Of several answer lines the last one counts, if words stand between
-    them. Labels of one letter are case-sensitive outside an answer line, because "a" is a word.
+    A label alone, an answer line ("Answer: B", boxed, tagged, JSON, in many languages), a choosing
+    sentence ("I choose B", "B is correct"), or else the only label mentioned. What is denied,
+    doubted, listed beside another label or taken back is not chosen, and a text that leaves doubt
+    scores 0: nobody could act on such an answer. Of several answer lines the last one counts, if
+    words stand between them. Labels of one letter are case-sensitive outside an answer line,
+    because "a" is a word.
     """
 
     Settings: ClassVar[type[Any]] = ChoiceSettings

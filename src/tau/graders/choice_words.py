@@ -1,5 +1,7 @@
 """The words by which people and models choose, deny, doubt and change their minds."""
 
+# ruff: noqa: RUF001, E501  (words of many scripts, listed by language)
+
 import re
 
 SPACELESS = (

@@ -1,19 +1,21 @@
 """Which of a few labels a text settles on.
 
 It is read in statements. "Answer: B" and its kind in many languages, a boxed label, an answer tag
-and a last line that is a label are *strong*; "I choose B" and "B is correct" are *weak*. A statement
-counts unless its own clause denies or doubts it or names a second label, and what comes after must
-neither take it back nor offer another label. When in doubt nothing is chosen: a right answer that is
-not found costs little, a wrong one taken for right spoils the score.
+and a last line that is a label are *strong*; "I choose B" and "B is correct" are *weak*. One counts
+unless its own clause denies or doubts it or names a second label, and what comes after must neither
+take it back nor offer another label. When in doubt nothing is chosen: a right answer that is not
+found costs little, a wrong one taken for right spoils the score.
 """
+
+# ruff: noqa: RUF001  (punctuation of many scripts)
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from tau.graders import choice_words as words
+from tau.graders.choice_labels import Mention, Patterns, patterns_of
 from tau.graders.plain import plain
 
 _CLAUSE = re.compile(
@@ -33,15 +35,6 @@ _MASK = "\ue000"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mention:
-    """A label where it stands in the text."""
-
-    label: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class _Statement:
     label: str
     start: int
@@ -52,7 +45,7 @@ class _Statement:
 
 def chosen(text: str, labels: tuple[str, ...]) -> list[str]:
     """The label the text settles on; none, or the several that keep it from being settled."""
-    patterns = _patterns(labels)
+    patterns = patterns_of(labels)
     whole = len(text) <= _HEAD + _TAIL
     said = plain(text if whole else f"{text[:_HEAD]}\n{text[-_TAIL:]}", labels)
     alone = patterns.alone(said)
@@ -64,7 +57,7 @@ def chosen(text: str, labels: tuple[str, ...]) -> list[str]:
 class _Reader:
     """One text, cleaned of markup."""
 
-    def __init__(self, text: str, patterns: "_Patterns") -> None:
+    def __init__(self, text: str, patterns: "Patterns") -> None:
         self._text = text
         self._patterns = patterns
         self._mentions = list(patterns.mentions(text))
@@ -97,7 +90,7 @@ class _Reader:
                 yield self._statement(match.start(), *match.span("label"), strong=strong)
         for match in list(patterns.right.finditer(text))[-_MOST:]:
             label = patterns.label(match["label"])
-            start, end = match.span("label")
+            start = match.start("label")
             valid = (
                 not self._denied(self._clause_start(start), match.end(), label)
                 and not self._doubted(self._clause_start(start), self._clause_end(match.end()))
@@ -306,106 +299,3 @@ _AT_ONCE = re.compile(
 def _several(distinct: list[str]) -> list[str]:
     """Labels that were named without one of them being chosen."""
     return distinct if len(distinct) > 1 else []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Patterns:
-    """The labels as patterns: in any case after an answer mark, in their own in running text."""
-
-    names: dict[str, str]
-    own_case: re.Pattern[str]
-    strong: re.Pattern[str]
-    weak: re.Pattern[str]
-    right: re.Pattern[str]
-    leading: re.Pattern[str]
-    item: re.Pattern[str]
-
-    def label(self, text: str) -> str:
-        """The label as it was given."""
-        return self.names[_key(text)]
-
-    def alone(self, text: str) -> str | None:
-        """The label, where the text is nothing else."""
-        bare = text.strip().strip("*_`\"'()[]{}<>.:,;!。：，！ \n\t")
-        for each in (text.strip(), bare):
-            if (found := self.names.get(_key(each))) is not None:
-                return found
-        return None
-
-    def mentions(self, text: str) -> Iterator[Mention]:
-        """Labels in running text, from left to right."""
-        for match in self.own_case.finditer(text):
-            if match[0].lower() in _SHORT_WORDS and not _stands_alone(text, match):
-                continue
-            yield Mention(label=self.label(match[0]), start=match.start(), end=match.end())
-
-
-_SHORT_WORDS = frozenset({"a", "i", "no", "o", "e", "y"})
-"""Labels that are words of the languages they may stand in."""
-
-
-def _stands_alone(text: str, match: re.Match[str]) -> bool:
-    if match[0] == "I" and re.compile(r"\s*,?\s*(?:for\s+one|think|personally|am|as)\b").match(
-        text, match.end()
-    ):
-        return False
-    return words.FOLLOWS.match(text, match.end()) is not None
-
-
-def _key(text: str) -> str:
-    return " ".join(re.sub(r"[\s_-]+", " ", text).split()).casefold() or text.casefold()
-
-
-def _one(label: str, *, own_case: bool) -> str:
-    """One label as a pattern with its edges."""
-    body = r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", label) if part)
-    body = body or re.escape(label)
-    body = body if own_case and len(label) == 1 else f"(?i:{body})"
-    return _edge(label[0], label, left=True) + body + _edge(label[-1], label, left=False)
-
-
-def _edge(char: str, label: str, *, left: bool) -> str:
-    """What may not touch the label on this side."""
-    spaceless = re.match(f"[{words.SPACELESS}]", char) is not None
-    if not (char.isalnum() or char == "_"):
-        return ""
-    if spaceless:
-        inside = "" if len(label) > 1 else rf"(?{'<' if left else ''}![{words.SPACELESS}])"
-        return r"(?<![\uac00-\ud7ff])" if left and "\uac00" <= char <= "\ud7ff" else inside
-    word = rf"(?-i:[^\W{words.SPACELESS}])"
-    if left:
-        digits = r"(?<!\d[.,:/])(?<![-\u2212+\u20ac$£])" if char.isdigit() else ""
-        return rf"(?<!{word})(?<!\w[-\u2010\u2011'])" + digits
-    digits = r"(?![.,:]\d|\s*%|\s*\u00b0|/\d)" if char.isdigit() else ""
-    return rf"(?!{word}|[-\u2010\u2011'\u2019](?:{word})|[+#]+(?!\w))" + digits
-
-
-@lru_cache(maxsize=64)
-def _patterns(labels: tuple[str, ...]) -> _Patterns:
-    cleaned = {plain(label, labels).strip() or label: label for label in labels}
-    ordered = sorted(cleaned, key=len, reverse=True)
-    strict = "|".join(_one(label, own_case=True) for label in ordered)
-    follows = rf"(?=[)\]}}>]*(?:{words.FOLLOWS.pattern}))"
-    long = "|".join(_one(one, own_case=False) for one in ordered if _long(one)) or r"(?!)"
-    short = "|".join(_one(one, own_case=False) for one in ordered if not _long(one)) or r"(?!)"
-    target = rf"(?P<label>(?:{long})|(?:{short}){follows})"
-    own = rf"(?P<label>(?:{strict})){follows}"
-    flags = re.IGNORECASE | re.MULTILINE
-    line = rf"^[^\S\n]*(?:(?:final|correct)\s+)?(?:{words.NOUN})\.?[^\S\n]+"
-    return _Patterns(
-        names={_key(shown): label for shown, label in cleaned.items()},
-        own_case=re.compile(strict),
-        strong=re.compile(
-            rf"(?:(?:{words.NOUN}){words.CONNECT}{words.FILL}|{line}){target}", flags
-        ),
-        weak=re.compile(rf"(?:(?i:{words.CHOOSE}))(?i:{words.FILL}){own}"),
-        right=re.compile(rf"(?P<label>{strict})(?i:{words.RIGHT})"),
-        leading=re.compile(
-            rf"[\s(\[{{<]*(?P<label>{strict})(?=[)\]}}>]*\s*(?:$|[.:;!,\n\u2013\u2014。：，；！(]|-\s))"
-        ),
-        item=re.compile(rf"^[^\S\n]*\(?(?P<label>{strict})[).:\]](?=\s+\S)", re.MULTILINE),
-    )
-
-
-def _long(label: str) -> bool:
-    return len(label) > 1 and label.lower() not in _SHORT_WORDS

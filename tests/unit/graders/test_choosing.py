@@ -1,5 +1,7 @@
 """Which label was chosen: places people and models put it, and what never counts as choosing."""
 
+# ruff: noqa: RUF001, E501, E741
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
