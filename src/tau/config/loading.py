@@ -107,7 +107,6 @@ class _Reader:
         fixed = validated(Scalars, scalars, steps=(), report=report)
         splits = self._examples()
         resources = Resources(values=self._object("resources"))
-        params = self._object("params")
         chosen = choices.model(value.get("model"), model_flag, report)
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
@@ -129,7 +128,7 @@ class _Reader:
             examples=splits,
             resources=resources,
             model=chosen,
-            params=params,
+            params=self._object("params"),
             executor=executor_choice,
             graders=grader_choices,
             safety=safety,
