@@ -107,14 +107,12 @@ class _Reader:
         fixed = validated(Scalars, scalars, steps=(), report=report)
         splits = self._examples()
         resources = Resources(values=self._object("resources"))
+        params = self._object("params")
         chosen = choices.model(value.get("model"), model_flag, report)
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
         algorithm_choice = choices.algorithm(
-            value.get("algorithm"),
-            value.get("replicates"),
-            report,
-            default=self._default_algorithm,
+            value.get("algorithm"), value.get("replicates"), report, default=self._default_algorithm
         )
         reflection = choices.reflection(value.get("algorithm"), report)
         safety = self._safety()
@@ -128,7 +126,7 @@ class _Reader:
             examples=splits,
             resources=resources,
             model=chosen,
-            params=self._object("params"),
+            params=params,
             executor=executor_choice,
             graders=grader_choices,
             safety=safety,
