@@ -71,6 +71,7 @@ def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -
     text = text.strip()
     if not text:
         raise Unusable("it is empty")
+    text = _with_edges_of(resources.values[target.name], text)
     if len(text) > max_chars:
         raise Unusable(f"it has {len(text)} characters, and {max_chars} are allowed")
     found = frozenset(placeholders(text))
@@ -80,6 +81,14 @@ def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -
         raise Unusable(f"these placeholders were not in the prompt: {_braced(strange)}")
     value: Json = text if target.roles is None else _messages(text, target.roles)
     return Resources(values={**resources.values, target.name: value}, parent=resources.hash)
+
+
+def _with_edges_of(old: Json, text: str) -> str:
+    """`text` between the blanks that the old prompt begins and ends with."""
+    if not isinstance(old, str) or not old.strip():
+        return text
+    lead, trail = len(old) - len(old.lstrip()), len(old.rstrip())
+    return old[:lead] + text + old[trail:]
 
 
 def _target(name: str, value: Json) -> Target | None:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Self
 from tau.algorithms import templates
 from tau.algorithms.certification import Certification, decision_of
 from tau.algorithms.demonstrations import longest
+from tau.algorithms.fences import refuse_cut
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
@@ -174,18 +175,17 @@ class Search(ABC):
         for draft, result in answers:
             parents = [self.pool.members.get(name) for name in draft.parents]
             text = None if result.output is None else result.output.text
-            known = [parent for parent in parents if parent is not None]
+            known = [one for one in parents if one is not None]
             if text is None or len(known) < len(parents):
-                failure = result.failure
-                self.unusable("its parent is gone" if failure is None else failure.message)
+                lost = result.failure
+                self.unusable(lost.message if lost else "its parent is gone")
                 continue
             try:
+                refuse_cut(result.output)
                 found.append(self.proposers.made(draft, known, text, born=born))
             except Unusable as error:
-                again = not draft.repaired and self.draft(
-                    self.proposers.repair(draft, text, str(error))
-                )
-                if not again:
+                again = self.proposers.repair(draft, text, str(error))
+                if draft.repaired or not self.draft(again):
                     self.unusable(str(error))
         return found
 

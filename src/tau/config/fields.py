@@ -64,6 +64,13 @@ class Scalars:
             "others too: the key, the credit, the model's name."
         ),
     ] = False
+    keep_reasoning: Annotated[
+        bool,
+        Field(
+            description="Graders and proposals read reasoning that stands in an answer "
+            "(`<think>...</think>` and its like) too. Else it is kept beside the answer only."
+        ),
+    ] = False
     strict: Annotated[bool, Field(description="Unknown fields are errors instead of warnings.")] = (
         False
     )

@@ -35,6 +35,7 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         },
         "seed": config.seed,
         "replicates": config.replicates,
+        **({"keep_reasoning": True} if config.keep_reasoning else {}),
     }
 
 

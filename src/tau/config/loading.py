@@ -112,10 +112,7 @@ class _Reader:
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
         algorithm_choice = choices.algorithm(
-            value.get("algorithm"),
-            value.get("replicates"),
-            report,
-            default=self._default_algorithm,
+            value.get("algorithm"), value.get("replicates"), report, default=self._default_algorithm
         )
         reflection = choices.reflection(value.get("algorithm"), report)
         safety = self._safety()
@@ -147,6 +144,7 @@ class _Reader:
             seed=fixed.seed,
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
+            keep_reasoning=fixed.keep_reasoning,
             environ=self._environ,
             child_environ=child_environ(self._environ),
         )

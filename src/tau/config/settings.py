@@ -115,6 +115,7 @@ class RunConfig:
     seed: int = 0
     replicates: int = 1
     fail_fast: bool = False
+    keep_reasoning: bool = False
     semantic: Mapping[str, Json] = field(default_factory=dict)
     config_hash: str = ""
     warnings: tuple[Problem, ...] = ()

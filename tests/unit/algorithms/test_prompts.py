@@ -2,11 +2,12 @@
 
 import pytest
 
-from tau.algorithms.fences import answer_in, fence
+from tau.algorithms.fences import answer_in, fence, refuse_cut
 from tau.algorithms.lines import joined, restored, rivals
 from tau.algorithms.prompts import Unusable, edited, shown, targets_of
 from tau.domain.json import Json
 from tau.domain.resources import Resources
+from tau.domain.rollout import Output
 from tau.errors import InputError
 
 CHAT: list[Json] = [
@@ -94,7 +95,34 @@ def test_messages_keep_their_number_and_roles(text: str) -> None:
 
 
 def test_the_answer_is_the_one_fenced_text() -> None:
-    assert answer_in("Here it is:\n```text\n a\nb \n```\nDone.") == "a\nb"
+    assert answer_in("Here it is:\n```text\n a\nb \n```\nDone.") == " a\nb "
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("~~~\na\n~~~", "a"),
+        ("<prompt>\na\n</prompt>", "a"),
+        ("```a```", "a"),
+        ("```\nSay:\n```json\n{}\n```\nEnd.\n```", "Say:\n```json\n{}\n```\nEnd."),
+        ("```\na\u2028b\x0cc\n```", "a\u2028b\x0cc"),
+        ("```\r\na\r\n```", "a"),
+    ],
+)
+def test_other_forms_with_one_reading_are_read(said: str, text: str) -> None:
+    assert answer_in(said) == text
+
+
+def test_a_prompt_keeps_the_blanks_around_it() -> None:
+    given = resources(a="\nx\n\n")
+    (target,) = targets_of(given, None)
+    assert edited(given, target, "y", max_chars=100).text("a") == "\ny\n\n"
+
+
+def test_an_answer_cut_at_the_token_limit_is_no_candidate() -> None:
+    with pytest.raises(Unusable, match="token limit"):
+        refuse_cut(Output(text="```\nDraft\n```", finish_reason="length"))
+    refuse_cut(Output(text="```\nWhole\n```", finish_reason="stop"))
 
 
 def test_a_longer_fence_may_hold_a_shorter_one() -> None:
