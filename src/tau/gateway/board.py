@@ -13,7 +13,7 @@ from tau.ports.insights import SettledRow
 from tau.scoring.aggregate import Estimate, RunningMean
 
 _PAGE = 2000
-_MOST_POINTS = 400
+LEAST = 10
 _OVERLAP_MS = 500
 _PATIENCE = 40
 
@@ -65,32 +65,33 @@ class Totals:
 
 
 class Course:
-    """The best so far on one split, sampled at most some hundred times along the run.
+    """The best so far on one split: it never falls, for each candidate is looked at once.
 
-    `led` are those that were ahead at some sample.
-    When there are too many samples every second one is dropped, and they are taken half as often.
+    That is when it has as many scores as the first one of the split had by then, which is its
+    whole set, and never before it has `LEAST` of them: the mean of a few rows says nothing.
+    `led` are those that were ahead at some time.
     """
 
     def __init__(self) -> None:
         self.points: list[tuple[int, Estimate]] = []
         self.led: set[str] = set()
-        self._step = 1
-        self._most = 0
+        self._seen: set[str] = set()
 
-    def look(self, number: int, standings: Iterable[Standing], newest: Standing) -> None:
-        """Note who leads after `number` rollouts, among those tried at least half as often."""
-        self._most = max(self._most, newest.scored)
-        if number % self._step:
-            return
-        leader = leading(standings, self._most)
-        found = leader.estimate if leader else None
-        if leader is None or found is None:
-            return
-        self.led.add(leader.resources)
-        self.points.append((number, found))
-        if len(self.points) > _MOST_POINTS:
-            del self.points[::2]
-            self._step *= 2
+    def look(self, number: int, standings: Sequence[Standing], newest: Standing) -> None:
+        """Note after `number` rollouts whether `newest` is ahead."""
+        first = standings[0]
+        if newest is first:
+            return  # its set grows until somebody else is measured on it
+        for one in (first, newest):
+            if one.resources not in self._seen and one.scored >= max(LEAST, first.scored):
+                self._seen.add(one.resources)
+                self._note(number, one)
+
+    def _note(self, number: int, one: Standing) -> None:
+        found = one.estimate
+        if found is not None and (not self.points or found.mean > self.points[-1][1].mean):
+            self.led.add(one.resources)
+            self.points.append((number, found))
 
 
 def leading(standings: Iterable[Standing], most: int) -> Standing | None:

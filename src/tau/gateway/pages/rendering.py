@@ -54,12 +54,16 @@ def environment() -> Environment:
         "interval": figures.interval,
         "signed": figures.signed,
         "count": figures.count,
+        "counted": figures.counted,
+        "ago": figures.ago,
+        "sentence": figures.sentence,
         "dollars": figures.dollars,
         "seconds": figures.seconds,
         "moment": figures.moment,
         "stamp": figures.stamp,
         "short": figures.short,
         "percent": figures.percent,
+        "place": figures.place,
         "json": _pretty,
     }
     made.globals["static"] = address
