@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+# A word has the blanks before it: a change of blanks alone would be a mark nobody can see.
+_WORDS = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 _MOST_WORDS = 4_000
 """Beyond so many words in a changed passage it is shown as replaced whole."""

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from tau.domain.visible import clipped
+from tau.reports.wording import sentence as sentence_of
 from tau.scoring.aggregate import Estimate
 
 NOTHING = "–"
@@ -38,11 +39,6 @@ def ago(age_ms: float) -> str:
     if age_ms < 5_000:
         return "just now"
     return f"{seconds(5 * (age_ms // 5_000))} ago"
-
-
-def sentence(text: str) -> str:
-    """A reason as a sentence begins."""
-    return text[:1].upper() + text[1:]
 
 
 def amount(value: float) -> str:
@@ -114,3 +110,8 @@ def percent(share: float) -> str:
 def place(rollout: str) -> str:
     """`r304`: a rollout where the run is known."""
     return rollout.rpartition("-")[2]
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence begins; how it ends is the page's."""
+    return sentence_of(text).removesuffix(".") if text else ""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from starlette.requests import Request
 
@@ -24,7 +25,9 @@ from tau.ports.insights import SettledRow
 from tau.reports.account import resource_text
 
 EXAMPLES = 30
-_WORDS = 110
+_WORDS = 400
+_SHOWN = 120
+_SHARED = 3
 CANDIDATES = 16
 
 FILTERS = {
@@ -51,8 +54,10 @@ async def matrix(gateway: Gateway, request: Request) -> Page:
     judges = _judges(contest.baseline_hash, contest.best_hash)
     judge = judges[wanted]
     names = [name for name, cells in table.items() if judge(cells)]
+    names.sort(key=lambda name: _FIRST.index(_fate(table[name], contest)))
     shown = names[(number - 1) * EXAMPLES : number * EXAMPLES]
     words = await _words(gateway, run, board, [next(iter(table[name].values())) for name in shown])
+    told = telling({name: words[name] for name in shown if name in words})
     return Page(
         template="matrix.html",
         title=f"Matrix of {run.id}",
@@ -70,7 +75,9 @@ async def matrix(gateway: Gateway, request: Request) -> Page:
             "candidates": len({name for name, _ in board.standings}),
             "shown": len(columns),
             "heads": [_head(board, name, contest) for name in columns],
-            "rows": [_row(run.id, name, words, table[name], columns) for name in shown],
+            "rows": [
+                _row(run.id, name, told, table[name], columns, contest) for name in shown
+            ],
             "paging": Paging(
                 request, number=number, more=number * EXAMPLES < len(names), total=len(names),
                 size=EXAMPLES,
@@ -109,6 +116,7 @@ def _row(
     words: Mapping[str, str],
     cells: Mapping[str, SettledRow],
     columns: Sequence[str],
+    contest: Contest,
 ) -> Row:
     split, _, rest = name.partition(":")
     digest, _, occurrence = rest.partition(":")
@@ -118,17 +126,35 @@ def _row(
     return Row(
         split=split,
         text=f"{text}{again}",
-        fate=_fate([one.score if one else None for one in found[:2]]),
+        fate=_fate(cells, contest),
         cells=tuple((one, cell_mark(one)) if one else None for one in found),
     )
 
 
-def _fate(scores: Sequence[float | None]) -> str:
-    """What became of an example from the first column to the second: newly wrong or right."""
-    before, after = scores if len(scores) == 2 else (None, None)
+def _fate(cells: Mapping[str, SettledRow], contest: Contest) -> str:
+    """What became of an example from the baseline to the best: newly wrong or right."""
+    pair = [cells.get(name or "") for name in (contest.baseline_hash, contest.best_hash)]
+    before, after = (one.score if one else None for one in pair)
     if before is None or after is None or before == after:
         return ""
     return "newly right" if after > before else "newly wrong"
+
+
+_FIRST = ("newly wrong", "newly right", "")
+
+
+def telling(texts: Mapping[str, str]) -> dict[str, str]:
+    """Each text without what all of them say alike, so that what is left tells them apart."""
+    split = {name: text.split() for name, text in texts.items()}
+    shared = set.intersection(*map(set, split.values())) if len(split) > 1 else set()
+    found = {}
+    for name, words in split.items():
+        kept: list[str] = []
+        for alike, group in groupby(words, key=shared.__contains__):
+            some = list(group)
+            kept += ["…"] if alike and len(some) >= _SHARED else some
+        found[name] = clipped(" ".join(kept), _SHOWN) if kept != ["…"] else " ".join(words)
+    return found
 
 
 def _columns(board: Board, baseline: str, best: str | None) -> list[str]:

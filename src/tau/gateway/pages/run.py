@@ -1,6 +1,6 @@
 """One run: how it went, what is best, what changed, why it stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -164,13 +164,14 @@ def course_of(
         return None  # one measurement is no course
     points = _points(board, split)
     others = (Split.OPTIMIZE, Split.VALIDATE)
-    beside = next((one for one in others if one != split and board.courses[one].points), None)
+    beside = next((one for one in others if one != split and board.course(one).points), None)
     beside_points = _points(board, beside) if beside else []
     baseline = contest.baseline.estimate if contest.baseline else None
     over = run.status in (RunStatus.COMPLETED, RunStatus.CANCELLED)
     enough = 0 if over else max((one.scored for one in standings), default=0) / 2
+    led = board.course(split).led
     dots = [
-        _dot(board, one, fate_of(board, one, contest, enough))
+        _dot(board, one, fate_of(led, one, contest, enough))
         for one in _thinned(standings, contest)
     ]
     mean = baseline.mean if baseline else None
@@ -218,7 +219,7 @@ def _few(points: Sequence[Point]) -> list[Point]:
 def _points(board: Board, split: Split) -> list[Point]:
     return [
         Point(rollouts=number, mean=found.mean, low=found.low, high=found.high)
-        for number, found in board.courses[split].points
+        for number, found in board.course(split).points
     ]
 
 
@@ -229,7 +230,7 @@ def _thinned(standings: Sequence[Standing], contest: Contest) -> list[Standing]:
     return [one for n, one in enumerate(standings) if n % step == 0 or one.resources in named]
 
 
-def fate_of(board: Board, standing: Standing, contest: Contest, enough: float) -> str:
+def fate_of(led: Container[str], standing: Standing, contest: Contest, enough: float) -> str:
     """What became of a candidate, as a tone of `TONES`; with fewer than `enough` it is open."""
     if standing.resources == contest.baseline_hash:
         return "baseline"
@@ -237,7 +238,7 @@ def fate_of(board: Board, standing: Standing, contest: Contest, enough: float) -
         return "gated"
     if standing.resources == contest.best_hash:
         return "best"
-    if standing.resources in board.courses[standing.split].led:
+    if standing.resources in led:
         return "accepted"
     return "discarded" if standing.scored >= enough else "other"
 
