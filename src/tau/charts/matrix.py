@@ -1,6 +1,5 @@
 """Examples down, candidates across: what each scored where."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tau.charts.svg import Svg, element

@@ -16,9 +16,7 @@ _GRACE_S = 5
 
 
 @contextmanager
-def dashboard_beside(
-    bind: str, store: str, state_dir: str | None
-) -> Iterator[Callable[[], None]]:
+def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[Callable[[], None]]:
     """Serve the dashboard of `store` until the block is left; its link goes to standard error.
 
     What is given waits until somebody at the terminal has seen enough and presses Ctrl-C, or the

@@ -27,7 +27,9 @@ def failing(
     if not found:
         return
     yield f"<h2>Failing examples</h2><p>{counted(len(found), 'evaluation')} of the best "
-    yield "did not score 1" + (f"; the first {_MOST} are shown.</p>" if len(found) > _MOST else ".</p>")
+    yield "did not score 1" + (
+        f"; the first {_MOST} are shown.</p>" if len(found) > _MOST else ".</p>"
+    )
     for one in found[:_MOST]:
         yield from _block(one, broken, content=content)
     if not content:

@@ -35,7 +35,9 @@ th { font-weight: 600; color: var(--dim); }
 .scroll > .chart { max-width: none; width: 100%; min-width: 26rem; }
 .scroll > .chart.intervals { max-width: 38rem; min-width: 0; }
 td, p { overflow-wrap: break-word; } th { overflow-wrap: normal; white-space: nowrap; }
-details { margin: .6rem 0; } summary { cursor: pointer; } .case { border-bottom: 1px solid var(--rule); padding: .3rem 0 .6rem; } .case p { margin: .2rem 0; }
+details { margin: .6rem 0; } summary { cursor: pointer; }
+.case { border-bottom: 1px solid var(--rule); padding: .3rem 0 .6rem; }
+.case p { margin: .2rem 0; }
 .wrong { color: var(--bad); font-weight: 600; } .pair { display: grid; gap: .2rem 1rem;
   grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
 .pair > * { min-width: 0; } .pair pre { margin: .1rem 0; max-height: 20rem; overflow-y: auto; }
@@ -250,7 +252,12 @@ def _diffs(account: Account) -> Iterator[str]:
 def _marked(pieces: Sequence[Piece]) -> str:
     tags = {Change.SAME: ("", ""), Change.ADDED: ("<ins>", "</ins>"),
             Change.REMOVED: ("<del>", "</del>")}  # fmt: skip
-    return "".join(tags[p.change][0] + clean(p.text) + tags[p.change][1] for p in pieces)
+    return "".join(
+        tags[p.change][0] + clean(p.text) + tags[p.change][1]
+        if p.text.strip()
+        else clean(p.text) * (p.change is not Change.REMOVED)
+        for p in pieces
+    )
 
 
 def _candidates(account: Account) -> Iterator[str]:

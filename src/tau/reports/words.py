@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-# A word has the blanks before it: a change of blanks alone would be a mark nobody can see.
-_WORDS = re.compile(r"\s*(?:\w+|[^\w\s]+)|\s+")
+# The mark of a list belongs to the word after it: by itself it would be a minus nobody can place.
+_WORDS = re.compile(r"(?:(?<=\n)|\A)[ \t]*[-*+\u2022][ \t]+\w+|\s+|\w+|[^\w\s]")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 _MOST_WORDS = 4_000
 """Beyond so many words in a changed passage it is shown as replaced whole."""

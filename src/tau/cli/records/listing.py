@@ -56,10 +56,12 @@ def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_jso
 
     found = read(store, query)
     if as_json:
-        print_json([
-            _run_fields(run, counts) | {"condition": str(condition)}
-            for run, counts, condition in found
-        ])
+        print_json(
+            [
+                _run_fields(run, counts) | {"condition": str(condition)}
+                for run, counts, condition in found
+            ]
+        )
         return Exit.OK
     rows = [
         (

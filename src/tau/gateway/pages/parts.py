@@ -30,9 +30,7 @@ def split(text: str) -> dict[str, str]:
 
 def whole(parts: Mapping[str, str]) -> str:
     """The text again, its parts with their names."""
-    return re.sub(
-        '<i data-hole="(.*?)"></i>', lambda match: parts[match[1]], parts[SKELETON]
-    )
+    return re.sub('<i data-hole="(.*?)"></i>', lambda match: parts[match[1]], parts[SKELETON])
 
 
 def encode(number: int, changed: Parts, everything: bool) -> bytes:

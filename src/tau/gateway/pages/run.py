@@ -65,9 +65,9 @@ class Course:
             "beside": [_rounded(p.rollouts, p.mean) for p in self.beside_points],
             "dots": [[*_rounded(d.rollouts, d.mean), d.tone, d.label] for d in self.dots],
             "baseline": self.baseline,
-            "certified": [
-                *(round(v, 4) for v in (one.mean, one.low, one.high)), one.label
-            ] if (one := self.certified) else None,
+            "certified": [*(round(v, 4) for v in (one.mean, one.low, one.high)), one.label]
+            if (one := self.certified)
+            else None,
             "last": self.last,
             "split": self.split,
             "beside_split": self.beside,
@@ -108,6 +108,8 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
     verdict = await verdict_of(gateway, run.id)
     contest = contest_of(run, board, verdict)
     course = course_of(run, board, contest, verdict)
+    if course is not None and len(course.dots) < 2:
+        course = None  # one measurement is no course
     snapshot = await gateway.watch.snapshot()
     current = snapshot.run is not None and snapshot.run.id == run.id
     return Page(
@@ -130,6 +132,7 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
             "contest": contest,
             "contest_chart": contest_chart(contest),
             "course": course,
+            "scored": any(one.scored for one in board.standings.values()),
             "standings": split_table(board, contest),
             "meters": meters(run),
             "activity": activity(board),
@@ -160,8 +163,6 @@ def course_of(
     standings = [one for one in board.of_split[split] if one.scored] if split else []
     if split is None or not standings:
         return None
-    if len(standings) == 1 and not contest.different:
-        return None  # one measurement is no course
     points = _points(board, split)
     others = (Split.OPTIMIZE, Split.VALIDATE)
     beside = next((one for one in others if one != split and board.course(one).points), None)
@@ -171,8 +172,7 @@ def course_of(
     enough = 0 if over else max((one.scored for one in standings), default=0) / 2
     led = board.course(split).led
     dots = [
-        _dot(board, one, fate_of(led, one, contest, enough))
-        for one in _thinned(standings, contest)
+        _dot(board, one, fate_of(led, one, contest, enough)) for one in _thinned(standings, contest)
     ]
     mean = baseline.mean if baseline else None
     title = f"Best score so far on {split} against rollouts"

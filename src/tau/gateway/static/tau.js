@@ -102,7 +102,7 @@
         { ...line, stroke: colour("--base"), dash: [6, 5], width: 1.5 },
       ],
       bands: [{ series: [3, 2], fill: colour("--best") + "22" }],
-      hooks: { draw: [marks], ready: [open], setCursor: [(plot) => { readout.textContent = told(plot, held.curve); }],
+      hooks: { draw: [marks], setScale: [(plot, key) => { if (key === "x") readout.parentElement?.setAttribute("data-range", `${plot.scales.x.min} ${plot.scales.x.max}`); }], ready: [open], setCursor: [(plot) => { readout.textContent = told(plot, held.curve); }],
         setSelect: [(plot) => { if (plot.select.width > 0) held.zoomed = true; }] },
       cursor: { drag: { setScale: true, x: true, y: false }, points: { show: false } },
     };
