@@ -79,64 +79,9 @@ def _calm(found: Tab, root: str) -> None:
     assert foreign == []
 
 
-# Texts whose contrast with what is painted behind them is below what WCAG asks for (4.5:1).
-FAINT = """
-(() => {
-  const at = document.createElement("canvas").getContext("2d", { willReadFrequently: true });
-  const rgba = (text) => {
-    at.clearRect(0, 0, 1, 1); at.fillStyle = text; at.fillRect(0, 0, 1, 1);
-    const found = at.getImageData(0, 0, 1, 1).data;
-    return [found[0], found[1], found[2], found[3] / 255];
-  };
-  const over = (top, under) => top.slice(0, 3).map((v, n) => v * top[3] + under[n] * (1 - top[3]));
-  const light = (c) => {
-    const [r, g, b] = c.map((v) => v / 255).map((v) => (v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4));
-    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
-  };
-  const behind = (one) => {
-    const layers = [];
-    for (let e = one; e; e = e.parentElement) layers.push(rgba(getComputedStyle(e).backgroundColor));
-    return layers.reverse().reduce((under, top) => over(top, under), [255, 255, 255]);
-  };
-  const seen = (one) => one.checkVisibility({ visibilityProperty: true, opacityProperty: true })
-    && !one.closest(".hidden, .skip, [hidden]") && one.getClientRects().length;
-  const faint = [];
-  for (const one of document.querySelectorAll("body *")) {
-    if (one.closest("svg, canvas, option, select")) continue;
-    const own = [...one.childNodes].some((n) => n.nodeType === 3 && n.textContent.trim());
-    if (!own || !seen(one)) continue;
-    const style = getComputedStyle(one), under = behind(one);
-    let opacity = 1;
-    for (let e = one; e; e = e.parentElement) opacity *= Number(getComputedStyle(e).opacity);
-    const ink = rgba(style.color); ink[3] *= opacity;
-    const [a, b] = [light(over(ink, under)), light(under)];
-    const ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
-    if (ratio < 4.5) faint.push(`${one.tagName}.${one.className} ${one.textContent.trim().slice(0, 40)}: ${ratio.toFixed(2)}`);
-  }
-  return faint;
-})()
-"""
+FAINT = (Path(__file__).parent / "faint.js").read_text()
 
-# What assistive technology would stumble over, as axe's rules say it.
-STUMBLES = """
-(() => {
-  const found = [];
-  for (const one of document.querySelectorAll("a[href], button, input:not([type=hidden]):not([hidden]), select, summary, svg a")) {
-    const label = one.getAttribute("aria-label"), words = one.innerText?.trim() ?? "";
-    if (label && words && !label.toLowerCase().includes(words.toLowerCase())) found.push(`name mismatch: ${label}`);
-    const name = label || one.textContent.trim() || one.labels?.length || one.title;
-    if (!name) found.push(`no name: ${one.outerHTML.slice(0, 80)}`);
-  }
-  for (const one of document.querySelectorAll("[role=img] a[href], a a, button a, a button")) found.push(`nested: ${one.outerHTML.slice(0, 80)}`);
-  for (const box of document.querySelectorAll(".scroll, pre")) {
-    const over = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
-    if (over && !box.matches("[tabindex]") && !box.querySelector("a[href], button, [tabindex='0']")) found.push(`not scrollable by keyboard: ${box.className}`);
-  }
-  const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
-  if (new Set(ids).size < ids.length) found.push("ids twice");
-  return found;
-})()
-"""
+STUMBLES = (Path(__file__).parent / "stumbles.js").read_text()
 
 PAGES = ("", "/candidates", "/matrix", "/rollouts", "/queue", "/cost")
 
@@ -309,18 +254,7 @@ async def test_squares_are_one_tab_stop_and_arrows_go_between_them(tmp_path: Pat
         assert await page.run(f"{stops}.length") == 1
 
 
-# Dragging over the middle of the curve, as a reader does.
-ZOOM = """
-(() => {
-  const over = document.querySelector(".u-over"), box = over.getBoundingClientRect();
-  const at = (type, share) => over.dispatchEvent(new MouseEvent(type, { bubbles: true, button: 0,
-    clientX: box.left + share * box.width, clientY: box.top + box.height / 2, movementX: 1 }));
-  at("mouseenter", 0.2); at("mousemove", 0.2); at("mousedown", 0.2); at("mousemove", 0.5);
-  document.dispatchEvent(new MouseEvent("mousemove", { clientX: box.left + 0.5 * box.width, clientY: box.top + 10, movementX: 9 }));
-  at("mouseup", 0.5);
-  document.dispatchEvent(new MouseEvent("mouseup", { clientX: box.left + 0.5 * box.width, clientY: box.top + 10, bubbles: true }));
-})()
-"""
+ZOOM = (Path(__file__).parent / "zoom.js").read_text()
 SCALE = "document.querySelector('.drawn').dataset.range"
 
 

@@ -7,7 +7,7 @@ from tau.domain.rollout import RolloutStatus
 from tau.domain.visible import clipped
 from tau.reports.account import Account, resource_text
 from tau.reports.rows import EvaluationRow
-from tau.reports.wording import counted, sentence
+from tau.reports.wording import capital, counted
 
 NEWLINE = "\n"
 _MOST = 50
@@ -78,7 +78,7 @@ def _why(one: EvaluationRow) -> str:
     if one.result.failure is not None:
         return f"{one.result.failure.kind}: {clipped(one.result.failure.message, 300)}"
     said = (each.error or each.reason or "" for each in one.result.rewards)
-    return " ".join(sentence(clipped(text, 300)) for text in said if text)
+    return " · ".join(capital(clipped(text, 300)) for text in said if text)
 
 
 def _example(one: EvaluationRow) -> str:

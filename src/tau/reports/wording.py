@@ -23,8 +23,13 @@ def dollars(usd: float) -> str:
     return f"${whole}.{rest:0<2}"
 
 
+def capital(text: str) -> str:
+    """What others wrote, with a capital and else as it is: its signs may be a part of an answer."""
+    return text[:1].upper() + text[1:]
+
+
 def sentence(text: str) -> str:
     """A reason as a sentence: with a capital, ended once, its signs true ones."""
     end = "" if text.endswith((".", "!", "?")) else "."
     true = re.sub(r"(?<![\w.])-(?=[0-9])", "\u2212", text)
-    return f"{true[:1].upper()}{true[1:]}{end}" if text else ""
+    return f"{capital(true)}{end}" if text else ""

@@ -208,7 +208,7 @@
     }
     event.preventDefault();
     if (!found) return;
-    event.target.setAttribute("tabindex", "-1");
+    links(field).forEach((one) => one.setAttribute("tabindex", "-1"));
     found.setAttribute("tabindex", "0");
     found.focus();
   });
