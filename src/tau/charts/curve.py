@@ -168,8 +168,8 @@ def _frame(last: int) -> Iterator[Svg]:
     for mark in ticks(last):
         yield element("text", f"{mark:,}", x=_x(mark, last), y=_HEIGHT - 17,
                       text_anchor="middle" if mark else "start", class_="tick")  # fmt: skip
-    yield element("text", "rollouts", x=(_LEFT + _WIDTH - _MARGIN) / 2, y=_HEIGHT - 3, text_anchor="middle",
-                  class_="tick")  # fmt: skip
+    yield element("text", "rollouts", x=(_LEFT + _WIDTH - _MARGIN) / 2, y=_HEIGHT - 3,
+                  text_anchor="middle", class_="tick")  # fmt: skip
 
 
 def ticks(last: int) -> list[int]:
