@@ -112,15 +112,16 @@ class Channel:
             if hello is not None:
                 yield hello(missed is not None)
             yield self._all() if missed is None else missed
-            while not listener.closed:
+            while True:
                 event = await listener.get(keep_alive_s)
                 if listener.behind:
                     listener.behind = False
-                    event = self._all()
-                if event is None and not welcome():
+                    event = self._all() + (_END if listener.closed else b"")
+                if event is None and (listener.closed or not welcome()):
                     return
-                if event is not None or not listener.closed:
-                    yield event or _KEEP_ALIVE
+                yield event or _KEEP_ALIVE
+                if listener.closed:
+                    return
         finally:
             self._listeners.discard(listener)
 
