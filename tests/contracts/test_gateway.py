@@ -391,7 +391,9 @@ def test_api_lists_what_the_store_holds(folder: Path) -> None:
         workers = found.get("/api/v1/workers").json()["workers"]
     assert [one["id"] for one in runs["runs"]] == [RunId(RUN)]
     assert run["counts"]["succeeded"] == 1
-    assert curve["best"][-1][:2] == [1, 1.0]
+    assert curve["best"] == [], "one score says nothing of what is best"
+    assert curve["candidates"][0]["mean"] == 1.0
+    assert {one["condition"] for one in (run["run"], *runs["runs"])} == {"crashed"}
     assert (rollout["status"], rollout["score"], rollout["attempts"][0]["spans"]) == (
         "succeeded", 1.0, 2,
     )  # fmt: skip

@@ -3,8 +3,8 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO
 
 from tau.cli.gateway import PASSWORD_VARIABLE, TOKEN_VARIABLE
@@ -16,9 +16,11 @@ _GRACE_S = 5
 
 
 @contextmanager
-def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[None]:
+def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[Callable[[], None]]:
     """Serve the dashboard of `store` until the block is left; its link goes to standard error.
 
+    What is given waits until somebody at the terminal has seen enough and presses Ctrl-C, or the
+    dashboard ends; without a person there it returns at once.
     It gets no model's key. It ends by itself when this process is gone: its standard input closes.
     A dashboard that cannot start says why and does not keep the run from running.
     """
@@ -34,7 +36,6 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[N
             "-c",
             _PROGRAM,
             *words,
-            *(["--state-dir", state_dir] if state_dir else []),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -46,7 +47,7 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[N
     assert process.stdout is not None
     threading.Thread(target=_tell, args=(process.stdout,), daemon=True).start()
     try:
-        yield
+        yield lambda: _stay(process)
     finally:
         process.stdin.close()
         try:
@@ -54,6 +55,14 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[N
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _stay(process: subprocess.Popen[str]) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or process.poll() is not None:
+        return
+    sys.stderr.write("dashboard: still there, with the result; Ctrl-C ends it\n")
+    with suppress(KeyboardInterrupt):
+        process.wait()
 
 
 def _tell(stream: IO[str]) -> None:

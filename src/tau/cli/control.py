@@ -15,9 +15,11 @@ from tau.cli.surface import Exit, Surface
 from tau.cli.text import line, table
 from tau.config.environment import snapshot
 from tau.config.search import other_store
+from tau.domain.condition import named
 from tau.domain.control import Action
 from tau.domain.json import Json
 from tau.domain.spend import NANO, Spend
+from tau.domain.run import RunStatus
 from tau.errors import ControlError, UsageError
 from tau.lifecycle.authorization import local_principal
 from tau.lifecycle.commands import Command, ControlResult
@@ -199,7 +201,7 @@ def _status_lines(result: ControlResult) -> Iterator[str]:
     wanted = f"{state.lifecycle_state} ({state.last_action} by {state.principal})" if state else "-"
     facts = [
         ("run", f"{status.get('run_id', 'none')}"),
-        ("state", f"{run_state}{', alive' if result.alive else ''}"),
+        ("state", _condition(str(run_state), alive=result.alive)),
         ("control", wanted),
     ]
     if state and state.reason:
@@ -210,6 +212,13 @@ def _status_lines(result: ControlResult) -> Iterator[str]:
         facts.append(("note", "no run is known here; name it with --store or --state-dir"))
     facts += [("note", note) for note in result.notes]
     yield from table(("", ""), facts)[1:]
+
+
+def _condition(run_state: str, *, alive: bool) -> str:
+    """The run's condition; what is no state of a run stays as it was found."""
+    if run_state not in list(RunStatus):
+        return f"{run_state}{', alive' if alive else ''}"
+    return str(named(RunStatus(run_state), alive=alive)) + (", alive" if alive else "")
 
 
 def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

@@ -125,13 +125,14 @@ def next_commands(report: RunReport, *, resume: str) -> list[str]:
     store = f"--store {shlex.quote(report.store_path)}"
     run = f"--run {shlex.quote(report.run_id)}"
     commands = [resume] if report.resumable else []
+    look = f"tau serve {store}"
     if report.failures:
         commands.append(f"tau rollouts ls {run} --status failed {store}")
     if report.account is not None:
-        return [*commands, *_next_of_optimization(report, store)]
+        return [*commands, *_next_of_optimization(report, store), look]
     commands.append(f"tau rollouts ls {run} {store}")
     commands.append(f"tau resources show {report.best_hash[:12]} --content {store}")
-    return commands
+    return [*commands, look]
 
 
 def _next_of_optimization(report: RunReport, store: str) -> Iterator[str]:

@@ -99,14 +99,18 @@ def run(arguments: RunArguments, surface: Surface) -> int:
     )
     resume = arguments.command(surface)
     with ExitStack() as stack:
+        stay = None
         if arguments.serve is not None:
             place = (arguments.store, arguments.state_dir)
-            stack.enter_context(dashboard_beside(arguments.serve, *place))
+            stay = stack.enter_context(dashboard_beside(arguments.serve, *place))
         output = stack.enter_context(reserved_stdout())
         with _display(arguments, output) as display:
             report, signal_number = drive(request, display, resume=resume)
         if report is not None:
             _print(report, arguments, surface, output, resume)
+            if stay is not None and signal_number is None:
+                output.flush()
+                stay()
     if signal_number is not None:
         return 128 + signal_number
     return Exit.FAILED if report is None else _code(report, arguments, surface)

@@ -1,5 +1,6 @@
 """The JSON API: /api/v1, described by its OpenAPI document."""
 
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
@@ -15,9 +16,10 @@ from tau.domain.run import Run
 from tau.errors import TauError
 from tau.gateway import controls as steering
 from tau.gateway.admission import CSRF_HEADER
+from tau.gateway.alerts import shown_state
 from tau.gateway.answers import JsonAnswer, Refused, refusal
 from tau.gateway.bodies import JsonObject, optional_text
-from tau.gateway.context import gateway_of
+from tau.gateway.context import Gateway, gateway_of
 from tau.gateway.contract import ERRORS, Actor, Reader, carried_out, record, refuse_writing, whole
 from tau.gateway.pages.overview import contest_of, verdict_of
 from tau.gateway.pages.run import course_of, run_and_board
@@ -143,7 +145,10 @@ async def runs(
     found = await gateway_of(request).window.ask(
         lambda store: store.insights.runs(limit=most + 1, offset=skip)
     )
-    listed: list[Json] = [_run(one) for one in found[:most]]
+    conditions = await _conditions(gateway_of(request), found[:most])
+    listed: list[Json] = [
+        _run(one, condition) for one, condition in zip(found[:most], conditions, strict=True)
+    ]
     return JsonAnswer({"runs": listed, "next_offset": _next(len(found), most, skip)})
 
 
@@ -175,7 +180,7 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
     decision = str(verdict.decision) if verdict and verdict.decision else None
     return JsonAnswer(
         {
-            "run": _run(found),
+            "run": _run(found, (await _conditions(gateway, [found]))[0]),
             "counts": {str(status): counts[status] for status in RolloutStatus},
             "failures": dict(failures),
             "decision": decision,
@@ -358,11 +363,18 @@ def _next(found: int, most: int, skip: int) -> int | None:
     return skip + most if found > most else None
 
 
-def _run(run: Run) -> dict[str, Json]:
+async def _conditions(gateway: Gateway, found: Sequence[Run]) -> list[str]:
+    """The word that the pages show for each."""
+    snapshot = await gateway.watch.snapshot()
+    return [str(shown_state(snapshot, one)) for one in found]
+
+
+def _run(run: Run, condition: str) -> dict[str, Json]:
     budget, spent = run.budget, run.spent
     return {
         "id": run.id,
         "status": str(run.status),
+        "condition": condition,
         "algorithm": run.algorithm,
         "model_ref": run.model_ref,
         "seed": run.seed,

@@ -10,11 +10,13 @@ _MOST = 1_000_000
 
 
 class Paging:
-    """Where one is in a list, and the addresses before and after."""
+    """Where one is in a list, and the addresses before and after; `size` of `total` are on one."""
 
-    def __init__(self, request: Request, *, number: int, more: bool, total: int | None = None):
+    def __init__(self, request: Request, *, number: int, more: bool, total: int | None = None,
+                 size: int = 1):  # fmt: skip
         self.number = number
         self.total = total
+        self.pages = None if total is None else max(1, -(-total // size))
         self._request = request
         self.earlier = self._address(number - 1) if number > 1 else None
         self.later = self._address(number + 1) if more else None

@@ -61,7 +61,7 @@ async def serving(settings: GatewaySettings) -> AsyncIterator[Serving]:
         await server.ready.wait()
         yield Serving(url=_url(settings, listening), gateway=gateway)
     finally:
-        gateway.hub.close()
+        await gateway.hub.finish()
         server.should_exit = True
         await task
         listening.close()

@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from tau.domain.condition import driven
 from tau.domain.control import ControlState
 from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts
@@ -22,6 +23,7 @@ from tau.ports.clock import Clock
 
 FRESH_MS = 250
 _MOST_BOARDS = 4
+_MOST_RUNNING = 50
 _BREATH_S = 0.01
 _NO_COUNTS = RolloutCounts(by_status={})
 
@@ -111,10 +113,17 @@ class Watch:
             return Snapshot(taken_unix_ms=now, trouble=error, training=training, control=control)
 
     async def _current(self) -> Run | None:
+        """The newest that is driven, else the newest of all."""
         running = await self._window.ask(
-            lambda store: store.insights.runs(status=RunStatus.RUNNING, limit=1)
+            lambda store: store.insights.runs(status=RunStatus.RUNNING, limit=_MOST_RUNNING)
         )
-        newest = running or await self._window.ask(lambda store: store.insights.runs(limit=1))
+        if running:
+            workers = await self._window.ask(lambda store: store.insights.workers())
+            now = self._clock.unix_ms()
+            live = next((run for run in running if driven(run, workers, now)), None)
+            if live is not None:
+                return live
+        newest = await self._window.ask(lambda store: store.insights.runs(limit=1))
         return newest[0] if newest else None
 
     async def _followed(self, run_id: RunId, counts: RolloutCounts) -> Board:

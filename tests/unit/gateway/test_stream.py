@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
 from tau.gateway import stream
 from tau.gateway.answers import Refused
-from tau.gateway.stream import Channel, Hub, Parts, event
+from tau.gateway.stream import Channel, Hub, Parts, compressed, event
 
 
 class Source:
@@ -179,3 +180,30 @@ async def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_text_can_forge_an_event(text: str) -> None:
     lines = event("n", text.encode()).decode().splitlines()
     assert [line.partition(":")[0] for line in lines if line][1:] == ["data"] * (len(lines) - 2)
+
+
+async def test_the_last_state_is_told_before_a_channel_ends() -> None:
+    source = Source()
+    channel = source.channel(period_s=60)
+    events = channel.listen()
+    await read(events)
+    source.parts["a"] = b"the decision"
+    await channel.finish()
+    last = b"".join([one async for one in events])
+    assert b"the decision" in last
+    assert last.endswith(b"event: end\ndata: end\n\n")
+
+
+async def test_compressed_events_are_whole_as_soon_as_they_are_there() -> None:
+    async def events() -> AsyncIterator[bytes]:
+        for n in range(3):
+            yield event(None, b"x" * 1000 + str(n).encode())
+
+    unpacker = zlib.decompressobj(31)
+    sent = 0
+    seen = []
+    async for piece in compressed(events()):
+        sent += len(piece)
+        seen.append(unpacker.decompress(piece))
+    assert [one.count(b"data: ") for one in seen] == [1, 1, 1, 0]
+    assert sent < 300

@@ -22,7 +22,7 @@ def export(store: str, run: str | None, *, shape: str, output: str | None, conte
 
     async def query(opened: Store) -> tuple[Account, list[rows.EvaluationRow]]:
         account = await gather(opened, await newest_run(opened, run))
-        wanted = shape in ("jsonl", "csv", "junit")
+        wanted = shape in ("jsonl", "csv", "junit", "html")
         found = account.measurements if wanted else ()
         return account, await rows.evaluation_rows(opened, account.run.id, found)
 
@@ -41,7 +41,7 @@ def _text(
 ) -> str:
     match shape:
         case "html":
-            return html(account)
+            return html(account, evaluations, content=content)
         case "junit":
             return junit(account, evaluations)
         case "csv":

@@ -9,10 +9,12 @@ from tau.cli import figures
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import table
+from tau.domain.condition import Condition, condition_of
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts, RolloutKind, RolloutStatus
 from tau.domain.run import Run, RunStatus
+from tau.ports.clock import SystemClock
 from tau.ports.insights import RolloutFilter, RolloutRow
 from tau.ports.store import Store
 
@@ -43,20 +45,28 @@ class RolloutListing:
 def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_json: bool) -> int:
     """Print runs, newest first."""
 
-    async def query(opened: Store) -> list[tuple[Run, RolloutCounts]]:
+    async def query(opened: Store) -> list[tuple[Run, RolloutCounts, Condition]]:
         insights = opened.insights
         wanted = RunStatus(status) if status else None
         found = await insights.runs(status=wanted, limit=limit, offset=offset)
-        return [(run, await insights.counts(run.id)) for run in found]
+        workers, now = await insights.workers(), SystemClock().unix_ms()
+        return [
+            (run, await insights.counts(run.id), condition_of(run, workers, now)) for run in found
+        ]
 
     found = read(store, query)
     if as_json:
-        print_json([_run_fields(run, counts) for run, counts in found])
+        print_json(
+            [
+                _run_fields(run, counts) | {"condition": str(condition)}
+                for run, counts, condition in found
+            ]
+        )
         return Exit.OK
     rows = [
         (
             run.id,
-            str(run.status) + (f" ({run.stop_reason})" if run.stop_reason else ""),
+            str(condition) + (f" ({run.stop_reason})" if run.stop_reason else ""),
             run.model_ref,
             f"{counts.settled:,}/{counts.total:,}",
             f"{counts[RolloutStatus.FAILED]:,}",
@@ -64,10 +74,10 @@ def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_jso
             figures.money(run.spent.cost_usd),
             moment(run.created_unix_ms),
         )
-        for run, counts in found
+        for run, counts, condition in found
     ]
     _print_table(
-        ("run", "status", "model", "settled", "failed", "tokens", "cost", "started"), rows, "runs"
+        ("run", "state", "model", "settled", "failed", "tokens", "cost", "started"), rows, "runs"
     )
     return Exit.OK
 

@@ -40,7 +40,9 @@ async def control_page(gateway: Gateway, request: Request, caller: Identity) -> 
         values={
             "control": found,
             "run": snapshot.run,
-            "command": steering.shell_command(gateway, action),
+            "command": steering.shell_command(
+                gateway, action, checkpoint=next(iter(found.checkpoints), None)
+            ),
             "most": steering.MOST_REASON,
         },
     )

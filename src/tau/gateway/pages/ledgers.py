@@ -60,7 +60,11 @@ async def audit(gateway: Gateway, request: Request) -> Page:
             "found": found,
             "path": str(gateway.settings.state_dir.audit),
             "paging": Paging(
-                request, number=number, more=number * PER_PAGE < found.total, total=found.total
+                request,
+                number=number,
+                more=number * PER_PAGE < found.total,
+                total=found.total,
+                size=PER_PAGE,
             ),
         },
     )
