@@ -10,7 +10,7 @@ from recovery.control_cases import WHO, command
 from tau.domain.control import Action
 from tau.domain.json import canonical
 from tau.lifecycle.audit import AuditHead, AuditTrail, head_of, line_hash
-from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.commands import Lifecycle
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.state import load_audit_line
@@ -97,7 +97,7 @@ def test_lines_of_other_programs_are_a_prefix(tmp_path: Path) -> None:
 
 
 def repaired(folder: Path) -> None:
-    lifecycle = Lifecycle(StateDir(folder), Authorizer(folder / "none"), SystemClock())
+    lifecycle = Lifecycle(StateDir(folder), Authorizer(PolicyFile(folder / "none")), SystemClock())
     lifecycle.repair_audit(WHO, "a disk error")
 
 

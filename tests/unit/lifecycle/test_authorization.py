@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau.errors import AccessDenied, PolicyInvalid
-from tau.lifecycle.authorization import Authorizer, Policy, Role, load_policy, local_principal
+from tau.lifecycle.authorization import (
+    Authorizer,
+    Policy,
+    PolicyFile,
+    Role,
+    load_policy,
+    local_principal,
+)
 
 GOOD: dict[str, Any] = {
     "schema_version": 1,
@@ -50,7 +57,7 @@ def written(folder: Path, policy: Any) -> Path:  # noqa: ANN401
     ],
 )
 def test_reason_codes(tmp_path: Path, principal: str, action: str, code: str) -> None:
-    authorizer = Authorizer(written(tmp_path, GOOD))
+    authorizer = Authorizer(PolicyFile(written(tmp_path, GOOD)))
     decision = authorizer.decide(principal, action)
     assert (str(decision.reason_code), decision.allowed) == (code, code.startswith("allow"))
     if not decision.allowed:
@@ -65,7 +72,7 @@ def test_reason_codes(tmp_path: Path, principal: str, action: str, code: str) ->
 @pytest.mark.parametrize("policy", [None, {**GOOD, "team_mode": False}, {"schema_version": 1}])
 def test_without_team_mode_everyone_may(tmp_path: Path, policy: dict[str, Any] | None) -> None:
     path = tmp_path / "none.json" if policy is None else written(tmp_path, policy)
-    decision = Authorizer(path).decide("", "anything")
+    decision = Authorizer(PolicyFile(path)).decide("", "anything")
     assert (decision.allowed, str(decision.reason_code)) == (True, "allow_team_mode_disabled")
 
 
@@ -83,7 +90,7 @@ BINDING = {"principal": "p", "roles": ["viewer"]}
         ("{", "not JSON"),
         ("[]", "JSON object"),
         ("\0", "not JSON"),
-        ({}, "unsupported schema version None"),
+        ({"schema_version": None}, "unsupported schema version None"),
         (changed(schema_version=2), "unsupported schema version 2"),
         (changed(schema_version=True), "unsupported schema version True"),
         (changed(schema_version="1"), "unsupported schema version '1'"),
@@ -95,6 +102,15 @@ BINDING = {"principal": "p", "roles": ["viewer"]}
         (changed(bindings=[{"principal": " ", "roles": ["v"]}]), "bindings[0].principal"),
         (changed(bindings=[{"principal": 7, "roles": ["v"]}]), "bindings[0].principal"),
         (changed(bindings=[BINDING, BINDING]), "'p' is bound twice"),
+        (changed(bindings=[BINDING, {**BINDING, "principal": " p\t"}]), "'p' is bound twice"),
+        (
+            changed(bindings=[{"principal": "p", "roles": ["operator", "no-cancle"]}]),
+            "bindings[0].roles: there is no role 'no-cancle'; did you mean no-cancel?",
+        ),
+        (
+            changed(bindings=[{"principal": "p", "roles": ["zzz"]}]),
+            "there is no role 'zzz'; known: viewer, operator, no-cancel",
+        ),
         (changed(bindings=[{"principal": "p"}]), "bindings[0].roles"),
         (changed(bindings=[{"principal": "p", "roles": []}]), "at least one role"),
         (changed(bindings=[{"principal": "p", "roles": [" "]}]), "bindings[0].roles"),
@@ -126,7 +142,7 @@ def test_a_malformed_policy_is_refused_and_allows_nothing(
 ) -> None:
     path = written(tmp_path, policy)
     with pytest.raises(PolicyInvalid) as refused:
-        Authorizer(path).require("local:operator", "control:rl:status")
+        Authorizer(PolicyFile(path)).require("local:operator", "control:rl:status")
     assert words in str(refused.value)
     assert str(path) in str(refused.value)
 
@@ -134,13 +150,13 @@ def test_a_malformed_policy_is_refused_and_allows_nothing(
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, changed(schema_version=9, roles={"a": {}}, bindings=[{}]))
     with pytest.raises(PolicyInvalid) as refused:
-        load_policy(path)
+        load_policy(PolicyFile(path))
     assert str(refused.value).count(";") >= 2
 
 
 def test_a_folder_in_the_policys_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyInvalid, match="not a regular file"):
-        load_policy(tmp_path)
+        load_policy(PolicyFile(tmp_path))
 
 
 LETTERS = st.text("ab*", max_size=3)

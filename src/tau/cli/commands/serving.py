@@ -2,9 +2,9 @@
 
 import click
 
+from tau.cli.commands.control import who_options
 from tau.cli.commands.running import json_option, store_option
 from tau.cli.surface import debug_option
-from tau.config.paths import DEFAULT_RBAC_POLICY
 
 AUTH_MODES = ("token", "password-session", "localhost-dev")
 DEFAULT_BIND = "127.0.0.1:8787"
@@ -62,8 +62,7 @@ def serve(
 @click.option("--older-than", metavar="AGE", help="Runs that ended so long ago: 12h, 30d, 8w.")
 @click.option("--yes", is_flag=True, help="Do it; else it is only shown.")
 @click.option("--reason", metavar="TEXT", help="Why; it is audited.")
-@click.option("--rbac-policy", metavar="PATH", default=DEFAULT_RBAC_POLICY, show_default=True,
-              help="Who may do what.")  # fmt: skip
+@who_options
 @store_option
 @json_option
 @debug_option
@@ -73,7 +72,8 @@ def db_prune(
     older_than: str | None,
     yes: bool,
     reason: str | None,
-    rbac_policy: str,
+    principal: str | None,
+    rbac_policy: str | None,
     store: str,
     as_json: bool,
 ) -> int:
@@ -82,9 +82,11 @@ def db_prune(
     Their line, spend, candidates, verdict and published prompts stay. Without --yes it is only
     shown; what is done is audited. The file does not shrink: freed space is used again.
     """
+    from tau.cli.control import policy_file
+    from tau.cli.control import principal as principal_of
     from tau.cli.pruning import prune_store
 
     return prune_store(
-        store, runs=runs, older_than=older_than, reason=reason, policy=rbac_policy, yes=yes,
-        as_json=as_json,
+        store, runs=runs, older_than=older_than, reason=reason, yes=yes, as_json=as_json,
+        principal=principal_of(principal), policy=policy_file(rbac_policy),
     )  # fmt: skip
