@@ -32,6 +32,7 @@ from tau.lifecycle.authorization import (
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.register import Register
 from tau.ports.clock import SystemClock
+from tau.ports.store import Store
 from tau.stores.location import on_server, shown
 from tau.wiring.seals import keep_seal
 from tau.wiring.stores import open_store, scheme_of
@@ -84,7 +85,24 @@ async def carried_by(location: str) -> Policy | None:
             return None
         raise
     async with store:
+        return await policy_in(store)
+
+
+async def policy_in(store: Store) -> Policy | None:
+    """The policy that an open store carries.
+
+    Raises:
+        PolicyInvalid: it is malformed, or not as it was installed.
+        StoreError: it cannot be read just now.
+    """
+    try:
         return policy_of(await store.policies.current())
+    except StoreDamaged as error:
+        raise PolicyInvalid(
+            "the store's policy is not as it was installed",
+            why=str(error),
+            fix="restore the store from a backup: tau db verify says what else is damaged",
+        ) from error
 
 
 def policy_of(carried: CarriedPolicy | None) -> Policy | None:

@@ -18,12 +18,18 @@ DEFAULT_BIND = "127.0.0.1:8787"
 @click.option("--auth", type=click.Choice(AUTH_MODES), default="token", show_default=True,
               help="Who is let in.")  # fmt: skip
 @click.option("--token-file", metavar="PATH", help="A file with the bearer token of programs.")
+@click.option("--tokens", metavar="FILE",
+              help="Tokens of several principals; entries by: tau rbac token.")  # fmt: skip
 @click.option("--password-file", metavar="PATH", help="A file with the password.")
 @click.option("--read-only", is_flag=True, help="Nothing can be controlled.")
 @click.option("--principal", metavar="NAME", help="Whom its clients act as; you by default.")
 @click.option("--rbac-policy", metavar="PATH", help="The policy that says who may do what.")
 @click.option("--allow-host", "allowed_hosts", metavar="NAME", multiple=True,
               help="Another name it may be called by; may be repeated.")  # fmt: skip
+@click.option("--tls-cert", metavar="PATH", help="Serve HTTPS with this certificate (PEM).")
+@click.option("--tls-key", metavar="PATH", help="The certificate's private key (PEM).")
+@click.option("--trusted-proxy", "trusted_proxies", metavar="ADDRESS", multiple=True,
+              help="A proxy believed about where requests come from; may be repeated.")  # fmt: skip
 @click.option("--beside-run", is_flag=True, hidden=True)
 @debug_option
 def serve(
@@ -33,18 +39,23 @@ def serve(
     state_dir: str | None,
     auth: str,
     token_file: str | None,
+    tokens: str | None,
     password_file: str | None,
     read_only: bool,
     principal: str | None,
     rbac_policy: str | None,
     allowed_hosts: tuple[str, ...],
+    tls_cert: str | None,
+    tls_key: str | None,
+    trusted_proxies: tuple[str, ...],
     beside_run: bool,
 ) -> int:
     """Serve the dashboard, the JSON API and metrics of a store until Ctrl-C.
 
     A link that opens one browser session is printed. Programs use a bearer token: set
     TAU_GATEWAY_TOKEN or give --token-file. With --auth password-session, set
-    TAU_GATEWAY_PASSWORD or give --password-file.
+    TAU_GATEWAY_PASSWORD or give --password-file. With --tokens, each token acts as its own
+    principal.
     """
     from tau.cli.gateway import ServeArguments, serve_gateway
 
@@ -53,6 +64,7 @@ def serve(
             bind=bind, store=store, state_dir=state_dir, auth=auth, token_file=token_file,
             password_file=password_file, read_only=read_only, principal=principal,
             rbac_policy=rbac_policy, allowed_hosts=allowed_hosts, beside=beside_run,
+            tokens=tokens, tls=(tls_cert, tls_key), trusted_proxies=trusted_proxies,
         )
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from tau.gateway.context import Gateway
 from tau.gateway.pages.rendering import Page
 from tau.gateway.pages.rollout import shortened
 from tau.gateway.pages.run import bounded_diff
-from tau.gateway.paging import Paging, page_number
+from tau.gateway.paging import Paging, number_of, page_number
 from tau.gateway.promotion import obstacle
 from tau.lifecycle.audit import AuditTrail
 from tau.lifecycle.paths import StateDir
@@ -100,9 +100,10 @@ async def prompts(gateway: Gateway, request: Request) -> Page:
 async def prompt(gateway: Gateway, request: Request) -> Page:
     """One published version: its texts, and what changed from its parent or the one before."""
     text = request.path_params["number"]
-    if not text.isdigit() or len(text) > 12:
+    number = number_of(text)
+    if number is None:
         raise NotFound(f"there is no publication '{text[:40]}'")
-    version = await gateway.window.ask(lambda store: store.resources.version(int(text)))
+    version = await gateway.window.ask(lambda store: store.resources.version(number))
     before = None
     if version.number > 1:
         before = await gateway.window.ask(lambda store: store.resources.version(version.number - 1))
