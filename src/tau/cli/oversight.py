@@ -11,7 +11,7 @@ from tau.cli.surface import Exit
 from tau.cli.text import line, table
 from tau.domain.control import Action
 from tau.errors import NotFound, StoreError, UsageError
-from tau.lifecycle.audit import REPAIR, REPAIR_KEY, AuditHead, AuditLine, AuditTrail, head_of
+from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditTrail, head_of
 from tau.lifecycle.authorization import (
     COPY,
     COPY_KEY,
@@ -25,6 +25,7 @@ from tau.lifecycle.authorization import (
     PRUNE_KEY,
     Authorizer,
 )
+from tau.lifecycle.chain import REPAIR, AuditLine
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.state import load_audit_line
 from tau.stores.location import shown

@@ -41,7 +41,8 @@ async def promote(
     """
     if gateway.settings.read_only:
         raise Refused(403, "read_only", "this gateway is read-only")
-    if not _NAME.match(alias):
+    await gateway.access.refresh()
+    if not _NAME.match(alias) and obstacle(gateway, principal) is None:
         raise Refused(
             400, "invalid_alias", "that is no name for an alias",
             fix="letters, digits, dots, dashes and underscores, at most 64",

@@ -17,6 +17,7 @@ from tau.gateway.settings import AuthMode, GatewaySettings
 
 _GRACE_S = 2
 _HANDSHAKE_S = 5.0
+_WAITING = 1024
 _LOGS = ("uvicorn.error", "asyncio")
 
 
@@ -114,6 +115,7 @@ class _Server(uvicorn.Server):
                     ssl_handshake_timeout=_HANDSHAKE_S if config.ssl else None,
                 )
             )
+            one.listen(_WAITING)  # as many may wait; only a few are taken in at a time
         self.ready.set()
 
 

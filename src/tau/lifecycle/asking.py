@@ -53,7 +53,9 @@ class Desk:
         except PolicyInvalid as error:
             if note:
                 self._note_denial(asked, "policy_invalid", error)
-            raise PolicyInvalid(what, why=str(error), fix="put the policy file right") from None
+            raise PolicyInvalid(
+                what, why=str(error), fix=error.fix or "put the policy file right"
+            ) from None
 
     def _note_denial(self, asked: Asked, code: str, error: TauError) -> None:
         """Audit a denial; that it cannot be written down makes it no less a denial."""

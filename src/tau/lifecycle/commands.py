@@ -15,8 +15,9 @@ from tau.files.atomic import atomic_write, undone_on_failure
 from tau.files.documents import dump_document, read_bytes, read_document
 from tau.files.lock import FileLock
 from tau.lifecycle.asking import Asked, Desk, as_text
-from tau.lifecycle.audit import REPAIR, REPAIR_KEY, AuditEvent, AuditHead, Repair
+from tau.lifecycle.audit import REPAIR_KEY, AuditEvent, AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.chain import REPAIR
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import Recovery, recover

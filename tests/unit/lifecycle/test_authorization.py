@@ -16,6 +16,7 @@ from tau.lifecycle.authorization import (
     Role,
     load_policy,
     local_principal,
+    parse_policy,
 )
 
 GOOD: dict[str, Any] = {
@@ -228,3 +229,50 @@ def test_decisions_are_those_of_a_naive_evaluator(
 )
 def test_the_local_principal(environ: dict[str, str], expected: str) -> None:
     assert local_principal(environ) == expected
+
+
+def test_a_policy_that_is_named_must_be_there(tmp_path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "nowhere.json")
+    for file in (PolicyFile(tmp_path / "typo.json", named=True), PolicyFile(link)):
+        with pytest.raises(PolicyInvalid, match="cannot be used"):
+            Authorizer(file).require("local:operator", "control:rl:status")
+
+
+def test_a_policy_without_a_version_is_version_one_and_principals_are_trimmed(
+    tmp_path: Path,
+) -> None:
+    policy = {name: value for name, value in GOOD.items() if name != "schema_version"}
+    policy["bindings"] = [{"principal": "  local:viewer\n", "roles": ["viewer"]}]
+    authorizer = Authorizer(PolicyFile(written(tmp_path, policy)))
+    assert authorizer.decide(" local:viewer ", "control:rl:status").allowed
+
+
+@pytest.mark.parametrize(
+    ("file", "carried", "code"),
+    [
+        ("operator", None, "allow_role_policy"),
+        ("operator", "operator", "allow_role_policy"),
+        ("operator", "viewer", "deny_no_matching_allow"),
+        ("viewer", "operator", "deny_no_matching_allow"),
+        (None, "viewer", "deny_no_matching_allow"),
+        (None, "operator", "allow_role_policy"),
+        (None, None, "allow_team_mode_disabled"),
+    ],
+)
+def test_the_file_and_the_store_must_both_allow(
+    tmp_path: Path, file: str | None, carried: str | None, code: str
+) -> None:
+    def bound(role: str) -> dict[str, Any]:
+        return changed(bindings=[{"principal": "local:ann", "roles": [role]}])
+
+    place = PolicyFile(written(tmp_path, bound(file)) if file else tmp_path / "none.json")
+    held = parse_policy(bound(carried), "the store's") if carried else None
+    decision = Authorizer(place, held).decide("local:ann", "control:rl:pause")
+    assert str(decision.reason_code) == code
+
+
+def test_where_nothing_tells_what_the_store_carries_nobody_may(tmp_path: Path) -> None:
+    trouble = PolicyInvalid("nothing tells")
+    with pytest.raises(PolicyInvalid, match="nothing tells"):
+        Authorizer(PolicyFile(tmp_path / "none"), trouble=trouble).decide("local:ann", "x")

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tau.cli.records.naming import prompt_name, version_of
+from tau.cli.records.naming import chosen_version, prompt_name, version_of
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, table
@@ -132,7 +132,7 @@ def list_aliases(store: str, name: str | None, *, history: bool, limit: int, as_
 def get_prompt(store: str, text: str, *, as_json: bool) -> int:
     """Write exactly the text of a prompt, nothing before or after it; chat messages as JSON."""
     name, version = prompt_name(text)
-    found = read(store, lambda opened: version_of(opened, version))
+    found = read(store, lambda opened: chosen_version(opened, name, version))
     values = found.resources.values
     if name not in values:
         raise InputError(

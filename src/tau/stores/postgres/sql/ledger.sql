@@ -157,7 +157,7 @@ VALUES ($1, $2, $3, $4, $5, $6);
 
 -- name: set_oldest
 -- Programs of an older schema know nothing of this one: they may not go on with the store.
-UPDATE schema_meta SET value = $1 WHERE name = 'oldest' AND value::int < $1::int;
+UPDATE schema_meta SET value = $1::text WHERE name = 'oldest' AND value::int < $1::text::int;
 
 -- name: policy
 -- The policy that holds.
