@@ -14,14 +14,15 @@ from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit, Surface
 from tau.cli.text import line, table
 from tau.config.environment import snapshot
+from tau.config.paths import DEFAULT_RBAC_POLICY
 from tau.config.search import other_store
 from tau.domain.condition import named
 from tau.domain.control import Action
 from tau.domain.json import Json
-from tau.domain.spend import NANO, Spend
 from tau.domain.run import RunStatus
+from tau.domain.spend import NANO, Spend
 from tau.errors import ControlError, UsageError
-from tau.lifecycle.authorization import local_principal
+from tau.lifecycle.authorization import PolicyFile, local_principal
 from tau.lifecycle.commands import Command, ControlResult
 from tau.lifecycle.paths import StateDir
 from tau.wiring.control import control
@@ -36,12 +37,13 @@ class ControlArguments:
 
     action: str
     folder: StateDir
-    policy: str
+    policy: str | None = None
     principal: str | None = None
     checkpoint: str | None = None
     reason: str | None = None
     json: bool = False
     dry_run: bool = False
+    run_id: str | None = None
     store: str | None = field(default=None, repr=False)
 
 
@@ -103,13 +105,14 @@ def executed(arguments: ControlArguments) -> ControlResult:
         principal=principal(arguments.principal),
         checkpoint=Path(arguments.checkpoint) if arguments.checkpoint is not None else None,
         reason=_writable("--reason", arguments.reason),
+        run_id=_writable("--run-id", arguments.run_id),
     )
     with asyncio.Runner() as runner:
         result = runner.run(
             control(
                 arguments.folder,
                 command,
-                policy=Path(arguments.policy),
+                policy=policy_file(arguments.policy),
                 dry_run=arguments.dry_run,
                 store=arguments.store,
             )
@@ -120,8 +123,17 @@ def executed(arguments: ControlArguments) -> ControlResult:
 
 
 def principal(given: str | None) -> str:
-    """Who is asking."""
-    return local_principal(snapshot()) if given is None else _writable("--principal", given) or ""
+    """Who is asking; blanks around a name mean nothing."""
+    if given is None:
+        return local_principal(snapshot())
+    return (_writable("--principal", given) or "").strip()
+
+
+def policy_file(given: str | None) -> PolicyFile:
+    """The policy that was named, which must be there, or the default place, where one may be."""
+    if given is None:
+        return PolicyFile(Path(DEFAULT_RBAC_POLICY))
+    return PolicyFile(Path(given), named=True)
 
 
 def contract_line(result: ControlResult) -> str:

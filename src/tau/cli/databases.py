@@ -8,9 +8,11 @@ from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.errors import InputError
-from tau.ports.insights import StoreFacts
+from tau.lifecycle.asking import Asked
+from tau.lifecycle.authorization import MIGRATE, MIGRATE_KEY, PolicyFile
 from tau.stores.location import on_server, shown
 from tau.stores.sqlite import maintenance
+from tau.wiring.access import guarded
 from tau.wiring.servers import verify_server
 from tau.wiring.stores import open_store, scheme_of
 
@@ -64,29 +66,34 @@ def verify(location: str, *, as_json: bool) -> int:
     return Exit.OK if found.ok else Exit.FAILED
 
 
-def migrate(location: str) -> int:
-    """Bring the store to the schema of this version; keeps a copy of what a file was."""
-    if scheme_of(location) != "sqlite":
-        return _migrate_server(location)
-    done = maintenance.migrate(file_of(location))
-    if done.backup is None:
-        print_lines([f"nothing to do: the schema is at version {done.after}"])
-    else:
-        print_lines([
-            f"schema version {done.before} to {done.after}",
-            f"as it was before: {line(str(done.backup))}",
-        ])  # fmt: skip
-    return Exit.OK
+def migrate(location: str, *, principal: str, policy: PolicyFile, reason: str | None) -> int:
+    """Bring the store to the schema of this version; keeps a copy of what a file was.
 
-
-def _migrate_server(location: str) -> int:
-    """What is in a database server is migrated by opening it, under a lock."""
-
-    async def opened() -> StoreFacts:
-        async with await open_store(location) as store:
-            return await store.insights.facts()
-
+    Raises:
+        AccessDenied: the policy does not allow it; that is audited.
+    """
+    asked = Asked(action=MIGRATE, key=MIGRATE_KEY, principal=principal, reason=reason)
+    server = scheme_of(location) != "sqlite"
+    if not server and not file_of(location).exists():
+        maintenance.migrate(file_of(location))  # says that there is none
     with asyncio.Runner() as runner:
-        facts = runner.run(opened())
-    print_lines([f"{line(facts.location)}: the schema is at version {facts.schema_version}"])
+        told = runner.run(
+            guarded(location, asked, policy, lambda: _migrated(location, server=server))
+        )
+    print_lines(told)
     return Exit.OK
+
+
+async def _migrated(location: str, *, server: bool) -> list[str]:
+    """What was done; what is in a database server is migrated by opening it, under a lock."""
+    if server:
+        async with await open_store(location) as store:
+            facts = await store.insights.facts()
+        return [f"{line(facts.location)}: the schema is at version {facts.schema_version}"]
+    done = await asyncio.to_thread(maintenance.migrate, file_of(location))
+    if done.backup is None:
+        return [f"nothing to do: the schema is at version {done.after}"]
+    return [
+        f"schema version {done.before} to {done.after}",
+        f"as it was before: {line(str(done.backup))}",
+    ]

@@ -111,9 +111,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
 @click.option(
     "--prompt-optimization-control-rbac-policy",
     metavar="PATH",
-    default=DEFAULT_RBAC_POLICY,
-    show_default=True,
-    help="Who may do what.",
+    help=f"Who may do what; {DEFAULT_RBAC_POLICY} if it is there.",
 )
 @debug_option
 @click.version_option(__version__)

@@ -112,8 +112,9 @@ class WorkersDocument(_Document):
 
 
 class ControlBody(BaseModel):
-    """Why, and for a rollback where to."""
+    """Why, for a rollback where to, and which run is meant: another one is left alone."""
 
+    run_id: str | None = None
     reason: str | None = None
     checkpoint: str | None = None
 
@@ -312,13 +313,18 @@ async def workers(request: Request, caller: Reader) -> Response:
 
 @router.get("/controls/{action}", response_model=ControlDocument)
 async def preview(
-    request: Request, caller: Reader, action: str, checkpoint: str | None = None
+    request: Request,
+    caller: Reader,
+    action: str,
+    checkpoint: str | None = None,
+    run_id: str | None = None,
 ) -> Response:
     """What a control would come to; nothing is changed."""
     gateway = gateway_of(request)
     command = steering.command_of(
-        gateway, _action(action), caller.principal, reason=None, checkpoint=checkpoint
-    )
+        gateway, _action(action), caller.principal, reason=None, checkpoint=checkpoint,
+        run_id=await steering.run_meant(gateway, run_id),
+    )  # fmt: skip
     try:
         result = await gateway.execute(command, dry_run=True)
     except TauError as error:
@@ -345,6 +351,7 @@ async def control(request: Request, caller: Actor, action: str) -> Response:
         caller.principal,
         reason=optional_text(body, "reason", steering.MOST_REASON),
         checkpoint=optional_text(body, "checkpoint", 200),
+        run_id=await steering.run_meant(gateway, optional_text(body, "run_id", 200)),
     )
     return JsonAnswer(await carried_out(gateway, command))
 

@@ -26,6 +26,14 @@ class Paging:
         return f"{self._request.url.path.removeprefix('/live')}?{urlencode(parameters)}"
 
 
+def number_of(text: str) -> int | None:
+    """The whole number that a part of an address is, None where it is none.
+
+    Other digits than ASCII's, such as a superscript two, are none.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= 12 else None
+
+
 def page_number(request: Request) -> int:
     """The `page` of an address, from 1.
 

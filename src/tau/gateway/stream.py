@@ -11,6 +11,7 @@ from tau.gateway.answers import Refused
 Parts: TypeAlias = Mapping[str, bytes]
 
 KEEP_ALIVE_S = 15.0
+RECHECK_S = 10.0
 MOST_LISTENERS = 2000
 _HISTORY = 256
 _QUEUE = 16
@@ -95,15 +96,16 @@ class Channel:
         *,
         seen: int | None = None,
         hello: Callable[[bool], bytes] | None = None,
-        welcome: Callable[[], bool] = lambda: True,
+        welcome: Callable[[], Awaitable[bool]] | None = None,
         keep_alive_s: float = KEEP_ALIVE_S,
+        recheck_s: float = RECHECK_S,
     ) -> AsyncIterator[bytes]:
         """Events for one client: all of it, or what came after number `seen`; then the changes.
 
-        `hello` makes a first event of whether `seen` could be picked up. `welcome` is asked now
-        and then whether the client may still listen.
+        `hello` makes a first event of whether `seen` could be picked up. `welcome` is asked
+        every `recheck_s`, however much there is to tell, whether the client may still listen.
         """
-        listener = Listener()
+        listener, loop = Listener(), asyncio.get_running_loop()
         await self._look(unless_fresh=True)
         missed = self._since(seen)
         self._listeners.add(listener)
@@ -112,13 +114,19 @@ class Channel:
             if hello is not None:
                 yield hello(missed is not None)
             yield self._all() if missed is None else missed
+            asked_s = loop.time()
             while True:
-                event = await listener.get(keep_alive_s)
+                left_s = max(0.0, asked_s + recheck_s - loop.time())
+                event = await listener.get(min(keep_alive_s, left_s))
                 if listener.behind:
                     listener.behind = False
                     event = self._all() + (_END if listener.closed else b"")
-                if event is None and (listener.closed or not welcome()):
+                if event is None and listener.closed:
                     return
+                if welcome is not None and loop.time() - asked_s >= recheck_s:
+                    asked_s = loop.time()
+                    if not await welcome():
+                        return
                 yield event or _KEEP_ALIVE
                 if listener.closed:
                     return

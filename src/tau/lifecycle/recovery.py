@@ -8,7 +8,8 @@ from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError, RecoveryRefused
 from tau.files.documents import read_document
-from tau.lifecycle.audit import REPAIR, AuditLine, AuditTrail
+from tau.lifecycle.audit import AuditTrail
+from tau.lifecycle.chain import REPAIR, AuditLine
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
 from tau.lifecycle.paths import StateDir
 

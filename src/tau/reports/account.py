@@ -140,7 +140,7 @@ async def gather(store: Store, run_id: RunId) -> Account:
         verdict=verdict,
         baseline=baseline,
         best=best,
-        version=await _published(store, run_id, best),
+        version=await _published(store, best),
         candidates=tuple(await _candidates(store, run_id)),
         measurements=tuple(await insights.measurements(run=run_id)),
     )
@@ -159,10 +159,10 @@ async def _candidates(store: Store, run_id: RunId) -> Sequence[Candidate]:
     return found
 
 
-async def _published(store: Store, run_id: RunId, best: Resources) -> ResourcesVersion | None:
-    """The newest publication of `best` by the run, among the last thousand."""
+async def _published(store: Store, best: Resources) -> ResourcesVersion | None:
+    """The newest publication of `best`, by whichever run, among the last thousand."""
     for version in await store.insights.versions(limit=_PAGE):
-        if version.run_id == run_id and version.resources.hash == best.hash:
+        if version.resources.hash == best.hash:
             return version
     return None
 

@@ -59,6 +59,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "verdict": (
         "run", "resources", "decision", "evidence", "caveats", "reached_unix_ms", "digest",
     ),
+    "policy": ("number", "content", "principal", "reason", "installed_unix_ms", "digest"),
 }  # fmt: skip
 """Columns by table, in an order in which every row finds what it refers to."""
 
@@ -70,6 +71,7 @@ ORDER: Mapping[str, tuple[str, ...]] = {
     "span_block": ("rollout", "n", "first"),
     "candidate": ("run", "resources"),
     "verdict": ("run",),
+    "policy": ("number",),
 }
 """By what a table's rows are put in order where it has no `key`."""
 

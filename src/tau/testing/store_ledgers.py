@@ -196,17 +196,18 @@ class ResourcesContract(StoreCase):
         other = Resources(values={"system_prompt": "Other."}, parent=SEED.hash)
         first = await ledger.publish(SEED, run_id=None)
         second = await ledger.publish(other, run_id=RUN)
-        third = await ledger.publish(SEED, run_id=RUN)
-        assert [made.id for made in (first, second, third)] == [
-            "resources-1", "resources-2", "resources-3",
-        ]  # fmt: skip
-        assert (third.run_id, third.published_unix_ms) == (RUN, bench.clock.unix_ms())
-        assert await ledger.latest() == third
+        assert [made.id for made in (first, second)] == ["resources-1", "resources-2"]
+        assert (second.run_id, second.published_unix_ms) == (RUN, bench.clock.unix_ms())
+        assert await ledger.latest() == second
+        bench.clock.advance(1000)
+        known = await ledger.publish(SEED, run_id=RUN)
+        assert (known.number, known.latest, known.run_id) == (1, False, None)
+        assert await ledger.latest() == second
         listed = await bench.store.insights.versions()
-        assert [(v.number, v.latest) for v in listed] == [(3, True), (2, False), (1, False)]
+        assert [(v.number, v.latest) for v in listed] == [(2, True), (1, False)]
         assert (await ledger.version(2)).resources == other
-        assert [v.number for v in await bench.store.insights.versions(limit=1, offset=1)] == [2]
-        for number in (0, 4, -1):
+        assert [v.number for v in await bench.store.insights.versions(limit=1, offset=1)] == [1]
+        for number in (0, 3, -1):
             with pytest.raises(NotFound):
                 await ledger.version(number)
 

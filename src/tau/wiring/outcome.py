@@ -12,6 +12,8 @@ from tau.reports.account import Account, baseline_of, gather
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 
+_VERSIONS = 1000
+
 
 async def give_verdict(store: Store, run: Run, best: Recommendation, trainer: WorkerId) -> None:
     """Keep what the run recommends now, in place of what it said before."""
@@ -45,7 +47,7 @@ async def report_of(
 ) -> RunReport:
     """The final report; `progress` is the last look, `plan` what the algorithm had planned."""
     run = progress.run
-    versions = await store.insights.versions(limit=20)
+    versions = await store.insights.versions(limit=_VERSIONS)
     unpriced = not prices_known and run.spent.calls and not run.spent.cost_nano_usd
     return RunReport(
         run_id=run.id,
@@ -59,7 +61,9 @@ async def report_of(
         counts=progress.counts,
         splits=progress.splits,
         best_hash=best.resources.hash,
-        best_version=next((one.id for one in versions if one.run_id == run.id), None),
+        best_version=next(
+            (one.id for one in versions if one.resources.hash == best.resources.hash), None
+        ),
         decision=best.decision and str(best.decision),
         evidence=best.evidence,
         spent=run.spent,

@@ -32,12 +32,12 @@ from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
-from tau.wiring.control import keep_seal
 from tau.wiring.outcome import give_verdict, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.past import Past, past_of
 from tau.wiring.reserve import Reservation
 from tau.wiring.runs import choose_run
+from tau.wiring.seals import keep_seal
 from tau.wiring.stores import open_store
 from tau.wiring.workers import runner_settings, supervisor
 

@@ -149,12 +149,35 @@ async def test_a_reader_that_breaks_lets_its_clients_go() -> None:
 
 
 async def test_silence_is_kept_alive_and_who_is_no_longer_welcome_is_let_go() -> None:
-    welcome = [True, False]
-    events = Source().channel().listen(welcome=lambda: welcome.pop(0), keep_alive_s=0.02)
+    answers = [True, False]
+
+    async def welcome() -> bool:
+        return answers.pop(0)
+
+    listening = Source().channel()
+    events = listening.listen(welcome=welcome, keep_alive_s=0.02, recheck_s=0.05)
     await read(events)
     assert await anext(events) == b": keep-alive\n\n"
-    with pytest.raises(StopAsyncIteration):
-        await anext(events)
+    async with asyncio.timeout(30):
+        assert {event async for event in events} <= {b": keep-alive\n\n"}
+    assert answers == []
+
+
+async def test_who_is_told_something_all_the_time_is_asked_again_too() -> None:
+    async def unwelcome() -> bool:
+        return False
+
+    source = Source()
+    channel = source.channel()
+    events = channel.listen(welcome=unwelcome, recheck_s=0.2)
+    await read(events)
+    told = 0
+    source.parts = {"a": b"first"}
+    async with asyncio.timeout(30):
+        async for _ in events:
+            told += 1
+            source.parts = {"a": str(told).encode()}
+    assert told > 1
 
 
 async def test_closing_ends_every_stream() -> None:

@@ -1,7 +1,5 @@
 """Commands about prompts that were tried: candidates, comparisons, promotion, export."""
 
-from pathlib import Path
-
 import click
 
 from tau.cli.commands.control import who_options
@@ -103,7 +101,7 @@ def promote(
     reason: str,
     force: bool,
     principal: str | None,
-    rbac_policy: str,
+    rbac_policy: str | None,
     store: str,
     as_json: bool,
 ) -> int:
@@ -111,11 +109,12 @@ def promote(
 
     A run must have decided for promotion; who, when, why and its evidence are kept.
     """
+    from tau.cli.control import policy_file
     from tau.cli.control import principal as principal_of
     from tau.cli.records.promoting import Promoter
     from tau.cli.records.promoting import promote as promote_resources
 
-    who = Promoter(principal=principal_of(principal), policy=Path(rbac_policy))
+    who = Promoter(principal=principal_of(principal), policy=policy_file(rbac_policy))
     return promote_resources(
         store, name, who, alias=alias, reason=reason, force=force, as_json=as_json
     )

@@ -2,6 +2,7 @@
 
 import click
 
+from tau.cli.commands.control import reason_option, who_options
 from tau.cli.commands.running import json_option, store_option
 from tau.cli.surface import Exit, debug_option
 
@@ -46,12 +47,20 @@ def db_verify(*, store: str, as_json: bool) -> int:
 
 @db.command("migrate")
 @store_option
+@who_options
+@reason_option
 @debug_option
-def db_migrate(*, store: str) -> int:
+def db_migrate(
+    *, store: str, principal: str | None, rbac_policy: str | None, reason: str | None
+) -> int:
     """Bring a store of an older Tau to this version's schema, keeping a copy of it."""
+    from tau.cli.control import policy_file
+    from tau.cli.control import principal as principal_of
     from tau.cli.databases import migrate
 
-    return migrate(store)
+    return migrate(
+        store, principal=principal_of(principal), policy=policy_file(rbac_policy), reason=reason
+    )
 
 
 @click.group("graders", short_help="List graders.")

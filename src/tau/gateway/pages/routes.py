@@ -250,7 +250,7 @@ async def missing(request: Request, error: HTTPException) -> Response:
 async def _login(request: Request) -> Response:
     async def endpoint(request: Request) -> Response:
         gateway = gateway_of(request)
-        gateway.doorkeeper.stranger(request)
+        gateway.doorkeeper.stranger(request, "login page")
         return await document(gateway, request, await actions.login_page(gateway, request), None)
 
     return await _for_people(endpoint)(request)

@@ -15,7 +15,7 @@ _EXPECTED = frozenset(
     {
         "schema_meta", "worker", "run", "tally", "resources", "resources_version", "example",
         "rollout", "attempt", "result", "span_block", "checkpoint", "candidate",
-        "alias", "verdict",
+        "alias", "verdict", "policy",
     }
 )  # fmt: skip
 

@@ -24,7 +24,7 @@ from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
 from tau.stores.sqlite.location import Place, file_system
 from tau.stores.sqlite.machine import refuse_another
 from tau.stores.sqlite.maintenance import keep_old
-from tau.stores.sqlite.naming import SqliteAliases, SqliteVerdicts
+from tau.stores.sqlite.naming import SqliteAliases, SqlitePolicies, SqliteVerdicts
 from tau.stores.sqlite.queue import SqliteQueue
 from tau.stores.sqlite.readers import Readers
 from tau.stores.sqlite.runs import SqliteRuns
@@ -49,6 +49,7 @@ class SqliteStore:
         self.aliases = SqliteAliases(database, clock)
         self.verdicts = SqliteVerdicts(database, clock)
         self.checkpoints = SqliteCheckpoints(database, clock)
+        self.policies = SqlitePolicies(database, clock)
         self.seals = SqliteSeals(database)
         self.insights = SqliteInsights(database)
 
