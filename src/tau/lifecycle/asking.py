@@ -48,13 +48,13 @@ class Desk:
             if note:
                 self._note_denial(asked, error.reason_code, error)
             raise AccessDenied(
-                what, reason_code=error.reason_code, why=str(error), fix=error.fix
+                what, reason_code=error.reason_code, why=error.summary, fix=error.fix
             ) from None
         except PolicyInvalid as error:
             if note:
                 self._note_denial(asked, "policy_invalid", error)
             raise PolicyInvalid(
-                what, why=str(error), fix=error.fix or "put the policy file right"
+                what, why=error.summary, fix=error.fix or "put the policy file right"
             ) from None
 
     def _note_denial(self, asked: Asked, code: str, error: TauError) -> None:
