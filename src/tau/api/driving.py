@@ -18,6 +18,7 @@ from tau.reports.rows import EvaluationRow, evaluation_rows
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
+from tau.wiring.delivery import mark_delivered
 from tau.wiring.session import SessionRequest, run_session
 from tau.wiring.stores import open_store
 
@@ -103,6 +104,7 @@ class _Job:
             account = await gather(store, RunId(report.run_id))
             wanted = account.measurements if self._rows else ()
             rows = await evaluation_rows(store, account.run.id, wanted)
+        await mark_delivered(self._request.store, report)
         return Driven(report=report, account=account, rows=tuple(rows))
 
 

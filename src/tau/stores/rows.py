@@ -115,6 +115,7 @@ def run(row: Row) -> Run:
         updated_unix_ms=row["updated_unix_ms"],
         active_s=row["active_s"],
         trainer=worker_id(row["trainer"]) if row["trainer"] is not None else None,
+        reported=bool(row["reported"]),
         spent=amounts.spent(row),
         reserved=amounts.reserved(row),
     )

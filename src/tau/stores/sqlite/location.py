@@ -10,6 +10,7 @@ import apsw
 
 from tau.errors import StoreDamaged, StoreUnavailable
 from tau.files.atomic import sync_folder
+from tau.files.safety import NEVER_FOLLOW, make_folder
 from tau.stores.sqlite.connection import Access
 from tau.stores.sqlite.faults import translated
 
@@ -140,9 +141,9 @@ class Place:
         return (status.st_dev, status.st_ino)
 
     def _create(self) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(self.path.parent)
         with contextlib.suppress(FileExistsError):
-            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+            flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | NEVER_FOLLOW
             os.close(os.open(self.path, flags, 0o600))
         sync_folder(self.path.parent)
 
