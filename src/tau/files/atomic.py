@@ -44,7 +44,8 @@ def append_line(path: Path, line: bytes) -> None:
     """Append `line` and a newline in one O_APPEND write and fsync it; mode 0600.
 
     Raises:
-        FileError: a link is in its place, or with the cause; what was written of the line is taken back if possible.
+        FileError: a link is in its place, or with the cause; what was written of the line is taken
+            back if possible.
     """
     if b"\n" in line:
         raise ValueError("a line must not contain a newline")

@@ -1,7 +1,6 @@
 """One start of a run, from a validated configuration to its report."""
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
@@ -340,10 +339,12 @@ class _Session:
 
     async def _fail(self, reason: StopReason, error: TauError) -> None:
         """Say in the store and the file that the run failed, as far as they can be written."""
-        with contextlib.suppress(StoreError):
+        try:
             await self._close(RunStatus.FAILED, reason, str(error))
             await self._monitor.look(final=True)
             await self._store.work.retire([self._worker])
+        except StoreError:
+            await self._monitor.tell_failed(reason, str(error))
 
     def _waiting_for(self) -> str | None:
         """What keeps the run from going on at full speed; halts it where nothing else would."""
