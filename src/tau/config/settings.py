@@ -90,7 +90,7 @@ class RunConfig:
     means the default of 30 s *without progress*; a number is literal, for the whole run.
     `environ` is what plug-ins of models read their keys from, `surroundings` what `inherited` picks
     from for child processes. `semantic` is what decides whether two configurations mean the same
-    run, and `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
+    run, `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
     """
 
     path: Path

@@ -5,7 +5,7 @@ under the control lock of the state dir, so that two operators at once are one a
 """
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from tau.files.lock import FileLock
 from tau.lifecycle.audit import REPAIR, REPAIR_KEY, AuditEvent, AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
+from tau.lifecycle.elsewhere import Elsewhere, outlook
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import Recovery, recover
 from tau.lifecycle.register import Register
@@ -90,7 +91,16 @@ class ControlResult:
 class Lifecycle:
     """Carries out commands on one state dir."""
 
-    def __init__(self, folder: StateDir, authorizer: Authorizer, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: StateDir,
+        authorizer: Authorizer,
+        clock: Clock,
+        *,
+        elsewhere: Callable[[], Elsewhere | None] = lambda: None,
+    ) -> None:
+        """`elsewhere` finds the run that is likely meant where none has used `folder`."""
+        self._elsewhere = elsewhere
         self._folder = folder
         self._authorizer = authorizer
         self._clock = clock
@@ -194,6 +204,7 @@ class Lifecycle:
     def _plan(self, command: Command) -> "_Plan":
         before = self._register.state()
         alive = run_is_alive(self._folder)
+        notes = () if alive else outlook(self._folder, command.action, before, self._elsewhere)
         recovery: Recovery | None = None
         target: CheckpointFile | None = None
         if command.action is Action.ROLLBACK:
@@ -207,6 +218,7 @@ class Lifecycle:
             alive=alive,
             recovery=recovery,
             target=target,
+            notes=notes,
         )
 
     def _result(self, command: Command, plan: "_Plan") -> ControlResult:
@@ -222,7 +234,7 @@ class Lifecycle:
             recovery=plan.recovery,
             alive=plan.alive,
             head=self._register.head,
-            notes=plan.recovery.diagnostics if plan.recovery else (),
+            notes=plan.notes + (plan.recovery.diagnostics if plan.recovery else ()),
         )
 
     def _write(self, command: Command, plan: "_Plan") -> None:
@@ -347,6 +359,7 @@ class _Plan:
     alive: bool
     recovery: Recovery | None
     target: CheckpointFile | None
+    notes: tuple[str, ...] = ()
 
 
 def _asked(command: Command) -> _Asked:

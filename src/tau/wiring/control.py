@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from tau.files.lock import FileLock
 from tau.lifecycle.audit import AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.commands import Command, ControlResult, Lifecycle
+from tau.lifecycle.elsewhere import Elsewhere
 from tau.lifecycle.paths import StateDir
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
@@ -38,16 +39,18 @@ async def control(
     policy: Path,
     dry_run: bool = False,
     store: str | None = None,
+    elsewhere: Callable[[], Elsewhere | None] = lambda: None,
 ) -> ControlResult:
     """Carry out a command; its result's notes tell what the store could not be told.
 
     A `dry_run` tells what it would come to, and writes nothing. `store` is the run's store where
-    that is known; a URL with a password is in no file.
+    that is known; a URL with a password is in no file. `elsewhere` finds the run that is
+    likely meant where none has used `folder`.
 
     Raises:
         ControlError, FileError: as `Lifecycle.execute`.
     """
-    lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock())
+    lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock(), elsewhere=elsewhere)
     if dry_run:
         return lifecycle.preview(command)
     try:

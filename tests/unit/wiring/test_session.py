@@ -140,12 +140,12 @@ async def test_a_run_whose_report_nobody_got_is_reported_again_and_runs_nothing(
         (tmp_path / "status.json").write_text('{"schema_version": 1, "run_state": "running"}')
         again = await place.run(delivered=False)
         named = await place.run(run_id=first.run_id)
-        assert len(provider.calls) == 20
+        assert provider.calls == 20
         assert place.status()["run_state"] == "completed"
         assert place.status()["run_id"] == first.run_id
         after = await place.run(delivered=False)
         anew = await place.run(new=True)
-        assert len(provider.calls) == 60
+        assert provider.calls == 60
 
     assert again.run_id == named.run_id == first.run_id
     for told in (again, named):
@@ -166,7 +166,7 @@ async def test_only_the_newest_run_of_the_same_configuration_is_reported_again(
         other = await place.run(seed=7)
         anew = await place.run(new=True)
         last = await place.run()
-        assert len(provider.calls) == 80
+        assert provider.calls == 80
     assert len({first.run_id, other.run_id, anew.run_id, last.run_id}) == 4
 
 

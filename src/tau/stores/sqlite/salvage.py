@@ -1,4 +1,4 @@
-"""Files of a store of which a part was deleted, emptied or damaged: set aside, never thrown away."""
+"""Files of a store of which a part was deleted, emptied or damaged: set aside, not thrown away."""
 
 import os
 from pathlib import Path
