@@ -334,9 +334,9 @@ class Lifecycle:
         )
 
     def _check_folder(self) -> None:
-        root = self._folder.root
-        if root.exists() and not root.is_dir():
+        if (root := self._folder.root).exists() and not root.is_dir():
             raise ControlError(f"the state dir '{root}' is not a folder")
+        self._folder.refuse_links()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -39,7 +39,7 @@ from tau.wiring.past import Past, past_of
 from tau.wiring.reserve import Reservation
 from tau.wiring.runs import choose_run
 from tau.wiring.status import status_file
-from tau.wiring.stores import open_store
+from tau.wiring.stores import check_kept, open_store
 from tau.wiring.workers import runner_settings, supervisor
 
 _CLOCK = SystemClock()
@@ -90,6 +90,7 @@ async def run_session(
         RunError: the run failed; it stands as failed in the store and can be started again.
     """
     config = request.config
+    check_kept(request.store)
     async with AsyncExitStack() as closing:
         parts = build_parts(config, closing)
         algorithm = build_algorithm(config, parts)
@@ -232,7 +233,9 @@ class _Session:
         except LeaseLost as error:
             raise LeaseLost("this process no longer drives the run", why=str(error)) from error
         except TrainerTimeout as error:
-            await self._fail(StopReason.NO_PROGRESS, error)
+            named = self._config.completion_timeout_s is not None
+            reason = StopReason.TIME_LIMIT if named else StopReason.NO_PROGRESS
+            await self._fail(reason, error)
             raise
         except TauError as error:
             await self._fail(StopReason.ERROR, error)

@@ -100,7 +100,7 @@ def test_a_broken_store_is_set_aside_and_the_run_goes_on_from_its_checkpoint_fil
 ) -> None:
     config = programs.config(tmp_path)
     run = ("run", config, "--model", "sim/rules", "--store", "s.sqlite", "--json")
-    first = programs.inside(*run, cwd=tmp_path).json()
+    first = programs.run("tau", *run, cwd=tmp_path).json()
     store = tmp_path / "s.sqlite"
     whole = store.read_bytes()
     match damage:

@@ -18,6 +18,7 @@ from tau.stores.sqlite.faults import translated
 APPLICATION_ID = 0x54617521  # "Tau!"
 
 _MAGIC = b"SQLite format 3\x00"
+_LONGEST_NAME = 250
 _BESIDE = ("-wal", "-shm")
 _NETWORK = frozenset(
     {
@@ -64,8 +65,31 @@ class Place:
         self._identity: tuple[int, int] | None = None
         self._beside: dict[Path, tuple[int, int]] = {}
 
+    def check_name(self) -> None:
+        """Refuse a name with which SQLite's own files beside the store cannot be made or named."""
+        name = self.path.name
+        try:
+            size = len(name.encode())
+            str(self.path).encode()
+        except UnicodeEncodeError as error:
+            raise StoreUnavailable(
+                "the store's path is not UTF-8",
+                where=os.fsencode(self.path).decode("utf-8", "backslashreplace"),
+                why="SQLite takes no other names",
+                fix="rename it, or name another file with --store",
+            ) from error
+        if size > _LONGEST_NAME:
+            raise StoreUnavailable(
+                "the store's name is too long",
+                where=str(self.path),
+                why=f"it has {size} bytes; with '-wal' and '-shm', which SQLite adds, at most "
+                f"{_LONGEST_NAME} fit into a file's name",
+                fix="name another file with --store",
+            )
+
     def prepare(self, *, read_only: bool) -> None:
         """Make folder and file where they are missing; refuse what cannot be a store."""
+        self.check_name()
         where = str(self.path)
         try:
             self._refuse_links(read_only=read_only)
@@ -189,7 +213,7 @@ class Place:
 
     def _refuse_links(self, *, read_only: bool) -> None:
         """SQLite would follow a link and write what it points at, even in order to read."""
-        paths = [Path(f"{self.path}{suffix}") for suffix in (*_BESIDE, "-journal")]
+        paths = [Path(f"{self.path}{suffix}") for suffix in _BESIDE]
         for path in paths if read_only else (self.path, *paths):
             try:
                 refuse_link(path)

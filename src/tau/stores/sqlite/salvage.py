@@ -64,7 +64,7 @@ def check_whole(path: Path) -> None:
     SQLite would throw the log away and begin anew.
     """
     log = Path(f"{path}-wal")
-    if not log.is_file() or not log.stat().st_size:
+    if log.is_symlink() or not log.is_file() or not log.stat().st_size:
         return
     if path.is_file() and path.stat().st_size:
         return

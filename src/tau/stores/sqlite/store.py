@@ -132,6 +132,7 @@ class _Opening:
         """Ready for everything."""
         access, place = self._access, self._place
         if place is not None:
+            place.check_name()
             check_whole(place.path)
             place.prepare(read_only=False)
             place.recognise(access)
@@ -162,6 +163,7 @@ class _Opening:
         """Ready for reading."""
         access, place = self._access, self._place
         if place is not None:
+            place.check_name()
             check_whole(place.path)
             place.prepare(read_only=True)
             place.recognise(access)
