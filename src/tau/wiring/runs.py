@@ -8,7 +8,7 @@ from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
 from tau.domain.ids import RunId
 from tau.domain.run import Run, RunStatus
-from tau.errors import InputError, NotFound, RunStopped
+from tau.errors import InputError, NotFound, RunError, RunStopped
 from tau.lifecycle.checkpoint_file import CheckpointFile
 from tau.lifecycle.live import RunControl, paused_by_operator
 from tau.ports.clock import Clock
@@ -76,6 +76,19 @@ async def choose_run(
         lost = _of(file, file.run_id)
         return Chosen(run=await store.runs.create(made), resumed=True, lost=lost)
     return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
+
+
+async def check_goes_on(store: Store, run_id: str) -> None:
+    """Raise RunError where others have ended the run while this process stood still."""
+    run = await store.runs.get(RunId(run_id))
+    if run.status in _FINAL:
+        raise RunError(
+            f"run '{run.id}' was taken over by another process while this one stood still, and is "
+            f"{run.status} now",
+            why="this one was silent for longer than its lease (suspended, or starved of time); "
+            "what it did since counts for nothing",
+            fix=f"nothing is left to do: tau export --run {run.id} shows what came of it",
+        )
 
 
 async def _lost(

@@ -37,7 +37,7 @@ from tau.wiring.outcome import give_verdict, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.past import Past, past_of
 from tau.wiring.reserve import Reservation
-from tau.wiring.runs import choose_run
+from tau.wiring.runs import check_goes_on, choose_run
 from tau.wiring.status import status_file
 from tau.wiring.stores import check_kept, open_store
 from tau.wiring.workers import runner_settings, supervisor
@@ -117,6 +117,7 @@ async def run_session(
                 return await session.drive()
             except LeaseLost as error:
                 # Where nobody else has taken it, the run is this one's again; else RunActive.
+                await check_goes_on(store, session.run_id)
                 observer.notice(f"{error}: taking it up again")
                 request = replace(request, run_id=session.run_id, new=False)
                 algorithm = build_algorithm(config, parts)

@@ -66,7 +66,7 @@ def test_a_torn_line_is_not_cut_off_through_a_link(tmp_path: Path) -> None:
     assert victim.read_bytes() == b'{"action": "pause"}\nhalf'
 
 
-@pytest.mark.parametrize("suffix", ["", "-wal", "-shm"])
+@pytest.mark.parametrize("suffix", ["", "-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("dangling", [False, True])
 async def test_no_file_of_a_store_is_a_link(tmp_path: Path, suffix: str, dangling: bool) -> None:
     path, victim = tmp_path / "store.sqlite", tmp_path / "victim"

@@ -18,7 +18,7 @@ from tau.stores.sqlite.faults import translated
 APPLICATION_ID = 0x54617521  # "Tau!"
 
 _MAGIC = b"SQLite format 3\x00"
-_LONGEST_NAME = 250
+_LONGEST_NAME = 247
 _BESIDE = ("-wal", "-shm")
 _NETWORK = frozenset(
     {
@@ -82,7 +82,7 @@ class Place:
             raise StoreUnavailable(
                 "the store's name is too long",
                 where=str(self.path),
-                why=f"it has {size} bytes; with '-wal' and '-shm', which SQLite adds, at most "
+                why=f"it has {size} bytes; with '-journal', which SQLite adds, at most "
                 f"{_LONGEST_NAME} fit into a file's name",
                 fix="name another file with --store",
             )
@@ -213,7 +213,7 @@ class Place:
 
     def _refuse_links(self, *, read_only: bool) -> None:
         """SQLite would follow a link and write what it points at, even in order to read."""
-        paths = [Path(f"{self.path}{suffix}") for suffix in _BESIDE]
+        paths = [Path(f"{self.path}{suffix}") for suffix in (*_BESIDE, "-journal")]
         for path in paths if read_only else (self.path, *paths):
             try:
                 refuse_link(path)
