@@ -215,7 +215,7 @@ async def test_a_literal_timeout_leaves_nothing_running_and_can_go_on(tmp_path: 
             await place.run(completion_timeout_secs=1)
         assert await place.statuses() == {RolloutStatus.QUEUING: 16, RolloutStatus.REQUEUING: 4}
         status = place.status()
-        assert (status["run_state"], status["stop_reason"]) == ("failed", "no_progress")
+        assert (status["run_state"], status["stop_reason"]) == ("failed", "time_limit")
         provider.latency_s = 0
         report = await place.run(completion_timeout_secs=20)
         assert report.resumed
