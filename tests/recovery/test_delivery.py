@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -106,8 +107,10 @@ def test_a_run_killed_before_its_report_is_out_is_reported_and_costs_nothing_mor
 
 @pytest.mark.parametrize("call", ["tau_run", "tau_optimize"])
 def test_every_program_delivers_what_was_not_delivered(tmp_path: Path, call: str) -> None:
-    algorithm = {"algorithm": {"type": "evaluate"}} if call == "tau_optimize" else {}
-    programs.config(tmp_path, **algorithm)
+    algorithm: dict[str, Any] = (
+        {"algorithm": {"type": "evaluate"}} if call == "tau_optimize" else {}
+    )
+    programs.config(tmp_path, "config.json", **algorithm)
     with programs.provider(tmp_path, ANSWERS) as provider:
         point = ("tau.cli.running", "_print", "before")
         assert killed(tmp_path, point, call, dict(provider.env)) == ""
