@@ -19,6 +19,7 @@ from tau.reports.rows import EvaluationRow, evaluation_rows
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
+from tau.wiring.delivery import mark_delivered
 from tau.wiring.session import SessionRequest, run_session
 from tau.wiring.stores import open_store
 
@@ -106,6 +107,7 @@ class _Job:
             wanted = account.measurements if self._rows else ()
             rows = await evaluation_rows(store, account.run.id, wanted)
             troubles = await troubles_of(store, account.run.id, account.measurements)
+        await mark_delivered(self._request.store, report)
         return Driven(report=report, account=account, rows=tuple(rows), troubles=troubles)
 
 

@@ -7,8 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from typing import IO
 
-from tau.cli.gateway import PASSWORD_VARIABLE, TOKEN_VARIABLE
-from tau.config.environment import child_environ, snapshot
+from tau.config.environment import own_environ, snapshot
 from tau.domain.visible import line
 
 _PROGRAM = "from tau.cli.main import tau; tau()"
@@ -25,8 +24,7 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[C
     A dashboard that cannot start says why and does not keep the run from running.
     """
     environ = snapshot()
-    own = {name: environ[name] for name in (TOKEN_VARIABLE, PASSWORD_VARIABLE) if name in environ}
-    own["TAU_STORE"] = store  # not an argument: it may be a URL with a password
+    own = {"TAU_STORE": store}  # not an argument: it may be a URL with a password
     words = ["serve", "--bind", bind, "--beside-run"]
     if state_dir is not None:
         words += ["--state-dir", state_dir]
@@ -40,7 +38,7 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[C
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=child_environ(environ) | own,
+        env=own_environ(environ) | own,
         start_new_session=True,  # Ctrl-C is for the run; the dashboard shows how it ends
     )
     assert process.stdin is not None

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from tau.cli.surface import Exit, Surface
 from tau.cli.text import line, table
 from tau.config.environment import snapshot
 from tau.config.paths import DEFAULT_RBAC_POLICY
-from tau.config.search import other_store
+from tau.config.search import other_folders, other_store
 from tau.domain.condition import named
 from tau.domain.control import Action
 from tau.domain.json import Json
@@ -24,7 +25,9 @@ from tau.domain.spend import NANO, Spend
 from tau.errors import ControlError, UsageError
 from tau.lifecycle.authorization import PolicyFile, local_principal
 from tau.lifecycle.commands import Command, ControlResult
+from tau.lifecycle.elsewhere import Elsewhere, find_run, flags, subcommand
 from tau.lifecycle.paths import StateDir
+from tau.lifecycle.recovery import UNUSED
 from tau.wiring.control import control
 
 
@@ -54,11 +57,13 @@ def carry_out(arguments: ControlArguments, surface: Surface) -> int:
         UsageError: a text that no file could hold.
         ControlError, FileError: it was not done.
     """
-    result = executed(arguments)
+    result = executed(arguments, surface)
     if arguments.json:
         print_json(result.document())
     elif surface.flat:
         print_lines([contract_line(result)])
+        if result.action is not Action.STATUS:
+            print_lines_to_stderr(f"note: {note}" for note in result.notes)
     elif result.action is Action.STATUS:
         print_lines(list(_status_lines(result)))
     else:
@@ -72,7 +77,7 @@ def resume_and_run(arguments: ControlArguments, surface: Surface) -> int:
     Raises:
         ControlError: nothing tells how the run was started.
     """
-    result = executed(arguments)
+    result = executed(arguments, surface)
     print_lines_to_stderr(_result_lines(result, dry_run=False))
     if result.alive:
         return Exit.OK
@@ -86,7 +91,7 @@ def resume_and_run(arguments: ControlArguments, surface: Surface) -> int:
     return _run_again(started, surface, as_json=arguments.json)
 
 
-def executed(arguments: ControlArguments) -> ControlResult:
+def executed(arguments: ControlArguments, surface: Surface) -> ControlResult:
     """The result of a command.
 
     Raises:
@@ -115,11 +120,21 @@ def executed(arguments: ControlArguments) -> ControlResult:
                 policy=policy_file(arguments.policy),
                 dry_run=arguments.dry_run,
                 store=arguments.store,
+                elsewhere=partial(_elsewhere, arguments, surface),
             )
         )
     if other is None:
         return result
     return replace(result, notes=(*result.notes, f"this run is on '{other}', not on '{named}'"))
+
+
+def _elsewhere(arguments: ControlArguments, surface: Surface) -> Elsewhere | None:
+    """The run that is likely meant where none has used the folder."""
+    command = flags if surface.flat else subcommand
+    found = (
+        find_run(folder, command) for folder in other_folders(arguments.folder, arguments.store)
+    )
+    return next((one for one in found if one is not None), None)
 
 
 def principal(given: str | None) -> str:
@@ -197,7 +212,8 @@ def _result_lines(result: ControlResult, *, dry_run: bool) -> Iterator[str]:
     facts = [("state dir", str(result.folder.root)), ("principal", result.principal)]
     if result.idempotent:
         facts.append(("changes", "nothing: it was so already"))
-    if not result.alive and not (result.action is Action.CANCEL and result.notes):
+    unused = UNUSED in result.notes
+    if not (result.alive or unused or (result.action is Action.CANCEL and result.notes)):
         over = (result.training_status or {}).get("run_state") in ("completed", "cancelled")
         notes = _ASLEEP | _OVER if over else _ASLEEP
         facts.append(("note", notes[result.action]))

@@ -1,15 +1,21 @@
 """Upkeep of a store that is a file."""
 
 import asyncio
+import glob
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit
 from tau.cli.text import line
-from tau.errors import InputError
+from tau.config.search import find_state_dir
+from tau.errors import ControlError, InputError
+from tau.files.lock import FileLock
 from tau.lifecycle.asking import Asked
 from tau.lifecycle.authorization import MIGRATE, MIGRATE_KEY, PolicyFile
+from tau.lifecycle.checkpoint_file import load_checkpoint
+from tau.lifecycle.paths import StateDir
 from tau.stores.location import on_server, shown
 from tau.stores.sqlite import maintenance
 from tau.wiring.access import guarded
@@ -64,6 +70,54 @@ def verify(location: str, *, as_json: bool) -> int:
             [f"{line(found.location)} is damaged", *(f"  {line(p)}" for p in found.problems)]
         )
     return Exit.OK if found.ok else Exit.FAILED
+
+
+def recover(location: str, state_dir: str | None) -> int:
+    """Set a store aside that cannot be used, and say what the run's checkpoint file brings back.
+
+    Raises:
+        InputError: the store is on a server.
+        ControlError: a run is alive there.
+    """
+    path = file_of(location)
+    folder = find_state_dir(chosen=state_dir, store=location)
+    if FileLock(folder.run_lock).taken():
+        raise ControlError(
+            f"the run in '{folder.root}' is alive and uses the store",
+            fix="stop it first (Ctrl-C, or a signal to its process); then recover",
+        )
+    why = maintenance.trouble(path)
+    if why is None:
+        there = "whole: there is nothing to recover" if path.exists() else "not there"
+        print_lines([f"{line(str(path))} is {there}"])
+        return Exit.OK
+    kept = maintenance.set_aside(path)
+    print_lines([
+        f"{line(str(path))} could not be used: {line(why)}",
+        *(f"  set aside: {line(str(each))}" for each in kept),
+        *_brought_back(folder, path),
+    ])  # fmt: skip
+    return Exit.OK
+
+
+def _brought_back(folder: StateDir, path: Path) -> Iterator[str]:
+    """What a start goes on from without the store."""
+    for place in (folder.checkpoint, folder.fallback_checkpoint):
+        try:
+            found = load_checkpoint(place)
+        except ControlError:
+            continue
+        yield f"the checkpoint file {line(str(place))} brings back run {line(found.run_id)}:"
+        yield (
+            f"  {found.global_step:,} rollouts in {found.optimizer_step:,} waves, with the prompts "
+            "that it had; single answers and spans are only in the store"
+        )
+        yield "  go on by starting the run again as it was started"
+        break
+    else:
+        yield f"no checkpoint file in {line(str(folder.root))} brings anything back"
+    for copy in sorted(path.parent.glob(f"{glob.escape(path.name)}*.backup*")):
+        yield f"a backup that can be put in its place: {line(str(copy))}"
 
 
 def migrate(location: str, *, principal: str, policy: PolicyFile, reason: str | None) -> int:

@@ -21,6 +21,7 @@ RUN = Mode(
     modifiers=(
         "prompt_optimization_store_sqlite",
         "prompt_optimization_json",
+        "new",
         "prompt_optimization_control_state_dir",
     ),
 )
@@ -90,6 +91,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
     help="Where rollouts, attempts, spans and resources are kept.",
 )
 @_switch("--prompt-optimization-json", "Print the result as one JSON document.")
+@_switch("--new", "Begin a new run, whatever of this configuration is there already.")
 @_switch("--prompt-optimization-control-status", "Show the state of a run's control files.")
 @_switch("--prompt-optimization-control-pause", "Pause the run.")
 @_switch("--prompt-optimization-control-resume", "Let the run go on; recover it after a crash.")
@@ -124,6 +126,7 @@ def command(
     prompt_optimization_config: str | None,
     prompt_optimization_store_sqlite: str,
     prompt_optimization_json: bool,
+    new: bool,
     prompt_optimization_control_state_dir: str | None,
     **_control: object,
 ) -> int:
@@ -147,6 +150,7 @@ def command(
             store=prompt_optimization_store_sqlite,
             state_dir=prompt_optimization_control_state_dir,
             json=prompt_optimization_json,
+            new=new,
         ),
         context.ensure_object(Surface),
     )

@@ -1,5 +1,6 @@
 """Running a configuration, for both programs."""
 
+import asyncio
 import json
 import shlex
 import sys
@@ -22,9 +23,10 @@ from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Budget
-from tau.errors import UsageError
+from tau.errors import StoreError, UsageError
 from tau.stores.location import shown
 from tau.trainer.report import RunReport
+from tau.wiring.delivery import mark_delivered
 from tau.wiring.session import SessionRequest
 
 _STOPPED = frozenset({StopReason.BUDGET, StopReason.TIME_LIMIT, StopReason.OPERATOR})
@@ -43,6 +45,7 @@ class RunArguments:
     model: str | None = None
     state_dir: str | None = None
     run_id: str | None = None
+    new: bool = False
     json: bool = False
     events: bool = False
     strict: bool = False
@@ -88,6 +91,8 @@ def run(arguments: RunArguments, surface: Surface) -> int:
     Raises:
         TauError: whatever prevented it; nothing was run where it is an InputError.
     """
+    if arguments.new and arguments.run_id is not None:
+        raise UsageError("--new cannot be used with --run", fix="choose one of them")
     settings = loaded(arguments)
     warn(settings.warnings)
     request = SessionRequest(
@@ -95,6 +100,7 @@ def run(arguments: RunArguments, surface: Surface) -> int:
         store=arguments.store,
         state_dir=Path(arguments.state_dir) if arguments.state_dir else None,
         run_id=arguments.run_id,
+        new=arguments.new,
         origin=arguments.origin(),
     )
     resume = arguments.command(surface)
@@ -108,8 +114,9 @@ def run(arguments: RunArguments, surface: Surface) -> int:
             report, signal_number = drive(request, display, resume=resume)
         if report is not None:
             _print(report, arguments, surface, output, resume)
+            output.flush()
+            _note_delivered(arguments.store, report)
             if stay is not None and signal_number is None:
-                output.flush()
                 stay()
     if signal_number is not None:
         return 128 + signal_number
@@ -179,6 +186,17 @@ def _print(
         output.write(results.contract_line(report) + "\n")
     if surface.flat and report.status is not RunStatus.COMPLETED:
         sys.stderr.write("".join(f"{text}\n" for text in _unfinished(report, resume)))
+
+
+def _note_delivered(store: str, report: RunReport) -> None:
+    """From now on the run is over: the next start of the same configuration is a new one."""
+    try:
+        asyncio.run(mark_delivered(store, report))
+    except StoreError as error:
+        sys.stderr.write(
+            f"warning: the store does not know that the report was delivered: {error}\n"
+            "  the next start delivers it again and runs nothing\n"
+        )
 
 
 def _unfinished(report: RunReport, resume: str) -> Iterator[str]:

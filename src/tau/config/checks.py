@@ -84,7 +84,7 @@ class _Checker:
             params=config.params,
             base_dir=config.base_dir,
             concurrency=config.concurrency,
-            environ=config.child_environ,
+            environ=config.inherited(config.executor.settings),
         )
         plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
         settings = config.executor.settings
@@ -115,7 +115,7 @@ class _Checker:
                 model=self._named_model(),
                 base_dir=self.config.base_dir,
                 concurrency=self.config.concurrency,
-                environ=self.config.child_environ,
+                environ=self.config.inherited(grader.settings),
             )
             plugin = plugins.load(plugins.GRADERS, grader.type)
             sound = self._run(here, plugin.check, grader.settings, context, None)

@@ -8,7 +8,6 @@ from typing import Any, cast
 from tau.config import choices, documents, identity
 from tau.config.checks import check
 from tau.config.datasets import rows
-from tau.config.environment import child_environ
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
 from tau.config.report import Document, Report, Unusable, dotted
 from tau.config.settings import RunConfig
@@ -146,7 +145,7 @@ class _Reader:
             fail_fast=fixed.fail_fast,
             keep_reasoning=fixed.keep_reasoning,
             environ=self._environ,
-            child_environ=child_environ(self._environ),
+            surroundings=self._environ,
         )
         return self._checked(config)
 

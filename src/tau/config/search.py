@@ -38,6 +38,16 @@ def audit_dir(store: str) -> StateDir:
     return _of_run_on(state_dir(store))
 
 
+def other_folders(folder: StateDir, store: str | None) -> Iterator[StateDir]:
+    """Where else the run may be that is meant: on the store named, or in the usual place."""
+    seen = {folder.root.absolute()}
+    stores = [] if store is None or on_server(store) else [_of_run_on(state_dir(store))]
+    for other in (*stores, StateDir(Path(DEFAULT_STATE_DIR))):
+        if other.root.absolute() not in seen:
+            seen.add(other.root.absolute())
+            yield other
+
+
 def other_store(folder: StateDir, store: str) -> Path | None:
     """The file of the store that the run in `folder` is on, where that is not `store`.
 

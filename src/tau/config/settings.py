@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tau.config.environment import child_environ
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json
 from tau.domain.resources import Resources
@@ -87,9 +88,9 @@ class RunConfig:
     `base_dir` is what relative paths in the file are relative to. `examples` has all three splits.
     `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
     means the default of 30 s *without progress*; a number is literal, for the whole run.
-    `environ` is what plug-ins of models read their keys from, `child_environ` what child processes
-    may inherit. `semantic` is what decides whether two configurations mean the same run, and
-    `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
+    `environ` is what plug-ins of models read their keys from, `surroundings` what `inherited` picks
+    from for child processes. `semantic` is what decides whether two configurations mean the same
+    run, `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
     """
 
     path: Path
@@ -120,7 +121,11 @@ class RunConfig:
     config_hash: str = ""
     warnings: tuple[Problem, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    child_environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    surroundings: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def inherited(self, settings: object) -> Mapping[str, str]:
+        """The environment of child processes of a plug-in with these settings."""
+        return child_environ(self.surroundings, getattr(settings, "env", ()))
 
     @property
     def model_ref(self) -> str | None:

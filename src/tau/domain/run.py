@@ -39,7 +39,8 @@ class Run:
     `config` is the snapshot a later start or reader needs; it never holds a key. `max_attempts`
     bounds the counted attempts of each rollout (failures and lost workers while the run was live;
     not attempts revoked because the whole process was gone). `active_s` is the time spent running.
-    `spent` and `reserved` are maintained by the store.
+    `spent` and `reserved` are maintained by the store. `reported`: somebody got its
+    final report.
     """
 
     id: RunId
@@ -57,5 +58,6 @@ class Run:
     updated_unix_ms: int = 0
     active_s: float = 0.0
     trainer: WorkerId | None = None
+    reported: bool = False
     spent: Spend = field(default_factory=Spend)
     reserved: Spend = field(default_factory=Spend)

@@ -17,6 +17,7 @@ from tau.domain.json import Json, canonical
 from tau.errors import ControlError, FileError
 from tau.files.atomic import append_line, atomic_write, sync_folder
 from tau.files.documents import read_bytes
+from tau.files.safety import open_here
 from tau.lifecycle.chain import (
     NO_PREVIOUS,
     AuditBreak,
@@ -202,7 +203,7 @@ class AuditTrail:
             return
         atomic_write(self.path.with_name(f"{self.path.name}.torn-{len(whole) + 1}"), torn)
         try:
-            with self.path.open("r+b") as file:
+            with os.fdopen(open_here(self.path, os.O_RDWR), "r+b") as file:
                 file.truncate(self.path.stat().st_size - len(torn))
                 os.fsync(file.fileno())
             sync_folder(self.path.parent)

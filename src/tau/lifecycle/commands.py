@@ -4,7 +4,7 @@ Resolve the principal, authorize, read the state, act, write the state, append t
 under the control lock of the state dir, so that two operators at once are one after the other.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tau.lifecycle.audit import REPAIR_KEY, AuditEvent, AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.chain import REPAIR
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
+from tau.lifecycle.elsewhere import Elsewhere, outlook
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import Recovery, recover
 from tau.lifecycle.register import Register
@@ -95,7 +96,16 @@ class ControlResult:
 class Lifecycle:
     """Carries out commands on one state dir."""
 
-    def __init__(self, folder: StateDir, authorizer: Authorizer, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: StateDir,
+        authorizer: Authorizer,
+        clock: Clock,
+        *,
+        elsewhere: Callable[[], Elsewhere | None] = lambda: None,
+    ) -> None:
+        """`elsewhere` finds the run that is likely meant where none has used `folder`."""
+        self._elsewhere = elsewhere
         self._folder = folder
         self._clock = clock
         self._register = Register(folder)
@@ -185,6 +195,7 @@ class Lifecycle:
         before = self._register.state()
         _check_run(command, before, _readable(self._folder.status))
         alive = run_is_alive(self._folder)
+        notes = () if alive else outlook(self._folder, command.action, before, self._elsewhere)
         recovery: Recovery | None = None
         target: CheckpointFile | None = None
         if command.action is Action.ROLLBACK:
@@ -198,6 +209,7 @@ class Lifecycle:
             alive=alive,
             recovery=recovery,
             target=target,
+            notes=notes,
         )
 
     def _result(self, command: Command, plan: "_Plan") -> ControlResult:
@@ -213,7 +225,7 @@ class Lifecycle:
             recovery=plan.recovery,
             alive=plan.alive,
             head=self._register.head,
-            notes=plan.recovery.diagnostics if plan.recovery else (),
+            notes=plan.notes + (plan.recovery.diagnostics if plan.recovery else ()),
         )
 
     def _write(self, command: Command, plan: "_Plan") -> None:
@@ -279,9 +291,9 @@ class Lifecycle:
         )
 
     def _check_folder(self) -> None:
-        root = self._folder.root
-        if root.exists() and not root.is_dir():
+        if (root := self._folder.root).exists() and not root.is_dir():
             raise ControlError(f"the state dir '{root}' is not a folder")
+        self._folder.refuse_links()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -293,6 +305,7 @@ class _Plan:
     alive: bool
     recovery: Recovery | None
     target: CheckpointFile | None
+    notes: tuple[str, ...] = ()
 
 
 def _asked(command: Command) -> Asked:

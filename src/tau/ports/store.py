@@ -73,6 +73,10 @@ class Runs(Protocol):
         """Add to the run's time spent running. LeaseLost unless `trainer` drives the run."""
         ...
 
+    async def mark_reported(self, run_id: RunId) -> None:
+        """Note that the run's final report was delivered; NotFound. Doing so again is fine."""
+        ...
+
 
 class Queue(Protocol):
     """The trainer's side of the queue."""

@@ -116,6 +116,7 @@ def run(row: Row) -> Run:
         active_s=row["active_s"],
         trainer=worker_id(row["trainer"]) if row["trainer"] is not None else None,
         spent=amounts.spent_by_run(row),
+        reported=bool(row["reported"]),
         reserved=amounts.reserved(row),
     )
 

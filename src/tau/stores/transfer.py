@@ -28,7 +28,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "key", "id", "config_hash", "model_ref", "seed", "algorithm", "config", "limit_rollouts",
         "limit_calls", "limit_tokens", "limit_cost", "limit_seconds", "max_attempts", "status",
         "stop_reason", "stop_detail", "created_unix_ms", "updated_unix_ms", "active_s", "trainer",
-        "digest",
+        "digest", "reported",
     ),
     "tally": (
         "run", "queuing", "preparing", "running", "succeeded", "failed", "cancelled", "requeuing",

@@ -1,7 +1,7 @@
 """Lifecycle commands with what they mean for the run's store, where it is there."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from tau.files.lock import FileLock
 from tau.lifecycle.audit import AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.commands import Command, ControlResult, Lifecycle
+from tau.lifecycle.elsewhere import Elsewhere
 from tau.lifecycle.paths import StateDir
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
@@ -39,11 +40,13 @@ async def control(
     policy: PolicyFile,
     dry_run: bool = False,
     store: str | None = None,
+    elsewhere: Callable[[], Elsewhere | None] = lambda: None,
 ) -> ControlResult:
     """Carry out a command; its result's notes tell what the store could not be told.
 
     A `dry_run` tells what it would come to, and writes nothing. `store` is the run's store where
-    that is known; a URL with a password is in no file.
+    that is known; a URL with a password is in no file. `elsewhere` finds the run that is
+    likely meant where none has used `folder`.
 
     Raises:
         ControlError, FileError: as `Lifecycle.execute`.
@@ -51,7 +54,7 @@ async def control(
     authorizer = await authorizer_for(policy, store_of(folder, store))
     if authorizer.trouble is not None and command.action is Action.STATUS:
         authorizer = Authorizer(policy)
-    lifecycle = Lifecycle(folder, authorizer, SystemClock())
+    lifecycle = Lifecycle(folder, authorizer, SystemClock(), elsewhere=elsewhere)
     if dry_run:
         return lifecycle.preview(command)
     try:

@@ -126,7 +126,7 @@ def _executor(config: RunConfig, model: Model | None) -> Executor:
         params=config.params,
         base_dir=config.base_dir,
         concurrency=config.concurrency,
-        environ=config.child_environ,
+        environ=config.inherited(config.executor.settings),
     )
     return cast(Executor, plugin.build(config.executor.settings, context))
 
@@ -142,7 +142,7 @@ def _grader(
         model=model,
         base_dir=config.base_dir,
         concurrency=config.concurrency,
-        environ=config.child_environ,
+        environ=config.inherited(choice.settings),
     )
     grader = cast(Grader, plugin.build(choice.settings, context))
     closing.push_async_callback(grader.aclose)

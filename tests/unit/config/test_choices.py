@@ -105,7 +105,7 @@ def test_environment_stays_out_of_the_repr(load: Load) -> None:
 
     assert "canary-value" not in repr(settings)
     assert settings.environ["OPENAI_API_KEY"] == "canary-value"
-    assert settings.child_environ == {"HOME": "/h"}
+    assert settings.inherited(settings.executor.settings) == {"HOME": "/h"}
 
 
 def test_params_go_to_the_model_as_they_are(load: Load) -> None:

@@ -8,6 +8,7 @@ import click
 from tau.cli.commands.running import (
     json_option,
     model_option,
+    new_option,
     serve_option,
     store_option,
     strict_option,
@@ -46,6 +47,7 @@ def limits(options: dict[str, Any]) -> dict[str, float]:
 @store_option
 @click.option("--state-dir", metavar="PATH", help="Where status.json lives; beside the store.")
 @click.option("--run", "run_id", metavar="ID", help="The run to go on with, where several match.")
+@new_option
 @budget_options
 @json_option
 @click.option("--events", is_flag=True, help="Print JSON lines while it goes on.")

@@ -19,6 +19,10 @@ store_option = click.option(
 strict_option = click.option("--strict", is_flag=True, help="Unknown keys are errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
+new_option = click.option(
+    "--new", is_flag=True, help="Begin a new run, whatever of this configuration is there already."
+)
+
 
 serve_option = click.option(
     "--serve", metavar="HOST:PORT", is_flag=False, flag_value="127.0.0.1:8787", default=None,
@@ -32,6 +36,7 @@ serve_option = click.option(
 @store_option
 @click.option("--state-dir", metavar="PATH", help="Where status.json lives; beside the store.")
 @click.option("--run", "run_id", metavar="ID", help="The run to go on with, where several match.")
+@new_option
 @json_option
 @click.option("--events", is_flag=True, help="Print JSON lines while it goes on.")
 @strict_option
@@ -51,6 +56,7 @@ def run(
     store: str,
     state_dir: str | None,
     run_id: str | None,
+    new: bool,
     as_json: bool,
     events: bool,
     strict: bool,
@@ -71,8 +77,8 @@ def run(
     from tau.cli.running import run as run_configuration
 
     arguments = RunArguments(
-        config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, json=as_json,
-        events=events, strict=strict, fail_under=fail_under, workers=workers,
+        config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, new=new,
+        json=as_json, events=events, strict=strict, fail_under=fail_under, workers=workers,
         concurrency=concurrency, serve=serve,
     )  # fmt: skip
     return run_configuration(arguments, surface)

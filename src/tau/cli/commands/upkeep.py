@@ -18,7 +18,7 @@ def doctor(*, store: str, as_json: bool) -> int:
     return examine(store, as_json=as_json)
 
 
-@click.group("db", short_help="Back up, verify or migrate a store.")
+@click.group("db", short_help="Back up, verify, migrate or recover a store.")
 def db() -> None:
     """Back up, verify or migrate a store."""
 
@@ -61,6 +61,21 @@ def db_migrate(
     return migrate(
         store, principal=principal_of(principal), policy=policy_file(rbac_policy), reason=reason
     )
+
+
+@db.command("recover")
+@store_option
+@click.option("--state-dir", metavar="PATH", help="Where the run's checkpoint file is.")
+@debug_option
+def db_recover(*, store: str, state_dir: str | None) -> int:
+    """Set a store aside whose files were deleted, emptied or damaged; nothing is thrown away.
+
+    Says what the checkpoint file of its run brings back when the run is started again. A store
+    that is whole is left as it is.
+    """
+    from tau.cli.databases import recover
+
+    return recover(store, state_dir)
 
 
 @click.group("graders", short_help="List graders.")

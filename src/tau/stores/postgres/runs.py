@@ -167,6 +167,13 @@ class PostgresRuns:
 
         await self._database.write(operation)
 
+    async def mark_reported(self, run_id: RunId) -> None:
+        async def operation(transaction: Transaction) -> None:
+            row = await run_row(transaction, run_id)
+            await transaction.tuples("mark_reported", row["key"])
+
+        await self._database.write(operation)
+
     async def _give_up(self, worker: int) -> None:
         async def operation(transaction: Transaction) -> None:
             row = await transaction.row("lock_worker", worker)

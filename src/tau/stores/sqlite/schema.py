@@ -36,6 +36,18 @@ def check_version(found: int, where: str, *, newest: int = CURRENT) -> None:
         )
 
 
+def check_filled(connection: apsw.Connection, where: str) -> None:
+    """Raise StoreDamaged where there is nothing at all: no older Tau leaves that."""
+    if not version(connection):
+        raise StoreDamaged(
+            "the store is empty",
+            where=where,
+            why="its log was deleted before anything was moved out of it, or no run came to begin",
+            fix="start the run again, which goes on from its checkpoint file where there is one; "
+            "what it would bring back is told by: tau db recover",
+        )
+
+
 def check_tables(connection: apsw.Connection, where: str) -> None:
     """Raise StoreDamaged where tables are missing."""
     names = {

@@ -15,3 +15,9 @@ CREATE TRIGGER policy_stays BEFORE UPDATE ON policy
 BEGIN SELECT raise(ABORT, 'a policy never changes: install another'); END;
 CREATE TRIGGER policy_remains BEFORE DELETE ON policy
 BEGIN SELECT raise(ABORT, 'the history of policies is never deleted'); END;
+
+-- Whether the final report of a run was delivered: one that was not is delivered by the next start.
+-- Of runs that are over already nobody knows better than that they were seen.
+
+ALTER TABLE run ADD COLUMN reported INTEGER NOT NULL DEFAULT 0 CHECK (reported IN (0, 1));
+UPDATE run SET reported = 1 WHERE status = 'completed' OR status = 'cancelled';

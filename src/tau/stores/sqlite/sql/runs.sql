@@ -53,6 +53,10 @@ WHERE key = :key;
 -- Time spent running.
 UPDATE run SET active_s = active_s + ?2, updated_unix_ms = ?3 WHERE key = ?1;
 
+-- name: mark_reported
+-- The final report of a run was delivered.
+UPDATE run SET reported = 1 WHERE key = ?1;
+
 -- name: update_run_driver
 -- Adoption: the trainer drives the run under these limits, and it runs.
 UPDATE run
