@@ -6,6 +6,7 @@ from typing import Any
 
 from tau import plugins
 from tau.config.report import Report, Steps
+from tau.config.rows import Written, check_rows
 from tau.config.settings import GraderChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
@@ -34,17 +35,24 @@ class NamedModel:
         """Nothing is open."""
 
 
-def check(config: RunConfig, report: Report) -> None:
-    """Let every plug-in of `config` look for what cannot work; reports what they find."""
+def check(config: RunConfig, report: Report, written: Written) -> None:
+    """Let every plug-in of `config` look for what cannot work; reports what they find.
+
+    `written` has the names that the file uses for the splits.
+    """
     rows = [row for rows in config.examples.values() for row in rows]
     checker = _Checker(
         config=config,
         report=report,
-        example=next((row for row in rows if row.prompt is not None), None),
+        example=next(
+            (row for row in rows if row.prompt is not None),
+            next((row for row in rows if row.fields), None),
+        ),
         graded=next((row for row in rows if row.expected is not None), None),
     )
     checker.check_model()
-    checker.check_executor()
+    context = checker.check_executor()
+    check_rows(config, context, written, report)
     checker.check_graders(config.graders)
 
 
@@ -73,7 +81,7 @@ class _Checker:
                 at = None if chosen.by_flag else steps
                 self._run(at, plugin.check, chosen.settings, context)
 
-    def check_executor(self) -> None:
+    def check_executor(self) -> ExecutorContext:
         """Try the executor with the resources and one row."""
         config = self.config
         context = ExecutorContext(
@@ -82,10 +90,12 @@ class _Checker:
             base_dir=config.base_dir,
             concurrency=config.concurrency,
             environ=config.child_environ,
+            template=config.template,
         )
         plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
         settings = config.executor.settings
         self._run(("executor",), plugin.check, settings, context, config.resources, self.example)
+        return context
 
     def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
         """Check every grader of the tree."""

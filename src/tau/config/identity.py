@@ -6,6 +6,7 @@ from typing import Any
 from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
 from tau.config.wording import plain
 from tau.domain.json import Json, content_hash
+from tau.domain.placeholders import Template
 
 
 def identified(config: RunConfig) -> RunConfig:
@@ -34,6 +35,8 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         },
         "seed": config.seed,
         "replicates": config.replicates,
+        # Left out where it is the default: runs from before it was a setting are still the same.
+        **({} if config.template is Template.PYTHON else {"template": config.template.value}),
     }
 
 

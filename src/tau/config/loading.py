@@ -147,6 +147,8 @@ class _Reader:
             seed=fixed.seed,
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
+            template=fixed.template,
+            store=fixed.store,
             environ=self._environ,
             child_environ=child_environ(self._environ),
         )
@@ -154,28 +156,8 @@ class _Reader:
 
     def _checked(self, config: RunConfig) -> RunConfig:
         """`config` with its identity, after every plug-in has had a look."""
-        if config.executor.type == "chat" and not self._report.failed:
-            self._look_for_prompts(config.examples)
-        check(config, self._report)
+        check(config, self._report, {split: self._written(split.value) for split in Split})
         return identity.identified(config)
-
-    def _look_for_prompts(self, splits: Mapping[Split, tuple[Example, ...]]) -> None:
-        """Warn of rows that the chat executor cannot run; the others are run all the same."""
-        for split, found in splits.items():
-            without = [
-                position
-                for position, row in enumerate(found, start=1)
-                if row.prompt is None and "messages" not in row.fields
-            ]
-            if without:
-                first = found[without[0] - 1].value
-                keys = ", ".join(f"'{key}'" for key in first) if isinstance(first, Mapping) else ""
-                self._report.warning(
-                    (self._written(split.value),),
-                    f"{len(without)} of {len(found)} rows of '{split}' have no text 'prompt', the "
-                    f"first is row {without[0]}; their rollouts will fail",
-                    fix=f"rename one of {keys} with 'map'" if keys else None,
-                )
 
     def _written(self, split: str) -> str:
         """The name that the file uses for the split."""

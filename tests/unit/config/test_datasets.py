@@ -28,7 +28,8 @@ def read(load: Load, tmp_path: Path) -> Any:  # noqa: ANN401
     def reading(content: bytes | str, name: str = "rows.jsonl", **fields: Any) -> list[Any]:  # noqa: ANN401
         data = content.encode() if isinstance(content, str) else content
         (tmp_path / name).write_bytes(data)
-        settings = load({"optimize": {"file": name, **fields}}, bare=True)
+        value = {"optimize": {"file": name, **fields}, "validate": ["a row that can be sent"]}
+        settings = load(value, bare=True)
         return [row.value for row in settings.examples[Split.OPTIMIZE]]
 
     return reading
