@@ -26,6 +26,11 @@ class Demonstration:
     example: Example
     answer: str
 
+    def suits(self, target: Target) -> bool:
+        """Whether the prompt is asked with this row: it has a prompt, or a column asked for."""
+        fields = self.example.fields
+        return self.example.prompt is not None or not target.placeholders.isdisjoint(fields)
+
     def text(self, target: Target) -> str:
         """As it is written into a prompt: when that is filled, exactly the row's own text."""
         asked = input_text(self.example, target.placeholders)
@@ -40,9 +45,7 @@ def demonstrable(
     for example in examples:
         expected = example.expected
         answer = expected if isinstance(expected, str) else answers.get(example.id)
-        if answer is not None and (
-            example.prompt is not None or isinstance(example.value, Mapping)
-        ):
+        if answer is not None and isinstance(example.value, str | Mapping):
             found.append(Demonstration(example=example, answer=answer))
     return found
 
@@ -97,7 +100,7 @@ def demonstrating(
     taken: list[Demonstration] = []
     for one in demonstrations:
         longer = f"{text}\n\n{one.text(target)}"
-        if len(longer) <= max_chars:
+        if one.suits(target) and len(longer) <= max_chars:
             text = longer
             taken.append(one)
     if not taken:

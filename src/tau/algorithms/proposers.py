@@ -92,8 +92,9 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposers:
-    """Writes drafts and reads answers. `examples` are all that may be shown, `columns` what of them
-    beside the prompt.
+    """Writes drafts and reads answers.
+
+    `examples` are all that may be shown, and of them `columns` beside the prompt.
     """
 
     texts: Texts

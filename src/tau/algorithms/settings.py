@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt
 
 from tau.domain.json import Json, content_hash
+from tau.domain.placeholders import Template
 from tau.ports.algorithm import Problem
 
 TemplateName = Literal[
@@ -42,6 +43,8 @@ def fingerprint(settings: SearchSettings, problem: Problem) -> str:
     del told["evaluations"], told["proposals"]
     if not told["columns"]:
         del told["columns"]  # states from before it was a setting still belong to it
+    if problem.template is not Template.PYTHON:
+        told["template"] = problem.template.value
     return content_hash(
         [
             problem.seed_resources.hash,
