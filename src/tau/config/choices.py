@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 from typing import Any
 
 from tau import plugins
-from tau.config.environment import is_secret
 from tau.config.fields import ModelFields, given
 from tau.config.report import Report, Steps, dotted
 from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, Reflection
@@ -123,7 +122,6 @@ def model(
     plugin = _loaded(plugins.MODELS, provider, place, report)
     if plugin is None:
         return None
-    _no_keys(options, steps, report)
     settings = validated(plugin.Settings, options, steps=steps, report=report)
     return settings and ModelChoice(
         ref=name,
@@ -157,17 +155,6 @@ def _for_flag(options: dict[str, Json], name: Json, flag: str, report: Report) -
         fix="remove them, or leave out --model",
     )
     return {}
-
-
-def _no_keys(options: dict[str, Json], steps: Steps, report: Report) -> None:
-    """Keys in a file would end up in the store: they are refused before anything reads them."""
-    for name in [name for name in options if is_secret(name)]:
-        del options[name]
-        report.error(
-            (*steps, name),
-            f"training config field '{dotted((*steps, name))}' would hold a credential",
-            fix="remove it; keys are read from the environment, as OPENAI_API_KEY",
-        )
 
 
 def _plugin(

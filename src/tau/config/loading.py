@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tau.config import choices, documents, identity
 from tau.config.checks import check
+from tau.config.credentials import without_credentials
 from tau.config.datasets import rows
 from tau.config.environment import child_environ
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
@@ -92,6 +93,7 @@ class _Reader:
     ) -> None:
         self._path = path
         self._base_dir = path.parent
+        value = without_credentials(value, report)
         self._value = {key: each for key, each in value.items() if each is not None}
         self._report = report
         self._environ = environ
