@@ -175,7 +175,7 @@ class DatasetFields:
     ] = None
     map: Annotated[
         Mapping[str, str],
-        Field(description='New names of columns, as {"prompt": "question"}; others are kept.'),
+        Field(description='Further names of columns, as {"prompt": "question"}.'),
     ] = field(default_factory=dict)
     pointer: Annotated[
         str | None,
