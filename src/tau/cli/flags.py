@@ -124,10 +124,9 @@ def command(
     *,
     model: str | None,
     prompt_optimization_config: str | None,
-    prompt_optimization_store_sqlite: str,
     prompt_optimization_json: bool,
     prompt_optimization_control_state_dir: str | None,
-    **_control: object,
+    **_others: object,
 ) -> int:
     """Do what the chosen mode does, or show the help where nothing was asked for."""
     sources = {
@@ -146,7 +145,7 @@ def command(
         RunArguments(
             config=prompt_optimization_config,
             model=model,
-            store=prompt_optimization_store_sqlite,
+            store=_given(context, "prompt_optimization_store_sqlite"),
             state_dir=prompt_optimization_control_state_dir,
             json=prompt_optimization_json,
         ),
@@ -183,6 +182,12 @@ def _nothing_asked(context: click.Context, explicit: list[str]) -> int:
         )
     click.echo(context.get_help())
     return Exit.OK
+
+
+def _given(context: click.Context, name: str) -> str | None:
+    """The value of an option, None where nobody gave it."""
+    default = context.get_parameter_source(name) is ParameterSource.DEFAULT
+    return None if default else context.params[name]
 
 
 def _is_explicit(source: ParameterSource | None) -> bool:

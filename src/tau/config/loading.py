@@ -22,6 +22,7 @@ from tau.domain.spend import NANO, Budget
 from tau.errors import ConfigError, Problem
 from tau.runner.retry import Backoff, RetryPolicy
 from tau.scoring.safety import SafetyPolicy
+from tau.stores.location import shown
 
 SECTIONS = (
     "$schema", "optimize", "validate", "test", "train", "val", "resources", "model", "params",
@@ -107,6 +108,12 @@ class _Reader:
         value, report = self._value, self._report
         scalars = {name: value[name] for name in SCALARS if name in value}
         fixed = validated(Scalars, scalars, steps=(), report=report)
+        if fixed is not None and fixed.store is not None and shown(fixed.store) != fixed.store:
+            report.error(
+                ("store",),
+                "training config field 'store' would hold a credential",
+                fix="leave the password out of the URL; it is read from PGPASSWORD or ~/.pgpass",
+            )
         splits = self._examples()
         resources = Resources(values=self._object("resources"))
         params = self._object("params")

@@ -8,7 +8,7 @@ from tau.config.report import Report
 from tau.config.settings import RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json, content_hash
-from tau.domain.placeholders import Template, foreign
+from tau.domain.placeholders import Template, foreign, placeholders
 from tau.errors import ExampleInvalid, InputError
 from tau.ports.executor import ExecutorContext, TemplatedPlugin
 
@@ -56,13 +56,14 @@ def _check_templates(config: RunConfig, report: Report) -> None:
             report.warning(
                 tuple(where.split(".")),
                 f"'{found}' is sent as text, and not filled from the column '{name}'",
-                fix=_habit(name, config.template),
+                fix=_habit(name, found, config.template),
             )
 
 
-def _habit(name: str, template: Template) -> str:
-    other = next(each for each in Template if each is not template)
-    return f"write '{template.written(name)}', or set 'template: {other}'"
+def _habit(name: str, found: str, template: Template) -> str:
+    write = f"write '{template.written(name)}'"
+    others = [each for each in Template if each is not template and placeholders(found, each)]
+    return f"{write}, or set 'template: {others[0]}'" if others else write
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,11 +145,12 @@ def _fix(failing: _Failing, template: Template | None) -> str | None:
     for mark, hint in _ELSEWHERE.items():
         if mark in row.fields:
             return hint
-    names = ", ".join(f"'{name}'" for name in row.fields)
+    columns = [name for name in row.fields if name != "expected"] or list(row.fields)
+    names = ", ".join(f"'{name}'" for name in columns)
     rename = f"rename one of {names} with 'map'"
     if template is None:
         return rename
-    column = template.written(next(iter(row.fields)))
+    column = template.written(columns[0])
     return f"{rename}, or fill the system prompt from them, as '{column}'"
 
 

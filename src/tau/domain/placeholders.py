@@ -16,6 +16,7 @@ _BRACED = re.compile(
     rf"(?<!\{{)(?P<open>\{{++)(?P<inner>(?P<blank>[ \t]*+)(?P<name>{_NAME})[ \t]*+)(?P<close>\}}++)"
 )
 _EXPRESSION = re.compile(r"\{\{([^{}\n]{1,200})\}\}|\{([^{}\n]{1,200})\}")
+_SURELY_TEXT = 4
 _WORD = re.compile(_NAME)
 _QUOTED = re.compile(r"\"[^\"]*\"|'[^']*'")
 
@@ -55,6 +56,11 @@ def filled(text: str, value: Callable[[str], str], template: Template = Template
     return _BRACED.sub(replacement, text)
 
 
+def doubled(text: str, template: Template = Template.PYTHON) -> bool:
+    """Whether `text` holds doubled braces, which whoever fills it has to halve."""
+    return any(_halved(match, template) for match in _BRACED.finditer(text))
+
+
 def escaped(text: str, template: Template = Template.PYTHON) -> str:
     """What has to be written so that `filled` gives exactly `text`, whatever stands in it."""
 
@@ -72,7 +78,12 @@ def foreign(text: str, names: Collection[str], template: Template) -> dict[str, 
     Such are `{{ name }}`, `{{ vars.name | upper }}` and `{name!r}` for `python`, `{name}` and
     `{{ name | upper }}` for `mustache`.
     """
-    own = {match.span() for match in _BRACED.finditer(text) if _depth(match, template)}
+    own = {
+        match.span()
+        for match in _BRACED.finditer(text)
+        if _depth(match, template)
+        or (_halved(match, template) and len(match["open"]) >= _SURELY_TEXT)
+    }
     found: dict[str, str] = {}
     for match in _EXPRESSION.finditer(text):
         start, end = match.span()
