@@ -19,6 +19,7 @@ from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
+from tau.config.wording import EXAMPLE_MODEL
 from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
@@ -142,7 +143,7 @@ def loaded(arguments: RunArguments) -> RunConfig:
         raise UsageError(
             "no model is named",
             why=f"neither --model nor the field 'model' of '{arguments.config}' gives one",
-            fix="add --model provider/model, for example --model openai/gpt-4o-mini",
+            fix=f"add --model provider/model, for example --model {EXAMPLE_MODEL}",
         )
     return replace(
         settings,

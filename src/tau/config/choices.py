@@ -10,7 +10,7 @@ from tau.config.fields import ModelFields, given
 from tau.config.report import Report, Steps, dotted
 from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, Reflection
 from tau.config.values import describe
-from tau.config.wording import validated
+from tau.config.wording import EXAMPLE_MODEL, validated
 from tau.domain.json import Json
 from tau.errors import PluginError
 
@@ -99,7 +99,7 @@ def model(
             steps,
             f"training config field '{dotted(steps)}' must be text or an object, not "
             + describe(value),
-            fix="write 'provider/model', as openai/gpt-4o-mini",
+            fix=f"write 'provider/model', as {EXAMPLE_MODEL}",
         )
         value = None
     options = given(value or {})
@@ -115,7 +115,8 @@ def model(
     place = at if flag is None else None
     provider, separator, rest = name.partition("/")
     if not (separator and provider.strip() and rest.strip()):
-        example = "gpt-4o-mini" if separator else name.strip() or "gpt-4o-mini"
+        usual = EXAMPLE_MODEL.partition("/")[2]
+        example = usual if separator else name.strip() or usual
         message = f"model '{name}' must have the form 'provider/model'"
         _misnamed(place, message, f"for example openai/{example}", report)
         return None
