@@ -12,6 +12,7 @@ from tau.cli.modes import Mode, asked, chosen, flag
 from tau.cli.surface import Exit, Surface, debug_option, name_variables
 from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STATE_DIR, DEFAULT_STORE
 from tau.errors import UsageError
+from tau.models.providers import EXAMPLE_MODEL
 
 Command = Callable[..., Any]
 
@@ -75,7 +76,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
 @click.option(
     "--model",
     metavar="PROVIDER/MODEL",
-    help="The model to run, such as openai/gpt-4o-mini; overrides the config's.",
+    help=f"The model to run, such as {EXAMPLE_MODEL}; overrides the config's.",
 )
 @click.option(
     "--prompt-optimization-config",

@@ -19,12 +19,12 @@ from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
-from tau.config.wording import EXAMPLE_MODEL
 from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Budget
 from tau.errors import UsageError
+from tau.models.providers import EXAMPLE_MODEL
 from tau.stores.location import shown
 from tau.trainer.report import RunReport
 from tau.wiring.session import SessionRequest

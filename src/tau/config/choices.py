@@ -10,9 +10,10 @@ from tau.config.fields import ModelFields, given
 from tau.config.report import Report, Steps, dotted
 from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, Reflection
 from tau.config.values import describe
-from tau.config.wording import EXAMPLE_MODEL, validated
+from tau.config.wording import validated
 from tau.domain.json import Json
 from tau.errors import PluginError
+from tau.models.providers import EXAMPLE_MODEL
 
 MODEL_FIELDS = tuple(each.name for each in fields(ModelFields))
 REFLECTION_FIELDS = ("reflection_model", "reflection_params")

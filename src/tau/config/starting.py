@@ -3,8 +3,8 @@
 import json
 from dataclasses import dataclass
 
-from tau.config.wording import EXAMPLE_MODEL
 from tau.domain.dataset import Split
+from tau.models.providers import EXAMPLE_MODEL
 from tau.sim.world import START_PROMPT, World
 
 ROWS_NAME = "examples.jsonl"

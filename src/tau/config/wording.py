@@ -16,9 +16,6 @@ _CONFIG = ConfigDict(
     extra="forbid", strict=True, allow_inf_nan=False, use_attribute_docstrings=True
 )
 
-EXAMPLE_MODEL = "openai/gpt-5.4-mini"
-"""The model that messages, help and the starter name where one has to be named."""
-
 _KINDS = {
     "int": "a whole number",
     "float": "a number",
