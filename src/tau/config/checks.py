@@ -44,10 +44,7 @@ def check(config: RunConfig, report: Report, written: Written) -> None:
     checker = _Checker(
         config=config,
         report=report,
-        example=next(
-            (row for row in rows if row.prompt is not None),
-            next((row for row in rows if row.fields), None),
-        ),
+        example=max(rows, key=lambda row: (row.prompt is not None, len(row.fields)), default=None),
         graded=next((row for row in rows if row.expected is not None), None),
     )
     checker.check_model()
@@ -60,7 +57,8 @@ def check(config: RunConfig, report: Report, written: Written) -> None:
 class _Checker:
     """The checks of all plug-ins of one configuration.
 
-    `example` is a row that can be executed, `graded` one with a reference answer, if there are any.
+    `example` is the row that has most to be executed with, `graded` one with a reference answer,
+    if there are any.
     """
 
     config: RunConfig

@@ -6,6 +6,7 @@ from typing import Any
 
 from tau.config.environment import is_secret
 from tau.config.report import Report, Steps, dotted
+from tau.stores.location import shown
 
 _FREE = frozenset({"optimize", "validate", "test", "train", "val", "resources", "safety_reward"})
 """Sections whose keys are the user's own names."""
@@ -24,6 +25,16 @@ def without_credentials(value: Mapping[str, Any], report: Report) -> dict[str, A
         elif not _refused(name, each, (name,), report):
             kept[name] = _cleaned(each, (name,), report, deep=name != "graders")
     return kept
+
+
+def check_store(location: Any, report: Report) -> None:  # noqa: ANN401
+    """Report a password in the URL of a store."""
+    if isinstance(location, str) and shown(location) != location:
+        report.error(
+            ("store",),
+            "training config field 'store' would hold a credential",
+            fix="leave the password out of the URL; it is read from PGPASSWORD or ~/.pgpass",
+        )
 
 
 def _cleaned(value: Any, steps: Steps, report: Report, *, deep: bool) -> Any:  # noqa: ANN401

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from tau.config import choices, documents, identity
 from tau.config.checks import check
-from tau.config.credentials import without_credentials
+from tau.config.credentials import check_store, without_credentials
 from tau.config.datasets import rows
 from tau.config.environment import child_environ
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
@@ -22,7 +22,6 @@ from tau.domain.spend import NANO, Budget
 from tau.errors import ConfigError, Problem
 from tau.runner.retry import Backoff, RetryPolicy
 from tau.scoring.safety import SafetyPolicy
-from tau.stores.location import shown
 
 SECTIONS = (
     "$schema", "optimize", "validate", "test", "train", "val", "resources", "model", "params",
@@ -108,12 +107,7 @@ class _Reader:
         value, report = self._value, self._report
         scalars = {name: value[name] for name in SCALARS if name in value}
         fixed = validated(Scalars, scalars, steps=(), report=report)
-        if fixed is not None and fixed.store is not None and shown(fixed.store) != fixed.store:
-            report.error(
-                ("store",),
-                "training config field 'store' would hold a credential",
-                fix="leave the password out of the URL; it is read from PGPASSWORD or ~/.pgpass",
-            )
+        check_store(value.get("store"), report)
         splits = self._examples()
         resources = Resources(values=self._object("resources"))
         params = self._object("params")
