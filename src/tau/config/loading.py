@@ -94,6 +94,7 @@ class _Reader:
         self._path = path
         self._base_dir = path.parent
         value = without_credentials(value, report)
+        check_store(value.get("store"), report)
         self._value = {key: each for key, each in value.items() if each is not None}
         self._report = report
         self._environ = environ
@@ -107,10 +108,7 @@ class _Reader:
         value, report = self._value, self._report
         scalars = {name: value[name] for name in SCALARS if name in value}
         fixed = validated(Scalars, scalars, steps=(), report=report)
-        check_store(value.get("store"), report)
         splits = self._examples()
-        resources = Resources(values=self._object("resources"))
-        params = self._object("params")
         chosen = choices.model(value.get("model"), model_flag, report)
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
@@ -130,9 +128,9 @@ class _Reader:
             path=self._path,
             base_dir=self._base_dir,
             examples=splits,
-            resources=resources,
+            resources=Resources(values=self._object("resources")),
             model=chosen,
-            params=params,
+            params=self._object("params"),
             executor=executor_choice,
             graders=grader_choices,
             safety=safety,

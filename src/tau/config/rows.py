@@ -117,14 +117,14 @@ def _failing(
             found.append((number, error))
     if not found:
         return None
-    first, error = found[0]
+    first, cause = found[0]
     return _Failing(
         split=split,
         count=len(found),
         of=len(rows),
         first=first,
         row=rows[first - 1],
-        error=error,
+        error=cause,
     )
 
 
