@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from acceptance.programs import inside
+from acceptance.programs import inside, run
 
 TICKETS = """id,subject,body,category
 1,Printer,It smokes {a lot},hardware
@@ -18,9 +18,9 @@ def test_the_readmes_commands_end_well_on_the_starter(tmp_path: Path) -> None:
     assert inside("init", "my-prompt", cwd=tmp_path).code == 0
     assert inside("check", str(path), "--strict", cwd=tmp_path).code == 0
     assert "can show       true gains from" in inside("plan", str(path), *store, cwd=tmp_path).out
-    found = inside("optimize", str(path), *store, "--json", cwd=tmp_path).json()
+    found = run("tau", "optimize", path, *store, "--json", cwd=tmp_path).json()
     promoted = inside("promote", found["run_id"], "--alias", "prod", *store, cwd=tmp_path)
-    got = inside("prompt", "get", "system_prompt@prod", *store, cwd=tmp_path)
+    got = run("tau", "prompt", "get", "system_prompt@prod", *store, cwd=tmp_path)
 
     assert found["decision"] == "promote"
     assert promoted.code == 0
@@ -29,6 +29,7 @@ def test_the_readmes_commands_end_well_on_the_starter(tmp_path: Path) -> None:
 
 def test_tickets_from_a_table_need_no_prompt_column(tmp_path: Path) -> None:
     (tmp_path / "tickets.csv").write_text(TICKETS, encoding="utf-8")
+    prompt = "Sort as {JSON}: {{ subject }}, {{body}} ({{{{category}}}})"
     config = {
         "model": "sim/rules",
         "store": "kept/store.sqlite",
@@ -43,16 +44,16 @@ def test_tickets_from_a_table_need_no_prompt_column(tmp_path: Path) -> None:
     store = ("--store", str(tmp_path / "kept/store.sqlite"))
 
     checked = inside("check", str(path), "--json", cwd=tmp_path).json()
-    ran = inside("run", str(path), "--json", cwd=tmp_path).json()
+    ran = run("tau", "run", path, "--json", cwd=tmp_path).json()
     name = "system_prompt@resources-1"
-    got = inside("prompt", "get", name, *store, cwd=tmp_path)
+    got = run("tau", "prompt", "get", name, *store, cwd=tmp_path)
     row = '{"subject": "S", "body": "{b} {{c}}"}'
-    filled = inside("prompt", "get", name, "--filled", row, *store, cwd=tmp_path)
-    told = inside("prompt", "get", name, "--json", *store, cwd=tmp_path).json()
+    filled = run("tau", "prompt", "get", name, "--filled", row, *store, cwd=tmp_path)
+    told = run("tau", "prompt", "get", name, "--json", *store, cwd=tmp_path).json()
 
     assert checked["problems"] == []
     assert (ran["succeeded"], ran["failed"]) == (2, 0)
-    assert got.out == config["resources"]["system_prompt"]  # type: ignore[index]
+    assert got.out == prompt
     assert "fill {{subject}}, {{body}} and halve the braces" in got.err
     assert filled.out == "Sort as {JSON}: S, {b} {{c}} ({{category}})"
     assert (told["template"], told["placeholders"]) == ("mustache", ["subject", "body"])
