@@ -5,14 +5,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from tau.algorithms import templates
 from tau.algorithms.certification import Certification, decision_of
 from tau.algorithms.demonstrations import longest
 from tau.algorithms.fences import refuse_cut
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
-from tau.algorithms.proposers import Draft, Proposers, Texts
+from tau.algorithms.proposers import Draft, Proposers
 from tau.algorithms.purse import EVALUATIONS_PER_PROPOSAL, Purse, allowance
 from tau.algorithms.settings import SearchSettings, fingerprint
 from tau.domain.dataset import Example
@@ -65,8 +64,11 @@ class Search(ABC):
         self.problem = problem
         self.seed = problem.seed
         self.parts = divide(problem, alpha=settings.alpha)
-        self.targets = targets_of(problem.seed_resources, settings.targets)
         everything = (*self.parts.breed, *self.parts.select, *self.parts.certify)
+        columns = {name for one in everything for name in one.fields}
+        self.targets = targets_of(
+            problem.seed_resources, settings.targets, problem.template, columns
+        )
         self.examples: dict[ExampleId, Example] = {one.id: one for one in everything}
         self.allowed = allowance(
             problem.budget,
@@ -85,14 +87,7 @@ class Search(ABC):
         )
         cost = self.certification.cost
         self.allowed.check(self.name, least, certification=cost, proposals=self.least_proposals)
-        texts = {str(name): text for name, text in settings.templates.items()}
-        templates.check(texts)
-        self.proposers = Proposers(
-            texts=Texts(**texts),
-            targets={target.name: target for target in self.targets},
-            examples={one.id: one for one in self.parts.breed},
-            max_chars=settings.max_chars,
-        )
+        self.proposers = Proposers.of(settings, self.targets, self.parts.breed)
         self._reset()
         self.begin()
 
@@ -216,7 +211,7 @@ class Search(ABC):
             calls=allowed.evaluations * per + allowed.proposals,
             certification=len(search.certification.rows),
             detectable=search.certification.detectable,
-            shown_bytes=longest(search.parts.breed, search.shown),
+            shown_bytes=longest(search.parts.breed, search.shown, search.targets),
             caveats=search.caveats,
         )
 

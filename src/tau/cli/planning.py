@@ -10,13 +10,14 @@ from typing import Any
 from tau.cli import figures
 from tau.cli.optimization import plan_fields
 from tau.cli.records.reading import print_json, print_lines
-from tau.cli.running import RunArguments, loaded
+from tau.cli.running import RunArguments, loaded, placed
 from tau.cli.surface import Exit, warn
 from tau.cli.text import line, table
 from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
 from tau.domain.spend import Budget
 from tau.errors import InputError
+from tau.stores.location import shown
 from tau.wiring.planning import Forecast, forecast
 from tau.wiring.stores import scheme_of
 
@@ -28,10 +29,11 @@ def plan(arguments: RunArguments, *, as_json: bool) -> int:
         InputError: it cannot be carried out, or its algorithm cannot plan.
     """
     settings = loaded(arguments)
+    arguments = placed(arguments, settings)
     if not as_json:
         warn(settings.warnings)
     with asyncio.Runner() as runner:
-        found = runner.run(forecast(settings, store=_existing(arguments.store)))
+        found = runner.run(forecast(settings, store=_existing(arguments.location)))
     if found is None:
         raise InputError(
             f"the algorithm '{settings.algorithm.type}' cannot say what it would do",
@@ -127,7 +129,7 @@ def _detectable(found: Forecast) -> str:
 def _next(arguments: RunArguments) -> None:
     words = ["tau", "optimize", arguments.config]
     words += ["--model", arguments.model] if arguments.model else []
-    words += ["--store", arguments.store] if arguments.store != DEFAULT_STORE else []
+    words += ["--store", shown(arguments.location)] if arguments.location != DEFAULT_STORE else []
     for name, value in arguments.budget.items():
         words += [f"--budget-{name}", f"{value:g}"]
     sys.stderr.write(f"next:\n  {shlex.join(words)}\n")

@@ -18,12 +18,14 @@ from tau.cli.streams import interactive, reserved_stdout
 from tau.cli.surface import Exit, Surface, warn
 from tau.config.environment import snapshot
 from tau.config.loading import load
+from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
 from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Budget
 from tau.errors import StoreError, UsageError
+from tau.models.providers import EXAMPLE_MODEL
 from tau.stores.location import shown
 from tau.trainer.report import RunReport
 from tau.wiring.delivery import mark_delivered
@@ -36,12 +38,13 @@ _STOPPED = frozenset({StopReason.BUDGET, StopReason.TIME_LIMIT, StopReason.OPERA
 class RunArguments:
     """What the command line says of a run; None where it says nothing.
 
+    `store` None is what the configuration names, else the usual one; `placed` says which.
     `algorithm` is for a configuration that names none. `budget` holds limits by their names in the
     configuration, each in place of the one there.
     """
 
     config: str
-    store: str
+    store: str | None
     model: str | None = None
     state_dir: str | None = None
     run_id: str | None = None
@@ -57,13 +60,18 @@ class RunArguments:
     require_improvement: bool = False
     serve: str | None = None
 
+    @property
+    def location(self) -> str:
+        """The store that is meant."""
+        return DEFAULT_STORE if self.store is None else self.store
+
     def origin(self) -> dict[str, Json]:
         """What starts such a run again, from wherever one is."""
         kept = (
             "config", "store", "model", "state_dir", "strict", "workers", "concurrency", "algorithm"
         )  # fmt: skip
         values = {name: getattr(self, name) for name in kept}
-        values["store"] = shown(self.store)  # a password is for the environment
+        values["store"] = shown(self.location)  # a password is for the environment
         return {"folder": str(Path.cwd()), **values, "budget": dict(self.budget)}
 
     def command(self, surface: Surface) -> str:
@@ -71,12 +79,12 @@ class RunArguments:
         given: tuple[tuple[str, str | None], ...]
         if surface.flat:
             words = [surface.program, "--prompt-optimization-config", self.config]
-            words += ["--prompt-optimization-store-sqlite", shown(self.store)]
+            words += ["--prompt-optimization-store-sqlite", shown(self.location)]
             given = (("--model", self.model),
                      ("--prompt-optimization-control-state-dir", self.state_dir))  # fmt: skip
         else:
             verb = "run" if self.algorithm is None else "optimize"
-            words = [surface.program, verb, self.config, "--store", shown(self.store)]
+            words = [surface.program, verb, self.config, "--store", shown(self.location)]
             limits = tuple(
                 (f"--budget-{name}", f"{value:g}") for name, value in self.budget.items()
             )
@@ -94,10 +102,12 @@ def run(arguments: RunArguments, surface: Surface) -> int:
     if arguments.new and arguments.run_id is not None:
         raise UsageError("--new cannot be used with --run", fix="choose one of them")
     settings = loaded(arguments)
+    arguments = placed(arguments, settings)
+    store = arguments.location
     warn(settings.warnings)
     request = SessionRequest(
         config=settings,
-        store=arguments.store,
+        store=store,
         state_dir=Path(arguments.state_dir) if arguments.state_dir else None,
         run_id=arguments.run_id,
         new=arguments.new,
@@ -107,7 +117,7 @@ def run(arguments: RunArguments, surface: Surface) -> int:
     with ExitStack() as stack:
         stay = None
         if arguments.serve is not None:
-            place = (arguments.store, arguments.state_dir)
+            place = (store, arguments.state_dir)
             stay = stack.enter_context(dashboard_beside(arguments.serve, *place))
         output = stack.enter_context(reserved_stdout())
         with _display(arguments, output) as display:
@@ -115,12 +125,20 @@ def run(arguments: RunArguments, surface: Surface) -> int:
         if report is not None:
             _print(report, arguments, surface, output, resume)
             output.flush()
-            _note_delivered(arguments.store, report)
+            _note_delivered(store, report)
             if stay is not None and signal_number is None:
                 stay()
     if signal_number is not None:
         return 128 + signal_number
     return Exit.FAILED if report is None else _code(report, arguments, surface)
+
+
+def placed(arguments: RunArguments, settings: RunConfig) -> RunArguments:
+    """`arguments` with the store that the configuration names, where they name none."""
+    if arguments.store is not None or settings.store is None:
+        return arguments
+    store = settings.store
+    return replace(arguments, store=store if "://" in store else str(settings.base_dir / store))
 
 
 def loaded(arguments: RunArguments) -> RunConfig:
@@ -136,7 +154,7 @@ def loaded(arguments: RunArguments) -> RunConfig:
         raise UsageError(
             "no model is named",
             why=f"neither --model nor the field 'model' of '{arguments.config}' gives one",
-            fix="add --model provider/model, for example --model openai/gpt-4o-mini",
+            fix=f"add --model provider/model, for example --model {EXAMPLE_MODEL}",
         )
     return replace(
         settings,

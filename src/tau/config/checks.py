@@ -1,11 +1,12 @@
 """What only the plug-ins can find: missing keys and modules, bad patterns, unknown placeholders."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tau import plugins
 from tau.config.report import Report, Steps
+from tau.config.rows import Written, check_rows
 from tau.config.settings import GraderChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
@@ -37,17 +38,21 @@ class NamedModel:
         """Nothing is open."""
 
 
-def check(config: RunConfig, report: Report) -> None:
-    """Let every plug-in of `config` look for what cannot work; reports what they find."""
+def check(config: RunConfig, report: Report, written: Written) -> None:
+    """Let every plug-in of `config` look for what cannot work; reports what they find.
+
+    `written` has the names that the file uses for the splits.
+    """
     rows = [row for rows in config.examples.values() for row in rows]
     checker = _Checker(
         config=config,
         report=report,
-        example=next((row for row in rows if row.prompt is not None), None),
+        example=max(rows, key=lambda row: (row.prompt is not None, len(row.fields)), default=None),
         rows=rows,
     )
     checker.check_model()
-    checker.check_executor()
+    context = checker.check_executor()
+    check_rows(config, context, written, report)
     checker.check_graders(config.graders)
 
 
@@ -55,7 +60,8 @@ def check(config: RunConfig, report: Report) -> None:
 class _Checker:
     """The checks of all plug-ins of one configuration.
 
-    `example` is a row that can be executed, if there is any; `rows` are those of all splits.
+    `example` is the row that has most to be executed with, if there is any; `rows` are those of all
+    splits.
     """
 
     config: RunConfig
@@ -76,7 +82,7 @@ class _Checker:
                 at = None if chosen.by_flag else steps
                 self._run(at, plugin.check, chosen.settings, context)
 
-    def check_executor(self) -> None:
+    def check_executor(self) -> ExecutorContext:
         """Try the executor with the resources and one row."""
         config = self.config
         context = ExecutorContext(
@@ -85,26 +91,12 @@ class _Checker:
             base_dir=config.base_dir,
             concurrency=config.concurrency,
             environ=config.inherited(config.executor.settings),
+            template=config.template,
         )
         plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
         settings = config.executor.settings
         self._run(("executor",), plugin.check, settings, context, config.resources, self.example)
-        if check_row := getattr(plugin, "check_row", None):
-            self._check_sendable(check_row)
-
-    def _check_sendable(self, check_row: Callable[[Example], None]) -> None:
-        """Try each row: one that cannot be executed fails in the run, all of them before it."""
-        for split, rows in self.config.examples.items():
-            bad: list[AttemptError] = []
-            for row in rows:
-                try:
-                    check_row(row)
-                except AttemptError as error:
-                    bad.append(error)
-            if bad:
-                tell = self.report.error if len(bad) == len(rows) else self.report.warning
-                what = f"{len(bad):,} of {len(rows):,} rows cannot be sent: {bad[0].summary}"
-                tell((split.value,), what, fix=bad[0].fix)
+        return context
 
     def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
         """Check every grader of the tree."""

@@ -6,6 +6,7 @@ from typing import Any
 from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
 from tau.config.wording import plain
 from tau.domain.json import Json, content_hash
+from tau.domain.placeholders import Template
 from tau.models.redaction import masked_headers
 
 
@@ -36,6 +37,8 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         "seed": config.seed,
         "replicates": config.replicates,
         **({"keep_reasoning": True} if config.keep_reasoning else {}),
+        # Left out where it is the default: runs from before it was a setting are still the same.
+        **({} if config.template is Template.PYTHON else {"template": config.template.value}),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Any, cast
 
 from tau.config import choices, documents, identity
 from tau.config.checks import check
+from tau.config.credentials import check_store, without_credentials
 from tau.config.datasets import rows
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
 from tau.config.report import Document, Report, Unusable, dotted
@@ -91,6 +92,8 @@ class _Reader:
     ) -> None:
         self._path = path
         self._base_dir = path.parent
+        value = without_credentials(value, report)
+        check_store(value.get("store"), report)
         self._value = {key: each for key, each in value.items() if each is not None}
         self._report = report
         self._environ = environ
@@ -105,8 +108,6 @@ class _Reader:
         scalars = {name: value[name] for name in SCALARS if name in value}
         fixed = validated(Scalars, scalars, steps=(), report=report)
         splits = self._examples()
-        resources = Resources(values=self._object("resources"))
-        params = self._object("params")
         chosen = choices.model(value.get("model"), model_flag, report)
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
@@ -123,9 +124,9 @@ class _Reader:
             path=self._path,
             base_dir=self._base_dir,
             examples=splits,
-            resources=resources,
+            resources=Resources(values=self._object("resources")),
             model=chosen,
-            params=params,
+            params=self._object("params"),
             executor=executor_choice,
             graders=grader_choices,
             safety=safety,
@@ -144,6 +145,8 @@ class _Reader:
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
             keep_reasoning=fixed.keep_reasoning,
+            template=fixed.template,
+            store=fixed.store,
             environ=self._environ,
             surroundings=self._environ,
         )
@@ -151,28 +154,8 @@ class _Reader:
 
     def _checked(self, config: RunConfig) -> RunConfig:
         """`config` with its identity, after every plug-in has had a look."""
-        if config.executor.type == "chat" and not self._report.failed:
-            self._look_for_prompts(config.examples)
-        check(config, self._report)
+        check(config, self._report, {split: self._written(split.value) for split in Split})
         return identity.identified(config)
-
-    def _look_for_prompts(self, splits: Mapping[Split, tuple[Example, ...]]) -> None:
-        """Warn of rows that the chat executor cannot run; the others are run all the same."""
-        for split, found in splits.items():
-            without = [
-                position
-                for position, row in enumerate(found, start=1)
-                if row.prompt is None and "messages" not in row.fields
-            ]
-            if without:
-                first = found[without[0] - 1].value
-                keys = ", ".join(f"'{key}'" for key in first) if isinstance(first, Mapping) else ""
-                self._report.warning(
-                    (self._written(split.value),),
-                    f"{len(without)} of {len(found)} rows of '{split}' have no text 'prompt', the "
-                    f"first is row {without[0]}; their rollouts will fail",
-                    fix=f"rename one of {keys} with 'map'" if keys else None,
-                )
 
     def _written(self, split: str) -> str:
         """The name that the file uses for the split."""

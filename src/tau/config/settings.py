@@ -8,6 +8,7 @@ from typing import Any
 from tau.config.environment import child_environ
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.spend import Budget
 from tau.errors import Problem
@@ -88,9 +89,10 @@ class RunConfig:
     `base_dir` is what relative paths in the file are relative to. `examples` has all three splits.
     `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
     means the default of 30 s *without progress*; a number is literal, for the whole run.
-    `environ` is what plug-ins of models read their keys from, `surroundings` what `inherited` picks
-    from for child processes. `semantic` is what decides whether two configurations mean the same
-    run, `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
+    `store` is the one that the file names, a path or URL. `environ` is what plug-ins of models read
+    their keys from, `surroundings` what `inherited` picks from for child processes. `semantic` is
+    what decides whether two configurations mean the same run, `config_hash` its hash: neither
+    depends on workers, intervals, limits, budgets or paths.
     """
 
     path: Path
@@ -117,6 +119,8 @@ class RunConfig:
     replicates: int = 1
     fail_fast: bool = False
     keep_reasoning: bool = False
+    template: Template = Template.PYTHON
+    store: str | None = None
     semantic: Mapping[str, Json] = field(default_factory=dict)
     config_hash: str = ""
     warnings: tuple[Problem, ...] = ()

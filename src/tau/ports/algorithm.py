@@ -8,6 +8,7 @@ from tau.domain.dataset import Example, Split
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget
@@ -29,6 +30,7 @@ class Problem:
     holds, once for each earlier claim, the `certification_set` in that claim's evidence. `earlier`
     is what runs that ended before this one began measured with the same model and graders: by the
     content of a row, mean scores by candidate. It is empty for plug-ins that are not `Experienced`.
+    `template` is how the prompts ask for the fields of an example.
     """
 
     seed_resources: Resources
@@ -40,6 +42,7 @@ class Problem:
     model: str = ""
     certified: Sequence[str] = ()
     earlier: EarlierScores = field(default_factory=dict)
+    template: Template = Template.PYTHON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from tau.ports.insights import Measurement
 from tau.ports.store import Store
 
 _CHUNK = 500
+_NUMBER = re.compile(r"-[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -93,5 +95,10 @@ def _flat(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _inert(text: str) -> str:
-    """`text` as text: a leading quote keeps spreadsheets from taking it for a formula."""
+    """`text` as text: a leading quote keeps spreadsheets from taking it for a formula.
+
+    A plain negative number is none and stays as it was said.
+    """
+    if _NUMBER.fullmatch(text):
+        return text
     return f"'{text}" if text.startswith(_FORMULA) else text

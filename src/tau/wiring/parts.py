@@ -96,6 +96,7 @@ def problem_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Problem:
         model=content_hash([config.model_ref, dict(config.params)]),
         certified=past.certified,
         earlier=past.scores,
+        template=config.template,
     )
 
 
@@ -127,6 +128,7 @@ def _executor(config: RunConfig, model: Model | None) -> Executor:
         base_dir=config.base_dir,
         concurrency=config.concurrency,
         environ=config.inherited(config.executor.settings),
+        template=config.template,
     )
     return cast(Executor, plugin.build(config.executor.settings, context))
 

@@ -150,12 +150,19 @@ def test_junit_has_a_case_per_example_of_the_best() -> None:
     assert suite[3][0].get("message") == "server"
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "\t=1"])
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1+1", "-A1", "-1;=1", "@x", "\t=1"])
 def test_a_spreadsheet_calculates_nothing(start: str) -> None:
     table = list(csv.DictReader(io.StringIO(as_csv([row(1.0, start)], content=True))))
 
     assert table[0]["output"] == f"'{start}"
     assert table[0]["reward.right"] == "1.0"
+
+
+@pytest.mark.parametrize("number", ["-5", "-0.25", "-1e9", "-12,5", "-3%"])
+def test_a_plain_negative_number_stays_as_it_was_said(number: str) -> None:
+    table = list(csv.DictReader(io.StringIO(as_csv([row(1.0, number)], content=True))))
+
+    assert table[0]["output"] == number
 
 
 def test_texts_are_exported_on_request_only() -> None:

@@ -148,18 +148,21 @@ def prompt() -> None:
 
 @prompt.command("get")
 @click.argument("name", metavar="NAME@VERSION")
+@click.option("--filled", metavar="ROW",
+              help="Show it filled from ROW, an object of columns as JSON.")  # fmt: skip
 @store_option
 @json_option
 @debug_option
-def prompt_get(*, name: str, store: str, as_json: bool) -> int:
+def prompt_get(*, name: str, filled: str | None, store: str, as_json: bool) -> int:
     """Print exactly the text of prompt NAME, without a newline of our own.
 
     Chat messages are printed as JSON. VERSION is an alias, latest, or resources-<n>; without it,
-    the latest. With --json also tell which version it is.
+    the latest. Where the text holds placeholders or doubled braces, standard error says by which
+    rules an application has to fill it; --json tells it too, with the version.
     """
-    from tau.cli.records.promoting import get_prompt
+    from tau.cli.records.prompts import get_prompt
 
-    return get_prompt(store, name, as_json=as_json)
+    return get_prompt(store, name, row=filled, as_json=as_json)
 
 
 @click.command("export", short_help="Write a run as text, JSON, CSV, HTML or JUnit.")

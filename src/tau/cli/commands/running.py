@@ -16,6 +16,11 @@ store_option = click.option(
     show_default=True,
     help="The store, where everything is kept.",
 )
+config_store_option = click.option(
+    "--store",
+    metavar="PATH",
+    help=f"The store, where everything is kept; else the config's 'store', else {DEFAULT_STORE}.",
+)
 strict_option = click.option("--strict", is_flag=True, help="Unknown keys are errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
@@ -33,7 +38,7 @@ serve_option = click.option(
 @click.command("run", short_help="Run a configuration to its end.")
 @click.argument("cfg", metavar="CFG")
 @model_option
-@store_option
+@config_store_option
 @click.option("--state-dir", metavar="PATH", help="Where status.json lives; beside the store.")
 @click.option("--run", "run_id", metavar="ID", help="The run to go on with, where several match.")
 @new_option
@@ -53,7 +58,7 @@ def run(
     *,
     cfg: str,
     model: str | None,
-    store: str,
+    store: str | None,
     state_dir: str | None,
     run_id: str | None,
     new: bool,

@@ -149,14 +149,20 @@ def sim_serve(
 
 
 @click.command("completion", short_help="Print a script that completes commands in your shell.")
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish", "powershell")))
 @debug_option
 def completion(*, shell: str) -> int:
-    """Print a script that completes commands; for bash: source <(tau completion bash)."""
+    """Print a script that completes commands, for your shell to read.
+
+    bash and zsh: source <(tau completion bash); fish: tau completion fish | source;
+    PowerShell: tau completion powershell | Out-String | Invoke-Expression
+    """
     from click.shell_completion import get_completion_class
 
     from tau.cli.commands.group import tau_group
+    from tau.cli.completing import register
 
+    register()
     kind = get_completion_class(shell)
     if kind is not None:
         click.echo(kind(tau_group, {}, "tau", "_TAU_COMPLETE").source())

@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tau.cli.records.naming import chosen_version, prompt_name, version_of
+from tau.cli.records.naming import version_of
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, table
@@ -126,32 +126,6 @@ def list_aliases(store: str, name: str | None, *, history: bool, limit: int, as_
         for one in found
     ]  # fmt: skip
     print_lines(table(("alias", "version", "hash", "by", "when", "why"), rows))
-    return Exit.OK
-
-
-def get_prompt(store: str, text: str, *, as_json: bool) -> int:
-    """Write exactly the text of a prompt, nothing before or after it; chat messages as JSON."""
-    name, version = prompt_name(text)
-    found = read(store, lambda opened: chosen_version(opened, name, version))
-    values = found.resources.values
-    if name not in values:
-        raise InputError(
-            f"{found.id} has no '{name}'", fix=f"it has: {', '.join(values) or 'nothing'}"
-        )
-    value = values[name]
-    if as_json:
-        print_json(
-            {
-                "name": name,
-                "version": found.id,
-                "resources_hash": found.resources.hash,
-                "value": value,
-            }
-        )
-    elif isinstance(value, str):
-        sys.stdout.buffer.write(value.encode("utf-8", "replace"))
-    else:
-        print_json(value)
     return Exit.OK
 
 
