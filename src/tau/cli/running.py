@@ -171,9 +171,11 @@ def _print(
         print_report(report, output, resume=resume)
     elif not surface.flat:
         output.write("\n".join(results.report_lines(report, resume=resume)) + "\n")
-    elif report.status is RunStatus.COMPLETED:
+    elif _delivered(report):
         output.write(results.contract_line(report) + "\n")
-    if surface.flat and report.status is not RunStatus.COMPLETED:
+    if surface.flat and report.stop_reason is StopReason.NOTHING_SCORED:
+        sys.stderr.write(f"warning: {report.stop_detail}\n")
+    elif surface.flat and report.status is not RunStatus.COMPLETED:
         sys.stderr.write("".join(f"{text}\n" for text in _unfinished(report, resume)))
 
 
@@ -189,9 +191,16 @@ def _unfinished(report: RunReport, resume: str) -> Iterator[str]:
         yield f"  to go on: {resume}"
 
 
+def _delivered(report: RunReport) -> bool:
+    """Whether the flag surface has its result: failed rollouts are one, even if all failed."""
+    return report.status is RunStatus.COMPLETED or report.stop_reason is StopReason.NOTHING_SCORED
+
+
 def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
     if report.stop_reason in _STOPPED:
         return Exit.FAILED if surface.flat else Exit.STOPPED
+    if surface.flat and _delivered(report):
+        return Exit.OK
     if report.status is not RunStatus.COMPLETED:
         return Exit.FAILED
     if arguments.fail_under is not None and not _meets(report, arguments.fail_under):

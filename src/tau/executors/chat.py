@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, MinLen
 
+from tau.domain.answers import CUT, EMPTY, FILTERED, REFUSED
 from tau.domain.chat import Completion, Message, ModelRequest
 from tau.domain.dataset import Example
 from tau.domain.json import Json
@@ -18,9 +19,6 @@ from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
 from tau.ports.obedience import obeys
 from tau.ports.record import Recorder
-
-REFUSED = "model_refusal"
-"""The reason code of an answer that the model itself refused to give."""
 
 _ROLES = ("system", "developer", "user", "assistant")
 
@@ -177,6 +175,18 @@ def _parsed(
     return tuple(messages)
 
 
+def _codes(completion: Completion) -> tuple[str, ...]:
+    """What is to be said of the answer as such, whatever graders think of it."""
+    refused = completion.refusal is not None
+    found = {
+        REFUSED: refused,
+        EMPTY: not (completion.text.strip() or completion.tool_calls or refused),
+        CUT: completion.finish_reason == "length",
+        FILTERED: completion.finish_reason == "content_filter",
+    }
+    return tuple(code for code, holds in found.items() if holds)
+
+
 def _output(completion: Completion) -> Output:
     metadata: dict[str, Json] = {"model": completion.model}
     if completion.response_id is not None:
@@ -191,6 +201,6 @@ def _output(completion: Completion) -> Output:
         text=completion.text,
         value={"tool_calls": calls} if calls else None,
         finish_reason=completion.finish_reason,
-        reason_codes=(REFUSED,) if completion.refusal is not None else (),
+        reason_codes=_codes(completion),
         metadata=metadata,
     )

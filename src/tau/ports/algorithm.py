@@ -14,6 +14,7 @@ from tau.domain.spend import Budget
 
 CERTIFICATION_SET = "certification_set"
 CERTIFIED_BEFORE = "certified_before"
+LIMITED_BY = "limited_by"
 """Keys of evidence, see `Recommendation`."""
 
 
@@ -53,7 +54,9 @@ class Recommendation:
     word: what the search is at), `leader` (hash of the candidate that is ahead, proved or not),
     `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`),
     `certification_set` (a hash of the rows set aside for the claim), `certified_before` (how many
-    claims they had carried) and `stopped` (one sentence: why the search ended).
+    claims they had carried), `stopped` (one sentence: why the search ended) and `limited_by` (the
+    limits of the budget that ended it before anything was compared: the run goes on with larger
+    ones).
     """
 
     resources: Resources
