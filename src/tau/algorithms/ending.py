@@ -7,9 +7,12 @@ from tau.domain.ids import ResourcesHash
 
 
 def limited_by(
-    pool: Pool, chosen: ResourcesHash, purse: Purse, certification: Certification
+    pool: Pool, chosen: ResourcesHash, purse: Purse, certification: Certification, *, least: int
 ) -> list[str]:
-    """The hard limits that ended a search before anything was compared; none where it was."""
+    """The hard limits that ended a search before anything was compared; none where it was.
+
+    A limit that leaves the `least` evaluations of a search did not end it.
+    """
     measured = pool.table[chosen].cells
     if chosen == pool.baseline:
         compared = purse.evaluations > len(measured)
@@ -18,7 +21,7 @@ def limited_by(
         compared = not rows or any((row.id, 0) in measured for row in rows)
     if compared or not pool.table[pool.baseline].n:
         return []
-    return purse.short(certification.cost + len(pool.members))
+    return purse.short(least + certification.cost)
 
 
 def no_winner(pool: Pool, *, failed: int, why: str) -> str:

@@ -182,8 +182,8 @@ class Search(ABC):
             text = None if result.output is None else result.output.text
             known = [parent for parent in parents if parent is not None]
             if text is None or len(known) < len(parents):
-                failure = result.failure
-                self.unusable("its parent is gone" if failure is None else failure.message)
+                lost = result.failure
+                self.unusable("its parent is gone" if lost is None else lost.message)
                 continue
             try:
                 found.append(self.proposers.made(draft, known, text, born=born))
@@ -222,6 +222,7 @@ class Search(ABC):
             calls=allowed.evaluations * per + allowed.proposals,
             certification=len(search.certification.rows),
             detectable=search.certification.detectable,
+            least_rollouts=search.least() + cls.least_proposals + search.certification.cost,
             shown_bytes=longest(search.parts.breed, search.shown),
             caveats=search.caveats,
         )
@@ -255,11 +256,11 @@ class Search(ABC):
         """The baseline until the winner has been proved better."""
         baseline = self.problem.seed_resources
         short = self._limited_by()
-        uncertified = self._chosen != self.pool.baseline and not self._certified
-        if self._chosen is None or uncertified or short:
+        open_ = self._chosen != self.pool.baseline and not self._certified
+        if self._chosen is None or open_ or short:
             return Recommendation(
                 resources=baseline,
-                evidence=self._report(None) | ({LIMITED_BY: short} if short else {}),
+                evidence={**self._report(None), **({LIMITED_BY: short} if short else {})},
                 caveats=("nothing has been certified yet", *self.caveats),
             )
         found = self._certificate()
@@ -370,9 +371,10 @@ class Search(ABC):
         return self.certification.decide(self.pool, self._chosen, why_none)
 
     def _limited_by(self) -> list[str]:
-        if self._chosen is None or self.cells:
+        if (chosen := self._chosen) is None or self.cells:
             return []
-        return limited_by(self.pool, self._chosen, self.purse, self.certification)
+        rows = self.certification
+        return limited_by(self.pool, chosen, self.purse, rows, least=self.least())
 
     def _report(self, found: Certificate | None) -> Mapping[str, Json]:
         ending = "certification" if self.cells else "finished"

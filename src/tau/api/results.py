@@ -10,6 +10,7 @@ from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
 from tau.files.atomic import atomic_write
+from tau.reports import shortfalls
 from tau.reports.account import SplitAccount
 from tau.reports.gain import Gain
 from tau.reports.html import html
@@ -80,6 +81,7 @@ class _Result:
             "tokens": report.spent.tokens,
             "cost_usd": self.cost_usd,
             "failures": dict(self.failures),
+            **shortfalls.to_json(report.shortfalls),
             "splits": {
                 str(split.split): {
                     "baseline": _estimate(split.baseline),

@@ -57,6 +57,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "rollouts": plan.rollouts,
         "calls": plan.calls,
         "certification_rows": plan.certification,
+        "least_rollouts": plan.least_rollouts,
         "detectable_gain": plan.detectable,
         "caveats": list(plan.caveats),
     }

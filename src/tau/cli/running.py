@@ -34,8 +34,8 @@ _STOPPED = frozenset({StopReason.BUDGET, StopReason.TIME_LIMIT, StopReason.OPERA
 class RunArguments:
     """What the command line says of a run; None where it says nothing.
 
-    `algorithm` is for a configuration that names none. `budget` holds limits by their names in the
-    configuration, each in place of the one there.
+    `algorithm` is for a configuration that names none, `instead` comes before one it names.
+    `budget` holds limits by their names in the configuration, each in place of the one there.
     """
 
     config: str
@@ -50,6 +50,7 @@ class RunArguments:
     workers: int | None = None
     concurrency: int | None = None
     algorithm: str | None = None
+    instead: str | None = None
     budget: Mapping[str, float] = field(default_factory=dict)
     require_improvement: bool = False
     serve: str | None = None
@@ -57,7 +58,8 @@ class RunArguments:
     def origin(self) -> dict[str, Json]:
         """What starts such a run again, from wherever one is."""
         kept = (
-            "config", "store", "model", "state_dir", "strict", "workers", "concurrency", "algorithm"
+            "config", "store", "model", "state_dir", "strict", "workers", "concurrency",
+            "algorithm", "instead",
         )  # fmt: skip
         values = {name: getattr(self, name) for name in kept}
         values["store"] = shown(self.store)  # a password is for the environment
@@ -77,7 +79,10 @@ class RunArguments:
             limits = tuple(
                 (f"--budget-{name}", f"{value:g}") for name, value in self.budget.items()
             )
-            given = (("--model", self.model), ("--state-dir", self.state_dir), *limits)
+            given = (
+                ("--model", self.model), ("--state-dir", self.state_dir),
+                ("--algorithm", self.instead), *limits,
+            )  # fmt: skip
         words += [word for name, value in given if value for word in (name, value)]
         return shlex.join(words)
 
@@ -120,6 +125,7 @@ def loaded(arguments: RunArguments) -> RunConfig:
         model=arguments.model,
         strict=arguments.strict,
         default_algorithm=arguments.algorithm or "evaluate",
+        algorithm=arguments.instead,
     )
     if settings.model is None:
         raise UsageError(

@@ -1,7 +1,8 @@
 """What only the plug-ins can find: missing keys and modules, bad patterns, unknown placeholders."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from tau import plugins
@@ -34,6 +35,14 @@ class NamedModel:
         """Nothing is open."""
 
 
+_TRIED_ROWS = 1_000
+_REFERENCES = (
+    "answer", "reference", "label", "target", "ideal", "expected_output", "expected_answer",
+    "ground_truth", "gold", "solution", "correct", "category", "class", "completion", "output",
+)  # fmt: skip
+"""Names by which other tools know what is 'expected' here."""
+
+
 def check(config: RunConfig, report: Report) -> None:
     """Let every plug-in of `config` look for what cannot work; reports what they find."""
     rows = [row for rows in config.examples.values() for row in rows]
@@ -41,7 +50,7 @@ def check(config: RunConfig, report: Report) -> None:
         config=config,
         report=report,
         example=next((row for row in rows if row.prompt is not None), None),
-        graded=next((row for row in rows if row.expected is not None), None),
+        rows=rows[:_TRIED_ROWS],
     )
     checker.check_model()
     checker.check_executor()
@@ -52,13 +61,13 @@ def check(config: RunConfig, report: Report) -> None:
 class _Checker:
     """The checks of all plug-ins of one configuration.
 
-    `example` is a row that can be executed, `graded` one with a reference answer, if there are any.
+    `example` is a row that can be executed, if there is one; graders are tried on `rows`.
     """
 
     config: RunConfig
     report: Report
     example: Example | None
-    graded: Example | None
+    rows: Sequence[Example]
 
     def check_model(self) -> None:
         """Look for a missing key or address."""
@@ -100,8 +109,10 @@ class _Checker:
             )
             plugin = plugins.load(plugins.GRADERS, grader.type)
             sound = self._run(here, plugin.check, grader.settings, context, None)
-            if sound and self.graded is not None:
-                self._try_row(here, plugin.check, grader.settings, context, self.graded)
+            if sound:
+                primary = steps == ("graders",) and grader.position in (None, 0)
+                try_row = partial(plugin.check, grader.settings, context)
+                self._try_rows(here, grader.name, try_row, primary=primary)
             inner = "graders" if "graders" in grader.options else "grader"
             self.check_graders(grader.children, (*here, inner))
 
@@ -124,12 +135,47 @@ class _Checker:
             return False
         return True
 
-    def _try_row(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
-        """A row that cannot be graded stays unscored, and others may be fine: only a warning."""
-        try:
-            check(*arguments)
-        except (InputError, AttemptError) as error:
-            self.report.warning(steps, _sentence(error), fix=error.fix)
+    def _try_rows(
+        self, steps: Steps, name: str, check: Callable[[Example], object], *, primary: bool
+    ) -> None:
+        """Rows that cannot be graded stay unscored: an error where the score has nothing else.
+
+        The first row with a reference answer and the first without stand for the others.
+        """
+        rows = self.rows
+        given = next((row for row in rows if row.expected is not None), None)
+        bare = next((row for row in rows if row.expected is None), None)
+        wrong = [
+            error for row in (given, bare) if row is not None and (error := _tried(check, row))
+        ]
+        if not wrong:
+            return
+        lost = [row for row in rows if _tried(check, row)]
+        said, fix = _sentence(wrong[0]), _column(lost[0]) or wrong[0].fix
+        if primary and len(lost) == len(rows):
+            self.report.error(steps, f"'{name}' can grade no row: {said}", fix=fix)
+        else:
+            few = f"'{name}' cannot grade {len(lost):,} of {len(rows):,} rows"
+            self.report.warning(steps, f"{few}, which stay unscored: {said}", fix=fix)
+
+
+def _tried(check: Callable[[Example], object], row: Example) -> TauError | None:
+    try:
+        check(row)
+    except (InputError, AttemptError) as error:
+        return error
+    return None
+
+
+def _column(row: Example) -> str | None:
+    """Which column seems to hold the reference answer that a row lacks."""
+    if row.expected is not None:
+        return None
+    found = next((name for name in _REFERENCES if row.fields.get(name) is not None), None)
+    if found is None:
+        return None
+    where = f'set "map": {{"expected": "{found}"}} beside the rows\' file'
+    return f"the column '{found}' seems to hold it: {where}, or rename it to 'expected'"
 
 
 def _sentence(error: TauError) -> str:

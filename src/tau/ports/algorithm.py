@@ -110,7 +110,8 @@ class Plan:
     At most so many `evaluations` (certification included) and `proposals`, which take at most so
     many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
     baseline; of true gains, `detectable` (0..1) is the smallest that would be promoted in 4 of 5
-    runs, None where none would be. Demonstrations add up to `shown_bytes` to a candidate's prompt.
+    runs, None where none would be. With fewer than `least_rollouts` no candidate would be tried and
+    compared. Demonstrations add up to `shown_bytes` to a candidate's prompt.
     """
 
     evaluations: int
@@ -120,6 +121,7 @@ class Plan:
     certification: int = 0
     detectable: float | None = None
     shown_bytes: int = 0
+    least_rollouts: int = 0
     caveats: tuple[str, ...] = ()
 
 

@@ -59,7 +59,7 @@ def lines(found: Shortfalls) -> Iterator[str]:
 
 def answers_text(codes: Mapping[str, int]) -> str | None:
     """`30 answers were empty, 30 were cut at the token limit: raise max_tokens`, or None."""
-    said = []
+    said: list[str] = []
     for code, words in _ANSWERS.items():
         if number := codes.get(code, 0):
             noun = "" if said else (" answer" if number == 1 else " answers")

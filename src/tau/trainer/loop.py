@@ -114,7 +114,7 @@ class Trainer:
             if short := refused or limited_by(algorithm):
                 detail = f"the budget of {', '.join(short)} is used up"
                 if not refused:
-                    detail += " before anything was compared"
+                    detail += " before anything was compared: it goes on with a larger one"
                 best = algorithm.best()
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
