@@ -46,6 +46,7 @@
             ├── ModelNotFound
             ├── RequestRejected
             ├── ContextTooLong
+            ├── AnswerHollow
             ├── ContentFiltered
             └── MalformedResponse
 
@@ -349,6 +350,12 @@ class ContextTooLong(RequestRejected):
     """The prompt does not fit into the model's context."""
 
     code = "context_length"
+
+
+class AnswerHollow(ModelError):
+    """The model answered with nothing, or was cut off, and such answers are to fail."""
+
+    code = "answer"
 
 
 class ContentFiltered(ModelError):

@@ -7,12 +7,14 @@ from tau.domain.ids import ResourcesHash
 
 
 def limited_by(
-    pool: Pool, chosen: ResourcesHash, purse: Purse, certification: Certification, *, least: int
+    pool: Pool, chosen: ResourcesHash | None, purse: Purse, certification: Certification, least: int
 ) -> list[str]:
     """The hard limits that ended a search before anything was compared; none where it was.
 
     A limit that leaves the `least` evaluations of a search did not end it.
     """
+    if chosen is None:
+        return []
     measured = pool.table[chosen].cells
     if chosen == pool.baseline:
         compared = purse.evaluations > len(measured)

@@ -371,10 +371,8 @@ class Search(ABC):
         return self.certification.decide(self.pool, self._chosen, why_none)
 
     def _limited_by(self) -> list[str]:
-        if (chosen := self._chosen) is None or self.cells:
-            return []
-        rows = self.certification
-        return limited_by(self.pool, chosen, self.purse, rows, least=self.least())
+        chosen = None if self.cells else self._chosen
+        return limited_by(self.pool, chosen, self.purse, self.certification, self.least())
 
     def _report(self, found: Certificate | None) -> Mapping[str, Json]:
         ending = "certification" if self.cells else "finished"

@@ -110,9 +110,8 @@ class _Checker:
             plugin = plugins.load(plugins.GRADERS, grader.type)
             sound = self._run(here, plugin.check, grader.settings, context, None)
             if sound:
-                primary = steps == ("graders",) and grader.position in (None, 0)
                 try_row = partial(plugin.check, grader.settings, context)
-                self._try_rows(here, grader.name, try_row, primary=primary)
+                self._try_rows(here, grader, try_row, primary=here == ("graders", 0))
             inner = "graders" if "graders" in grader.options else "grader"
             self.check_graders(grader.children, (*here, inner))
 
@@ -136,7 +135,12 @@ class _Checker:
         return True
 
     def _try_rows(
-        self, steps: Steps, name: str, check: Callable[[Example], object], *, primary: bool
+        self,
+        steps: Steps,
+        grader: GraderChoice,
+        check: Callable[[Example], object],
+        *,
+        primary: bool,
     ) -> None:
         """Rows that cannot be graded stay unscored: an error where the score has nothing else.
 
@@ -145,6 +149,8 @@ class _Checker:
         rows = self.rows
         given = next((row for row in rows if row.expected is not None), None)
         bare = next((row for row in rows if row.expected is None), None)
+        if grader.implied and bare is not None and _column(bare) is None:
+            bare = None  # nobody asked for the default grader: rows may be meant to be run only
         wrong = [
             error for row in (given, bare) if row is not None and (error := _tried(check, row))
         ]
@@ -152,10 +158,10 @@ class _Checker:
             return
         lost = [row for row in rows if _tried(check, row)]
         said, fix = _sentence(wrong[0]), _column(lost[0]) or wrong[0].fix
-        if primary and len(lost) == len(rows):
-            self.report.error(steps, f"'{name}' can grade no row: {said}", fix=fix)
+        if primary and not grader.implied and len(lost) == len(rows):
+            self.report.error(steps, f"'{grader.name}' can grade no row: {said}", fix=fix)
         else:
-            few = f"'{name}' cannot grade {len(lost):,} of {len(rows):,} rows"
+            few = f"'{grader.name}' cannot grade {len(lost):,} of {len(rows):,} rows"
             self.report.warning(steps, f"{few}, which stay unscored: {said}", fix=fix)
 
 

@@ -13,7 +13,7 @@ from tau.domain.json import Json
 from tau.domain.placeholders import placeholders
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
-from tau.errors import ExampleInvalid, InputError
+from tau.errors import AnswerHollow, ExampleInvalid, InputError
 from tau.executors import template
 from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
@@ -28,12 +28,15 @@ class ChatSettings:
     """`resource` names the prompt: a text or a list of chat messages.
 
     A text is sent as a message of `role`; one that contains `{prompt}` is the whole user message.
-    `timeout_s` bounds a call, within the model's own limit.
+    `timeout_s` bounds a call, within the model's own limit. With `hollow` as `fail`, answers that
+    are empty or cut at the token limit fail instead of being graded: they enter no mean, and are
+    zeros only where prompts are compared.
     """
 
     resource: Annotated[str, MinLen(1)] = "system_prompt"
     role: Literal["system", "developer"] = "system"
     timeout_s: Annotated[float, Gt(0)] | None = None
+    hollow: Literal["grade", "fail"] = "grade"
 
 
 class ChatExecutor:
@@ -93,7 +96,10 @@ class ChatExecutor:
             params=self._params,
             timeout_s=self._settings.timeout_s,
         )
-        return _output(await record.call(self._model, request))
+        output = _output(await record.call(self._model, request))
+        if self._settings.hollow == "fail":
+            _refuse_hollow(output)
+        return output
 
     async def aclose(self) -> None:
         """The model belongs to whoever built it."""
@@ -173,6 +179,13 @@ def _parsed(
             )
         messages.append(Message(role=role, content=content))
     return tuple(messages)
+
+
+def _refuse_hollow(output: Output) -> None:
+    if CUT in output.reason_codes:
+        raise AnswerHollow("the answer was cut at the token limit", fix="raise params.max_tokens")
+    if EMPTY in output.reason_codes:
+        raise AnswerHollow("the answer was empty")
 
 
 def _codes(completion: Completion) -> tuple[str, ...]:
