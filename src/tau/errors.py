@@ -47,6 +47,7 @@
             ├── ModelNotFound
             ├── RequestRejected
             ├── ContextTooLong
+            ├── AnswerHollow
             ├── ContentFiltered
             └── MalformedResponse
 
@@ -377,6 +378,12 @@ class ContextTooLong(RequestRejected):
     """The prompt does not fit into the model's context."""
 
     code = "context_length"
+
+
+class AnswerHollow(ModelError):
+    """The model answered with nothing, or was cut off, and such answers are to fail."""
+
+    code = "answer"
 
 
 class ContentFiltered(ModelError):

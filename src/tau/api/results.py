@@ -11,6 +11,7 @@ from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
 from tau.files.atomic import atomic_write
+from tau.reports import shortfalls
 from tau.reports.account import SplitAccount
 from tau.reports.gain import Gain
 from tau.reports.html import html
@@ -98,6 +99,7 @@ class _Result:
             "assumed_tokens": self.assumed_tokens,
             "failures": dict(self.failures),
             "errors": [one.to_json() for one in self.errors],
+            **shortfalls.to_json(report.shortfalls),
             "splits": {
                 str(split.split): {
                     "baseline": _estimate(split.baseline),

@@ -88,10 +88,25 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
         ("cost", _cost(found)),
     ]  # fmt: skip
     if plan.proposals:
-        facts += [("certification", _certification(found)), ("can show", _detectable(found))]
+        facts += [
+            ("at least", _least(found)),
+            ("certification", _certification(found)),
+            ("can show", _detectable(found)),
+        ]
     yield from (f"  {text}" for text in table(("", ""), facts)[1:])
     for warning in found.warnings:
         yield f"warning: {line(warning)}"
+
+
+def _least(found: Forecast) -> str:
+    """What one candidate takes: with less, the run would be stopped before it compared any."""
+    plan, most = found.plan, found.most
+    share = plan.least_rollouts / max(1, plan.rollouts)
+    parts = [figures.count(plan.least_rollouts, "rollout")]
+    parts.append(f"at most about {round(most.tokens * share):,} tokens")
+    if found.price_known and most.cost_nano_usd:
+        parts.append(figures.money(most.cost_usd * share))
+    return f"{', '.join(parts)}, to try one candidate and compare it"
 
 
 def _limit(limit: int | None) -> str:

@@ -10,6 +10,7 @@ from tau.cli.text import line, table
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import StopReason
 from tau.domain.visible import clipped
+from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.trainer.report import RunReport
 
@@ -47,6 +48,7 @@ def document(report: RunReport) -> dict[str, Any]:
         "duration_s": round(report.duration_s, 3),
         "active_s": round(report.active_s, 3),
         "caveats": list(report.caveats),
+        **shortfalls.to_json(report.shortfalls),
         **optimization.fields(report),
     }
 
@@ -66,7 +68,9 @@ def essence(report: RunReport) -> str:
     counts = report.counts
     done = f"{counts[RolloutStatus.SUCCEEDED]:,} of {figures.count(counts.total, 'rollout')}"
     text = f"{done} succeeded in {figures.duration(report.duration_s)}"
-    if report.stop_reason is not StopReason.FINISHED:
+    if report.stop_reason is StopReason.NOTHING_SCORED:
+        text = f"failed: {text}"
+    elif report.stop_reason is not StopReason.FINISHED:
         text = f"stopped ({report.stop_reason}): {text}"
     return text
 
@@ -162,6 +166,8 @@ def facts(report: RunReport) -> Iterator[str]:
         yield f"failures   {figures.failures(report.failures)}"
     if report.last_failure:
         yield f"the last   {clipped(line(report.last_failure), _SHOWN_CHARS)}"
+    for text in shortfalls.lines(report.shortfalls):
+        yield f"missing    {line(text)}"
     for caveat in report.caveats:
         yield f"note       {line(caveat)}"
     yield f"run        {line(report.run_id)} in {line(report.store_path)}"

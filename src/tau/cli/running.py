@@ -39,8 +39,8 @@ class RunArguments:
     """What the command line says of a run; None where it says nothing.
 
     `store` None is what the configuration names, else the usual one; `placed` says which.
-    `algorithm` is for a configuration that names none. `budget` holds limits by their names in the
-    configuration, each in place of the one there.
+    `algorithm` is for a configuration that names none, `instead` comes before one it names.
+    `budget` holds limits by their names in the configuration, each in place of the one there.
     """
 
     config: str
@@ -56,6 +56,7 @@ class RunArguments:
     workers: int | None = None
     concurrency: int | None = None
     algorithm: str | None = None
+    instead: str | None = None
     budget: Mapping[str, float] = field(default_factory=dict)
     require_improvement: bool = False
     serve: str | None = None
@@ -68,7 +69,8 @@ class RunArguments:
     def origin(self) -> dict[str, Json]:
         """What starts such a run again, from wherever one is."""
         kept = (
-            "config", "store", "model", "state_dir", "strict", "workers", "concurrency", "algorithm"
+            "config", "store", "model", "state_dir", "strict", "workers", "concurrency",
+            "algorithm", "instead",
         )  # fmt: skip
         values = {name: getattr(self, name) for name in kept}
         values["store"] = shown(self.location)  # a password is for the environment
@@ -88,7 +90,10 @@ class RunArguments:
             limits = tuple(
                 (f"--budget-{name}", f"{value:g}") for name, value in self.budget.items()
             )
-            given = (("--model", self.model), ("--state-dir", self.state_dir), *limits)
+            given = (
+                ("--model", self.model), ("--state-dir", self.state_dir),
+                ("--algorithm", self.instead), *limits,
+            )  # fmt: skip
         words += [word for name, value in given if value for word in (name, value)]
         return shlex.join(words)
 
@@ -149,6 +154,7 @@ def loaded(arguments: RunArguments) -> RunConfig:
         model=arguments.model,
         strict=arguments.strict,
         default_algorithm=arguments.algorithm or "evaluate",
+        algorithm=arguments.instead,
     )
     if settings.model is None:
         raise UsageError(
@@ -200,9 +206,11 @@ def _print(
         print_report(report, output, resume=resume)
     elif not surface.flat:
         output.write("\n".join(results.report_lines(report, resume=resume)) + "\n")
-    elif report.status is RunStatus.COMPLETED:
+    elif _delivered(report):
         output.write(results.contract_line(report) + "\n")
-    if surface.flat and report.status is not RunStatus.COMPLETED:
+    if surface.flat and report.stop_reason is StopReason.NOTHING_SCORED:
+        sys.stderr.write(f"warning: {report.stop_detail}\n")
+    elif surface.flat and report.status is not RunStatus.COMPLETED:
         sys.stderr.write("".join(f"{text}\n" for text in _unfinished(report, resume)))
 
 
@@ -229,9 +237,16 @@ def _unfinished(report: RunReport, resume: str) -> Iterator[str]:
         yield f"  to go on: {resume}"
 
 
+def _delivered(report: RunReport) -> bool:
+    """Whether the flag surface has its result: failed rollouts are one, even if all failed."""
+    return report.status is RunStatus.COMPLETED or report.stop_reason is StopReason.NOTHING_SCORED
+
+
 def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
     if report.stop_reason in _STOPPED:
         return Exit.FAILED if surface.flat else Exit.STOPPED
+    if surface.flat and _delivered(report):
+        return Exit.OK
     if report.status is not RunStatus.COMPLETED:
         return Exit.FAILED
     if arguments.fail_under is not None and not _meets(report, arguments.fail_under):

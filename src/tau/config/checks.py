@@ -1,6 +1,6 @@
 """What only the plug-ins can find: missing keys and modules, bad patterns, unknown placeholders."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,14 @@ class NamedModel:
 
     async def aclose(self) -> None:
         """Nothing is open."""
+
+
+_TRIED_ROWS = 1_000
+_REFERENCES = (
+    "answer", "reference", "label", "target", "ideal", "expected_output", "expected_answer",
+    "ground_truth", "gold", "solution", "correct", "category", "class", "completion", "output",
+)  # fmt: skip
+"""Names by which other tools know what is 'expected' here."""
 
 
 def check(config: RunConfig, report: Report, written: Written) -> None:
@@ -142,26 +150,49 @@ class _Checker:
         grader: GraderChoice,
         context: GraderContext,
     ) -> None:
-        """Rows that cannot be graded stay unscored, and others may be fine: only a warning."""
-        check_rows = getattr(plugin, "check_rows", None)
-        if check_rows is None:
-            graded = next((row for row in self.rows if row.expected is not None), None)
-            if graded is not None:
-                self._try_row(steps, plugin.check, grader.settings, context, graded)
+        """Rows that cannot be graded stay unscored: an error where the score has nothing else."""
+        rows = self.rows[:_MOST_ROWS]
+        if grader.implied:  # nobody asked for it: rows of a prompt alone are meant to be run only
+            rows = [row for row in rows if row.expected is not None or _column(row) is not None]
+        lost = list(_ungraded(plugin, grader, context, rows))
+        if not lost:
             return
-        # Rows of a prompt and nothing else are meant to be run only.
-        rows = [row for row in self.rows if len(row.fields) > 1]
-        failed = list(check_rows(grader.settings, context, rows[:_MOST_ROWS]))
-        if not failed:
+        row, failure = lost[0]
+        fix = _column(row) or failure.fix
+        if len(lost) == len(rows) and steps == ("graders", 0) and not grader.implied:
+            said = f"'{grader.name}' can grade no row: {failure.summary}"
+            self.report.error(steps, said, fix=fix)
             return
-        row, failure = failed[0]
         place = 1 + self.config.examples[row.split].index(row)
-        count = f"{len(failed)} of {min(len(rows), _MOST_ROWS)} rows cannot be graded; "
-        said = f"{count if len(failed) > 1 else ''}row {place} of '{row.split}': "
-        self.report.warning(steps, said + failure.summary, fix=failure.fix)
+        said = f"'{grader.name}' cannot grade {len(lost):,} of {len(rows):,} rows, which stay "
+        said += f"unscored; row {place} of '{row.split}': {failure.summary}"
+        self.report.warning(steps, said, fix=fix)
 
-    def _try_row(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
+
+def _ungraded(
+    plugin: Any,  # noqa: ANN401
+    grader: GraderChoice,
+    context: GraderContext,
+    rows: Sequence[Example],
+) -> Iterator[tuple[Example, AttemptError | InputError]]:
+    """The rows that the grader cannot grade, each with why."""
+    check_rows = getattr(plugin, "check_rows", None)
+    if check_rows is not None:
+        yield from check_rows(grader.settings, context, rows)
+        return
+    for row in rows[:_TRIED_ROWS]:
         try:
-            check(*arguments)
+            plugin.check(grader.settings, context, row)
         except (InputError, AttemptError) as error:
-            self.report.warning(steps, error.summary, fix=error.fix)
+            yield row, error
+
+
+def _column(row: Example) -> str | None:
+    """Which column seems to hold the reference answer that a row lacks."""
+    if row.expected is not None:
+        return None
+    found = next((name for name in _REFERENCES if row.fields.get(name) is not None), None)
+    if found is None:
+        return None
+    where = f'set "map": {{"expected": "{found}"}} beside the rows\' file'
+    return f"the column '{found}' seems to hold it: {where}, or rename it to 'expected'"

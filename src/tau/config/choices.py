@@ -56,7 +56,8 @@ def algorithm(
 def graders(value: Json, report: Report) -> tuple[GraderChoice, ...]:
     """The section `graders`: names or objects with `type`; `exact_match` by default."""
     if value is None:
-        value = ["exact_match"]
+        implied = _graders(["exact_match"], ("graders",), report)
+        return tuple(replace(each, implied=True) for each in implied)
     if not isinstance(value, list):
         report.error(
             ("graders",),

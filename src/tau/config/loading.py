@@ -37,11 +37,13 @@ def load(
     model: str | None = None,
     strict: bool = False,
     default_algorithm: str = "evaluate",
+    algorithm: str | None = None,
 ) -> RunConfig:
     """Read and validate the configuration at `path`; touches nothing but the files it names.
 
     `model` (`provider/model`) comes before the one in the file. `environ` is the environment, as
-    `tau.config.environment.snapshot` gives it. `default_algorithm` is for files that name none.
+    `tau.config.environment.snapshot` gives it. `default_algorithm` is for files that name none;
+    `algorithm` comes before one in the file, whose settings count where it is the same.
 
     Raises:
         ConfigError: with every problem found, warnings included.
@@ -49,6 +51,8 @@ def load(
     path = Path(path)
     document = _document(path)
     value = documents.without(document.value, document.flaws)
+    if algorithm is not None:
+        value = _with_algorithm(value, algorithm)
     report = Report(str(path), strict=strict or value.get("strict") is True)
     report.flaws(document.flaws)
     config = _Reader(path, value, report, environ, default_algorithm).read(model)
@@ -77,6 +81,13 @@ def compose(
     if report.failed or config is None:
         raise _invalid(Path("configuration"), problems)
     return replace(config, warnings=problems)
+
+
+def _with_algorithm(value: Mapping[str, Json], name: str) -> dict[str, Json]:
+    """`value` with another algorithm, whose settings in the file are kept where it is the same."""
+    given = value.get("algorithm")
+    known = given.get("type") if isinstance(given, Mapping) else given
+    return dict(value) if known == name else {**value, "algorithm": {"type": name}}
 
 
 class _Reader:

@@ -34,7 +34,7 @@ class GraderChoice:
     """A grader; `name` is its reward's name, unique among the run's graders.
 
     `children` are what a combinator combines, in the order of its settings. `position` is where
-    the configuration lists it, for messages.
+    the configuration lists it, for messages. An `implied` one stands in for none being named.
     """
 
     name: str
@@ -43,6 +43,7 @@ class GraderChoice:
     options: Mapping[str, Json] = field(default_factory=dict)
     children: tuple["GraderChoice", ...] = ()
     position: int | None = None
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tau.domain.answers import CUT, EMPTY, FILTERED, REFUSED
 from tau.domain.json import Json
 from tau.domain.quick import quickly_made
 from tau.domain.spend import Usage
@@ -62,9 +63,6 @@ class Completion:
     usage_whole: bool = True
     leaked_key: bool = False
 
-
-EMPTY, CUT, FILTERED, REFUSED = "answer_empty", "answer_cut", "answer_filtered", "model_refusal"
-"""Reason codes of answers that say little about the prompt: see `reason_codes`."""
 
 LEAKED_KEY = "secret_leak.provider_key"
 """The reason code of an answer that repeats the key of the run."""

@@ -26,6 +26,7 @@ class StopReason(StrEnum):
     BUDGET = "budget"
     TIME_LIMIT = "time_limit"
     NO_PROGRESS = "no_progress"
+    NOTHING_SCORED = "nothing_scored"
     SIGNAL = "signal"
     OPERATOR = "operator"
     ERROR = "error"
@@ -61,3 +62,14 @@ class Run:
     reported: bool = False
     spent: Spend = field(default_factory=Spend)
     reserved: Spend = field(default_factory=Spend)
+
+    @property
+    def unfinished(self) -> bool:
+        """It has stopped and can go on; where nothing was scored, only a new run can do better."""
+        stopped = self.status in (RunStatus.PAUSED, RunStatus.FAILED)
+        return stopped and self.stop_reason is not StopReason.NOTHING_SCORED
+
+    @property
+    def over(self) -> bool:
+        """It neither runs nor can go on."""
+        return self.status is not RunStatus.RUNNING and not self.unfinished

@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 
 from annotated_types import Gt, MinLen
 
+from tau.domain.answers import CUT, EMPTY
 from tau.domain.chat import Completion, Message, ModelRequest, reason_codes
 from tau.domain.dataset import Example
 from tau.domain.json import Json
 from tau.domain.placeholders import Template, placeholders
+from tau.domain.reasoning import without_reasoning
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
-from tau.errors import ExampleInvalid, InputError
+from tau.errors import AnswerHollow, ExampleInvalid, InputError
 from tau.executors import template
 from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
@@ -27,12 +29,15 @@ class ChatSettings:
     """`resource` names the prompt: a text or a list of chat messages.
 
     A text is sent as a message of `role`; one that asks for `{prompt}` is the whole user message.
-    `timeout_s` bounds a call, within the model's own limit.
+    `timeout_s` bounds a call, within the model's own limit. With `hollow` as `fail`, answers that
+    are empty or cut at the token limit fail instead of being graded: they enter no mean, and are
+    zeros only where prompts are compared.
     """
 
     resource: Annotated[str, MinLen(1)] = "system_prompt"
     role: Literal["system", "developer"] = "system"
     timeout_s: Annotated[float, Gt(0)] | None = None
+    hollow: Literal["grade", "fail"] = "grade"
 
 
 class ChatExecutor:
@@ -112,7 +117,10 @@ class ChatExecutor:
             params=self._params,
             timeout_s=self._settings.timeout_s,
         )
-        return _output(await record.call(self._model, request))
+        output = _output(await record.call(self._model, request))
+        if self._settings.hollow == "fail":
+            _refuse_hollow(output)
+        return output
 
     async def aclose(self) -> None:
         """The model belongs to whoever built it."""
@@ -209,6 +217,14 @@ def _parsed(
             )
         messages.append(Message(role=role, content=content))
     return tuple(messages)
+
+
+def _refuse_hollow(output: Output) -> None:
+    if CUT in output.reason_codes:
+        raise AnswerHollow("the answer was cut at the token limit", fix="raise params.max_tokens")
+    answer, _ = without_reasoning(output.text)
+    if EMPTY in output.reason_codes or not (answer.strip() or output.value):
+        raise AnswerHollow("the answer was empty")
 
 
 def _output(completion: Completion) -> Output:

@@ -24,6 +24,7 @@ from tau.gateway.contract import ERRORS, Actor, Reader, carried_out, record, ref
 from tau.gateway.pages.overview import contest_of, verdict_of
 from tau.gateway.pages.run import course_of, run_and_board
 from tau.ports.insights import RolloutFilter
+from tau.reports import shortfalls
 
 _PAGE = "invalid_page"
 
@@ -68,6 +69,10 @@ class RunDocument(_Document):
     run: RunBody
     counts: dict[str, int]
     failures: dict[str, int]
+    unscored_reasons: dict[str, int]
+    failed_reasons: dict[str, int]
+    answers: dict[str, int]
+    missing: list[str]
     decision: str | None
     scores: list[dict[str, Any]]
 
@@ -160,6 +165,7 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
     found, board = await run_and_board(gateway, run)
     counts = await gateway.window.ask(lambda store: store.insights.counts(found.id))
     failures = await gateway.window.ask(lambda store: store.insights.failures(found.id))
+    lacking = await gateway.window.ask(lambda store: store.insights.shortfalls(found.id))
     verdict = await verdict_of(gateway, found.id)
     contest = contest_of(found, board, verdict)
     scores: list[Json] = []
@@ -184,6 +190,8 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
             "run": _run(found, (await _conditions(gateway, [found]))[0]),
             "counts": {str(status): counts[status] for status in RolloutStatus},
             "failures": dict(failures),
+            **shortfalls.to_json(lacking),
+            "missing": list(shortfalls.lines(lacking)),
             "decision": decision,
             "scores": scores,
             "complete": board.complete,

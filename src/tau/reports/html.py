@@ -7,6 +7,7 @@ from tau.charts.outcomes import Fate, Outcome, outcome_chart
 from tau.charts.progress import Trial, progress_chart
 from tau.charts.svg import clean
 from tau.domain.dataset import Split
+from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.reports.examples import failing, texts
 from tau.reports.gain import Gain, p_text
@@ -305,6 +306,7 @@ def _cost(account: Account) -> Iterator[str]:
         ("configuration", run.config_hash[:16]),
     ]
     facts += [(f"failed: {kind}", f"{count:,}") for kind, count in account.failures.items()]
+    facts += [("missing", text) for text in shortfalls.lines(account.shortfalls)]
     yield '<h2>Cost</h2><div class="scroll"><table>'
     yield from (f"<tr><th>{clean(name)}</th><td>{clean(value)}</td></tr>" for name, value in facts)
     yield "</table></div>"

@@ -12,6 +12,7 @@ from tau.domain.ids import RolloutId, RunId
 from tau.domain.rollout import RolloutResult
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
+from tau.reports.shortfalls import why_missing
 
 _CHUNK = 500
 _NUMBER = re.compile(r"-[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?%?")
@@ -54,7 +55,9 @@ def as_json(row: EvaluationRow, *, content: bool) -> dict[str, Any]:
         "status": str(one.status),
         "score": one.score,
         "rewards": {} if result is None else {each.name: each.score for each in result.rewards},
+        "reason": why_missing(result),
         "failure": str(result.failure.kind) if result and result.failure else None,
+        "reason_codes": list(result.output.reason_codes) if result and result.output else [],
         "attempts": 0 if result is None else result.attempts,
         "calls": 0 if result is None else result.spent.calls,
         "tokens": 0 if result is None else result.spent.tokens,

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from tau.domain.answers import EMPTY
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.json import Json, canonical
 from tau.domain.reasoning import without_reasoning
@@ -183,4 +184,8 @@ def _answer_of(output: Output) -> Output:
     answer, reasoning = without_reasoning(output.text)
     if not reasoning:
         return output
-    return replace(output, text=answer, metadata={**output.metadata, "reasoning": reasoning})
+    codes = output.reason_codes
+    if not answer.strip() and output.value is None and EMPTY not in codes:
+        codes = (*codes, EMPTY)
+    metadata = {**output.metadata, "reasoning": reasoning}
+    return replace(output, text=answer, reason_codes=codes, metadata=metadata)

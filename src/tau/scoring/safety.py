@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt, Predicate
 
+from tau.domain.answers import UNPENALIZED
 from tau.domain.quick import quickly_made
 from tau.domain.reward import (
     SAFETY_HARD_GATE_PENALTY,
@@ -18,7 +19,6 @@ from tau.errors import SafetyRejected
 
 PROMPT_INJECTION = "prompt_injection."
 SECRET_LEAK = "secret_leak."
-ANSWER = "answer_"
 
 
 def not_blank(text: str) -> bool:
@@ -72,7 +72,9 @@ class SafetyPolicy:
             return self.prompt_injection_penalty
         if code.startswith(SECRET_LEAK):
             return self.secret_leak_penalty
-        return 0.0 if code.startswith(ANSWER) else self.default_reason_code_penalty
+        if code in UNPENALIZED:
+            return 0.0
+        return self.default_reason_code_penalty
 
     def gates(self, code: str) -> bool:
         """Whether one reason code trips the hard gate."""

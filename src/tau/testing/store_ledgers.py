@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tau.domain.dataset import Split
+from tau.domain.failure import FailureClass
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.resources import Resources
-from tau.domain.rollout import RolloutKind, RolloutStatus
+from tau.domain.reward import Reward
+from tau.domain.rollout import Output, RolloutKind, RolloutStatus
 from tau.domain.run import RunStatus
 from tau.domain.spend import Budget, Spend
 from tau.domain.worker import WorkerRole
@@ -287,9 +289,34 @@ class InsightsContract(StoreCase):
             await bench.store.work.complete(claim.attempt_id, outcome)
         first, second = await bench.store.insights.scores(RUN)
         assert (first.split, first.resources, first.scores) == ("optimize", SEED.hash, (0.75, 0.25))
+        assert len(first.examples) == 2
         assert (first.unscored, first.failed, first.cancelled) == (1, 1, 0)
         assert (second.split, second.resources, second.scores) == ("test", other.hash, (0.5,))
         assert await bench.store.insights.failures(RUN) == {"server": 1}
+
+    async def test_shortfalls_are_counted_by_their_reason(self, bench: Bench) -> None:
+        await bench.run()
+        await bench.store.queue.submit(RUN, [*map(evaluation, rows(6)), proposal({})])
+        claims = await bench.claim(await bench.worker())
+        silent = Reward(name="exact", score=None, error="no \x00 reference")
+        empty = Output(text="", reason_codes=("answer_empty", "answer_cut"))
+        outcomes = [
+            replace(success(None), rewards=(silent,)),
+            replace(success(None), rewards=(silent,), output=empty),
+            replace(success(None), rewards=(Reward(name="own", score=None, reason="skipped"),)),
+            replace(success(None), rewards=()),
+            replace(success(0.0), output=replace(empty, reason_codes=("answer_empty",))),
+            failure(),
+            success(1.0),
+        ]
+        for claim, outcome in zip(claims, outcomes, strict=True):
+            await bench.store.work.complete(claim.attempt_id, outcome)
+        found = await bench.store.insights.shortfalls(RUN)
+        assert found.unscored == {"no \ufffd reference": 2, "skipped": 1, "": 1}
+        assert list(found.failed.values()) == [1]
+        assert found.answers == {"answer_empty": 2, "answer_cut": 1}
+        measured = await bench.store.insights.measurements(run=RUN)
+        assert [one.failure for one in measured] == [None] * 5 + [FailureClass.SERVER]
 
     async def test_spans_are_numbered_and_kept_for_every_attempt(self, bench: Bench) -> None:
         worker, claims = await bench.held()

@@ -13,7 +13,7 @@ from tau.ports.clock import Clock
 from tau.ports.insights import ScoreSummary
 from tau.ports.store import Store
 from tau.reports.account import baseline_of
-from tau.scoring.aggregate import summarize
+from tau.scoring.aggregate import summarize_by_example
 from tau.trainer.progress import Progress, SearchProgress, SplitScore
 from tau.trainer.status import StatusFile
 
@@ -136,7 +136,8 @@ def split_scores(summaries: Sequence[ScoreSummary]) -> tuple[SplitScore, ...]:
     """Means with their intervals, in the order given."""
     made = []
     for one in summaries:
-        estimate = summarize(one.scores) if one.scores else None
+        scored = list(zip(one.examples, one.scores, strict=True))
+        estimate = summarize_by_example(scored) if scored else None
         made.append(
             SplitScore(
                 split=str(one.split),

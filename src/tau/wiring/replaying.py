@@ -154,7 +154,7 @@ def _from_file(
     path: str, run: Run, environ: Mapping[str, str], skipped: list[str]
 ) -> RunConfig | None:
     """The configuration in the file, if it is the run's."""
-    config = load(path, environ=environ, model=run.model_ref, default_algorithm=run.algorithm)
+    config = load(path, environ=environ, model=run.model_ref, algorithm=run.algorithm)
     if config.config_hash == run.config_hash:
         return config
     skipped.append(

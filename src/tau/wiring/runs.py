@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
 from tau.domain.ids import RunId
-from tau.domain.run import Run, RunStatus
+from tau.domain.run import Run
 from tau.errors import InputError, NotFound, RunError, RunStopped
 from tau.lifecycle.checkpoint_file import CheckpointFile
 from tau.lifecycle.live import RunControl, paused_by_operator
@@ -15,8 +15,6 @@ from tau.ports.clock import Clock
 from tau.ports.store import Store
 from tau.trainer.control import Lost
 from tau.wiring.control import end_run
-
-_FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +79,7 @@ async def choose_run(
 async def check_goes_on(store: Store, run_id: str) -> None:
     """Raise RunError where others have ended the run while this process stood still."""
     run = await store.runs.get(RunId(run_id))
-    if run.status in _FINAL:
+    if run.over:
         raise RunError(
             f"run '{run.id}' was taken over by another process while this one stood still, and is "
             f"{run.status} now",
@@ -99,7 +97,7 @@ async def _lost(
     if file is None or run_id not in (None, file.run_id):
         return None
     found = await store.runs.find(config.config_hash)
-    if any(run.status not in _FINAL for run in found) or await _known(store, file.run_id):
+    if any(not run.over for run in found) or await _known(store, file.run_id):
         return None
     return file
 
@@ -118,7 +116,7 @@ async def _unfinished(store: Store, config: RunConfig, run_id: str | None) -> Ru
     if run_id is not None:
         return await _named(store, config, RunId(run_id))
     found = await store.runs.find(config.config_hash)
-    return next((run for run in found if run.status not in _FINAL), None)
+    return next((run for run in found if not run.over), None)
 
 
 async def _known(store: Store, run_id: RunId) -> bool:
@@ -142,7 +140,7 @@ async def _named(store: Store, config: RunConfig, run_id: RunId) -> Run:
             why="its model, data, prompts, graders or seed differ",
             fix="use its configuration, or leave out --run to begin a new run",
         )
-    if run.status in _FINAL:
+    if run.over:
         raise InputError(
             f"run '{run_id}' is {run.status}; it cannot go on", fix="leave out --run to begin anew"
         )

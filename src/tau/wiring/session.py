@@ -32,7 +32,7 @@ from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
 from tau.wiring.delivery import report_again
 from tau.wiring.observing import Observer
-from tau.wiring.outcome import give_verdict, report_of
+from tau.wiring.outcome import give_verdict, judged, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.past import Past, past_of
 from tau.wiring.reserve import Reservation
@@ -50,6 +50,7 @@ _ENDINGS = {
     StopReason.BUDGET: RunStatus.FAILED,
     StopReason.TIME_LIMIT: RunStatus.FAILED,
     StopReason.ERROR: RunStatus.FAILED,
+    StopReason.NOTHING_SCORED: RunStatus.FAILED,
 }
 """What a run becomes; a signal pauses it, and an operator's wish has been carried out."""
 
@@ -222,7 +223,7 @@ class _Session:
                     asyncio.create_task(self._control.watch(), name="control"),
                 }
                 try:
-                    fit = await self._fit()
+                    fit = await judged(self._store, self._run, await self._fit())
                     await give_verdict(self._store, self._run, fit.recommendation, self._worker)
                     await self._close(_ENDINGS[fit.stop_reason], fit.stop_reason, fit.detail)
                 except RunStopped:

@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from tau.domain.chat import REFUSED, Completion, ModelRequest, ToolCall
+from tau.domain.answers import REFUSED
+from tau.domain.chat import Completion, ModelRequest, ToolCall
 from tau.domain.dataset import Example, Split, examples
 from tau.domain.json import Json
 from tau.domain.resources import Resources

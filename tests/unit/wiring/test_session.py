@@ -222,11 +222,14 @@ async def test_a_literal_timeout_leaves_nothing_running_and_can_go_on(tmp_path: 
         assert report.counts[RolloutStatus.SUCCEEDED] == 20
 
 
-async def test_a_provider_that_is_down_fails_rollouts_not_the_run(tmp_path: Path) -> None:
+async def test_a_provider_that_is_down_leaves_nothing_scored(tmp_path: Path) -> None:
     async with LoopbackProvider(faults=["all=status:status=500"]) as provider:
         place = Place(tmp_path, provider)
         report = await place.run(retries={"max_attempts": 2, "backoff_ms": 1, "max_backoff_ms": 2})
-        assert report.status is RunStatus.COMPLETED
+        assert report.status is RunStatus.FAILED
+        assert report.stop_reason is StopReason.NOTHING_SCORED
+        assert not report.resumable
+        assert "20 failed: " in (report.stop_detail or "")
         assert report.counts[RolloutStatus.FAILED] == 20
         assert report.failures == {"server": 20}
         assert provider.calls == 40

@@ -169,18 +169,36 @@ def prompt_get(*, name: str, filled: str | None, store: str, as_json: bool) -> i
 @click.argument("run", required=False, metavar="[RUN]")
 @click.option("--to", "shape", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", metavar="FILE", help="Write to FILE instead of standard output.")
+@click.option("--pass-at", metavar="SCORE", type=click.FloatRange(0, 1), default=1.0,
+              show_default=True, help="junit: a case passes from this score on.")  # fmt: skip
+@click.option("--name-by", metavar="COLUMN",
+              help="junit: the column that names a case; by default 'id'.")  # fmt: skip
+@click.option("--threshold", "thresholds", metavar="SCORE", type=click.FloatRange(0, 1),
+              multiple=True, help="junit: a case for each split's mean; repeatable.")  # fmt: skip
 @store_option
 @content_option
 @debug_option
-def export(*, run: str | None, shape: str, output: str | None, store: str, content: bool) -> int:
+def export(
+    *,
+    run: str | None,
+    shape: str,
+    output: str | None,
+    pass_at: float,
+    name_by: str | None,
+    thresholds: tuple[float, ...],
+    store: str,
+    content: bool,
+) -> int:
     """Write RUN, by default the newest, for people or programs.
 
     text, json and html are reports; jsonl and csv have a line per evaluation, with --content also
-    the texts; junit has a case per example of what the run recommends.
+    the texts; junit has a case per example of what the run recommends, and one per --threshold.
     """
     from tau.cli.records.exporting import export as export_run
+    from tau.reports.junit import Cases
 
-    return export_run(store, run, shape=shape, output=output, content=content)
+    cases = Cases(pass_at=pass_at, column=name_by, thresholds=thresholds)
+    return export_run(store, run, shape=shape, output=output, content=content, cases=cases)
 
 
 @click.command("replay", short_help="Derive every number of a run again, offline.")

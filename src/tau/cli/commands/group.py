@@ -50,6 +50,7 @@ for command in (
     optimizing.plan,
     optimizing.optimize,
     running.run,
+    running.evaluate,
     working.worker,
     control.status,
     control.pause,
