@@ -47,7 +47,7 @@
             ├── ModelNotFound
             ├── RequestRejected
             ├── ContextTooLong
-            ├── AnswerHollow
+            ├── AnswerIncomplete
             ├── ContentFiltered
             └── MalformedResponse
 
@@ -380,7 +380,7 @@ class ContextTooLong(RequestRejected):
     code = "context_length"
 
 
-class AnswerHollow(ModelError):
+class AnswerIncomplete(ModelError):
     """The model answered with nothing, or was cut off, and such answers are to fail."""
 
     code = "answer"

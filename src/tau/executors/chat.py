@@ -14,7 +14,7 @@ from tau.domain.placeholders import Template, placeholders
 from tau.domain.reasoning import without_reasoning
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
-from tau.errors import AnswerHollow, ExampleInvalid, InputError
+from tau.errors import AnswerIncomplete, ExampleInvalid, InputError
 from tau.executors import template
 from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
@@ -29,7 +29,7 @@ class ChatSettings:
     """`resource` names the prompt: a text or a list of chat messages.
 
     A text is sent as a message of `role`; one that asks for `{prompt}` is the whole user message.
-    `timeout_s` bounds a call, within the model's own limit. With `hollow` as `fail`, answers that
+    `timeout_s` bounds a call, within the model's own limit. With `incomplete` as `fail`, answers that
     are empty or cut at the token limit fail instead of being graded: they enter no mean, and are
     zeros only where prompts are compared.
     """
@@ -37,7 +37,7 @@ class ChatSettings:
     resource: Annotated[str, MinLen(1)] = "system_prompt"
     role: Literal["system", "developer"] = "system"
     timeout_s: Annotated[float, Gt(0)] | None = None
-    hollow: Literal["grade", "fail"] = "grade"
+    incomplete: Literal["grade", "fail"] = "grade"
 
 
 class ChatExecutor:
@@ -118,8 +118,8 @@ class ChatExecutor:
             timeout_s=self._settings.timeout_s,
         )
         output = _output(await record.call(self._model, request))
-        if self._settings.hollow == "fail":
-            _refuse_hollow(output)
+        if self._settings.incomplete == "fail":
+            _refuse_incomplete(output)
         return output
 
     async def aclose(self) -> None:
@@ -219,12 +219,14 @@ def _parsed(
     return tuple(messages)
 
 
-def _refuse_hollow(output: Output) -> None:
+def _refuse_incomplete(output: Output) -> None:
     if CUT in output.reason_codes:
-        raise AnswerHollow("the answer was cut at the token limit", fix="raise params.max_tokens")
+        raise AnswerIncomplete(
+            "the answer was cut at the token limit", fix="raise params.max_tokens"
+        )
     answer, _ = without_reasoning(output.text)
     if EMPTY in output.reason_codes or not (answer.strip() or output.value):
-        raise AnswerHollow("the answer was empty")
+        raise AnswerIncomplete("the answer was empty")
 
 
 def _output(completion: Completion) -> Output:

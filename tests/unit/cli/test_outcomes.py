@@ -152,7 +152,7 @@ def test_cut_answers_are_counted_and_can_be_taken_as_failed(
     text = tau("export", "--store", store).output
     assert "40 answers were cut at the token limit: raise max_tokens" in text
 
-    strict = config(tmp_path, params=cut, executor={"type": "chat", "hollow": "fail"})
+    strict = config(tmp_path, params=cut, executor={"type": "chat", "incomplete": "fail"})
     failed = tau("run", strict, "--store", store, "--json")
     assert failed.code == 1
     assert json.loads(failed.stdout)["failures"] == {"answer": len(ANSWERED)}
