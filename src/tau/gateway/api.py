@@ -1,8 +1,9 @@
 """The JSON API: /api/v1, described by its OpenAPI document."""
 
 from collections.abc import Sequence
+from typing import Annotated
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from tau.domain.control import Action
@@ -36,6 +37,9 @@ from tau.ports.insights import RolloutFilter
 from tau.reports import shortfalls
 
 _PAGE = "invalid_page"
+
+Limit = Annotated[str, Query(description="At most so many, from 1 to 500")]
+Offset = Annotated[str, Query(description="Leave out so many at the start")]
 
 router = APIRouter(
     prefix="/api/v1",

@@ -1,6 +1,6 @@
 """What the JSON API answers with, and takes, as its OpenAPI document tells it."""
 
-from typing import Annotated, Any
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -100,7 +100,3 @@ class ControlDocument(_Document):
     action: str
     principal: str
     idempotent: bool | None
-
-
-Limit = Annotated[str, Query(description="At most so many, from 1 to 500")]
-Offset = Annotated[str, Query(description="Leave out so many at the start")]
