@@ -29,9 +29,9 @@ class ChatSettings:
     """`resource` names the prompt: a text or a list of chat messages.
 
     A text is sent as a message of `role`; one that asks for `{prompt}` is the whole user message.
-    `timeout_s` bounds a call, within the model's own limit. With `incomplete` as `fail`, answers that
-    are empty or cut at the token limit fail instead of being graded: they enter no mean, and are
-    zeros only where prompts are compared.
+    `timeout_s` bounds a call, within the model's own limit. With `incomplete` as `fail`, answers
+    that are empty or cut at the token limit fail instead of being graded: they enter no mean, and
+    are zeros only where prompts are compared.
     """
 
     resource: Annotated[str, MinLen(1)] = "system_prompt"
