@@ -219,7 +219,7 @@ def test_a_map_turned_round_is_one_problem_with_the_map_to_write(
 
 
 def test_a_column_that_no_row_has_is_one_problem(mistakes: Any) -> None:  # noqa: ANN401
-    content = "qestion,answer\n" + "a,1\n" * 60
+    content = "qestion,note\n" + "a,1\n" * 60
     (problem,) = mistakes(content, "rows.csv", map={"prompt": "question"})
 
     assert (problem.line, problem.fix) == (2, "did you mean 'qestion'?")
