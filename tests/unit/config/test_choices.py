@@ -166,10 +166,10 @@ def test_a_row_that_cannot_be_graded_is_only_a_warning(load: Load) -> None:
 
 
 def test_all_rows_that_cannot_be_graded_are_counted(load: Load) -> None:
-    rows = [{"prompt": "a", "expected": each} for each in ("3", "10:45", "3-5")]
+    rows = [{"prompt": each, "expected": each} for each in ("3", "10:45", "3-5")]
     (warning,) = load({"optimize": rows, "validate": [], "graders": ["number"]}).warnings
 
-    assert "2 of 3 rows cannot be graded" in warning.message
+    assert "'number' cannot grade 2 of 3 rows, which stay unscored" in warning.message
     assert "row 2 of 'optimize'" in warning.message
     assert "which is a time" in warning.message
 

@@ -54,7 +54,7 @@ def test_that_no_row_can_be_sent_is_a_mistake_and_that_some_cannot_a_warning(
     fix: str | None,
 ) -> None:
     all_of_them = problems({"optimize": [row, row]}, bare=True)["/optimize"]
-    one_of_them, *_ = told(load, optimize=["a", row])
+    *_, one_of_them = told(load, optimize=["a", row])
 
     assert "2 of 2 rows of 'optimize'" in all_of_them.message
     assert words in all_of_them.message

@@ -21,6 +21,9 @@ async def test_runs_of_the_version_before_keep_what_they_were(tmp_path: Path, st
         await Bench(store, ManualClock(), ManualProcesses()).run()
     with closing(apsw.Connection(str(path))) as connection:
         connection.execute("ALTER TABLE run DROP COLUMN reported")
+        connection.execute("ALTER TABLE tally DROP COLUMN assumed_tokens")
+        connection.execute("ALTER TABLE tally DROP COLUMN assumed_cost")
+        connection.execute("DROP TABLE policy")
         connection.execute("UPDATE run SET status = ?", (status,))
         connection.pragma("user_version", 1)
         assert connection.pragma("application_id") == APPLICATION_ID
