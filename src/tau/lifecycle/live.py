@@ -20,7 +20,7 @@ from tau.files.lock import FileLock
 from tau.lifecycle.audit import AuditEvent, AuditHead
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint, save_checkpoint
 from tau.lifecycle.paths import StateDir
-from tau.lifecycle.recovery import ENDED, training_run_state
+from tau.lifecycle.recovery import over_for_good
 from tau.lifecycle.register import Register
 from tau.lifecycle.state import load_state
 from tau.ports.clock import Clock
@@ -99,8 +99,7 @@ class RunControl:
 
         It lets that run go on where the store has lost it.
         """
-        ended, _ = training_run_state(self._folder.status)
-        if ended in ENDED - {"failed"}:
+        if over_for_good(self._folder.status):
             return None
         for path in (self._folder.checkpoint, self._folder.fallback_checkpoint):
             try:

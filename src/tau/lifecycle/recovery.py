@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.json import Json
+from tau.domain.run import StopReason
 from tau.errors import ControlError, FileError, RecoveryRefused
 from tau.files.documents import read_document
 from tau.lifecycle.audit import AuditTrail
@@ -116,6 +117,15 @@ def training_run_state(status_path: Path) -> tuple[str | None, str | None]:
     if not isinstance(run_state, str):
         return None, f"training status '{status_path}' has no run_state"
     return run_state, None
+
+
+def over_for_good(status_path: Path) -> bool:
+    """Whether status.json says of its run that nothing of it is left to go on with."""
+    ended, _ = training_run_state(status_path)
+    if ended != "failed":
+        return ended in ENDED
+    found = read_document(status_path) or {}
+    return found.get("stop_reason") == StopReason.NOTHING_SCORED
 
 
 def _crashed(

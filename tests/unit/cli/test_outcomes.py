@@ -79,6 +79,12 @@ def test_a_run_that_scored_nothing_does_not_go_on(tau: Tau, tmp_path: Path, stor
     assert second["calls"] == len(BARE)
 
 
+def test_nor_is_it_taken_up_in_another_store(tau: Tau, tmp_path: Path, store: str) -> None:
+    cfg = config(tmp_path, validate=BARE)
+    other = str(tmp_path / "other.sqlite")
+    assert [tau("run", cfg, "--store", place).code for place in (store, other, other)] == [1, 1, 1]
+
+
 def test_a_limit_before_any_comparison_stops_and_a_larger_one_goes_on(
     tau: Tau, tmp_path: Path, store: str
 ) -> None:
