@@ -11,12 +11,12 @@ from functools import cache
 
 import numpy as np
 from scipy import stats
+from tau.scoring.discordance import score_interval
 
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.scoring.betting import bet, confidence_sequence
 from tau.scoring.certify import Certificate, Decision, certify
 from tau.scoring.compare import compare
-from tau.scoring.discordance import score_interval
 from tau.scoring.halving import Halving, plan_halving
 from tau.scoring.power import power
 from tau.scoring.table import Pairing, ScoreRow, ScoreTable, pair

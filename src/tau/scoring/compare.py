@@ -7,15 +7,15 @@ from enum import StrEnum
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
 from tau.scoring.aggregate import effective_interval
-from tau.scoring.discordance import mcnemar, score_interval
 from tau.scoring.sign_flips import DRAWS, sign_flips
 from tau.scoring.table import Pairing
+from tau.scoring.unconditional import agreeing_interval, p_better
 
 
 class Method(StrEnum):
     """How a comparison was tested."""
 
-    MCNEMAR = "mcnemar"
+    EXACT = "exact_unconditional"
     SIGN_FLIPS = "sign_flips"
 
 
@@ -60,8 +60,8 @@ class Comparison:
 def compare(pairing: Pairing, *, alpha: float = 0.05, draws: int = DRAWS) -> Comparison:
     """Compare on all the paired examples at once; not to be repeated while they come in.
 
-    Where all differences are -1, 0 or 1 (right or wrong answers, one replicate), McNemar's exact
-    test and the score interval that agrees with it; else the sign-flip test and its inversion.
+    Where all differences are -1, 0 or 1 (right or wrong answers, one replicate), the exact
+    unconditional test and the score interval that agrees with it; else the sign-flip test and its inversion.
 
     Raises:
         ValueError: nothing is paired, or alpha is not in (0, 1).
@@ -102,13 +102,14 @@ class _Tested:
 
 def _discordant(pairing: Pairing, alpha: float) -> _Tested:
     fixed, broken = len(pairing.fixed), len(pairing.broken)
-    low, high = score_interval(len(pairing.differences), fixed, broken, alpha)
+    n = len(pairing.differences)
+    low, high = agreeing_interval(n, fixed, broken, alpha)
     return _Tested(
-        p_greater=mcnemar(fixed, broken),
-        p_less=mcnemar(broken, fixed),
+        p_greater=p_better(n, fixed, broken),
+        p_less=p_better(n, broken, fixed),
         low=low,
         high=high,
-        method=Method.MCNEMAR,
+        method=Method.EXACT,
     )
 
 
