@@ -61,7 +61,8 @@ def compare(pairing: Pairing, *, alpha: float = 0.05, draws: int = DRAWS) -> Com
     """Compare on all the paired examples at once; not to be repeated while they come in.
 
     Where all differences are -1, 0 or 1 (right or wrong answers, one replicate), the exact
-    unconditional test and the score interval that agrees with it; else the sign-flip test and its inversion.
+    unconditional test and the score interval that agrees with it; else the sign-flip test and its
+    inversion.
 
     Raises:
         ValueError: nothing is paired, or alpha is not in (0, 1).

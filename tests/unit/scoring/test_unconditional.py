@@ -21,6 +21,8 @@ def worst_size(
     Every table of fixed and broken is gone through; `shares` are those of pairs that differ.
     """
     tables = [(x, y) for x in range(n + 1) for y in range(n + 1 - x) if rejects(x, y)]
+    if not tables:
+        return 0.0
     fixed, broken = (np.array(side) for side in zip(*tables, strict=True))
     sizes = []
     for share in shares:
