@@ -97,6 +97,12 @@ class Certification:
             gated=winner in pool.gated,
         )
 
+    def mean(self, pool: Pool, name: ResourcesHash) -> float | None:
+        """Of a candidate on the rows set aside; None where nothing of it is known there."""
+        known = pool.table[name].by_example
+        scores = [known[row.id] for row in self.rows if row.id in known]
+        return sum(scores) / len(scores) if scores else None
+
     def known(self) -> Mapping[str, Json]:
         """The set and its earlier claims, by which later ones count them."""
         return {CERTIFICATION_SET: self.whole, CERTIFIED_BEFORE: self.level.uses}

@@ -8,12 +8,14 @@ from tau.domain.dataset import Example, Split
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget
 
 CERTIFICATION_SET = "certification_set"
 CERTIFIED_BEFORE = "certified_before"
+LIMITED_BY = "limited_by"
 """Keys of evidence, see `Recommendation`."""
 
 
@@ -29,6 +31,7 @@ class Problem:
     holds, once for each earlier claim, the `certification_set` in that claim's evidence. `earlier`
     is what runs that ended before this one began measured with the same model and graders: by the
     content of a row, mean scores by candidate. It is empty for plug-ins that are not `Experienced`.
+    `template` is how the prompts ask for the fields of an example.
     """
 
     seed_resources: Resources
@@ -40,6 +43,7 @@ class Problem:
     model: str = ""
     certified: Sequence[str] = ()
     earlier: EarlierScores = field(default_factory=dict)
+    template: Template = Template.PYTHON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,7 +57,9 @@ class Recommendation:
     word: what the search is at), `leader` (hash of the candidate that is ahead, proved or not),
     `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`),
     `certification_set` (a hash of the rows set aside for the claim), `certified_before` (how many
-    claims they had carried) and `stopped` (one sentence: why the search ended).
+    claims they had carried), `stopped` (one sentence: why the search ended) and `limited_by` (the
+    limits of the budget that ended it before anything was compared: the run goes on with larger
+    ones).
     """
 
     resources: Resources
@@ -107,7 +113,8 @@ class Plan:
     At most so many `evaluations` (certification included) and `proposals`, which take at most so
     many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
     baseline; of true gains, `detectable` (0..1) is the smallest that would be promoted in 4 of 5
-    runs, None where none would be. Demonstrations add up to `shown_bytes` to a candidate's prompt.
+    runs, None where none would be. With fewer than `least_rollouts` no candidate would be tried and
+    compared. Demonstrations add up to `shown_bytes` to a candidate's prompt.
     """
 
     evaluations: int
@@ -117,6 +124,7 @@ class Plan:
     certification: int = 0
     detectable: float | None = None
     shown_bytes: int = 0
+    least_rollouts: int = 0
     caveats: tuple[str, ...] = ()
 
 

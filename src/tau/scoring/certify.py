@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from tau.domain.json import Json
 from tau.scoring.compare import Comparison, compare
+from tau.scoring.missing import NOTED_SHARE, TRUSTED_SHARE, against, as_zeros, in_favour
 from tau.scoring.power import rows_to_settle
 from tau.scoring.sign_flips import DRAWS
 from tau.scoring.table import Pairing
@@ -25,17 +26,63 @@ class Decision(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Partial:
+    """A decision on part of the rows, and what it would be had the missing ones gone one way.
+
+    Each of `against` and `in_favour` of the candidate is the decision with its comparison.
+    """
+
+    compared: int
+    missing: int
+    against: "tuple[Decision, Comparison]"
+    in_favour: "tuple[Decision, Comparison]"
+
+    def to_json(self) -> Json:
+        """For evidence and reports."""
+        return {
+            "compared": self.compared,
+            "missing": self.missing,
+            "against": _bound(*self.against),
+            "in_favour": _bound(*self.in_favour),
+        }
+
+    def text(self) -> str:
+        """One sentence for people."""
+        worst, best = self.against, self.in_favour
+        return (
+            f"only {self.compared} of {self.compared + self.missing} rows were compared: had the "
+            f"missing ones all gone against the candidate, it would be {_spoken(*worst)}; all in "
+            f"its favour, {_spoken(*best)}"
+        )
+
+
+def _bound(decision: Decision, found: Comparison) -> Json:
+    return {
+        "decision": decision.value,
+        "difference": found.difference,
+        "low": found.low,
+        "high": found.high,
+    }
+
+
+def _spoken(decision: Decision, found: Comparison) -> str:
+    return f"{decision.value} ({found.low:+.3f} to {found.high:+.3f})"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certificate:
     """A decision with its evidence and its reason in one sentence.
 
     `comparison` is None where nothing was compared. `rows_to_settle` is only for an inconclusive
-    one, and None where that can't be told.
+    one, and None where that can't be told. `partial` is there where more than a tenth of the rows
+    could not be compared.
     """
 
     decision: Decision
     reason: str
     comparison: Comparison | None = None
     rows_to_settle: int | None = None
+    partial: Partial | None = None
     caveats: tuple[str, ...] = ()
 
     def to_json(self) -> Json:
@@ -46,6 +93,7 @@ class Certificate:
             "reason": self.reason,
             "comparison": found.to_json() if found else None,
             "rows_to_settle": self.rows_to_settle,
+            "partial": self.partial.to_json() if self.partial else None,
             "caveats": list(self.caveats),
         }
 
@@ -69,8 +117,12 @@ def certify(
     `promote` if and only if the interval's lower bound is above 0, which is when its `p_greater`
     is at most alpha; `keep_baseline` if its upper
     bound is below `effect`, the smallest gain that matters; else `inconclusive`. A `gated`
-    candidate tripped a safety gate and can't win. With rows of the `planned` size still to come or
-    missing the decision stands on those that are there, and a caveat says so.
+    candidate tripped a safety gate and can't win. With rows of the `planned` size still to come
+    the decision stands on those that are there, and a caveat says so.
+
+    Rows without a score of both are left out, but a promotion must stand with those that only the
+    candidate lacks as zeros; and where more than a third is missing, no decision stands that the
+    missing rows could change.
 
     Raises:
         ValueError: an effect that is not positive.
@@ -83,8 +135,25 @@ def certify(
             reason="no example has known scores of both prompts",
             caveats=_caveats(pairing, planned),
         )
-    found = compare(pairing, alpha=2 * alpha, draws=draws)
-    decision, reason = _decided(found, effect, gated)
+
+    def decided(rows: Pairing) -> _Decided:
+        compared = compare(rows, alpha=2 * alpha, draws=draws)
+        return (*_decided(compared, effect, gated), compared)
+
+    decision, reason, found = decided(pairing)
+    partial = None
+    if pairing.missing_share > NOTED_SHARE:
+        worst, best = decided(against(pairing)), decided(in_favour(pairing))
+        partial = Partial(
+            compared=len(pairing.differences),
+            missing=pairing.missing,
+            against=(worst[0], worst[2]),
+            in_favour=(best[0], best[2]),
+        )
+    if decision is Decision.PROMOTE and pairing.baseline_only:
+        decision, reason = _with_zeros(pairing, decided(as_zeros(pairing)), reason)
+    if pairing.missing_share > TRUSTED_SHARE and partial is not None and not gated:
+        decision, reason = _in_any_case(decision, reason, partial)
     return Certificate(
         decision=decision,
         reason=reason,
@@ -94,7 +163,35 @@ def certify(
             if decision is Decision.INCONCLUSIVE
             else None
         ),
-        caveats=_caveats(pairing, planned),
+        partial=partial,
+        caveats=_caveats(pairing, planned, partial),
+    )
+
+
+_Decided = tuple[Decision, str, Comparison]
+
+
+def _with_zeros(pairing: Pairing, zeros: _Decided, reason: str) -> tuple[Decision, str]:
+    """A promotion, if it stands where the candidate's missing rows count as zeros."""
+    lost, found = len(pairing.baseline_only), zeros[2]
+    if zeros[0] is Decision.PROMOTE:
+        return Decision.PROMOTE, reason
+    return (
+        Decision.INCONCLUSIVE,
+        f"{reason}, but not with the {lost} on which only the candidate has no score as zeros "
+        f"({found.low:+.3f} to {found.high:+.3f})",
+    )
+
+
+def _in_any_case(decision: Decision, reason: str, partial: Partial) -> tuple[Decision, str]:
+    """A decision that the missing rows could not change; else it is not settled."""
+    if {partial.against[0], partial.in_favour[0]} == {decision}:
+        return decision, reason
+    wanted = partial.compared + partial.missing
+    return (
+        Decision.INCONCLUSIVE,
+        f"{partial.missing} of {wanted} rows could not be compared, more than a third, and they "
+        "could change the decision",
     )
 
 
@@ -127,10 +224,14 @@ def _spread(pairing: Pairing) -> float:
     return math.sqrt(max(0.0, (squares + 1) / (n + 1) - mean**2 * (n / (n + 1)) ** 2))
 
 
-def _caveats(pairing: Pairing, planned: int | None) -> tuple[str, ...]:
+def _caveats(
+    pairing: Pairing, planned: int | None, partial: Partial | None = None
+) -> tuple[str, ...]:
     found = []
     n = len(pairing.differences)
-    if pairing.missing:
+    if partial is not None:
+        found.append(partial.text())
+    elif pairing.missing:
         found.append(
             f"{pairing.missing} of {n + pairing.missing} examples have no score of both prompts "
             "and are left out"

@@ -144,12 +144,31 @@ class Pairing:
     """Two candidates on common ground: per example, the mean difference over common replicates.
 
     `differences` are candidate minus baseline in [-1, 1], in the order of `examples`. `missing`
-    counts the examples that were to be compared and have no common known replicate.
+    counts the examples that were to be compared and have no common known replicate; of some of
+    those one side is known: `baseline_only` are scores of the baseline where the candidate has
+    none, `candidate_only` the other way round.
     """
 
     examples: tuple[ExampleId, ...]
     differences: tuple[float, ...]
     missing: int
+    baseline_only: tuple[float, ...] = ()
+    candidate_only: tuple[float, ...] = ()
+
+    @property
+    def missing_share(self) -> float:
+        """Of the examples that were to be compared."""
+        wanted = len(self.differences) + self.missing
+        return self.missing / wanted if wanted else 0.0
+
+    def filled(self, *differences: float) -> "Pairing":
+        """With so many of the missing as further differences, for what might have been."""
+        names = tuple(ExampleId(f"missing-{number}") for number in range(len(differences)))
+        return Pairing(
+            examples=self.examples + names,
+            differences=self.differences + differences,
+            missing=self.missing - len(differences),
+        )
 
     @property
     def mean(self) -> float | None:
@@ -190,10 +209,25 @@ def pair(
     if wanted is None:
         wanted = list(dict.fromkeys(example for cells in (ours, theirs) for example, _ in cells))
     found = [example for example in wanted if example in common]
+    lost = [example for example in wanted if example not in common]
     return Pairing(
         examples=tuple(found),
         differences=tuple(math.fsum(common[e]) / len(common[e]) for e in found),
-        missing=len(wanted) - len(found),
+        missing=len(lost),
+        baseline_only=_alone(table[baseline], table[candidate], lost),
+        candidate_only=_alone(table[candidate], table[baseline], lost),
+    )
+
+
+def _alone(
+    one: CandidateScores, other: CandidateScores, examples: Sequence[ExampleId]
+) -> tuple[float, ...]:
+    """The scores of `one` on those of `examples` that have none of `other`."""
+    known = one.by_example
+    return tuple(
+        max(0.0, known[example])
+        for example in examples
+        if example in known and example not in other.by_example
     )
 
 
