@@ -67,13 +67,15 @@ def low_worst_case(values: Sequence[float], worst: float, alpha: float) -> float
 
 
 def _counted(values: Sequence[float]) -> Counter[float]:
-    counts = Counter(values)
+    counts: Counter[float] = Counter(values)
     if len(counts) <= _DISTINCT:
         return counts
-    steps: dict[int, list[float]] = {}
-    for value in values:
-        steps.setdefault(math.floor(value / _STEP), []).append(value)
-    return Counter({math.fsum(near) / len(near): len(near) for near in steps.values()})
+    numbers = [math.floor(value / _STEP) for value in values]
+    sums: dict[int, float] = dict.fromkeys(numbers, 0.0)
+    for number, value in zip(numbers, values, strict=True):
+        sums[number] += value
+    steps = Counter(numbers)
+    return Counter({total / steps[number]: steps[number] for number, total in sums.items()})
 
 
 def _tail(counts: Sequence[tuple[float, int]]) -> float:
