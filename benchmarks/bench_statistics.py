@@ -16,10 +16,10 @@ from tau.domain.ids import ExampleId, ResourcesHash
 from tau.scoring.betting import bet, confidence_sequence
 from tau.scoring.certify import Certificate, Decision, certify
 from tau.scoring.compare import compare
-from tau.scoring.discordance import score_interval
 from tau.scoring.halving import Halving, plan_halving
 from tau.scoring.power import power
 from tau.scoring.table import Pairing, ScoreRow, ScoreTable, pair
+from tau.scoring.unconditional import agreeing_interval
 
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 Draw = Callable[[int], Vector]
@@ -110,7 +110,7 @@ def powers(runs: int, rng: np.random.Generator) -> None:
 
 @cache
 def interval(n: int, fixed: int, broken: int) -> tuple[float, float]:
-    return score_interval(n, fixed, broken, 0.1)
+    return agreeing_interval(n, fixed, broken, 0.1)
 
 
 def coverage(runs: int, rng: np.random.Generator) -> None:

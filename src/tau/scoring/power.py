@@ -8,7 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 
-from tau.scoring.discordance import fewest_fixed
+from tau.scoring.binomial import at_least, bulk
+from tau.scoring.unconditional import fewest_fixed
 
 _NORMAL = NormalDist()
 POWER = 0.8
@@ -19,8 +20,8 @@ def power(n: int, gain: float, broken: float, *, alpha: float = 0.05) -> float:
     """The chance that a true `gain` with a share `broken` of examples broken is promoted.
 
     Exact for right and wrong answers: over the number of examples on which both differ, the
-    chance that McNemar's exact test rejects in favour of the candidate (W. Schork and G. Williams,
-    Communications in Statistics B 9, 1980, 349-357).
+    chance that the test rejects in favour of the candidate (W. Schork and G. Williams,
+    Communications in Statistics B 9, 1980, 349-357, do it for McNemar's).
 
     Raises:
         ValueError: shares that no examples can have.
@@ -32,11 +33,11 @@ def power(n: int, gain: float, broken: float, *, alpha: float = 0.05) -> float:
     if different == 0:
         return 0.0
     total = []
-    for discordant in range(n + 1):
-        least = fewest_fixed(discordant, alpha)
-        chance = _binomial(n, discordant, min(1.0, different))
-        if least is not None and chance > 1e-15:
-            total.append(chance * _at_least(discordant, least, fixed / different))
+    first, chances = bulk(n, min(1.0, different))
+    for discordant, chance in enumerate(chances, start=first):
+        least = fewest_fixed(n, discordant, alpha)
+        if least is not None:
+            total.append(chance * at_least(discordant, least, fixed / different))
     return min(1.0, math.fsum(total))
 
 
@@ -61,7 +62,8 @@ def detectable_gain(
 
 def fewest_rows(alpha: float = 0.05) -> int:
     """The rows below which nothing can be promoted, even if all of them are fixed."""
-    return math.ceil(math.log2(1 / alpha) - 1e-9)
+    fewest = math.ceil(math.log2(1 / alpha) - 1e-9)
+    return next(n for n in range(fewest, 2 * fewest + 2) if fewest_fixed(n, n, alpha) is not None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,16 +101,3 @@ def rows_to_settle(
     distance = max(difference, effect - difference)
     z = _NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(chance)
     return max(fewest_rows(alpha), math.ceil((z * sd / distance) ** 2))
-
-
-def _binomial(n: int, k: int, p: float) -> float:
-    """P(X = k) for X ~ Binomial(n, p)."""
-    if p in (0.0, 1.0):
-        return float(k == n * p)
-    choices = math.lgamma(n + 1) - math.lgamma(k + 1) - math.lgamma(n - k + 1)
-    return math.exp(choices + k * math.log(p) + (n - k) * math.log1p(-p))
-
-
-def _at_least(n: int, least: int, p: float) -> float:
-    """P(X >= least) for X ~ Binomial(n, p)."""
-    return min(1.0, math.fsum(_binomial(n, k, p) for k in range(least, n + 1)))
