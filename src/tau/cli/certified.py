@@ -75,7 +75,7 @@ def junit(found: Certified) -> str:
 
 def claim_text(found: Certified) -> str:
     """What was claimed, in a few words."""
-    ours, theirs = (line(clipped(name, 60)) for name in (found.candidate, found.baseline))
+    ours, theirs = (line(clipped(name, 160)) for name in (found.candidate, found.baseline))
     margin = f"{found.margin:g}" if found.margin is not None else ""
     match found.claim:
         case ClaimKind.BETTER:

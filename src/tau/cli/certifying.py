@@ -4,7 +4,6 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from tau.cli import certified
 from tau.cli.control import principal
@@ -14,8 +13,10 @@ from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.config.paths import state_dir
 from tau.domain.dataset import Split
+from tau.domain.ids import RunId
 from tau.errors import InputError, UsageError
 from tau.ports.clock import SystemClock
+from tau.ports.insights import Measurement
 from tau.ports.store import Store
 from tau.reports.account import gather
 from tau.reports.rows import as_json, evaluation_rows
@@ -85,10 +86,19 @@ def certify(sources: Sources, request: Request, terms: Terms, *, shape: str) -> 
         if terms.ledger
         else None
     )
-    names = (opened.sides[0].name, opened.sides[1].name)
+    names = _names(opened.sides)
     found = certify_pairs(paired, claim, names=names, account=account)
     _PRINTERS[shape](found)
     return Exit.OK if found.met else Exit.GATE
+
+
+def _names(sides: tuple[Side, Side]) -> tuple[str, str]:
+    """What both are called: files by their last names, where these differ."""
+    ours, theirs = (side.name for side in sides)
+    if ours != sides[0].sheet.where or theirs != sides[1].sheet.where:
+        return ours, theirs
+    short = Path(ours).name, Path(theirs).name
+    return short if short[0] != short[1] else (ours, theirs)
 
 
 def open_sources(sources: Sources, request: Request, *, content: bool = False) -> Opened:
@@ -116,7 +126,7 @@ def open_sources(sources: Sources, request: Request, *, content: bool = False) -
 
 def _of_run(sources: Sources, request: Request, run: str, *, content: bool) -> Opened:
     async def query(opened: Store) -> tuple[Sheet, str, str, tuple[str, ...]]:
-        account = await gather(opened, (await opened.runs.get(_run_id(run))).id)
+        account = await gather(opened, (await opened.runs.get(RunId(run))).id)
         ours, theirs = account.baseline.hash, account.leader.hash
         if request.baseline is not None:
             ours = (await resolve(opened, request.baseline)).hash
@@ -155,14 +165,10 @@ def _of_run(sources: Sources, request: Request, run: str, *, content: bool) -> O
 
 def run_labels(store: str, run: str) -> Path:
     """Where the labels of a run are kept: beside its store."""
-    return state_dir(store).path / "labels" / f"{run}{ENDING}"
+    return state_dir(store).root / "labels" / f"{run}{ENDING}"
 
 
-def _run_id(run: str) -> Any:  # noqa: ANN401
-    return run
-
-
-def _splits(measured: Sequence[Any], resources: str) -> set[Split]:
+def _splits(measured: Sequence[Measurement], resources: str) -> set[Split]:
     return {one.split for one in measured if one.resources == resources}
 
 

@@ -9,6 +9,7 @@ from tau.errors import InputError, UsageError
 from tau.ports.clock import Clock
 from tau.scores.ledger import Ledger, entry_of
 from tau.scores.pairing import Paired
+from tau.scores.sheet import counted
 from tau.scoring.claims import Claim, ClaimKind, ClaimResult, PairedScores, decide
 from tau.scoring.spending import certification_level
 
@@ -128,9 +129,9 @@ def _usable(scores: PairedScores) -> tuple[PairedScores, tuple[str, ...]]:
     )
     if pairs < 2:
         raise InputError(
-            f"only {pairs} of {len(scores.ids):,} rows has scores of both"
+            f"{counted(pairs, 'row')} of {len(scores.ids):,} with scores of both"
             if pairs
-            else f"none of {len(scores.ids):,} rows has scores of both",
+            else f"no row of {len(scores.ids):,} has scores of both",
             why="nothing can be said of so few",
             fix="score the same rows with both; some 50 to 200 are usual",
         )

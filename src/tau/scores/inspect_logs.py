@@ -2,7 +2,6 @@
 
 import re
 import sys
-import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any, BinaryIO
 
@@ -12,13 +11,9 @@ from tau.scores.json_lines import loads
 from tau.scores.sheet import Row, Sheet, unusable
 
 if sys.version_info >= (3, 14):
-    _ZipFile = zipfile.ZipFile
-    _BadZip: tuple[type[Exception], ...] = (zipfile.BadZipFile,)
-else:
-    from backports.zstd import zipfile as zstd_zipfile
-
-    _ZipFile = zstd_zipfile.ZipFile
-    _BadZip = (zipfile.BadZipFile, zstd_zipfile.BadZipFile)
+    import zipfile
+else:  # logs are packed by zstd too
+    from backports.zstd import zipfile
 
 _MEMBER_BYTES = 256 << 20
 _LETTERS: Mapping[object, float] = {"C": 1.0, "P": 0.5, "I": 0.0, "N": 0.0}
@@ -177,8 +172,8 @@ def _member(path: str, name: str) -> Mapping[str, Any]:
 
 def _opened(path: str) -> zipfile.ZipFile:
     try:
-        return _ZipFile(path)
-    except _BadZip as error:
+        return zipfile.ZipFile(path)
+    except zipfile.BadZipFile as error:
         raise unusable(path, "the .eval file is damaged", fix=line(str(error))) from None
     except OSError as error:
         raise InputError(f"cannot read '{line(path)}'", why=error.strerror or str(error)) from None
@@ -192,7 +187,14 @@ def _loaded(path: str, archive: zipfile.ZipFile, name: str) -> Any:  # noqa: ANN
         if len(data) > _MEMBER_BYTES:
             raise unusable(f"{path} {name}", f"is larger than {_MEMBER_BYTES >> 20} MiB")
         return loads(data)
-    except (ValueError, EOFError, NotImplementedError, RuntimeError, OSError, *_BadZip) as error:
+    except (
+        ValueError,
+        EOFError,
+        NotImplementedError,
+        RuntimeError,
+        OSError,
+        zipfile.BadZipFile,
+    ) as error:
         raise unusable(f"{path} {line(name)}", "cannot be read", fix=line(str(error))) from None
 
 

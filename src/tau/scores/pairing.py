@@ -5,8 +5,9 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from tau.domain.visible import clipped, line
 from tau.errors import InputError
-from tau.scores.sheet import Row, Sheet, digest_of, listed, unusable
+from tau.scores.sheet import Row, Sheet, counted, digest_of, listed, unusable
 from tau.scores.sides import Request, Side
 from tau.scores.values import amounts, column
 from tau.scoring.claims import PairedScores
@@ -120,7 +121,7 @@ def _taken(side: Side, request: Request) -> _Taken:
         if groups:
             together.append(_key(row, groups, len(picked), sheet))
     if not picked:
-        raise unusable(sheet, f"there is no row of '{side.name}'")
+        raise unusable(sheet, f"there is no row of '{_short(side.name)}'")
     scores, human, cost = (list(each) for each in zip(*picked, strict=True))
     return _Taken(
         ids=names,
@@ -186,9 +187,13 @@ def _merged(side: Side, taken: _Taken, *, repeats: bool) -> tuple[_Taken, str | 
         contents=firsts(taken.contents),
     )
     return whole, (
-        f"{len(twice):,} of {len(times):,} rows of '{side.name}' were tried more than once: "
-        "their mean counts"
+        f"{len(twice):,} of {len(times):,} rows of '{_short(side.name)}' were tried more than "
+        "once: their mean counts"
     )
+
+
+def _short(name: str) -> str:
+    return line(clipped(name, 60))
 
 
 def _mean(values: Values) -> float | None:
@@ -227,22 +232,22 @@ def _joined(
     if ordered:
         raise InputError(
             f"rows without ids are paired by their order, but there are {len(ours.ids):,} of "
-            f"'{baseline.name}' and {len(theirs.ids):,} of '{candidate.name}'",
+            f"'{_short(baseline.name)}' and {len(theirs.ids):,} of '{_short(candidate.name)}'",
             fix="give the rows ids, and name the column by --id",
         )
     at = [{row: place for place, row in enumerate(one.ids)} for one in (ours, theirs)]
     alone = [[row for row in a if row not in b] for a, b in (at, at[::-1])]
     if len(alone[0]) == len(at[0]):
         raise InputError(
-            f"no id of '{baseline.name}' is one of '{candidate.name}'",
+            f"no id of '{_short(baseline.name)}' is one of '{_short(candidate.name)}'",
             why=f"{listed(ours.ids, 3)} against {listed(theirs.ids, 3)}",
             fix="name the column by which the rows can be paired by --id",
         )
     if any(alone) and not request.common:
         raise InputError(
-            f"{len(alone[0]) + len(alone[1]):,} rows cannot be paired: "
-            f"{len(alone[0]):,} of {len(at[0]):,} are only in '{baseline.name}', "
-            f"{len(alone[1]):,} of {len(at[1]):,} only in '{candidate.name}'",
+            f"{counted(len(alone[0]) + len(alone[1]), 'row')} cannot be paired: "
+            f"{len(alone[0]):,} of {len(at[0]):,} are only in '{_short(baseline.name)}', "
+            f"{len(alone[1]):,} of {len(at[1]):,} only in '{_short(candidate.name)}'",
             why=f"such as {listed([*alone[0][:3], *alone[1][:3]])}",
             fix="score all rows with both; --common counts these as missing",
         )

@@ -33,15 +33,23 @@ def is_result(row: Any) -> bool:  # noqa: ANN401
     )
 
 
-def read_results(path: str, results: Sequence[Any]) -> Sheet:
-    """The sheet of a list of results.
+def read_results(path: str, document: Any, results: Sequence[Any]) -> Sheet:  # noqa: ANN401
+    """The sheet of a document's results.
 
     Raises:
         InputError: there is none.
     """
     if not results:
-        raise unusable(path, "the file has no results")
-    return sheet_of(path, lambda: iter(results))
+        raise unusable(
+            path,
+            "the file has no results of single tests",
+            fix="write them out of promptfoo's database: promptfoo export eval ID -o results.json",
+        )
+    heads = _heads(document)
+    if not heads or "promptIdx" in results[0]:
+        return sheet_of(path, lambda: iter(results))
+    placed = [{**one, "promptIdx": _place(one, heads)} for one in results]
+    return sheet_of(path, lambda: iter(placed))
 
 
 def sheet_of(path: str, results: Any) -> Sheet:  # noqa: ANN401
@@ -96,6 +104,36 @@ def _rows(results: Iterator[Any]) -> Iterator[Row]:
             **{f"vars.{name}": value for name, value in variables.items()},
             **{f"metadata.{name}": value for name, value in _metadata(result).items()},
         }
+
+
+def _heads(document: Any) -> list[tuple[str, str]]:  # noqa: ANN401
+    """Label and provider of each prompt in the order of the document's table."""
+    found = document
+    for _ in range(3):
+        if isinstance(found, Mapping) and not isinstance(found.get("table"), Mapping):
+            found = found.get("data") or found.get("results")
+    if not isinstance(found, Mapping) or not isinstance(found.get("table"), Mapping):
+        return []
+    prompts = _mapping(found["table"], "head").get("prompts")
+    if not isinstance(prompts, list):
+        return []
+    return [
+        (str(one.get("label") or one.get("display")), str(one.get("provider") or ""))
+        if isinstance(one, Mapping)
+        else (str(one), "")
+        for one in prompts
+    ]
+
+
+def _place(result: Mapping[str, Any], heads: Sequence[tuple[str, str]]) -> int | None:
+    """The place of a result's prompt among those of the table."""
+    prompt = _mapping(result, "prompt")
+    label = str(prompt.get("label") or prompt.get("display"))
+    whole = (label, _provider(result))
+    if whole in heads:
+        return heads.index(whole)
+    labels = [name for name, _ in heads]
+    return labels.index(label) if labels.count(label) == 1 else None
 
 
 def _first_list(document: Any) -> Any:  # noqa: ANN401

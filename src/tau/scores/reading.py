@@ -112,7 +112,7 @@ def _document(path: str, document: Any) -> Sheet:  # noqa: ANN401
         )
     results = promptfoo.results_of(document)
     if results is not None:
-        return promptfoo.read_results(path, results)
+        return promptfoo.read_results(path, document, results)
     table = mlflow.table_of(path, document)
     if table is not None:
         return mlflow.read_table(path, table)

@@ -56,6 +56,11 @@ def digest_of(value: object) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 row`, `2,000 rows`."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def listed(names: Sequence[str], most: int = 12) -> str:
     """Names for a message, a long list cut."""
     some = ", ".join(f"'{line(clipped(name, _READABLE))}'" for name in names[:most])

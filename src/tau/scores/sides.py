@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from tau.domain.visible import clipped, line
+from tau.domain.visible import line
 from tau.errors import InputError, UsageError
 from tau.scores.sheet import Row, Sheet, listed, unusable
 from tau.scores.values import AS_GIVEN, Scale
@@ -117,11 +117,11 @@ def _side(sheet: Sheet, name: str | None, request: Request, at: int, option: str
     elif name is not None:
         raise _no_column(sheet, name, option)
     score = _score(sheet, request)
-    shown = variant if variant is not None else f"{sheet.where} {score}".strip()
+    shown = variant if variant is not None else sheet.where
     return Side(
         sheet=sheet,
         score=score,
-        name=clipped(" ".join(shown.split()), 70),
+        name=" ".join(shown.split()),
         variant=variant,
         variants=columns,
         human=human,
@@ -138,8 +138,13 @@ def _variant_columns(sheet: Sheet, request: Request) -> tuple[str, ...]:
 
 
 def _variants(sheet: Sheet, columns: Sequence[str]) -> list[str]:
-    """Every name in the first of `columns`, in the order of the rows."""
-    return list(dict.fromkeys(str(row.get(columns[0])) for row in sheet.rows()))
+    """Every name in the first of `columns`, in the order of the prompts, else of the rows."""
+    places: dict[str, int] = {}
+    for at, row in enumerate(sheet.rows()):
+        own = row.get("prompt_index") if "prompt_index" in columns else None
+        name = str(row.get(columns[0]))
+        places[name] = min(places.get(name, at), own if isinstance(own, int) else at)
+    return sorted(places, key=lambda name: places[name])
 
 
 def _variant(

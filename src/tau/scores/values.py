@@ -89,16 +89,18 @@ def number(value: object) -> float | None:
 
 
 def column(
-    values: Sequence[object], ids: Sequence[str], *, name: str, where: str, scale: Scale
+    values: Sequence[object], ids: Sequence[str], *, name: str, where: str, scale: Scale | None
 ) -> list[float | None]:
     """A column of scores in 0..1; None where a row has none.
+
+    Without a `scale` they must be so already, and nothing can rescale them.
 
     Raises:
         InputError: a value that is no score, or one out of the scale.
     """
-    known = _Known(scale)
+    known = _Known(scale or AS_GIVEN)
     try:
-        found = [float(v) if v.__class__ is bool else known[v] for v in values]  # type: ignore[arg-type]
+        found = [float(v) if v.__class__ is bool else known[v] for v in values]
     except (ValueError, TypeError, OverflowError):
         raise _no_numbers(values, ids, name, where) from None
     low = min((v for v in found if v is not None), default=0.0)
@@ -164,18 +166,20 @@ def _is_no_number(value: object) -> bool:
 
 def _outside(
     values: Sequence[object], found: Sequence[float | None], ids: Sequence[str],
-    name: str, where: str, scale: Scale,
+    name: str, where: str, scale: Scale | None,
 ) -> InputError:  # fmt: skip
     wrong = [at for at, v in enumerate(found) if v is not None and not -1e-12 <= v <= 1 + 1e-12]
     known = [v for v in (number(value) for value in values) if v is not None]
     low, high = min(known), max(known)
-    between = f"between {min(scale.worst, scale.best):g} and {max(scale.worst, scale.best):g}"
-    fits = next(((a, b) for a, b in _SCALES if a <= low and high <= b), None)
-    example = "--scale {} {}".format(*fits) if fits else f"--scale {low:g} {high:g}"
+    ends = sorted((scale.worst, scale.best)) if scale else (0, 1)
+    between = f"between {ends[0]:g} and {ends[1]:g}"
+    worst, best = next(((a, b) for a, b in _SCALES if a <= low and high <= b), (low, high))
     return InputError(
         f"{len(wrong):,} of {len(known):,} scores of '{name}' are not {between}, the first "
         f"{clipped(str(values[wrong[0]]), 40)} in row {listed([ids[wrong[0]]])}",
         where=where,
         why=f"they go from {low:g} to {high:g}",
-        fix=f"say which score is worst and which is best, such as {example}",
+        fix=f"say which score is worst and which is best, such as --scale {worst:g} {best:g}"
+        if scale
+        else f"rescale them first, such as (score - {worst:g}) / {best - worst:g}",
     )
