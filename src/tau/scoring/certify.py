@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tau.domain.json import Json
-from tau.scoring.compare import Comparison, compare
+from tau.scoring.compare import Comparison, Method, compare
 from tau.scoring.missing import NOTED_SHARE, TRUSTED_SHARE, against, as_zeros, in_favour
 from tau.scoring.power import rows_to_settle
 from tau.scoring.sign_flips import DRAWS
 from tau.scoring.table import Pairing
+from tau.scoring.units import FEW_GROUPS
+from tau.scoring.worst_case import rows_unseen
 
 
 class Decision(StrEnum):
@@ -103,6 +105,23 @@ def no_candidate(reason: str) -> Certificate:
     return Certificate(decision=Decision.KEEP_BASELINE, reason=reason)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """What the difference is held against.
+
+    Promoted is what is proved to be above -`margin`; the baseline is kept where the difference is
+    proved to be below `effect`.
+    """
+
+    effect: float
+    margin: float = 0.0
+
+    @property
+    def floor(self) -> str:
+        """The value to be above, as text."""
+        return f"-{self.margin:g}" if self.margin else "0"
+
+
 def certify(
     pairing: Pairing,
     *,
@@ -129,6 +148,21 @@ def certify(
     """
     if not effect > 0:
         raise ValueError(f"the effect that matters must be positive, got {effect}")
+    return settle(
+        pairing, Bar(effect=effect), alpha=alpha, planned=planned, gated=gated, draws=draws
+    )
+
+
+def settle(
+    pairing: Pairing,
+    bar: Bar,
+    *,
+    alpha: float,
+    planned: int | None = None,
+    gated: bool = False,
+    draws: int = DRAWS,
+) -> Certificate:
+    """Decide as `certify` does, against any bar."""
     if not pairing.differences:
         return Certificate(
             decision=Decision.INCONCLUSIVE,
@@ -137,8 +171,8 @@ def certify(
         )
 
     def decided(rows: Pairing) -> _Decided:
-        compared = compare(rows, alpha=2 * alpha, draws=draws)
-        return (*_decided(compared, effect, gated), compared)
+        compared = compare(rows, alpha=2 * alpha, margin=bar.margin, draws=draws)
+        return (*_decided(compared, bar, gated), compared)
 
     decision, reason, found = decided(pairing)
     partial = None
@@ -159,9 +193,7 @@ def certify(
         reason=reason,
         comparison=found,
         rows_to_settle=(
-            rows_to_settle(found.difference, _spread(pairing), effect, alpha=alpha)
-            if decision is Decision.INCONCLUSIVE
-            else None
+            _rows_wanted(pairing, found, bar, alpha) if decision is Decision.INCONCLUSIVE else None
         ),
         partial=partial,
         caveats=_caveats(pairing, planned, partial),
@@ -195,21 +227,41 @@ def _in_any_case(decision: Decision, reason: str, partial: Partial) -> tuple[Dec
     )
 
 
-def _decided(found: Comparison, effect: float, gated: bool) -> tuple[Decision, str]:
+def _decided(found: Comparison, bar: Bar, gated: bool) -> tuple[Decision, str]:
     interval = f"{found.low:+.3f} to {found.high:+.3f}"
+    what = "difference" if bar.margin or not bar.effect else "gain"
     if gated:
         return Decision.KEEP_BASELINE, "the candidate tripped a safety gate"
-    if found.low > 0:
-        return Decision.PROMOTE, f"the interval of the gain, {interval}, lies above 0"
-    if found.high < effect:
+    if found.low > -bar.margin:
+        return Decision.PROMOTE, f"the interval of the {what}, {interval}, lies above {bar.floor}"
+    if found.high < bar.effect:
+        matters = f"the {bar.effect:.3f} that matters" if bar.effect > 0 else bar.floor
         return (
             Decision.KEEP_BASELINE,
-            f"the interval of the gain, {interval}, lies below the {effect:.3f} that matters",
+            f"the interval of the {what}, {interval}, lies below {matters}",
         )
-    return (
-        Decision.INCONCLUSIVE,
-        f"the interval of the gain, {interval}, holds both 0 and gains that matter"
-        f" (from {effect:.3f})",
+    if bar.effect > 0:
+        return (
+            Decision.INCONCLUSIVE,
+            f"the interval of the gain, {interval}, holds both 0 and gains that matter"
+            f" (from {bar.effect:.3f})",
+        )
+    return Decision.INCONCLUSIVE, f"the interval of the {what}, {interval}, holds {bar.floor}"
+
+
+def _rows_wanted(pairing: Pairing, found: Comparison, bar: Bar, alpha: float) -> int | None:
+    """None where the difference is just the one that decides: no number of rows would do."""
+    if found.difference == -bar.margin == bar.effect:
+        return None
+    wanted = rows_to_settle(
+        found.difference + bar.margin, _spread(pairing), bar.effect + bar.margin, alpha=alpha
+    )
+    wanted = math.ceil(wanted * max(1.0, found.design_effect or 1.0))
+    if found.method is Method.EXACT:
+        return wanted
+    return max(
+        wanted,
+        rows_unseen(max(found.difference - bar.effect, found.difference + bar.margin), alpha),
     )
 
 
@@ -236,6 +288,24 @@ def _caveats(
             f"{pairing.missing} of {n + pairing.missing} examples have no score of both prompts "
             "and are left out"
         )
+    found += group_caveats(pairing)
     if planned is not None and n + pairing.missing < planned:
         found.append(f"{planned} examples were planned, {n + pairing.missing} were evaluated")
     return tuple(found)
+
+
+def group_caveats(pairing: Pairing) -> tuple[str, ...]:
+    """What is to be said where few rows are independent."""
+    if pairing.groups is None:
+        return ()
+    groups, n = len(set(pairing.groups)), len(pairing.groups)
+    if groups == n:
+        return ()
+    few = (
+        f": fewer than {FEW_GROUPS} groups say little, however many rows they have"
+        if groups < FEW_GROUPS
+        else ""
+    )
+    return (
+        f"{n} rows are {groups} groups of rows that belong together, the unit of the test{few}",
+    )
