@@ -58,7 +58,9 @@ def pair_sides(
             without.sheet, f"there is no id, but {listed(ids[0] or ids[1])} in the other file",
             fix="give both a column of ids, and name it by --id",
         )  # fmt: skip
-    taken = [_taken(side, request) for side in (baseline, candidate)]
+    sides = (baseline, candidate)
+    read = zip(sides, _columns(sides, request), strict=True)
+    taken = [_taken(side, columns, request) for side, columns in read]
     notes = [*dict.fromkeys((*baseline.sheet.notes, *candidate.sheet.notes))]
     merged = []
     for side, one in zip((baseline, candidate), taken, strict=True):
@@ -97,60 +99,97 @@ def keyed_rows(side: Side, request: Request) -> Iterator[tuple[str, Row]]:
     Raises:
         InputError: a row without an id.
     """
-    ids, number = _id_columns(side.sheet, request), 0
-    for row in side.sheet.rows():
-        if side.owns(row):
-            number += 1
-            yield (_key(row, ids, number, side.sheet) if ids else str(number)), row
+    ids = _id_columns(side.sheet, request)
+    for number, row in enumerate(_owned(side), 1):
+        key = _key([row.get(name) for name in ids], ids, number, side.sheet) if ids else ""
+        yield key or str(number), row
 
 
-def _taken(side: Side, request: Request) -> _Taken:
+def _owned(side: Side) -> Iterator[Row]:
+    rows = side.sheet.rows()
+    return rows if side.variant is None else filter(side.owns, rows)
+
+
+_Columns = Mapping[str, Sequence[object]]
+
+
+def _columns(sides: Sequence[Side], request: Request) -> list[_Columns]:
+    """The columns that each side needs; a sheet that is both sides' is read once."""
+    wanted = [
+        tuple(
+            dict.fromkeys(
+                [
+                    *filter(None, (side.score, side.human, side.cost)),
+                    *_id_columns(side.sheet, request),
+                    *request.groups,
+                    *side.sheet.content,
+                ]
+            )
+        )
+        for side in sides
+    ]
+    shared = sides[0].sheet is sides[1].sheet and sides[0].variant is sides[1].variant is None
+    if shared:
+        both = tuple(dict.fromkeys((*wanted[0], *wanted[1])))
+        return [_read(sides[0], both)] * 2
+    return [_read(side, names) for side, names in zip(sides, wanted, strict=True)]
+
+
+def _read(side: Side, names: Sequence[str]) -> _Columns:
+    picked = [list(map(row.get, names)) for row in _owned(side)]
+    if not picked:
+        raise unusable(side.sheet, f"there is no row of '{_short(side.name)}'")
+    return dict(zip(names, zip(*picked, strict=True), strict=True))
+
+
+def _taken(side: Side, columns: _Columns, request: Request) -> _Taken:
     sheet, where = side.sheet, side.sheet.where
     groups = request.groups if set(request.groups) <= set(sheet.columns) else ()
-    contents = sheet.content
-    wanted = (side.score, side.human, side.cost)
-    picked: list[tuple[object, ...]] = []
-    names: list[str] = []
-    known: list[str] = []
-    together: list[str] = []
-    for name, row in keyed_rows(side, request):
-        picked.append(tuple([None if one is None else row.get(one) for one in wanted]))
-        names.append(name)
-        if contents:
-            known.append(digest_of({one: row.get(one) for one in contents}))
-        if groups:
-            together.append(_key(row, groups, len(picked), sheet))
-    if not picked:
-        raise unusable(sheet, f"there is no row of '{_short(side.name)}'")
-    scores, human, cost = (list(each) for each in zip(*picked, strict=True))
+    ids = _id_columns(sheet, request)
+    length = len(columns[side.score])
+    names = _keys(columns, ids, sheet) if ids else list(map(str, range(1, length + 1)))
+    cost = None
+    if side.cost is not None:
+        cost = amounts(columns[side.cost], names, name=side.cost, where=where)
     return _Taken(
         ids=names,
-        scores=column(scores, names, name=side.score, where=where, scale=request.scale),
-        groups=together or None,
-        human=_people(human, names, side, request),
-        cost=amounts(cost, names, name=side.cost, where=where) if side.cost else None,
-        contents=known or None,
+        scores=column(
+            columns[side.score], names, name=side.score, where=where, scale=request.scale
+        ),
+        groups=_keys(columns, groups, sheet) if groups else None,
+        human=None if side.human is None else _people(columns[side.human], names, side, request),
+        cost=cost,
+        contents=_digests(columns, sheet.content),
     )
 
 
-def _people(
-    values: Sequence[object], ids: Sequence[str], side: Side, request: Request
-) -> Values | None:
-    if side.human is None:
+def _digests(columns: _Columns, names: Sequence[str]) -> list[str] | None:
+    if not names:
         return None
-    where = side.sheet.where
-    return column(values, ids, name=side.human, where=where, scale=request.scale)
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [digest_of(dict(zip(names, values, strict=True))) for values in rows]
 
 
-def _key(row: Row, columns: Sequence[str], number: int, sheet: Sheet) -> str:
-    """The values of `columns` as one text."""
-    parts = []
-    for name in columns:
-        value = row.get(name)
+def _keys(columns: _Columns, names: Sequence[str], sheet: Sheet) -> list[str]:
+    """The values of the named columns as one text a row."""
+    if len(names) == 1:
+        values = columns[names[0]]
+        if None not in values and "" not in values:
+            return [value if isinstance(value, str) else str(value) for value in values]
+    rows = zip(*(columns[name] for name in names), strict=True)
+    return [_key(values, names, number, sheet) for number, values in enumerate(rows, 1)]
+
+
+def _people(values: Sequence[object], ids: Sequence[str], side: Side, request: Request) -> Values:
+    return column(values, ids, name=side.human or "", where=side.sheet.where, scale=request.scale)
+
+
+def _key(values: Sequence[object], names: Sequence[str], number: int, sheet: Sheet) -> str:
+    """Values as one text."""
+    for name, value in zip(names, values, strict=True):
         if value is None or value == "":
-            raise unusable(sheet, f"row {number} has nothing in '{name}'")
-        parts.append(value if isinstance(value, str) else str(value))
-    return parts[0] if len(parts) == 1 else " / ".join(parts)
+            raise unusable(sheet, f"row {number} has nothing in '{line(name)}'")
+    return " / ".join(map(str, values))
 
 
 def _merged(side: Side, taken: _Taken, *, repeats: bool) -> tuple[_Taken, str | None]:
