@@ -1,5 +1,6 @@
 """A claim that was decided, for people, pull requests and build servers."""
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -17,6 +18,9 @@ _WIDTH = 80
 _NAMED = 10
 _FOLDED = 200
 _TITLE = 12
+
+_OURS = re.compile(r"((?:\w+:)?[0-9a-f]{8})(?:[0-9a-f]{24}:\d+|[0-9a-f]{56})")
+"""An example by split, content and occurrence, or the hash of resources."""
 
 _VERDICTS = {
     "promote": "claim met",
@@ -75,7 +79,7 @@ def junit(found: Certified) -> str:
 
 def claim_text(found: Certified) -> str:
     """What was claimed, in a few words."""
-    ours, theirs = (line(clipped(name, 160)) for name in (found.candidate, found.baseline))
+    ours, theirs = (line(clipped(_short(name), 160)) for name in (found.candidate, found.baseline))
     margin = f"{found.margin:g}" if found.margin is not None else ""
     match found.claim:
         case ClaimKind.BETTER:
@@ -157,8 +161,13 @@ def _names(names: Sequence[str]) -> str:
     if not names:
         return ""
     rest = len(names) - _NAMED
-    shown = ", ".join(line(clipped(name, 70)) for name in names[:_NAMED])
+    shown = ", ".join(line(clipped(_short(name), 70)) for name in names[:_NAMED])
     return f"{shown}, and {rest:,} more" if rest > 0 else shown
+
+
+def _short(name: str) -> str:
+    """A name of ours by its first digits; anybody else's as it is."""
+    return _OURS.sub(r"\1", name)
 
 
 def _folded(title: str, names: Sequence[str]) -> Iterator[str]:

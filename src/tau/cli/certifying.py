@@ -14,18 +14,18 @@ from tau.cli.text import line
 from tau.config.paths import state_dir
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
-from tau.errors import InputError, UsageError
+from tau.errors import InputError, NotFound, UsageError
 from tau.ports.clock import SystemClock
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
 from tau.reports.account import gather
 from tau.reports.rows import as_json, evaluation_rows
 from tau.scores.certifying import Account, Certified, certify_pairs, claim_of
-from tau.scores.exports import stored
+from tau.scores.exports import of_split, stored
 from tau.scores.labels import ENDING, Key, Label, labels_file, read_labels, scores_of
 from tau.scores.pairing import Labels, pair_sides
 from tau.scores.reading import Format, read_scores
-from tau.scores.sheet import Sheet
+from tau.scores.sheet import Sheet, counted
 from tau.scores.sides import Request, Side, sides_of
 
 _FLATTERED = (
@@ -117,9 +117,15 @@ def open_sources(sources: Sources, request: Request, *, content: bool = False) -
             fix="such as: tau certify scores.csv --baseline old --candidate new",
         )
     sheets = [read_scores(path, sources.form) for path in sources.files]
+    exported = all(sheet.form == Format.TAU for sheet in sheets)
+    if sources.split is not None:
+        if not exported:
+            raise UsageError("--split is for runs and what `tau export` wrote", fix="leave it out")
+        sheets = [of_split(sheet, sources.split) for sheet in sheets]
     ours, theirs = sides_of(sheets, request)
     return Opened(
         sides=(ours, theirs),
+        notes=(_FLATTERED,) if exported and sources.split is not Split.TEST else (),
         labels=(labels_file(ours.sheet.where), labels_file(theirs.sheet.where)),
     )
 
@@ -152,7 +158,10 @@ def _of_run(sources: Sources, request: Request, run: str, *, content: bool) -> O
         found = stored(f"run {run}", [as_json(row, content=content) for row in rows])
         return found, ours, theirs, () if split is Split.TEST else (_FLATTERED,)
 
-    sheet, ours, theirs, notes = read(sources.store, query)
+    try:
+        sheet, ours, theirs, notes = read(sources.store, query)
+    except NotFound as error:
+        raise InputError(error.what, where=error.where, why=error.why, fix=error.fix) from error
     asked = replace(request, baseline=ours, candidate=theirs)
     both = sides_of([sheet], asked)
     sides = (
@@ -192,12 +201,12 @@ def _labels(
         found.append(scores)
         stale += changed
     ours, theirs = found
-    notes = [f"{stale:,} labels are of answers that have changed, and left out"] if stale else []
+    notes = [f"labels of answers that have changed since are left out: {stale:,}"] if stale else []
     both = sum(row in theirs for row in ours)
     if not both:
         return None, tuple(notes)
     where = " and ".join(line(str(path)) for path in files)
-    notes.append(f"people's labels of {both:,} rows are used, from {where}")
+    notes.append(f"people's labels of {counted(both, 'row')} are used, from {where}")
     return (ours, theirs), tuple(notes)
 
 

@@ -177,7 +177,7 @@ def _with_people(scores: PairedScores) -> tuple[PairedScores, tuple[str, ...]]:
         tuple(value if both else None for value, both in zip(column, whole, strict=True))
         for column in (ours, theirs)
     )
-    note = f"{half:,} rows have people's scores of one answer only, which count for nothing"
+    note = f"people scored only one answer of {counted(half, 'row')}: that counts for nothing"
     return replace(scores, human=(kept[0], kept[1])), (note,)
 
 

@@ -39,6 +39,11 @@ def described(sheet: Sheet) -> Sheet:
     )
 
 
+def of_split(sheet: Sheet, split: str) -> Sheet:
+    """The sheet with the rows of one split only."""
+    return replace(sheet, rows=lambda: (row for row in sheet.rows() if row.get("split") == split))
+
+
 def stored(where: str, rows: Sequence[Row]) -> Sheet:
     """The sheet of evaluations read from a store, with an export's columns."""
     columns = tuple(rows[0]) if rows else _COLUMNS

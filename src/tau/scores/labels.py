@@ -171,11 +171,13 @@ def _text(row: Row, name: str | None) -> str:
     value: Any = row.get(name) if name else None
     if value is None:
         return ""
+    if isinstance(value, Mapping):
+        return "\n".join(f"{key}: {_text(value, key)}" for key in value)
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
 
 
 def _digest(answer: Any) -> str:  # noqa: ANN401
-    return digest_of(answer if isinstance(answer, str) else orjson.dumps(answer).decode())
+    return digest_of(_text({"": answer}, ""))
 
 
 def _label(path: Path, number: int, data: bytes) -> Label:
