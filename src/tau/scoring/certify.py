@@ -16,7 +16,7 @@ from tau.scoring.power import rows_to_settle
 from tau.scoring.sign_flips import DRAWS
 from tau.scoring.table import Pairing
 from tau.scoring.units import FEW_GROUPS
-from tau.scoring.worst_case import rows_unseen
+from tau.scoring.worst_case import p_unseen, rows_unseen
 
 
 class Decision(StrEnum):
@@ -121,6 +121,11 @@ class Bar:
         """The value to be above, as text."""
         return f"-{self.margin:g}" if self.margin else "0"
 
+    @property
+    def ceiling(self) -> str:
+        """The value below which the baseline is kept, as text."""
+        return f"the {self.effect:.3f} that matters" if self.effect > 0 else self.floor
+
 
 def certify(
     pairing: Pairing,
@@ -196,7 +201,10 @@ def settle(
             _rows_wanted(pairing, found, bar, alpha) if decision is Decision.INCONCLUSIVE else None
         ),
         partial=partial,
-        caveats=_caveats(pairing, planned, partial),
+        caveats=(
+            *_caveats(pairing, planned, partial),
+            *(_unseen_caveats(found, bar, alpha) if decision is Decision.INCONCLUSIVE else ()),
+        ),
     )
 
 
@@ -235,10 +243,9 @@ def _decided(found: Comparison, bar: Bar, gated: bool) -> tuple[Decision, str]:
     if found.low > -bar.margin:
         return Decision.PROMOTE, f"the interval of the {what}, {interval}, lies above {bar.floor}"
     if found.high < bar.effect:
-        matters = f"the {bar.effect:.3f} that matters" if bar.effect > 0 else bar.floor
         return (
             Decision.KEEP_BASELINE,
-            f"the interval of the {what}, {interval}, lies below {matters}",
+            f"the interval of the {what}, {interval}, lies below {bar.ceiling}",
         )
     if bar.effect > 0:
         return (
@@ -251,29 +258,37 @@ def _decided(found: Comparison, bar: Bar, gated: bool) -> tuple[Decision, str]:
 
 def _rows_wanted(pairing: Pairing, found: Comparison, bar: Bar, alpha: float) -> int | None:
     """None where the difference is just the one that decides: no number of rows would do."""
-    if found.difference == -bar.margin == bar.effect:
+    gain, least = found.difference + bar.margin, bar.effect + bar.margin
+    if max(gain, least - gain) <= 0:
         return None
-    wanted = rows_to_settle(
-        found.difference + bar.margin, _spread(pairing), bar.effect + bar.margin, alpha=alpha
-    )
-    wanted = math.ceil(wanted * max(1.0, found.design_effect or 1.0))
-    if found.method is Method.EXACT:
-        return wanted
-    return max(
-        wanted,
-        rows_unseen(max(found.difference - bar.effect, found.difference + bar.margin), alpha),
-    )
+    exact = found.method is Method.EXACT
+    spread = _spread(pairing, imagined=1 if exact else 0)
+    effect = max(1.0, found.design_effect or 1.0)
+    wanted = math.ceil(rows_to_settle(gain, spread, least, alpha=alpha) * effect)
+    return wanted if exact else max(wanted, rows_unseen(max(gain, least - gain), alpha))
 
 
-def _spread(pairing: Pairing) -> float:
+def _spread(pairing: Pairing, *, imagined: int) -> float:
     """Standard deviation of single differences, as if one more example were fixed or broken.
 
-    Without that a few examples that all agree would seem to settle anything.
+    Without that a few right and wrong answers that all agree would seem to settle anything.
     """
     n = len(pairing.differences)
     squares = math.fsum(difference**2 for difference in pairing.differences)
     mean = math.fsum(pairing.differences) / n
-    return math.sqrt(max(0.0, (squares + 1) / (n + 1) - mean**2 * (n / (n + 1)) ** 2))
+    whole = n + imagined
+    return math.sqrt(max(0.0, (squares + imagined) / whole - mean**2 * (n / whole) ** 2))
+
+
+def _unseen_caveats(found: Comparison, bar: Bar, alpha: float) -> tuple[str, ...]:
+    """Where the gain is too small for so few rows to rule out losses that none of them showed."""
+    gain = found.difference + bar.margin
+    if found.method is Method.EXACT or gain <= 0 or p_unseen(found.n, gain, 1.0) <= alpha:
+        return ()
+    return (
+        f"losses too rare to show among {found.n} rows could undo a difference of "
+        f"{found.difference:+.3f}: about {rows_unseen(gain, alpha)} rows would rule them out",
+    )
 
 
 def _caveats(

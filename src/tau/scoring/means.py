@@ -11,8 +11,10 @@ docs/decisions/0010-graded-differences.md for the figures they were chosen by.
 """
 
 import math
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from tau.scoring.sign_flips import DRAWS, sign_flips
 from tau.scoring.unconditional import JUST
@@ -56,7 +58,9 @@ class _Side:
     """One direction: whether the mean of shifted totals is above 0."""
 
     def __init__(self, shifted: Sequence[float], units: Units, *, worst: float) -> None:
-        self._values = _means(shifted, units)
+        self._values = sorted(_means(shifted, units))
+        self._firsts = [0.0, *accumulate(self._values)]
+        self._squares = [0.0, *accumulate(value * value for value in self._values)]
         self._grouped = units.design_effect is not None
         self._rows = units.effective_rows
         self._mean = math.fsum(shifted) / units.rows
@@ -76,14 +80,14 @@ class _Side:
 
     def _losses_weigh(self, null: float) -> bool:
         """Whether losses against `null` make up more than half of the squares."""
-        gains = losses = 0.0
-        for value in self._values:
-            square = (value - null) ** 2
-            if value > null:
-                gains += square
-            else:
-                losses += square
-        return losses > gains
+        count, total, squares = self._sums(bisect_right(self._values, null))
+        losses = squares - 2 * null * total + count * null * null
+        count, total, squares = self._sums(len(self._values))
+        return 2 * losses > squares - 2 * null * total + count * null * null
+
+    def _sums(self, count: int) -> tuple[int, float, float]:
+        """Of the `count` smallest values: how many, their sum, that of their squares."""
+        return count, self._firsts[count], self._squares[count]
 
     def _even(self, low: float) -> float:
         """The highest value below `low` against which losses don't weigh more, or nearly."""

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from statistics import NormalDist
 
 _NORMAL = NormalDist()
-_HALVINGS = 40
+_HALVINGS = 36
 _CLOSE = 0.05
 """Of the mean so few standard deviations away, a p-value is one half for all that is decided."""
 _DISTINCT = 200
@@ -20,12 +20,12 @@ _STEP = 0.01
 
 def p_unseen(n: float, mean: float, worst: float) -> float:
     """The chance to see none of a share of losses of `worst` that would undo a gain of `mean`."""
-    return (worst / (mean + worst)) ** n if mean > 0 else 1.0
+    return math.exp(-n * math.log1p(mean / worst)) if mean > 0 else 1.0
 
 
 def low_unseen(n: float, mean: float, worst: float, alpha: float) -> float:
     """The mean with the largest share of unseen losses that `n` rows do not rule out."""
-    unseen = 1 - alpha ** (1 / n)
+    unseen = 1 - math.exp(math.log(alpha) / n)
     return (1 - unseen) * mean - unseen * worst
 
 
@@ -67,13 +67,15 @@ def low_worst_case(values: Sequence[float], worst: float, alpha: float) -> float
 
 
 def _counted(values: Sequence[float]) -> Counter[float]:
-    counts = Counter(values)
+    counts: Counter[float] = Counter(values)
     if len(counts) <= _DISTINCT:
         return counts
-    steps: dict[int, list[float]] = {}
-    for value in values:
-        steps.setdefault(math.floor(value / _STEP), []).append(value)
-    return Counter({math.fsum(near) / len(near): len(near) for near in steps.values()})
+    numbers = [math.floor(value / _STEP) for value in values]
+    sums: dict[int, float] = dict.fromkeys(numbers, 0.0)
+    for number, value in zip(numbers, values, strict=True):
+        sums[number] += value
+    steps = Counter(numbers)
+    return Counter({total / steps[number]: steps[number] for number, total in sums.items()})
 
 
 def _tail(counts: Sequence[tuple[float, int]]) -> float:
