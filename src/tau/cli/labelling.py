@@ -25,10 +25,6 @@ class _Sitting:
     """One person at the terminal: what is asked, and what was answered."""
 
     def __init__(self, opened: Opened, who: str) -> None:
-        self._files = {
-            side.variant or side.score: path
-            for side, path in zip(opened.sides, opened.labels, strict=True)
-        }
         self._who = who
         self._clock = SystemClock()
         self.done: dict[Path, dict[Key, Label]] = {
@@ -36,30 +32,32 @@ class _Sitting:
         }
         self.labelled = 0
 
-    def known(self, path: Path, item: Item) -> bool:
-        """Whether this very answer has been labelled."""
-        label = self.done[path].get((item.row, item.of))
-        return label is not None and label.answer in (None, item.digest)
+    def known(self, answer: "Answer") -> bool:
+        """Whether this very answer has been labelled, of everybody who gave it."""
+        labels = [(self.done[path].get((item.row, item.of)), item) for path, item in answer]
+        return all(one is not None and one.answer in (None, item.digest) for one, item in labels)
 
-    def keep(self, path: Path, item: Item, score: float | None) -> None:
-        """Write a label down, or take it back."""
-        label = Label(
-            row=item.row,
-            of=item.of,
-            score=score,
-            answer=item.digest,
-            principal=self._who,
-            labelled_unix_ms=self._clock.unix_ms(),
-        )
-        keep(path, label)
-        if score is None:
-            self.done[path].pop((item.row, item.of), None)
-        else:
-            self.done[path][item.row, item.of] = label
-        self.labelled += 1 if score is not None else -1
+    def keep(self, answer: "Answer", score: float | None) -> None:
+        """Write a label down, or take it back, for everybody who gave the answer."""
+        for path, item in answer:
+            label = Label(
+                row=item.row,
+                of=item.of,
+                score=score,
+                answer=item.digest,
+                principal=self._who,
+                labelled_unix_ms=self._clock.unix_ms(),
+            )
+            keep(path, label)
+            if score is None:
+                self.done[path].pop((item.row, item.of), None)
+            else:
+                self.done[path][item.row, item.of] = label
+            self.labelled += 1 if score is not None else -1
 
 
-Placed = tuple[Path, Item]
+Answer = list[tuple[Path, Item]]
+"""One text to be scored once: as one side's item, or both's, each with where its label goes."""
 
 
 def label(
@@ -81,7 +79,7 @@ def label(
     rows = list(_rows(opened, request, question, answers))
     if not rows:
         raise InputError("there are no answers to label", fix="name the columns by --output A B")
-    left = [row for row in rows if not all(sitting.known(path, item) for path, item in row)]
+    left = [row for row in rows if not all(map(sitting.known, row))]
     sys.stdout.write(
         f"{len(rows) - len(left):,} of {figures.count(len(rows), 'row')} labelled; {_HELP}\n"
     )
@@ -100,45 +98,54 @@ def label(
 
 def _rows(
     opened: Opened, request: Request, question: str | None, answers: tuple[str, str] | None
-) -> Iterator[list[Placed]]:
-    """Rows in a hashed order, each with its answers in a hashed order, and where labels go."""
-    ours, theirs = opened.sides
+) -> Iterator[list[Answer]]:
+    """Rows in a hashed order, each with its different answers in a hashed order."""
     named = answers or (None, None)
     both = [
         list(items_of(side, request, question=question, answer=answer))
-        for side, answer in zip((ours, theirs), named, strict=True)
+        for side, answer in zip(opened.sides, named, strict=True)
     ]
-    places = {id(item): path for items, path in zip(both, opened.labels, strict=True)
-              for item in items}  # fmt: skip
+    places = {
+        id(item): path for items, path in zip(both, opened.labels, strict=True) for item in items
+    }
     for row in in_random_order(chain(*both)):
-        yield [(places[id(item)], item) for item in row]
+        different: dict[str, Answer] = {}
+        for item in row:
+            different.setdefault(item.answer, []).append((places[id(item)], item))
+        yield list(different.values())
 
 
-def _ask(sitting: _Sitting, rows: list[list[Placed]]) -> bool:
+def _ask(sitting: _Sitting, rows: list[list[Answer]]) -> bool:
     """Go through the rows; False where somebody stopped before the end."""
-    queue = [(number, placed) for number, row in enumerate(rows, 1) for placed in row]
+    queue = [(number, answer) for number, row in enumerate(rows, 1) for answer in row]
     at, before = 0, list[int]()
     while at < len(queue):
-        number, (path, item) = queue[at]
-        if sitting.known(path, item):
+        number, answer = queue[at]
+        if sitting.known(answer):
             at += 1
             continue
-        _show(item, number, len(rows))
+        _show(answer[0][1], number, len(rows))
         said = _said()
         if said == "q":
             return False
         if said == "u":
-            if not before:
-                sys.stdout.write("nothing to undo\n")
-                continue
-            at = before.pop()
-            sitting.keep(*queue[at][1], None)
+            at = _undone(sitting, queue, before, at)
             continue
         if said != "s":
-            sitting.keep(path, item, float(said))
+            sitting.keep(answer, float(said))
             before.append(at)
         at += 1
     return True
+
+
+def _undone(sitting: _Sitting, queue: list[tuple[int, Answer]], before: list[int], at: int) -> int:
+    """Where to go on once the last label has been taken back."""
+    if not before:
+        sys.stdout.write("nothing to undo\n")
+        return at
+    place = before.pop()
+    sitting.keep(queue[place][1], None)
+    return place
 
 
 def _show(item: Item, number: int, of: int) -> None:

@@ -1,6 +1,6 @@
 """People's scores of single answers: a line each, with who and when, beside what was labelled."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from tau.domain.visible import line
 from tau.errors import InputError
 from tau.files.atomic import append_line
 from tau.scores.pairing import keyed_rows
-from tau.scores.sheet import Row, digest_of
+from tau.scores.sheet import digest_of
 from tau.scores.sides import Request, Side
 
 ENDING = ".labels.jsonl"
@@ -119,7 +119,11 @@ def scores_of(
         if label is None or label.score is None or row in found:
             continue
         answer = values.get(column) if column else None
-        if label.answer is not None and answer is not None and label.answer != _digest(answer):
+        if (
+            label.answer is not None
+            and answer is not None
+            and label.answer != digest_of(_text(answer))
+        ):
             stale += 1
         else:
             found[row] = label.score
@@ -149,13 +153,18 @@ def items_of(
             )  # fmt: skip
     seen: set[str] = set()
     for row, values in keyed_rows(side, request):
-        text = _text(values, answer)
+        text = _text(values.get(answer))
         if row not in seen and text:
             seen.add(row)
-            yield Item(row=row, of=whose(side), question=_text(values, question), answer=text)
+            yield Item(
+                row=row,
+                of=whose(side),
+                question=_text(values.get(question) if question else None),
+                answer=text,
+            )
 
 
-def in_random_order(items: Iterator[Item]) -> list[list[Item]]:
+def in_random_order(items: Iterable[Item]) -> list[list[Item]]:
     """Rows in an order that is hashed from their ids, the answers of each in a hashed order too."""
     rows: dict[str, list[Item]] = {}
     for item in items:
@@ -167,17 +176,13 @@ def in_random_order(items: Iterator[Item]) -> list[list[Item]]:
     ]
 
 
-def _text(row: Row, name: str | None) -> str:
-    value: Any = row.get(name) if name else None
+def _text(value: Any) -> str:  # noqa: ANN401
+    """A value as people read it."""
     if value is None:
         return ""
     if isinstance(value, Mapping):
-        return "\n".join(f"{key}: {_text(value, key)}" for key in value)
+        return "\n".join(f"{key}: {_text(each)}" for key, each in value.items())
     return value if isinstance(value, str) else orjson.dumps(value, default=str).decode()
-
-
-def _digest(answer: Any) -> str:  # noqa: ANN401
-    return digest_of(_text({"": answer}, ""))
 
 
 def _label(path: Path, number: int, data: bytes) -> Label:

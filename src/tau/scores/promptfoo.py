@@ -11,6 +11,8 @@ _ERROR = 2
 
 def results_of(document: Any) -> Sequence[Any] | None:  # noqa: ANN401
     """The list of results of a promptfoo document, None where it is none."""
+    if isinstance(document, list) and not document:
+        return None
     found = document
     for _ in range(3):  # a shared file holds {data: {results: {results: [...]}}}
         if isinstance(found, Mapping) and isinstance(found.get("data"), Mapping):

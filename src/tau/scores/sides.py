@@ -143,7 +143,8 @@ def _variants(sheet: Sheet, columns: Sequence[str]) -> list[str]:
     for at, row in enumerate(sheet.rows()):
         own = row.get("prompt_index") if "prompt_index" in columns else None
         name = str(row.get(columns[0]))
-        places[name] = min(places.get(name, at), own if isinstance(own, int) else at)
+        place = own if isinstance(own, int) else at
+        places[name] = min(places.get(name, place), place)
     return sorted(places, key=lambda name: places[name])
 
 
