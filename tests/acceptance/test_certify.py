@@ -661,6 +661,18 @@ def test_labels_enter_the_claim_by_themselves(
     assert "people's labels" not in unused.out
 
 
+@pytest.mark.usefixtures("answers")
+def test_a_few_labels_are_told_and_change_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(monkeypatch, tmp_path, "y\nn\n" * 3, *ASKED)
+
+    found = certify(tmp_path, "scores.csv", *BOTH)
+
+    assert found.code == 0
+    assert "labels of 3 rows are too few" in " ".join(found.out.split())
+
+
 def test_a_label_of_an_answer_that_changed_is_left_out(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -669,13 +681,13 @@ def test_a_label_of_an_answer_that_changed_is_left_out(
         (tmp_path / "output.json").write_text(json.dumps({"results": {"results": results}}))
 
     write("first")
-    label(monkeypatch, tmp_path, "y\n" * 5, "output.json")  # both gave the same answer
+    label(monkeypatch, tmp_path, "y\n" * 12, "output.json")  # both gave the same answer
     before = certify(tmp_path, "output.json", "--json").json()
     write("second")
     after = certify(tmp_path, "output.json", "--json").json()
 
-    assert any("labels of 5 rows are used" in note for note in before["notes"])
-    assert any("changed since are left out: 10" in note for note in after["notes"])
+    assert any("labels of 12 rows are used" in note for note in before["notes"])
+    assert any("changed since are left out: 24" in note for note in after["notes"])
 
 
 BEYOND = {
@@ -703,3 +715,105 @@ def test_a_file_without_answers_cannot_be_labelled(
 
     assert found.code == 2
     assert "--output" in found.err
+
+
+# --- a stored run ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run that has found a better prompt."""
+    folder = tmp_path_factory.mktemp("certify")
+    ended = programs.inside("demo", "demo", "--json", cwd=folder)
+    assert ended.code == 0, ended.err
+    (folder / "demo" / "run").write_text(str(ended.json()["run_id"]))
+    return folder / "demo"
+
+
+def test_a_run_s_scores_are_certified_on_rows_that_chose_nothing(run: Path) -> None:
+    name = (run / "run").read_text()
+
+    found = certify(run, "--run", name, "--store", "store.sqlite", "--json")
+    named = certify(
+        run, "--run", name, "--store", "store.sqlite", "--candidate", "resources-2", "--json"
+    )
+    all_rows = certify(run, "--run", name, "--store", "store.sqlite", "--split", "validate")
+
+    assert found.code == named.code == 0, found.err + named.err
+    assert found.json()["decision"] == "promote"
+    assert all(row.startswith("test:") for row in found.json()["fixed"])
+    assert found.json()["notes"] == []
+    assert named.json()["pairs"] == found.json()["pairs"]
+    assert "the difference flatters it" in " ".join(all_rows.out.split())
+
+
+def test_an_export_says_what_the_run_says(run: Path) -> None:
+    name = (run / "run").read_text()
+    stored = certify(run, "--run", name, "--store", "store.sqlite", "--json").json()
+    best, base = stored["candidate"].split()[-1], stored["baseline"].split()[-1]
+    for shape in ("jsonl", "csv"):
+        programs.inside("export", name, "--to", shape, "--output", f"e.{shape}", "--store",
+                        "store.sqlite", cwd=run)  # fmt: skip
+
+        found = certify(
+            run, f"e.{shape}", "--baseline", base, "--candidate", best, "--split", "test", "--json"
+        ).json()
+
+        figures = ("decision", "difference", "low", "high", "p_value", "pairs", "fixed", "broken")
+        assert {name: found[name] for name in figures} == {name: stored[name] for name in figures}
+
+
+def test_a_run_can_be_labelled(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = (run / "run").read_text()
+    where = ("--run", name, "--store", "store.sqlite")
+
+    found = label(monkeypatch, run, "y\nn\n" * 40, *where, "--count", "20")
+    used = certify(run, *where)
+
+    path = run / "labels" / f"{name}.labels.jsonl"
+    assert found.code == 0, found.err
+    assert f"labels kept in labels/{name}.labels.jsonl" in found.out
+    assert "are used" in " ".join(used.out.split())
+    path.unlink()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (("--run", "nothing"), "there is no run 'nothing'"),
+        (("--run", "RUN", "--candidate", "resources-99"), "resources-99"),
+        (("--run", "RUN", "--candidate", "resources-1"), "the same resources"),
+        (("--run", "RUN", "--cost", "a", "b", "--margin", "0.1"), "there is no column 'a'"),
+    ],
+)
+def test_a_run_that_cannot_be_certified_is_refused(
+    run: Path, arguments: tuple[str, ...], expected: str
+) -> None:
+    asked = [(run / "run").read_text() if each == "RUN" else each for each in arguments]
+
+    found = certify(run, *asked, "--store", "store.sqlite")
+
+    assert found.code == 2
+    assert expected in found.err
+
+
+# --- files as the tools' own projects keep them ---------------------------------------------------
+
+
+@pytest.mark.acceptance
+def test_files_of_other_projects_are_read(acceptance_data: Path, tmp_path: Path) -> None:
+    logs = acceptance_data / "eval_logs"
+    for name in ("inspect_logs", "promptfoo_outputs"):
+        with zipfile.ZipFile(logs / f"{name}.zip") as packed:
+            packed.extractall(tmp_path / name)
+    files = [*tmp_path.rglob("*.eval"), *tmp_path.rglob("*.json")]
+    assert len(files) > 15
+
+    for path in files:
+        copy = tmp_path / f"copy{path.suffix}"
+        copy.write_bytes(path.read_bytes())
+        ended = certify(tmp_path, path, copy)
+
+        assert ended.code in (2, 3), path
+        assert "is no" not in ended.err, (path, ended.err)
+        assert "known to hold" not in ended.err, (path, ended.err)

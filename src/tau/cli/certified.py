@@ -94,6 +94,8 @@ def _facts(found: Certified) -> Iterator[tuple[str, str]]:
     yield "claim", claim_text(found)
     if found.difference is not None:
         yield "difference", _difference(found)
+    if found.reason != found.words():
+        yield "why", found.reason
     yield "level", f"alpha {found.alpha:.3g}" + _account(found)
     yield "rows", _rows(found)
     if found.groups is not None:
@@ -146,13 +148,16 @@ def _people(found: Certified) -> str:
 
 
 def _cost(cost: Mapping[str, Json]) -> str:
-    """What the claim's core says of costs, name by name."""
-    parts = []
-    for name, value in cost.items():
-        if isinstance(value, float):
-            parts.append(f"{name.replace('_', ' ')} {value:.4g}")
-        elif value is not None:
-            parts.append(f"{name.replace('_', ' ')} {value}")
+    """Totals, and the saving per row, which is what is tested."""
+    known = {name: value for name, value in cost.items() if isinstance(value, int | float)}
+    parts = [f"{name} {known[name]:.4g}" for name in ("baseline", "candidate") if name in known]
+    if {"saving", "low", "high"} <= set(known):
+        saving, low, high = (known[name] for name in ("saving", "low", "high"))
+        parts.append(f"saving a row {saving:.4g} ({low:.4g} to {high:.4g})")
+    if "p_value" in known:
+        parts.append(f"p {p_text(known['p_value'])}")
+    if known.get("missing"):
+        parts.append(f"{known['missing']:,} missing")
     return ", ".join(parts)
 
 

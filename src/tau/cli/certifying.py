@@ -27,6 +27,7 @@ from tau.scores.pairing import Labels, pair_sides
 from tau.scores.reading import Format, read_scores
 from tau.scores.sheet import Sheet, counted
 from tau.scores.sides import Request, Side, sides_of
+from tau.scoring.labels import FEWEST_LABELS
 
 _FLATTERED = (
     "where the candidate was chosen by scores on these rows, the difference flatters it: "
@@ -203,9 +204,14 @@ def _labels(
     ours, theirs = found
     notes = [f"labels of answers that have changed since are left out: {stale:,}"] if stale else []
     both = sum(row in theirs for row in ours)
-    if not both:
-        return None, tuple(notes)
     where = " and ".join(line(str(path)) for path in files)
+    if both < FEWEST_LABELS:
+        if both:
+            notes.append(
+                f"people's labels of {counted(both, 'row')} are too few to correct anything by, "
+                f"and left out: {FEWEST_LABELS} are needed at least ({where})"
+            )
+        return None, tuple(notes)
     notes.append(f"people's labels of {counted(both, 'row')} are used, from {where}")
     return (ours, theirs), tuple(notes)
 
