@@ -3,17 +3,17 @@
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tau.api import evaluate, optimize
+    from tau.api import certify, evaluate, optimize
     from tau.errors import RetryLater
 
-__all__ = ["RetryLater", "__version__", "evaluate", "optimize"]
+__all__ = ["RetryLater", "__version__", "certify", "evaluate", "optimize"]
 
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:
     """Import the Python interface when it is first used: `import tau` alone stays light."""
-    if name in ("evaluate", "optimize"):
+    if name in ("certify", "evaluate", "optimize"):
         from tau import api  # noqa: PLC0415
 
         return getattr(api, name)

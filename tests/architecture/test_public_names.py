@@ -16,7 +16,7 @@ from tau.errors import TauError
 
 PYPROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
 
-PUBLIC = ["RetryLater", "__version__", "evaluate", "optimize"]
+PUBLIC = ["RetryLater", "__version__", "certify", "evaluate", "optimize"]
 
 ERRORS = """
 TauError

@@ -1,18 +1,19 @@
 """Tau from Python: measure or optimize a prompt in a script or a notebook.
 
-`tau.evaluate` and `tau.optimize` are these functions.
+`tau.certify`, `tau.evaluate` and `tau.optimize` are these functions.
 """
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tau.api.certification import certify
 from tau.api.driving import driven
 from tau.api.results import Evaluation, Optimization
 from tau.api.setup import Budget, Data, Graders, Limits, Prompts, Task, configuration
 from tau.domain.json import Json
 from tau.trainer.progress import Progress
 
-__all__ = ["Evaluation", "Optimization", "Progress", "evaluate", "optimize"]
+__all__ = ["Evaluation", "Optimization", "Progress", "certify", "evaluate", "optimize"]
 
 OnProgress = Callable[[Progress], None]
 Retries = int | Mapping[str, Json] | None

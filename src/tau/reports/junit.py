@@ -49,7 +49,7 @@ def _suite(account: Account, split: Split, rows: Sequence[EvaluationRow], cases:
     kinds = [*(_kind(row, cases) for row in rows), *missed, *met]
     seconds = sum(row.result.duration_ms for row in rows if row.result) / 1000
     head = (
-        f'<testsuite name={_attribute(f"{account.run.id} {split}")} tests="{len(kinds)}" '
+        f'<testsuite name={attribute(f"{account.run.id} {split}")} tests="{len(kinds)}" '
         f'failures="{kinds.count("failure")}" errors="{kinds.count("error")}" '
         f'skipped="{kinds.count("skipped")}" time="{seconds:.3f}">\n'
     )
@@ -60,7 +60,7 @@ def _suite(account: Account, split: Split, rows: Sequence[EvaluationRow], cases:
 
 def _threshold(split: Split, wanted: float, mean: float | None) -> str:
     """A case for the mean of a split."""
-    head = f'<testcase classname={_attribute(str(split))} name="mean score at least {wanted:g}"'
+    head = f'<testcase classname={attribute(str(split))} name="mean score at least {wanted:g}"'
     if mean is not None and mean >= wanted:
         return f"{head}/>\n"
     said = "no score" if mean is None else f"{mean:.4g}"
@@ -81,13 +81,13 @@ def _case(row: EvaluationRow, cases: Cases) -> str:
     name = _name(row, cases.column) + (f" replicate {one.replicate}" if one.replicate else "")
     seconds = (result.duration_ms if result else 0) / 1000
     head = (
-        f"<testcase classname={_attribute(str(one.split))} name={_attribute(name)} "
+        f"<testcase classname={attribute(str(one.split))} name={attribute(name)} "
         f'time="{seconds:.3f}"'
     )
     kind = _kind(row, cases)
     if kind is None:
         return f"{head}/>\n"
-    inner = f"<{kind} message={_attribute(_message(row))}>{_text(_detail(row))}</{kind}>"
+    inner = f"<{kind} message={attribute(_message(row))}>{text(_detail(row))}</{kind}>"
     return f"{head}>{inner}</testcase>\n"
 
 
@@ -120,9 +120,11 @@ def _detail(row: EvaluationRow) -> str:
     )
 
 
-def _attribute(text: str) -> str:
-    return quoteattr(_IMPOSSIBLE.sub("\ufffd", shown(text)))
+def attribute(value: str) -> str:
+    """A value in quotes, with nothing in it that XML cannot hold."""
+    return quoteattr(_IMPOSSIBLE.sub("\ufffd", shown(value)))
 
 
-def _text(text: str) -> str:
-    return escape(_IMPOSSIBLE.sub("\ufffd", shown(text)))
+def text(value: str) -> str:
+    """Text of an element, with nothing in it that XML cannot hold."""
+    return escape(_IMPOSSIBLE.sub("\ufffd", shown(value)))

@@ -5,6 +5,7 @@ import click
 from tau import __version__
 from tau.cli.commands import (
     candidates,
+    certifying,
     control,
     copying,
     demonstrating,
@@ -49,6 +50,8 @@ for command in (
     running.check,
     optimizing.plan,
     optimizing.optimize,
+    certifying.certify,
+    certifying.label,
     running.run,
     running.evaluate,
     working.worker,

@@ -1,0 +1,1 @@
+"""Scores that other tools and Tau itself wrote: read, paired by row, and claimed about."""
