@@ -34,7 +34,14 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         },
         "seed": config.seed,
         "replicates": config.replicates,
+        # Left out where nothing is said: runs from before these could be given are still the same.
+        **({} if config.claim.usual else {"claim": config.claim.to_json()}),
+        **({"groups": _groups(config)} if config.groups else {}),
     }
+
+
+def _groups(config: RunConfig) -> dict[str, Json]:
+    return {split.value: list(columns) for split, columns in config.groups.items()}
 
 
 def _model(choice: ModelChoice | None) -> Json:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from tau.config import choices, documents, identity
+from tau.config import choices, claims, documents, grouping, identity
 from tau.config.checks import check
 from tau.config.datasets import rows
 from tau.config.environment import child_environ
@@ -24,7 +24,7 @@ from tau.scoring.safety import SafetyPolicy
 
 SECTIONS = (
     "$schema", "optimize", "validate", "test", "train", "val", "resources", "model", "params",
-    "executor", "graders", "algorithm", "budget", "retries", "safety_reward",
+    "executor", "graders", "algorithm", "budget", "retries", "safety_reward", *claims.SECTIONS,
 )  # fmt: skip
 SCALARS = tuple(Scalars.__dataclass_fields__)
 _ALIASES = {"train": "optimize", "val": "validate"}
@@ -153,11 +153,29 @@ class _Reader:
         return self._checked(config)
 
     def _checked(self, config: RunConfig) -> RunConfig:
-        """`config` with its identity, after every plug-in has had a look."""
+        """`config` with its claim and its identity, after every plug-in has had a look."""
+        config = self._claiming(config)
         if config.executor.type == "chat" and not self._report.failed:
             self._look_for_prompts(config.examples)
         check(config, self._report)
         return identity.identified(config)
+
+    def _claiming(self, config: RunConfig) -> RunConfig:
+        """`config` with what it claims, and its rows with what they belong to."""
+        written = {split: self._written(split.value) for split in Split}
+        columns = grouping.columns_of(self._value, written)
+        splits = grouping.grouped(
+            config.examples,
+            columns,
+            config.executor,
+            config.resources,
+            written=written,
+            report=self._report,
+        )
+        claim = claims.terms(self._value, config.graders, self._report)
+        if claim is None:
+            return replace(config, examples=splits, groups=columns)
+        return replace(config, examples=splits, groups=columns, claim=claim)
 
     def _look_for_prompts(self, splits: Mapping[Split, tuple[Example, ...]]) -> None:
         """Warn of rows that the chat executor cannot run; the others are run all the same."""

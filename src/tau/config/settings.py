@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json
 from tau.domain.resources import Resources
@@ -87,6 +88,7 @@ class RunConfig:
     `base_dir` is what relative paths in the file are relative to. `examples` has all three splits.
     `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
     means the default of 30 s *without progress*; a number is literal, for the whole run.
+    `groups` names the columns of each split that say which rows belong together, where any do.
     `environ` is what plug-ins of models read their keys from, `child_environ` what child processes
     may inherit. `semantic` is what decides whether two configurations mean the same run, and
     `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
@@ -115,6 +117,8 @@ class RunConfig:
     seed: int = 0
     replicates: int = 1
     fail_fast: bool = False
+    claim: ClaimTerms = BETTER
+    groups: Mapping[Split, tuple[str, ...]] = field(default_factory=dict)
     semantic: Mapping[str, Json] = field(default_factory=dict)
     config_hash: str = ""
     warnings: tuple[Problem, ...] = ()

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example, Split
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
@@ -13,6 +14,7 @@ from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget
 
 CERTIFICATION_SET = "certification_set"
+CERTIFICATION_KEYS = "certification_keys"
 CERTIFIED_BEFORE = "certified_before"
 """Keys of evidence, see `Recommendation`."""
 
@@ -26,9 +28,10 @@ class Problem:
 
     `examples` are in dataset order per split. `graders` and `model` are hashes of how outputs are
     made and graded. `calls_per_evaluation` is the most model calls that one takes. `certified`
-    holds, once for each earlier claim, the `certification_set` in that claim's evidence. `earlier`
-    is what runs that ended before this one began measured with the same model and graders: by the
-    content of a row, mean scores by candidate. It is empty for plug-ins that are not `Experienced`.
+    counts the earlier claims that a row carried, by `Example.row_keys`. `claim` is what is to be
+    proved. `earlier` is what runs that ended before this one began measured with the same model
+    and graders: by the content of a row, mean scores by candidate. It is empty for plug-ins that
+    are not `Experienced`.
     """
 
     seed_resources: Resources
@@ -38,7 +41,8 @@ class Problem:
     seed: int = 0
     graders: str = ""
     model: str = ""
-    certified: Sequence[str] = ()
+    certified: Mapping[str, int] = field(default_factory=dict)
+    claim: ClaimTerms = BETTER
     earlier: EarlierScores = field(default_factory=dict)
 
 
@@ -52,8 +56,11 @@ class Recommendation:
     Reports and displays know these keys of `evidence`, each of which may be absent: `phase` (one
     word: what the search is at), `leader` (hash of the candidate that is ahead, proved or not),
     `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`),
-    `certification_set` (a hash of the rows set aside for the claim), `certified_before` (how many
-    claims they had carried) and `stopped` (one sentence: why the search ended).
+    `certification_set` (a hash of the rows set aside for the claim), `certification_keys` (the
+    `Example.row_keys` of those that carried it, one after another), `certified_before` (how many
+    claims the most-used of them had carried), `claim` (`ClaimTerms.to_json`, where more than a
+    better score is claimed), `front` (see `algorithms.economy`) and `stopped` (one sentence: why
+    the search ended).
     """
 
     resources: Resources
