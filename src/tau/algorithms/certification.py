@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self
+from typing import Any, Self, TypedDict
 
 from tau.algorithms.economy import Economy
 from tau.algorithms.finding import Finding, found_by, nothing_chosen
@@ -28,6 +28,15 @@ _CORRELATION = 0.3
 """Taken for rows of one group, for the smallest detectable effect; equal rows go together."""
 _KINDS = {Aim.BETTER: ClaimKind.BETTER, Aim.NOT_WORSE: ClaimKind.NOT_WORSE,
           Aim.CHEAPER: ClaimKind.CHEAPER}  # fmt: skip
+
+
+class Forecast(TypedDict):
+    """See `ports.algorithm.Plan`."""
+
+    certification: int
+    detectable: float | None
+    groups: int
+    independent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -217,8 +217,7 @@ class Search(ABC):
             proposals=allowed.proposals,
             rollouts=allowed.evaluations + allowed.proposals,
             calls=allowed.evaluations * per + allowed.proposals,
-            certification=len(search.certification.rows),
-            detectable=search.certification.detectable,
+            **search.certification.forecast(),
             shown_bytes=longest(search.parts.breed, search.shown),
             caveats=search.caveats,
         )

@@ -55,6 +55,8 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "rollouts": plan.rollouts,
         "calls": plan.calls,
         "certification_rows": plan.certification,
+        "certification_groups": plan.groups,
+        "independent_rows": plan.independent,
         "detectable_gain": plan.detectable,
         "caveats": list(plan.caveats),
     }

@@ -85,8 +85,12 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
         ("tokens", f"at most about {found.most.tokens:,}{_limit(found.budget.tokens)}"),
         ("cost", _cost(found)),
     ]  # fmt: skip
-    if plan.proposals:
-        facts += [("certification", _certification(found)), ("can show", _detectable(found))]
+    if plan.proposals or plan.certification:
+        facts += [
+            ("claim", line(settings.claim.words())),
+            ("certification", _certification(found)),
+            ("can show", _detectable(found)),
+        ]
     yield from (f"  {text}" for text in table(("", ""), facts)[1:])
     for warning in found.warnings:
         yield f"warning: {line(warning)}"
@@ -114,7 +118,13 @@ def _certification(found: Forecast) -> str:
     rows = found.plan.certification
     if not rows:
         return "none: nothing can be promoted"
-    return f"{figures.count(rows, 'example')} that choose nothing, seen once by both prompts"
+    text = f"{figures.count(rows, 'example')} that choose nothing, seen once by both prompts"
+    if found.plan.groups == rows:
+        return text
+    return (
+        f"{text}; in {figures.count(found.plan.groups, 'group')}, like about "
+        f"{found.plan.independent:,} rows that have nothing in common"
+    )
 
 
 def _detectable(found: Forecast) -> str:

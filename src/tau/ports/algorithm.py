@@ -114,7 +114,8 @@ class Plan:
     At most so many `evaluations` (certification included) and `proposals`, which take at most so
     many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
     baseline; of true gains, `detectable` (0..1) is the smallest that would be promoted in 4 of 5
-    runs, None where none would be. Demonstrations add up to `shown_bytes` to a candidate's prompt.
+    runs, None where none would be; the rows are `groups`, and tell about as much as `independent`
+    rows that have nothing to do with each other. Demonstrations add up to `shown_bytes` to a candidate's prompt.
     """
 
     evaluations: int
@@ -123,6 +124,8 @@ class Plan:
     calls: int
     certification: int = 0
     detectable: float | None = None
+    groups: int = 0
+    independent: int = 0
     shown_bytes: int = 0
     caveats: tuple[str, ...] = ()
 
