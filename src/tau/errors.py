@@ -47,6 +47,7 @@
             ├── ModelNotFound
             ├── RequestRejected
             ├── ContextTooLong
+            ├── AnswerIncomplete
             ├── ContentFiltered
             └── MalformedResponse
 
@@ -306,9 +307,13 @@ class GraderFailed(AttemptError):
 
 
 class ModelError(AttemptError):
-    """A model call failed."""
+    """A model call failed.
+
+    `bill` is what it costs nevertheless, a `domain.spend.Bill` where the provider says so.
+    """
 
     code = "server"
+    bill: object = None
 
 
 class RateLimited(ModelError):
@@ -373,6 +378,12 @@ class ContextTooLong(RequestRejected):
     """The prompt does not fit into the model's context."""
 
     code = "context_length"
+
+
+class AnswerIncomplete(ModelError):
+    """The model answered with nothing, or was cut off, and such answers are to fail."""
+
+    code = "answer"
 
 
 class ContentFiltered(ModelError):

@@ -57,12 +57,33 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401  (the ports' plug-in pro
     try:
         return entry.load()
     except (ImportError, AttributeError) as error:
+        missing = (error.name or "") if isinstance(error, ModuleNotFoundError) else ""
         raise PluginError(
             f"{what} '{name}' cannot be loaded",
             where=entry.value,
             why=str(error),
-            fix="install the package or extra that provides it",
+            fix=missing_fix(missing.partition(".")[0]),
         ) from error
+
+
+_EXTRAS = {
+    "asyncpg": "postgres",
+    "fastapi": "gateway",
+    "httptools": "gateway",
+    "jinja2": "gateway",
+    "uvicorn": "gateway",
+    "ray": "ray",
+}
+
+
+def missing_fix(module: str) -> str:
+    """How to install what provides `module`: an extra of Tau, or some other package."""
+    extra = _EXTRAS.get(module)
+    if extra is None:
+        return "install the package or extra that provides it"
+    return f"install the extra '{extra}': pip install 'tau[{extra}]', or from a checkout: " + (
+        f"pip install '.[{extra}]'"
+    )
 
 
 _OFFERED: dict[str, Callable[..., Any]] = {}

@@ -20,7 +20,7 @@ from tau.domain.control import Action
 from tau.domain.draws import uniform
 from tau.domain.ids import RunId
 from tau.errors import RecoveryRefused
-from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.checkpoint_file import load_checkpoint
 from tau.lifecycle.commands import Command, Lifecycle
 from tau.lifecycle.paths import StateDir
@@ -112,7 +112,7 @@ async def outcome(store: Path) -> dict[str, Any]:
 def resume(folder: Path) -> bool:
     """As an operator does it after a crash; False where there is nothing to restore yet."""
     place = StateDir(folder)
-    lifecycle = Lifecycle(place, Authorizer(folder / "none.json"), SystemClock())
+    lifecycle = Lifecycle(place, Authorizer(PolicyFile(folder / "none.json")), SystemClock())
     try:
         result = lifecycle.execute(Command(action=Action.RESUME, principal="local:test"))
     except RecoveryRefused:

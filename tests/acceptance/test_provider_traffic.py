@@ -56,6 +56,22 @@ def request_schema(acceptance_data: Path) -> jsonschema_rs.Validator:
     return jsonschema_rs.Draft202012Validator({"$ref": root, "components": api["components"]})
 
 
+async def test_a_second_set_of_answers_is_parsed_or_a_typed_error(acceptance_data: Path) -> None:
+    with gzip.open(acceptance_data / "provider_traffic_2" / "traffic.jsonl.gz") as lines:
+        found = [json.loads(line) for line in lines]
+    outcomes: Counter[str] = Counter()
+    async for _, outcome in replayed([one for one in found if "chat/completions" in one["uri"]]):
+        if isinstance(outcome, Completion):
+            check_completion(outcome)
+            outcomes["whole" if outcome.usage_whole else "part"] += 1
+        else:
+            assert "canary" not in f"{outcome!r} {outcome} {outcome.fix}"
+            outcomes[type(outcome).__name__] += 1
+
+    assert outcomes["whole"] >= 290
+    assert sum(outcomes.values()) - outcomes["whole"] - outcomes["part"] <= 15
+
+
 async def test_every_recorded_answer_is_parsed_or_a_typed_error(
     interactions: list[dict[str, Any]], capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -26,6 +26,7 @@ TauError
     ExecutorFailed
     GraderFailed
     ModelError
+      AnswerIncomplete
       AuthenticationFailed
       ConnectionFailed
         NotConnected

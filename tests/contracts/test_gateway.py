@@ -11,13 +11,16 @@ from typing import Any
 import pytest
 from httpx2 import Response
 from pydantic import BaseModel
+from starlette.requests import Request
 
 from tau.domain.ids import RunId
+from tau.errors import UsageError
 from tau.gateway import schemas, window
+from tau.gateway.addresses import Networks, address_of
 from tau.gateway.settings import AuthMode
 from tau.testing.clock import ManualClock
 from tau.testing.store_bench import RUN
-from unit.gateway.gateways import BEARER, PASSWORD, TOKEN, client, filled, settings_in
+from unit.gateway.gateways import PASSWORD, TOKEN, client, filled, settings_in
 
 READS = [
     ("/dashboard/health", schemas.HealthDocument),
@@ -229,16 +232,80 @@ def test_the_121st_request_of_a_minute_is_refused(tmp_path: Path) -> None:
     assert later.status_code == 200
 
 
-def test_guessing_is_limited_before_secrets_are_looked_at(tmp_path: Path) -> None:
+def test_guessing_is_limited_and_locks_no_valid_token(tmp_path: Path) -> None:
     clock = ManualClock()
     with client(settings_in(tmp_path, failures_per_minute=3), clock=clock, known=False) as found:
-        wrong = {"Authorization": "Bearer not-the-token"}
-        codes = [found.get("/dashboard/health", headers=wrong).status_code for _ in range(4)]
-        right = found.get("/dashboard/health", headers=BEARER)
+
+        def asked(token: str) -> int:
+            headers = {"Authorization": f"Bearer {token}"}
+            return int(found.get("/dashboard/health", headers=headers).status_code)
+
+        stale = [asked("not-the-token") for _ in range(4)]
+        others = [asked(f"guess-{n}") for n in range(3)]
+        right = asked(TOKEN)
         clock.advance(60_000)
-        later = found.get("/dashboard/health", headers=BEARER)
-    assert codes == [401, 401, 401, 429]
-    assert (right.status_code, later.status_code) == (429, 200)
+        later = asked("guess-0")
+    assert stale == [401, 401, 401, 429]
+    assert others == [401, 401, 429], "one credential that is wrong again counts once"
+    assert (right, later) == (200, 401)
+
+
+def test_who_looks_cannot_take_the_controls_away(tmp_path: Path) -> None:
+    filled(tmp_path)
+    with client(settings_in(tmp_path, requests_per_minute=5), clock=ManualClock()) as found:
+        looked = [found.get("/dashboard/health").status_code for _ in range(6)]
+        previews = [found.get("/controls/pause").status_code for _ in range(6)]
+        paused = found.post("/dashboard/actions", json={"action": "pause"})
+    assert (looked[-1], previews[-1], paused.status_code) == (429, 429, 200)
+
+
+def test_probes_are_not_metered(tmp_path: Path) -> None:
+    settings = settings_in(filled(tmp_path), strangers_per_minute=2)
+    with client(settings, clock=ManualClock(), known=False) as found:
+        codes = {found.get(path).status_code for path in ("/healthz", "/readyz") * 5}
+    assert codes == {200}
+
+
+@pytest.mark.parametrize(
+    ("proxies", "forwarded", "same"),
+    [
+        ((), "203.0.113.1", True),
+        (("testclient",), "", None),
+        (("10.0.0.0/8",), "203.0.113.1", True),
+    ],
+)
+def test_a_proxy_that_is_not_named_is_not_believed(
+    proxies: tuple[str, ...],
+    forwarded: str,
+    same: bool | None,
+) -> None:
+    if same is None:
+        with pytest.raises(UsageError, match="named by its address"):
+            Networks(proxies)
+        return
+    assert _address(proxies, "192.0.2.7", forwarded) == "192.0.2.7"
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "address"),
+    [
+        ("203.0.113.1", "203.0.113.1"),
+        ("198.51.100.9, 203.0.113.1", "203.0.113.1"),
+        ("203.0.113.1, 10.0.0.3", "203.0.113.1"),
+        ("garbage", "10.0.0.2"),
+        ("203.0.113.1, garbage", "10.0.0.2"),
+        ("", "10.0.0.2"),
+        ("2001:db8::1", "2001:db8::1"),
+    ],
+)
+def test_the_last_hop_that_is_no_trusted_proxy_counts(forwarded: str, address: str) -> None:
+    assert _address(("10.0.0.0/8",), "10.0.0.2", forwarded) == address
+
+
+def _address(proxies: tuple[str, ...], peer: str, forwarded: str) -> str:
+    headers = [(b"x-forwarded-for", forwarded.encode())] if forwarded else []
+    request = Request({"type": "http", "client": (peer, 1), "headers": headers})
+    return address_of(request, Networks(proxies))
 
 
 @pytest.mark.parametrize(
@@ -391,7 +458,9 @@ def test_api_lists_what_the_store_holds(folder: Path) -> None:
         workers = found.get("/api/v1/workers").json()["workers"]
     assert [one["id"] for one in runs["runs"]] == [RunId(RUN)]
     assert run["counts"]["succeeded"] == 1
-    assert curve["best"][-1][:2] == [1, 1.0]
+    assert curve["best"] == [], "one score says nothing of what is best"
+    assert curve["candidates"][0]["mean"] == 1.0
+    assert {one["condition"] for one in (run["run"], *runs["runs"])} == {"crashed"}
     assert (rollout["status"], rollout["score"], rollout["attempts"][0]["spans"]) == (
         "succeeded", 1.0, 2,
     )  # fmt: skip

@@ -77,7 +77,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _status(found: TestClient, way: Way, headers: dict[str, str] | None = None) -> int:
-    body = {"content": b"{}"} if way.method == "POST" else {}
+    form = f"run={RUN}".encode() if way.path == "/controls/{action}" else b"{}"
+    body = {"content": form} if way.method == "POST" else {}
     answer = found.request(way.method, way.address, headers=headers, **body)  # type: ignore[arg-type]
     assert "Traceback" not in answer.text
     if answer.status_code == 303 and answer.headers["location"].startswith("/login"):
@@ -197,7 +198,7 @@ def test_a_browsers_forms_need_their_secret(tmp_path: Path) -> None:
         secret = page.partition('name="csrf" value="')[2].partition('"')[0]
         codes = [
             found.post("/controls/pause", data=form).status_code
-            for form in ({}, {"csrf": "x"}, {"csrf": secret, "reason": "see"})
+            for form in ({"run": RUN}, {"csrf": "x"}, {"csrf": secret, "run": RUN, "reason": "see"})
         ]
         json_codes = [
             found.post("/dashboard/actions", json={"action": "resume"}, headers=one).status_code

@@ -13,7 +13,7 @@ from tau.domain.spend import Spend
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document
 from tau.lifecycle.audit import AuditEvent
-from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.checkpoint_file import save_checkpoint
 from tau.lifecycle.commands import Command, ControlResult, Lifecycle
 from tau.lifecycle.paths import StateDir
@@ -59,7 +59,7 @@ def command(
     policy: Path | None = None,
     principal: str = WHO,
 ) -> ControlResult:
-    authorizer = Authorizer(policy or folder / "no-policy.json")
+    authorizer = Authorizer(PolicyFile(policy or folder / "no-policy.json"))
     asked = Command(
         action=action,
         principal=principal,
@@ -117,7 +117,7 @@ def _acting(action: Action, target: str | None = None) -> Callable[[Path], objec
 
 
 def _repaired(folder: Path) -> object:
-    lifecycle = Lifecycle(StateDir(folder), Authorizer(folder / "none"), SystemClock())
+    lifecycle = Lifecycle(StateDir(folder), Authorizer(PolicyFile(folder / "none")), SystemClock())
     return lifecycle.repair_audit(WHO, None)
 
 

@@ -66,8 +66,8 @@ class Apo(Search):
         if not (self.cells or self.drafts or self.stop_reason):
             self._begin_heat()
 
-    def winner(self) -> ResourcesHash:
-        return self.beam[0]
+    def ranked(self) -> Sequence[ResourcesHash]:
+        return self.beam
 
     def memo(self) -> Json:
         return {
@@ -162,12 +162,12 @@ class Apo(Search):
             self._rate(self.heat)
 
     def _rate(self, heat: Heat) -> None:
-        self.heat = heat = heat.advanced(self.pool.table)
-        for name, row in heat.due(self.pool.table):
+        self.heat = heat = heat.advanced(self.pool.contest)
+        for name, row in heat.due(self.pool.contest):
             self.evaluate([name], [row])
         if self.cells:
             return
-        heat = heat.stopped(self.pool.table)
+        heat = heat.stopped(self.pool.contest)
         alive = [name for name in heat.standing.alive if name not in self.pool.gated]
         others = [name for name in self.beam if name not in alive]
         self.beam = [*alive, *others][: self.settings.beam] or [self.pool.baseline]

@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from typing import Any, Self, TypedDict
 
 from tau.algorithms.economy import Economy
-from tau.algorithms.finding import Finding, found_by, nothing_chosen
+from tau.algorithms.finding import Finding, nothing_chosen, saved
 from tau.algorithms.parts import Parts
 from tau.algorithms.pool import Pool
 from tau.algorithms.settings import SearchSettings
-from tau.domain.claim import Aim, ClaimTerms
+from tau.domain.claim import ClaimTerms
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.ports.algorithm import CERTIFICATION_KEYS, CERTIFICATION_SET, CERTIFIED_BEFORE
-from tau.scoring.claims import Claim, ClaimKind, PairedScores
+from tau.scoring.certify import Bar, settle
+from tau.scoring.claim_parts import paired, plain_part
 from tau.scoring.power import detectable_gain, fewest_rows
 from tau.scoring.spending import CertificationLevel, certification_level
 from tau.scoring.table import pair
@@ -26,8 +27,6 @@ _BROKEN = 0.03
 """The share of examples a better prompt usually breaks, for the smallest detectable effect."""
 _CORRELATION = 0.3
 """Taken for rows of one group, for the smallest detectable effect; equal rows go together."""
-_KINDS = {Aim.BETTER: ClaimKind.BETTER, Aim.NOT_WORSE: ClaimKind.NOT_WORSE,
-          Aim.CHEAPER: ClaimKind.CHEAPER}  # fmt: skip
 
 
 class Forecast(TypedDict):
@@ -105,7 +104,7 @@ class Certification:
         )
 
     def within(self, evaluations: int) -> Self:
-        """On no more rows than so many evaluations buy."""
+        """On no more rows than so many evaluations buy: decided before any of them is seen."""
         return replace(self, rows=self.rows[: max(0, evaluations // 2)])
 
     def undecided(self, left: int) -> str:
@@ -156,38 +155,46 @@ class Certification:
             return None
         return detectable_gain(self.independent, _BROKEN, alpha=alpha)
 
+    def forecast(self) -> Forecast:
+        """Its part of a plan."""
+        return Forecast(
+            certification=len(self.rows),
+            detectable=self.detectable,
+            groups=self.groups,
+            independent=self.independent,
+        )
+
     def decide(self, pool: Pool, economy: Economy, winner: ResourcesHash, why_none: str) -> Finding:
         """The decision, once both have been evaluated."""
         if winner == pool.baseline:
             return nothing_chosen(pool.exhausted(why_none))
+        alpha, names = self.level.alpha, (pool.baseline, winner)
         rows: list[ExampleId] = [example.id for example in self.rows]
-        pairing = pair(pool.table, winner, pool.baseline, rows)
-        known = set(pairing.examples)
-        ours, theirs = (self._scores(pool, name, known) for name in (winner, pool.baseline))
-        names = (pool.baseline, winner)
-        costs = [economy.cost(name, rows) for name in names]
-        guards = {
-            guard.grader: tuple(economy.guarded(name, rows, number) for name in names)
-            for number, guard in enumerate(self.terms.guards)
-        }
-        return found_by(
-            Claim(
-                kind=_KINDS[self.terms.aim],
-                margin=self.terms.margin,
-                alpha=self.level.alpha,
-                effect=self.effect if self.terms.aim is Aim.BETTER else 0.0,
-            ),
-            PairedScores(
-                ids=tuple(rows),
-                baseline=theirs,
-                candidate=ours,
-                groups=self._groups(),
-                cost=(costs[0], costs[1]) if self.terms.minimize else None,
-            ),
-            guards={name: (pair_[0], pair_[1]) for name, pair_ in guards.items()},
-            terms=self.terms,
+        groups = {row.id: row.unit for row in self.rows}
+        units = tuple(groups.values())
+        main = settle(
+            pair(pool.table, winner, pool.baseline, rows, groups=groups),
+            self._bar(),
+            alpha=alpha,
+            planned=len(rows),
             gated=winner in pool.gated,
         )
+        guards = {}
+        for number, guard in enumerate(self.terms.guards):
+            columns = [economy.guarded(name, rows, number) for name in names]
+            bar = Bar(effect=-guard.margin, margin=guard.margin)
+            pairing = paired(rows, columns[0], columns[1], units)
+            guards[guard.grader] = plain_part(guard.grader, pairing, bar, alpha)
+        if self.terms.minimize is None:
+            return Finding(main=main, guards=guards)
+        costs = [economy.cost(name, rows) for name in names]
+        cost, spent = saved(self.terms.minimize, costs[0], costs[1], units, alpha=alpha)
+        return Finding(main=main, cost=cost, spent=spent, guards=guards)
+
+    def _bar(self) -> Bar:
+        """What the difference is held against."""
+        margin = self.terms.margin
+        return Bar(effect=self.effect) if margin is None else Bar(effect=-margin, margin=margin)
 
     def mean(self, pool: Pool, name: ResourcesHash) -> float | None:
         """Of a candidate on the rows set aside; None where nothing of it is known there."""
@@ -212,18 +219,6 @@ class Certification:
             "detectable_effect": self.detectable,
             "effect_that_matters": self.effect,
         }
-
-    def _groups(self) -> tuple[str, ...] | None:
-        """By row; None where each row stands for itself."""
-        units = tuple(row.unit for row in self.rows)
-        return units if len(set(units)) < len(units) else None
-
-    def _scores(
-        self, pool: Pool, name: ResourcesHash, known: set[ExampleId]
-    ) -> tuple[float | None, ...]:
-        """By row; what a safety ceiling puts below 0 counts as 0."""
-        means = pool.table[name].by_example
-        return tuple(max(0.0, means[row.id]) if row.id in known else None for row in self.rows)
 
 
 def _in_order(parts: Parts) -> Sequence[Example]:

@@ -6,12 +6,12 @@ They come from the rows that may be shown to a model, never from those that sele
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tau.algorithms.evidence import Failure, choose
+from tau.algorithms.evidence import Failure, choose, input_text
 from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import Target, Unusable, edited, shown
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId
-from tau.domain.placeholders import PLACEHOLDER, placeholders
+from tau.domain.placeholders import escaped
 from tau.domain.rollout import RolloutKind, RolloutResult
 from tau.errors import InputError
 
@@ -26,10 +26,15 @@ class Demonstration:
     example: Example
     answer: str
 
-    @property
-    def text(self) -> str:
-        """As it is shown; braces in it are no placeholders."""
-        return f"{_escaped(self.example.prompt or '')}\n=> {_escaped(self.answer)}"
+    def suits(self, target: Target) -> bool:
+        """Whether the prompt is asked with this row: it has a prompt, or a column asked for."""
+        fields = self.example.fields
+        return self.example.prompt is not None or not target.placeholders.isdisjoint(fields)
+
+    def text(self, target: Target) -> str:
+        """As it is written into a prompt: when that is filled, exactly the row's own text."""
+        asked = input_text(self.example, target.placeholders)
+        return escaped(f"{asked}\n=> {self.answer}", target.template)
 
 
 def demonstrable(
@@ -40,15 +45,19 @@ def demonstrable(
     for example in examples:
         expected = example.expected
         answer = expected if isinstance(expected, str) else answers.get(example.id)
-        if answer is not None and example.prompt is not None and _plain(example.prompt, answer):
+        if answer is not None and isinstance(example.value, str | Mapping):
             found.append(Demonstration(example=example, answer=answer))
     return found
 
 
-def longest(examples: Iterable[Example], count: int) -> int:
+def longest(examples: Iterable[Example], count: int, targets: Sequence[Target]) -> int:
     """Bytes of the longest `count` demonstrations that may come of `examples`."""
+    if not count:
+        return 0
     known = demonstrable(examples, {example.id: "" for example in examples})
-    sizes = sorted((len(one.text.encode()) for one in known), reverse=True)
+    sizes = sorted(
+        (max(len(one.text(target).encode()) for target in targets) for one in known), reverse=True
+    )
     return sum(sizes[:count])
 
 
@@ -90,8 +99,8 @@ def demonstrating(
     text = f"{shown(base.resources, target)}\n\n{heading}"
     taken: list[Demonstration] = []
     for one in demonstrations:
-        longer = f"{text}\n\n{one.text}"
-        if len(longer) <= max_chars:
+        longer = f"{text}\n\n{one.text(target)}"
+        if one.suits(target) and len(longer) <= max_chars:
             text = longer
             taken.append(one)
     if not taken:
@@ -139,15 +148,3 @@ def text_for_demonstrations(targets: Sequence[Target], setting: str) -> Target:
             fix="demonstrations need a prompt that is a text, not a list of chat messages",
         )
     return next((one for one in texts if one.name == _USUAL), texts[0])
-
-
-def _plain(*texts: str) -> bool:
-    """Whether braces in them can be told from placeholders once escaped."""
-    return not any(f"{{{{{name}" in text for text in texts for name in placeholders(text))
-
-
-def _escaped(text: str) -> str:
-    """`{name}` as text, not as a placeholder."""
-    return PLACEHOLDER.sub(
-        lambda match: f"{{{{{match['name']}}}}}" if match["name"] else match[0], text
-    )

@@ -1,14 +1,14 @@
 """What a proposer is shown of the examples a prompt failed on."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from tau.domain.dataset import Example
 from tau.domain.draws import uniform
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json, canonical
-from tau.domain.rollout import RolloutResult
+from tau.domain.rollout import Output, RolloutResult
 
 PIECES = 8
 _OUTPUT_CHARS = 1_200
@@ -47,7 +47,7 @@ def failure_of(result: RolloutResult) -> Failure | None:
     example = result.request.example
     if example is None or result.score is None or result.score >= 1:
         return None
-    output = "" if result.output is None else result.output.text
+    output = "" if result.output is None else _said(result.output)
     said = [
         reward.feedback or reward.reason
         for reward in result.rewards
@@ -113,10 +113,17 @@ def deal(
     ]
 
 
-def described(failures: Sequence[Failure], examples: Mapping[ExampleId, Example]) -> str:
-    """The pieces one after the other, each with input, output and feedback or expected answer."""
+def described(
+    failures: Sequence[Failure],
+    examples: Mapping[ExampleId, Example],
+    columns: frozenset[str] = frozenset(),
+) -> str:
+    """The pieces one after the other, each with input, output and feedback or expected answer.
+
+    `columns` are those that prompts ask for, or that are to be shown besides.
+    """
     return "\n\n".join(
-        _described(number, failure, examples[failure.example])
+        _described(number, failure, examples[failure.example], columns)
         for number, failure in enumerate(failures, start=1)
         if failure.example in examples
     )
@@ -130,24 +137,48 @@ def excerpt(text: str, most: int) -> str:
     return f"{text[:half]} ... {text[-half:]}"
 
 
-def _described(number: int, failure: Failure, example: Example) -> str:
-    parts = [f"### Example {number}", f"Input:\n{_input(example)}", f"Output:\n{failure.output}"]
+def input_text(example: Example, columns: Collection[str]) -> str:
+    """What an example asks: its prompt, and each of `columns` by its name."""
+    hidden = {"expected", "prompt"}
+    others = {key: value for key, value in example.fields.items() if key not in hidden}
+    wanted = {key: value for key, value in others.items() if key in columns}
+    if not wanted:
+        return example.prompt if example.prompt is not None else canonical(others).decode()
+    if example.prompt is not None:
+        wanted["prompt"] = example.prompt
+    elif "messages" in others:
+        wanted["messages"] = others["messages"]
+    return "\n".join(f"{key}: {_written(value)}" for key, value in wanted.items())
+
+
+def _described(number: int, failure: Failure, example: Example, columns: frozenset[str]) -> str:
+    shown = excerpt(input_text(example, columns), _INPUT_CHARS)
+    parts = [f"### Example {number}", f"Input:\n{shown}", f"Output:\n{failure.output}"]
+    expected = None if example.expected is None else _written(example.expected)
     if failure.feedback:
+        # Feedback mostly quotes the right answer; a prompt of several columns needs it for certain.
+        if expected and expected not in failure.feedback and columns - {"prompt"}:
+            parts.append(f"Expected:\n{excerpt(expected, _FEEDBACK_CHARS)}")
         parts.append(f"Feedback:\n{failure.feedback}")
-    elif example.expected is not None:
-        expected = example.expected
-        text = expected if isinstance(expected, str) else canonical(expected).decode()
-        parts.append(f"Wrong. Expected:\n{excerpt(text, _FEEDBACK_CHARS)}")
+    elif expected is not None:
+        parts.append(f"Wrong. Expected:\n{excerpt(expected, _FEEDBACK_CHARS)}")
     else:
         parts.append(f"Wrong. Score: {failure.score:g}")
     return "\n\n".join(parts)
 
 
-def _input(example: Example) -> str:
-    hidden = {"expected", "prompt"}
-    others = {key: value for key, value in example.fields.items() if key not in hidden}
-    text = example.prompt if example.prompt is not None else canonical(others).decode()
-    return excerpt(text, _INPUT_CHARS)
+def _said(output: Output) -> str:
+    """The text of an output and, where there is one, its value."""
+    if output.value is None:
+        return output.text
+    value = _written(output.value)
+    if value in output.text:
+        return output.text
+    return f"{output.text}\n{value}".strip()
+
+
+def _written(value: Json) -> str:
+    return value if isinstance(value, str) else canonical(value).decode()
 
 
 def _overlap(first: frozenset[str], second: frozenset[str]) -> float:

@@ -1,10 +1,17 @@
-"""Texts between fences: shown to a model, and read back strictly."""
+"""Texts between fences: shown to a model, and read back where there is one reading only."""
 
 import re
 
 from tau.algorithms.prompts import Unusable
+from tau.domain.rollout import Output
 
-_OPENING = re.compile(r"[ \t]*(`{3,})[ \t]*[\w+-]*[ \t]*")
+_OPENING = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*")
+_TAGGED = re.compile(
+    r"^[ \t]*<(prompt|new_prompt|improved_prompt|instruction|new_instruction)>[ \t]*\n?(.*?)\n?"
+    r"[ \t]*</\1>[ \t]*$",
+    re.S | re.M,
+)
+_ONE_LINE = re.compile(r"^[ \t]*(`{3,}|~{3,})(?![`~])(.+?)(?<![`~])\1[ \t]*$", re.M)
 
 
 def fence(text: str, *also: str) -> str:
@@ -19,29 +26,65 @@ def fenced(text: str, marks: str) -> str:
 
 
 def answer_in(said: str) -> str:
-    """The one text between fences in what a model said.
+    """The one text between fences in what a model said, as it stands there.
 
-    A fence closes at the next line that is the same run of backticks and nothing else.
+    A text between tags (`<prompt>`) is taken too. Fences
+    inside the text are part of it where only one reading is possible: a longer fence around it, or
+    an opening one that says what is inside.
 
     Raises:
-        Unusable: no such text, more than one, or one that is not closed.
+        Unusable: no such text, or one that is not closed, or several readings.
     """
-    found: list[str] = []
-    marks: str | None = None
-    lines: list[str] = []
-    for line in said.splitlines():
-        if marks is None:
-            opening = _OPENING.fullmatch(line)
-            if opening is not None:
-                marks, lines = opening[1], []
-        elif line.strip() == marks:
-            found.append("\n".join(lines))
-            marks = None
-        else:
-            lines.append(line)
-    if marks is not None:
-        raise Unusable(f"the fence {marks} is not closed")
+    said = said.replace("\r\n", "\n")
+    lines = said.split("\n")
+    tagged = list(_TAGGED.finditer(said))
+    found = _outermost(lines)
+    if len(tagged) == 1 and not any(m in said[: tagged[0].start()] for m in ("```", "~~~")):
+        return _sound(tagged[0][2])
+    if not found:
+        one_line = list(_ONE_LINE.finditer(said))
+        if len(one_line) == 1:
+            return _sound(one_line[0][2].strip())
     if len(found) != 1:
         counted = "no text" if not found else f"{len(found)} texts"
         raise Unusable(f"there must be exactly one text between fences, and there is {counted}")
-    return found[0].strip()
+    return _sound(found[0])
+
+
+def _outermost(lines: list[str]) -> list[str]:
+    """The texts between fences that are in no other; with a word one opens, bare it closes."""
+    found: list[str] = []
+    opened: list[str] = []
+    first = 0
+    for number, line in enumerate(lines):
+        mark = _OPENING.fullmatch(line)
+        if mark is None:
+            continue
+        run, word = mark[1], mark[2]
+        if not opened:
+            opened, first = [run], number
+        elif len(run) >= len(opened[0]) and run[0] == opened[0][0] and not word:
+            opened.pop()
+            if not opened:
+                found.append("\n".join(lines[first + 1 : number]))
+        elif word and run == opened[0]:
+            opened.append(run)
+    if opened:
+        raise Unusable(f"the fence {opened[0]} is not closed")
+    return found
+
+
+def _sound(text: str) -> str:
+    if not text.strip():
+        raise Unusable("the text between the fences is empty")
+    return text
+
+
+def refuse_cut(output: Output | None) -> None:
+    """Refuse an answer that was cut at the token limit: what is left of it is a draft.
+
+    Raises:
+        Unusable: it was cut.
+    """
+    if output is not None and output.finish_reason in ("length", "max_tokens"):
+        raise Unusable("it was cut at the token limit before its end; write a shorter one")

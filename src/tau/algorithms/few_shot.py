@@ -83,8 +83,8 @@ class FewShot(Search):
         if not self.drafts:
             self._begin_heat()
 
-    def winner(self) -> ResourcesHash:
-        return self.pool.baseline if self.heat is None else self.heat.standing.leader
+    def ranked(self) -> Sequence[ResourcesHash]:
+        return () if self.heat is None else self.heat.standing.alive
 
     def memo(self) -> Json:
         answers = {str(row): text for row, text in self.answers.items()}
@@ -151,9 +151,9 @@ class FewShot(Search):
     # --- the contest
 
     def _go_on(self, heat: Heat) -> None:
-        self.heat = heat = heat.advanced(self.pool.table)
-        for name, row in heat.due(self.pool.table):
+        self.heat = heat = heat.advanced(self.pool.contest)
+        for name, row in heat.due(self.pool.contest):
             self.evaluate([name], [row])
         if not self.cells:
-            self.heat = heat.stopped(self.pool.table)
+            self.heat = heat.stopped(self.pool.contest)
             self.stop(f"the halving ended: {self.heat.standing.reason}")

@@ -73,9 +73,9 @@ class Gepa(Search):
         while not (self.cells or self.drafts or self.stop_reason):
             self._next()
 
-    def winner(self) -> ResourcesHash:
+    def ranked(self) -> Sequence[ResourcesHash]:
         means = {name: self._mean_on(name, self._instances()) for name in self.accepted}
-        return max(self.accepted, key=lambda name: round(means[name], 12))
+        return sorted(self.accepted, key=lambda name: -round(means[name], 12))
 
     def memo(self) -> Json:
         return {
@@ -111,7 +111,7 @@ class Gepa(Search):
         if self.budget_left < 2 * self.settings.minibatch:
             return self.stop("the budget for evaluations was used up")
         self.step += 1
-        front = instance_front(self.pool.table, self.accepted, self._instances())
+        front = instance_front(self.pool.contest, self.accepted, self._instances())
         self.parent = draw(front or {self.accepted[0]: 1}, self.seed, "parent", self.step)
         self.rows = self._minibatch()
         self.stage = "minibatch"
@@ -175,18 +175,18 @@ class Gepa(Search):
         self.pool.keep(self.accepted)
 
     def _sum_on(self, name: ResourcesHash) -> float:
-        known = self.pool.table[name].by_example
+        known = self.pool.contest[name].by_example
         return sum(known.get(row, 0.0) for row in self.rows)
 
     def _mean_on(self, name: ResourcesHash, rows: Sequence[ExampleId]) -> float:
-        known = self.pool.table[name].by_example
+        known = self.pool.contest[name].by_example
         return sum(known.get(row, 0.0) for row in rows) / max(1, len(rows))
 
     # --- merging
 
     def _merge(self) -> bool:
         """Two of the front with a common ancestor: each component from whoever changed it."""
-        front = list(instance_front(self.pool.table, self.accepted, self._instances()))
+        front = list(instance_front(self.pool.contest, self.accepted, self._instances()))
         for first, second in _pairs(front):
             ancestor = self._ancestor(first, second)
             if ancestor is None:

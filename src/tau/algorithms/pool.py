@@ -10,7 +10,7 @@ from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED
 from tau.domain.rollout import RolloutResult
-from tau.scoring.table import ScoreRow, ScoreTable
+from tau.scoring.table import CandidateScores, ScoreRow, ScoreTable
 
 _KEPT_FAILURES = 48
 _SEEN_DIGITS = 16
@@ -114,7 +114,7 @@ class Pool:
                     candidate=name,
                     example=example.id,
                     replicate=result.request.replicate,
-                    score=None if result.score is None else min(1.0, result.score),
+                    score=result.compared_score,
                 )
             )
             if any(reward.name == SAFETY_HARD_GATE_TRIGGERED for reward in result.rewards):
@@ -126,6 +126,17 @@ class Pool:
                 if len(known) > _KEPT_FAILURES:
                     del known[next(iter(known))]
         self.table = self.table.adding(rows)
+
+    @property
+    def contest(self) -> ScoreTable:
+        """The scores to choose by: what tripped a safety gate has lost on every row."""
+        if not self.gated:
+            return self.table
+        scores = dict(self.table.candidates)
+        for name in self.gated & scores.keys():
+            lost = {cell: None if one is None else 0.0 for cell, one in scores[name].cells.items()}
+            scores[name] = CandidateScores(cells=lost)
+        return ScoreTable(scores)
 
     def exhausted(self, why: str) -> str:
         """Why there is nothing more to learn: `why`, unless nothing was ever measured."""

@@ -1,11 +1,11 @@
 """The prompts that may be changed, as texts a model can read and write back."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tau.domain.json import Json
-from tau.domain.placeholders import placeholders
+from tau.domain.placeholders import Template, foreign, placeholders
 from tau.domain.resources import Resources
 from tau.errors import InputError
 
@@ -21,15 +21,27 @@ class Unusable(ValueError):
 class Target:
     """A named prompt. `roles` are those of its chat messages, None where it is one text.
 
-    `placeholders` must be in every version of it, and no others may.
+    `placeholders` must be in every version of it, and no others may. `template` is how it asks for
+    them, `columns` are those that rows have.
     """
 
     name: str
     placeholders: frozenset[str]
     roles: tuple[str, ...] | None = None
+    template: Template = Template.PYTHON
+    columns: frozenset[str] = frozenset()
+
+    def written(self, names: Iterable[str]) -> str:
+        """Placeholders as they stand in the prompt."""
+        return ", ".join(self.template.written(name) for name in sorted(names))
 
 
-def targets_of(resources: Resources, wanted: Sequence[str] | None) -> tuple[Target, ...]:
+def targets_of(
+    resources: Resources,
+    wanted: Sequence[str] | None,
+    template: Template = Template.PYTHON,
+    columns: Collection[str] = (),
+) -> tuple[Target, ...]:
     """The prompts named by `wanted`, or all that are texts or lists of chat messages.
 
     Raises:
@@ -37,7 +49,7 @@ def targets_of(resources: Resources, wanted: Sequence[str] | None) -> tuple[Targ
     """
     found = []
     for name in sorted(resources.values) if wanted is None else dict.fromkeys(wanted):
-        target = _target(name, resources.values.get(name))
+        target = _target(name, resources.values.get(name), template, columns)
         if target is not None:
             found.append(target)
         elif wanted is not None:
@@ -62,6 +74,25 @@ def shown(resources: Resources, target: Target) -> str:
     return _text(resources.values[target.name])
 
 
+def proposed(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
+    """As `edited`, for a text that a model has written.
+
+    Raises:
+        Unusable: also where it asks for columns in another way than the prompt, which would be
+            sent as text.
+    """
+    before = foreign(shown(resources, target), target.columns, target.template)
+    for name, found in foreign(text, target.columns, target.template).items():
+        if name not in before:
+            right = target.template.written(name)
+            allowed = name in target.placeholders
+            raise Unusable(
+                f"'{found}' is no placeholder here and would be sent as text; "
+                + (f"write '{right}'" if allowed else "leave it out")
+            )
+    return edited(resources, target, text, max_chars=max_chars)
+
+
 def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
     """`resources` with `text` (as `shown` would show it) in the place of the target.
 
@@ -71,21 +102,43 @@ def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -
     text = text.strip()
     if not text:
         raise Unusable("it is empty")
+    text = _with_edges_of(resources.values[target.name], text)
     if len(text) > max_chars:
         raise Unusable(f"it has {len(text)} characters, and {max_chars} are allowed")
-    found = frozenset(placeholders(text))
-    if missing := sorted(target.placeholders - found):
-        raise Unusable(f"these placeholders are missing: {_braced(missing)}")
-    if strange := sorted(found - target.placeholders):
-        raise Unusable(f"these placeholders were not in the prompt: {_braced(strange)}")
+    found = frozenset(placeholders(text, target.template))
+    if missing := target.placeholders - found:
+        raise Unusable(f"these placeholders are missing: {target.written(missing)}")
+    if strange := found - target.placeholders:
+        raise Unusable(f"these placeholders were not in the prompt: {target.written(strange)}")
     value: Json = text if target.roles is None else _messages(text, target.roles)
     return Resources(values={**resources.values, target.name: value}, parent=resources.hash)
 
 
-def _target(name: str, value: Json) -> Target | None:
-    if isinstance(value, str):
-        return Target(name=name, placeholders=frozenset(placeholders(value)))
-    if isinstance(value, Mapping) or not isinstance(value, Sequence) or not value:
+def _with_edges_of(old: Json, text: str) -> str:
+    """`text` between the blanks that the old prompt begins and ends with."""
+    if not isinstance(old, str) or not old.strip():
+        return text
+    lead, trail = len(old) - len(old.lstrip()), len(old.rstrip())
+    return old[:lead] + text + old[trail:]
+
+
+def _target(name: str, value: Json, template: Template, columns: Collection[str]) -> Target | None:
+    roles = None if isinstance(value, str) else _roles(value)
+    if roles is None and not isinstance(value, str):
+        return None
+    asked = frozenset(placeholders(_text(value), template))
+    return Target(
+        name=name,
+        placeholders=asked,
+        roles=roles,
+        template=template,
+        columns=asked.union(columns),
+    )
+
+
+def _roles(value: Json) -> tuple[str, ...] | None:
+    """The roles of chat messages that can be shown and read back, None for anything else."""
+    if isinstance(value, str | Mapping) or not isinstance(value, Sequence) or not value:
         return None
     roles = []
     for message in value:
@@ -95,8 +148,7 @@ def _target(name: str, value: Json) -> Target | None:
         if not isinstance(role, str) or not isinstance(content, str) or _CLOSING in content:
             return None
         roles.append(role)
-    text = _text(value)
-    return Target(name=name, placeholders=frozenset(placeholders(text)), roles=tuple(roles))
+    return tuple(roles)
 
 
 def _text(value: Json) -> str:
@@ -119,7 +171,3 @@ def _messages(text: str, roles: tuple[str, ...]) -> list[Json]:
             f"with the roles {wanted} in this order"
         )
     return [{"role": match[1], "content": match[2]} for match in matches]
-
-
-def _braced(names: Sequence[str]) -> str:
-    return ", ".join(f"{{{name}}}" for name in names)

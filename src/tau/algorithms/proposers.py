@@ -12,13 +12,15 @@ from tau.algorithms import templates
 from tau.algorithms.evidence import Failure, described
 from tau.algorithms.fences import answer_in, fence, fenced
 from tau.algorithms.pool import Candidate, child
-from tau.algorithms.prompts import Target, Unusable, edited, shown
+from tau.algorithms.prompts import Target, Unusable, proposed, shown
+from tau.algorithms.settings import SearchSettings
 from tau.algorithms.templates import fill
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutKind, RolloutRequest
+from tau.errors import InputError
 
 _ANSWER_CHARS = 20_000
 
@@ -90,13 +92,44 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposers:
-    """Writes drafts and reads answers. `examples` are all that may be shown."""
+    """Writes drafts and reads answers.
+
+    `examples` are all that may be shown, and of them `columns` beside the prompt.
+    """
 
     texts: Texts
     targets: Mapping[str, Target]
     examples: Mapping[ExampleId, Example]
     max_chars: int
+    columns: frozenset[str] = frozenset()
     context: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls, settings: SearchSettings, targets: Sequence[Target], examples: Sequence[Example]
+    ) -> "Proposers":
+        """What asks as `settings` say.
+
+        Raises:
+            InputError: a template without a part it needs, a column that no row has.
+        """
+        texts = {str(name): text for name, text in settings.templates.items()}
+        templates.check(texts)
+        known = sorted({name for one in examples for name in one.fields} - {"expected"})
+        for name in settings.columns:
+            if name not in known:
+                raise InputError(
+                    f"no row has a column '{name}'",
+                    where="algorithm.columns",
+                    fix=f"name some of: {', '.join(known)}",
+                )
+        return cls(
+            texts=Texts(**texts),
+            targets={target.name: target for target in targets},
+            examples={one.id: one for one in examples},
+            max_chars=settings.max_chars,
+            columns=frozenset(settings.columns).union(*(one.placeholders for one in targets)),
+        )
 
     def reflect(
         self,
@@ -109,7 +142,7 @@ class Proposers:
     ) -> Draft:
         """Rewrite the prompt in the light of failures."""
         parts = {
-            "evidence": described(evidence, self.examples),
+            "evidence": described(evidence, self.examples, self.columns),
             "right": str(right),
             "seen": str(seen),
         }
@@ -117,7 +150,7 @@ class Proposers:
 
     def critique(self, parent: Candidate, target: Target, evidence: Sequence[Failure]) -> Draft:
         """A textual gradient: what is wrong with the prompt (R. Pryzant et al., EMNLP 2023)."""
-        parts = {"evidence": described(evidence, self.examples)}
+        parts = {"evidence": described(evidence, self.examples, self.columns)}
         return self._draft("critique", self.texts.critique, (parent,), target, parts, evidence)
 
     def edit(
@@ -125,7 +158,7 @@ class Proposers:
     ) -> Draft:
         """Follow a critique."""
         parts = {
-            "evidence": described(evidence, self.examples),
+            "evidence": described(evidence, self.examples, self.columns),
             "critique": critique.strip()[:_ANSWER_CHARS],
         }
         return self._draft("edit", self.texts.edit, (parent,), target, parts, evidence)
@@ -156,7 +189,7 @@ class Proposers:
         ]
         parts = {
             "history": "\n\n".join(reversed(told)),
-            "evidence": described(evidence, self.examples) or "(none)",
+            "evidence": described(evidence, self.examples, self.columns) or "(none)",
         }
         best = ranked[0][0]
         return self._draft("history", self.texts.history, (best,), target, parts, evidence)
@@ -171,7 +204,7 @@ class Proposers:
         """
         target = self.targets[draft.target]
         text = answer_in(answer)
-        resources = edited(parents[0].resources, target, text, max_chars=self.max_chars)
+        resources = proposed(parents[0].resources, target, text, max_chars=self.max_chars)
         if resources.hash in {one.hash for one in parents}:
             raise Unusable("it is the same as before")
         return child(
@@ -235,7 +268,7 @@ _OTHER_CHARS = 2_000
 def _rules(target: Target, max_chars: int) -> str:
     rules = [f"- It may have up to {max_chars} characters."]
     if target.placeholders:
-        names = ", ".join(f"{{{name}}}" for name in sorted(target.placeholders))
+        names = target.written(target.placeholders)
         rules.append(f"- These placeholders must stand in it as they are, and no others: {names}.")
     if target.roles is not None:
         rules.append(

@@ -124,27 +124,33 @@ class Purse:
         left = self._allowed.proposals - self.proposals
         return max(0, min(left, *self._limits(evaluations * self._per, 1, evaluations)))
 
-    def _limits(self, calls: int, per: int, rollouts: int | None = None) -> list[int]:
-        """What each hard limit leaves, after `calls` and `rollouts` for something else.
+    def short(self, evaluations: int) -> list[str]:
+        """The hard limits that do not leave so many evaluations."""
+        return [name for name, left in self._hard(0, self._per).items() if left < evaluations]
 
-        Later rollouts are taken to need as many retries as those so far.
-        """
+    def _limits(self, calls: int, per: int, rollouts: int | None = None) -> list[int]:
+        """What each limit leaves, after `calls` and `rollouts` for something else."""
+        every = self._allowed.evaluations + self._allowed.proposals
+        return [every, *self._hard(calls, per, rollouts).values()]
+
+    def _hard(self, calls: int, per: int, rollouts: int | None = None) -> dict[str, int]:
+        """Of the hard limits, by name; later rollouts are taken to need as many retries."""
         budget, spent = self._budget, self.spent
         other = calls if rollouts is None else rollouts
-        found = [self._allowed.evaluations + self._allowed.proposals]
+        found: dict[str, int] = {}
         if budget.rollouts is not None:
             retried = self._rate(spent.rollouts, self.evaluations + self.proposals)
-            found.append(int((budget.rollouts - spent.rollouts) / retried) - other)
+            found["rollouts"] = int((budget.rollouts - spent.rollouts) / retried) - other
         if budget.calls is not None and per:
             retried = self._rate(spent.calls, self.evaluations * self._per + self.proposals)
-            found.append((int((budget.calls - spent.calls) / retried) - calls) // per)
-        for limit, used in (
-            (budget.tokens, spent.tokens),
-            (budget.cost_nano_usd, spent.cost_nano_usd),
+            found["calls"] = (int((budget.calls - spent.calls) / retried) - calls) // per
+        for name, limit, used in (
+            ("tokens", budget.tokens, spent.tokens),
+            ("usd", budget.cost_nano_usd, spent.cost_nano_usd),
         ):
             if limit is not None and used > 0:
                 each = used / spent.rollouts * _COST_MARGIN
-                found.append(int((limit - used) / each) - other)
+                found[name] = int((limit - used) / each) - other
         return found
 
     @staticmethod

@@ -120,8 +120,8 @@ class Reflect(Search):
             found = right_answers(results)
             self.answers |= {row: found[row] for row in found if row in self.proposers.examples}
 
-    def winner(self) -> ResourcesHash:
-        return self.leaders[0]
+    def ranked(self) -> Sequence[ResourcesHash]:
+        return [*self.leaders, *self._finalists()]
 
     def memo(self) -> Json:
         return {
@@ -394,6 +394,6 @@ class Reflect(Search):
 
     def _finalists(self) -> list[ResourcesHash]:
         known = [name for name in self.pool.members if name in self.priors]
-        return sorted(known, key=lambda name: -round(self.priors[name], 9))[
-            : self.settings.finalists
-        ]
+        known = [name for name in known if name not in self.pool.gated]
+        ranked = sorted(known, key=lambda name: -round(self.priors[name], 9))
+        return ranked[: self.settings.finalists] or [self.pool.baseline]

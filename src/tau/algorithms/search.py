@@ -5,22 +5,23 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from tau.algorithms import templates
 from tau.algorithms.certification import Certification
 from tau.algorithms.demonstrations import longest
 from tau.algorithms.economy import Economy
+from tau.algorithms.ending import limited_by, no_winner
+from tau.algorithms.fences import refuse_cut
 from tau.algorithms.finding import Finding
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
-from tau.algorithms.proposers import Draft, Proposers, Texts
+from tau.algorithms.proposers import Draft, Proposers
 from tau.algorithms.purse import EVALUATIONS_PER_PROPOSAL, Purse, allowance
 from tau.algorithms.settings import SearchSettings, fingerprint
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json, content_hash
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
-from tau.ports.algorithm import Plan, Problem, Recommendation
+from tau.ports.algorithm import LIMITED_BY, Plan, Problem, Recommendation
 
 _STATE_VERSION = 3
 _REASON_CHARS = 300
@@ -67,8 +68,11 @@ class Search(ABC):
         self.problem = problem
         self.seed = problem.seed
         self.parts = divide(problem, alpha=settings.alpha)
-        self.targets = targets_of(problem.seed_resources, settings.targets)
         everything = (*self.parts.breed, *self.parts.select, *self.parts.certify)
+        columns = {name for one in everything for name in one.fields}
+        self.targets = targets_of(
+            problem.seed_resources, settings.targets, problem.template, columns
+        )
         self.examples: dict[ExampleId, Example] = {one.id: one for one in everything}
         self.allowed = allowance(
             problem.budget,
@@ -87,14 +91,7 @@ class Search(ABC):
         )
         cost = self.certification.cost
         self.allowed.check(self.name, least, certification=cost, proposals=self.least_proposals)
-        texts = {str(name): text for name, text in settings.templates.items()}
-        templates.check(texts)
-        self.proposers = Proposers(
-            texts=Texts(**texts),
-            targets={target.name: target for target in self.targets},
-            examples={one.id: one for one in self.parts.breed},
-            max_chars=settings.max_chars,
-        )
+        self.proposers = Proposers.of(settings, self.targets, self.parts.breed)
         self._reset()
         self.begin()
 
@@ -116,8 +113,13 @@ class Search(ABC):
         """Look at results for more than scores and failures, before `advance`."""
 
     @abstractmethod
+    def ranked(self) -> Sequence[ResourcesHash]:
+        """Who could be certified, the best first."""
+
     def winner(self) -> ResourcesHash:
-        """The candidate to certify; the baseline where none was better."""
+        """The candidate to certify: the best safe one; the baseline where none was better."""
+        safe = (name for name in self.ranked() if name not in self.pool.gated)
+        return next(safe, self.pool.baseline)
 
     @abstractmethod
     def memo(self) -> Json:
@@ -177,18 +179,17 @@ class Search(ABC):
         for draft, result in answers:
             parents = [self.pool.members.get(name) for name in draft.parents]
             text = None if result.output is None else result.output.text
-            known = [parent for parent in parents if parent is not None]
+            known = [one for one in parents if one is not None]
             if text is None or len(known) < len(parents):
-                failure = result.failure
-                self.unusable("its parent is gone" if failure is None else failure.message)
+                lost = result.failure
+                self.unusable("its parent is gone" if lost is None else lost.message)
                 continue
             try:
+                refuse_cut(result.output)
                 found.append(self.proposers.made(draft, known, text, born=born))
             except Unusable as error:
-                again = not draft.repaired and self.draft(
-                    self.proposers.repair(draft, text, str(error))
-                )
-                if not again:
+                again = self.proposers.repair(draft, text, str(error))
+                if draft.repaired or not self.draft(again):
                     self.unusable(str(error))
         return found
 
@@ -218,7 +219,8 @@ class Search(ABC):
             rollouts=allowed.evaluations + allowed.proposals,
             calls=allowed.evaluations * per + allowed.proposals,
             **search.certification.forecast(),
-            shown_bytes=longest(search.parts.breed, search.shown),
+            least_rollouts=search.least() + cls.least_proposals + search.certification.cost,
+            shown_bytes=longest(search.parts.breed, search.shown, search.targets),
             caveats=search.caveats,
         )
 
@@ -252,10 +254,12 @@ class Search(ABC):
     def best(self) -> Recommendation:
         """The baseline until the winner has been proved better."""
         baseline = self.problem.seed_resources
-        if self._chosen is None or (self._chosen != self.pool.baseline and not self._certified):
+        short = self._limited_by()
+        open_ = self._chosen != self.pool.baseline and not self._certified
+        if self._chosen is None or open_ or short:
             return Recommendation(
                 resources=baseline,
-                evidence=self._report(None),
+                evidence={**self._report(None), **({LIMITED_BY: short} if short else {})},
                 caveats=(self.certification.undecided(self._cut), *self.caveats),
             )
         found = self._certificate()
@@ -351,15 +355,11 @@ class Search(ABC):
         """Once nothing is due any more: the winner, and its certification."""
         if self.cells or self.drafts:
             return
-        chosen = self.economy.choose(self.pool, self.winner())
-        if chosen in self.pool.gated:
-            chosen = self.pool.baseline
-        self._chosen = chosen
+        chosen = self._chosen = self.economy.choose(self.pool, self.winner())
         self.pool.keep([chosen])
         self.economy.keep([self.pool.baseline, chosen])
         if chosen == self.pool.baseline:
             return
-        # Fixed before any of it is seen, and never enlarged: the claim is decided once.
         self.certification = self.certification.within(self.purse.evaluations_left())
         for row in self.certification.rows:
             self.cells += [
@@ -369,11 +369,12 @@ class Search(ABC):
 
     def _certificate(self) -> Finding:
         assert self._chosen is not None
-        why = self.economy.why_none
-        if not self.pool.tried and self.failed:
-            why = "no candidate could be tried, as no proposal was usable; of the last one: "
-            why += self.why_unusable
+        why = no_winner(self.pool, self.economy.why_none, self.failed, self.why_unusable)
         return self.certification.decide(self.pool, self.economy, self._chosen, why)
+
+    def _limited_by(self) -> list[str]:
+        chosen = None if self.cells or self._cut else self._chosen
+        return limited_by(self.pool, chosen, self.purse, self.certification, self.least())
 
     def _report(self, found: Finding | None) -> Mapping[str, Json]:
         ending = "certification" if self.cells else "finished"

@@ -87,8 +87,8 @@ class Select(Search):
     def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
         self._go_on()
 
-    def winner(self) -> ResourcesHash:
-        return self.pool.baseline if self.heat is None else self.heat.standing.leader
+    def ranked(self) -> Sequence[ResourcesHash]:
+        return () if self.heat is None else self.heat.standing.alive
 
     def memo(self) -> Json:
         place = {row: number for number, row in enumerate(self._all_rows())}
@@ -132,15 +132,15 @@ class Select(Search):
     def _go_on(self) -> None:
         if self.heat is None:
             return
-        self.heat = self.heat.advanced(self.pool.table)
+        self.heat = self.heat.advanced(self.pool.contest)
         by_row: dict[ExampleId, list[ResourcesHash]] = {}
-        for name, row in self.heat.due(self.pool.table):
+        for name, row in self.heat.due(self.pool.contest):
             by_row.setdefault(row, []).append(name)
         for row, names in by_row.items():
             if not self.evaluate(names, [row]):
                 break
         if not self.cells:
-            self.heat = self.heat.stopped(self.pool.table)
+            self.heat = self.heat.stopped(self.pool.contest)
             after = "" if list(self.rows) == self._all_rows() else ", contested rows first"
             self.stop(f"the {self.settings.method} ended: {self.heat.standing.reason}{after}")
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from annotated_types import Ge, Gt, Lt
 
 from tau.domain.json import Json, content_hash
+from tau.domain.placeholders import Template
 from tau.ports.algorithm import Problem
 
 TemplateName = Literal[
@@ -21,7 +22,8 @@ class SearchSettings:
     `targets` are the names of the prompts to optimize, by default all that are texts or lists of
     chat messages; `max_chars` bounds each of them. `evaluations` and `proposals` are the most that
     are made, within the budget. `certification` is the number of rows that certify. `effect` is
-    the smallest gain that matters. `templates` replace what a reflection model is told.
+    the smallest gain that matters. `templates` replace what a reflection model is told. `columns`
+    are columns that it is shown of a row beside the prompt and those that the prompts ask for.
     """
 
     targets: tuple[str, ...] | None = None
@@ -32,12 +34,17 @@ class SearchSettings:
     alpha: Annotated[float, Gt(0), Lt(0.5)] = 0.05
     effect: Annotated[float, Gt(0), Lt(1)] = 0.05
     templates: Mapping[TemplateName, str] = field(default_factory=dict)
+    columns: tuple[str, ...] = ()
 
 
 def fingerprint(settings: SearchSettings, problem: Problem) -> str:
     """A hash of all that a state depends on: everything but the budget, which may be raised."""
     told = asdict(settings)
     del told["evaluations"], told["proposals"]
+    if not told["columns"]:
+        del told["columns"]  # states from before it was a setting still belong to it
+    if problem.template is not Template.PYTHON:
+        told["template"] = problem.template.value
     return content_hash(
         [
             problem.seed_resources.hash,

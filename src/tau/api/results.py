@@ -11,6 +11,7 @@ from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
 from tau.files.atomic import atomic_write
+from tau.reports import shortfalls
 from tau.reports.account import SplitAccount
 from tau.reports.gain import Gain
 from tau.reports.html import html
@@ -47,6 +48,11 @@ class _Result:
     def cost_usd(self) -> float | None:
         """Dollars spent, None where no price is known."""
         return self._driven.report.cost_usd
+
+    @property
+    def assumed_tokens(self) -> int:
+        """Tokens no provider has reported, counted as they were reserved."""
+        return self._driven.report.spent.assumed_tokens
 
     @property
     def calls(self) -> int:
@@ -90,8 +96,10 @@ class _Result:
             "calls": self.calls,
             "tokens": report.spent.tokens,
             "cost_usd": self.cost_usd,
+            "assumed_tokens": self.assumed_tokens,
             "failures": dict(self.failures),
             "errors": [one.to_json() for one in self.errors],
+            **shortfalls.to_json(report.shortfalls),
             "splits": {
                 str(split.split): {
                     "baseline": _estimate(split.baseline),

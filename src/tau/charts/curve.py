@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import cycle
 
 from tau.charts.svg import Svg, element, number, picture
 
 _WIDTH = 1100
 _HEIGHT = 320
 _LEFT = 40
-_RIGHT = 12
+_MARGIN = 84
 _TOP = 12
 _BOTTOM = 34
 
@@ -37,6 +38,16 @@ class Dot:
     href: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Certified:
+    """The best on examples that chose nothing, with its interval; drawn apart from the rest."""
+
+    mean: float
+    low: float
+    high: float
+    label: str
+
+
 def curve_chart(
     title: str,
     best: Sequence[Point],
@@ -44,6 +55,7 @@ def curve_chart(
     *,
     baseline: float | None,
     beside: Sequence[Point] = (),
+    certified: Certified | None = None,
 ) -> Svg:
     """Scores from 0 to 1 upwards, rollouts to the right; marks differ in shape, too.
 
@@ -56,14 +68,30 @@ def curve_chart(
         parts.append(element("polyline", points=_joined(line, last), class_="line beside"))
     if baseline is not None:
         y = _y(baseline)
-        parts.append(element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y,
+        parts.append(element("line", x1=_LEFT, x2=_WIDTH - _MARGIN, y1=y, y2=y,
                              class_="range baseline"))  # fmt: skip
-        parts.append(element("text", "baseline", x=_WIDTH - _RIGHT, y=y - 5, text_anchor="end",
+        parts.append(element("text", "baseline", x=_WIDTH - _MARGIN, y=y - 5, text_anchor="end",
                              class_="tick"))  # fmt: skip
     if best:
         parts += _band(best, last)
     parts += [_dot(dot, last) for dot in dots]
-    return picture(title, _WIDTH, _HEIGHT, parts)
+    if certified is not None:
+        parts += _apart(certified)
+    return picture(title, _WIDTH, _HEIGHT, parts,
+                   linked=any(dot.href for dot in dots))  # fmt: skip
+
+
+def _apart(found: Certified) -> Iterator[Svg]:
+    """In the margin on the right, behind a line: it is not a part of the search."""
+    x, y = _WIDTH - _MARGIN / 2, _y(found.mean)
+    edge = _WIDTH - _MARGIN + 8
+    yield element("line", x1=edge, x2=edge, y1=_TOP, y2=_HEIGHT - _BOTTOM, class_="axis zero")
+    yield element("line", x1=x, x2=x, y1=_y(found.high), y2=_y(found.low), class_="range best")
+    for end in (found.high, found.low):
+        yield element("line", x1=x - 6, x2=x + 6, y1=_y(end), y2=_y(end), class_="range best")
+    about = element("title", found.label)
+    yield dot_mark("certified", x, y, about)
+    yield element("text", "certified", x=x, y=_HEIGHT - 17, text_anchor="middle", class_="tick")
 
 
 def _band(best: Sequence[Point], last: int) -> Iterator[Svg]:
@@ -107,6 +135,9 @@ def dot_mark(tone: str, x: float, y: float, *children: Svg) -> Svg:
     if tone == "accepted":
         return element("path", *children, d=_path("M", (x, y - 5), (x + 5, y + 4), (x - 5, y + 4)),
                        class_=name)  # fmt: skip
+    if tone == "certified":
+        places = ((x, y - 6), (x + 6, y), (x, y + 6), (x - 6, y))
+        return element("path", *children, d=_path("M", *places), class_="point certified")
     if tone == "gated":
         cross = (
             _path("M", (x - 4, y - 4), (x + 4, y + 4), close=False)
@@ -131,18 +162,26 @@ def _path(move: str, *places: tuple[float, float], close: bool = True) -> str:
 def _frame(last: int) -> Iterator[Svg]:
     for step in range(5):
         y = _y(step / 4)
-        yield element("line", x1=_LEFT, x2=_WIDTH - _RIGHT, y1=y, y2=y, class_="axis")
+        yield element("line", x1=_LEFT, x2=_WIDTH - _MARGIN, y1=y, y2=y, class_="axis")
         yield element("text", number(step / 4), x=_LEFT - 7, y=y + 4, text_anchor="end",
                       class_="tick")  # fmt: skip
-        anchor = "end" if step == 4 else "start" if step == 0 else "middle"
-        yield element("text", f"{round(last * step / 4):,}", x=_x(last * step / 4, last),
-                      y=_HEIGHT - 17, text_anchor=anchor, class_="tick")  # fmt: skip
-    yield element("text", "rollouts", x=(_LEFT + _WIDTH) / 2, y=_HEIGHT - 3, text_anchor="middle",
-                  class_="tick")  # fmt: skip
+    for mark in ticks(last):
+        yield element("text", f"{mark:,}", x=_x(mark, last), y=_HEIGHT - 17,
+                      text_anchor="middle" if mark else "start", class_="tick")  # fmt: skip
+    yield element("text", "rollouts", x=(_LEFT + _WIDTH - _MARGIN) / 2, y=_HEIGHT - 3,
+                  text_anchor="middle", class_="tick")  # fmt: skip
+
+
+def ticks(last: int) -> list[int]:
+    """Whole, round numbers from 0 to `last`, about five of them."""
+    step, factors = 1, cycle((2.0, 2.5, 2.0))
+    while last / step > 5:
+        step = int(step * next(factors))
+    return list(range(0, last + 1, step))
 
 
 def _x(rollouts: float, last: int) -> float:
-    return _LEFT + (_WIDTH - _LEFT - _RIGHT) * rollouts / last
+    return _LEFT + (_WIDTH - _LEFT - _MARGIN) * rollouts / last
 
 
 def _y(score: float) -> float:

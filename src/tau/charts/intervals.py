@@ -39,6 +39,7 @@ def interval_chart(
             *_axis(start, end, height),
             *(s for n, row in enumerate(rows) for s in _row(n, row, start, end)),
         ],
+        kind="intervals",
     )
 
 

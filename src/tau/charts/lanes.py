@@ -53,7 +53,8 @@ def lane_chart(title: str, lanes: Sequence[str], stretches: Sequence[Stretch], *
             parts.append(element("a", bar, href=one.href) if one.href else bar)
     parts.append(element("text", first, x=_LABEL, y=height - 5, class_="tick"))
     parts.append(element("text", last, x=_WIDTH, y=height - 5, text_anchor="end", class_="tick"))
-    return picture(title, _WIDTH, height, parts)
+    return picture(title, _WIDTH, height, parts,
+                   linked=any(one.href for one in stretches))  # fmt: skip
 
 
 def _rows(stretches: Sequence[Stretch]) -> list[int]:

@@ -48,7 +48,8 @@ def lineage_chart(title: str, nodes: Sequence[Node]) -> Svg:
             parts.append(_edge(node.parent, node, depths, rows))
     parts += [_mark(node, depths, rows, most) for node in nodes]
     width = _MARGIN * 2 + _COLUMN * max(depths.values(), default=0) + _LABEL
-    return picture(title, width, _MARGIN * 2 + _ROW * max(1, len(nodes)), parts)
+    return picture(title, width, _MARGIN * 2 + _ROW * max(1, len(nodes)), parts,
+                   linked=any(node.href for node in nodes))  # fmt: skip
 
 
 def _depth(node: Node, known: Mapping[str, Node], depths: dict[str, int]) -> int:

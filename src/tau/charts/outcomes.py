@@ -44,4 +44,5 @@ def outcome_chart(title: str, outcomes: Sequence[Outcome]) -> Svg:
         )  # fmt: skip
         link = {"href": outcome.href} if outcome.href else {}
         parts.append(element("a" if link else "g", *inner, **link))
-    return picture(title, _CELL * min(_ACROSS, max(1, len(outcomes))), _CELL * rows, parts)
+    return picture(title, _CELL * min(_ACROSS, max(1, len(outcomes))), _CELL * rows, parts,
+                   linked=any(one.href for one in outcomes))  # fmt: skip

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from tau.charts.curve import ticks
 from tau.charts.svg import Svg, element, number, picture
 
 _WIDTH = 720
@@ -66,11 +67,10 @@ def _frame(last: int) -> Iterator[Svg]:
         yield element(
             "text", number(step / 4), x=_LEFT - 8, y=y + 4, text_anchor="end", class_="tick"
         )
-        x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * step / 4
-        yield element(
-            "text", f"{round(last * step / 4):,}", x=x, y=_HEIGHT - 18, text_anchor="middle",
-            class_="tick",
-        )  # fmt: skip
+    for mark in ticks(last):
+        x = _LEFT + (_WIDTH - _LEFT - _RIGHT) * mark / last
+        yield element("text", f"{mark:,}", x=x, y=_HEIGHT - 18, text_anchor="middle",
+                      class_="tick")  # fmt: skip
     yield element(
         "text", "rollouts", x=_WIDTH / 2, y=_HEIGHT - 2, text_anchor="middle", class_="tick"
     )

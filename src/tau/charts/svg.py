@@ -30,9 +30,19 @@ def element(tag: str, *children: "str | Svg", **attributes: str | float) -> Svg:
 
 
 def picture(
-    title: str, width: float, height: float, children: Iterable[Svg], **attributes: str
+    title: str,
+    width: float,
+    height: float,
+    children: Iterable[Svg],
+    *,
+    kind: str = "",
+    linked: bool = False,
+    **attributes: str,
 ) -> Svg:
-    """A whole drawing that says what it shows, for those who cannot see it too."""
+    """A whole drawing that says what it shows, for those who cannot see it too.
+
+    One with links in it is `linked`: a group of them, where else it is one image.
+    """
     return element(
         "svg",
         element("title", title),
@@ -41,8 +51,9 @@ def picture(
         viewBox=f"0 0 {number(width)} {number(height)}",
         width=width,
         height=height,
-        role="img",
-        class_="chart",
+        role="group" if linked else "img",
+        aria_label=title,
+        class_=f"chart {kind}".rstrip(),
         **attributes,
     )
 

@@ -2,11 +2,25 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+import click
+
 ALIASES: Mapping[str, str] = {
     "--train-config": "--prompt-optimization-config",
     "--train-store-sqlite": "--prompt-optimization-store-sqlite",
     "--train-json": "--prompt-optimization-json",
 }
+
+
+def valued(command: click.Command) -> frozenset[str]:
+    """The options of `command` that always take the next argument, whatever it looks like."""
+    return frozenset(
+        name
+        for parameter in command.params
+        if isinstance(parameter, click.Option)
+        # Unset, a flag's value is an object of click's own, and true: only these are values.
+        and not (parameter.is_flag or isinstance(parameter.flag_value, str | bool))
+        for name in parameter.opts
+    )
 
 
 def rewritten(

@@ -3,12 +3,11 @@
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import IO
 
-from tau.cli.gateway import PASSWORD_VARIABLE, TOKEN_VARIABLE
-from tau.config.environment import child_environ, snapshot
+from tau.config.environment import own_environ, snapshot
 from tau.domain.visible import line
 
 _PROGRAM = "from tau.cli.main import tau; tau()"
@@ -16,15 +15,16 @@ _GRACE_S = 5
 
 
 @contextmanager
-def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[None]:
+def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[Callable[[], None]]:
     """Serve the dashboard of `store` until the block is left; its link goes to standard error.
 
+    What is given waits until somebody at the terminal has seen enough and presses Ctrl-C, or the
+    dashboard ends; without a person there it returns at once.
     It gets no model's key. It ends by itself when this process is gone: its standard input closes.
     A dashboard that cannot start says why and does not keep the run from running.
     """
     environ = snapshot()
-    own = {name: environ[name] for name in (TOKEN_VARIABLE, PASSWORD_VARIABLE) if name in environ}
-    own["TAU_STORE"] = store  # not an argument: it may be a URL with a password
+    own = {"TAU_STORE": store}  # not an argument: it may be a URL with a password
     words = ["serve", "--bind", bind, "--beside-run"]
     if state_dir is not None:
         words += ["--state-dir", state_dir]
@@ -34,19 +34,18 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[N
             "-c",
             _PROGRAM,
             *words,
-            *(["--state-dir", state_dir] if state_dir else []),
         ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
-        env=child_environ(environ) | own,
+        env=own_environ(environ) | own,
         start_new_session=True,  # Ctrl-C is for the run; the dashboard shows how it ends
     )
     assert process.stdin is not None
     assert process.stdout is not None
     threading.Thread(target=_tell, args=(process.stdout,), daemon=True).start()
     try:
-        yield
+        yield lambda: _stay(process)
     finally:
         process.stdin.close()
         try:
@@ -54,6 +53,14 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[N
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _stay(process: subprocess.Popen[str]) -> None:
+    if not (sys.stdin.isatty() and sys.stderr.isatty()) or process.poll() is not None:
+        return
+    sys.stderr.write("dashboard: still there, with the result; Ctrl-C ends it\n")
+    with suppress(KeyboardInterrupt):
+        process.wait()
 
 
 def _tell(stream: IO[str]) -> None:

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
 from dataclasses import dataclass, field, fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,19 @@ from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit, Surface
 from tau.cli.text import line, table
 from tau.config.environment import snapshot
-from tau.config.search import other_store
+from tau.config.paths import DEFAULT_RBAC_POLICY
+from tau.config.search import other_folders, other_store
+from tau.domain.condition import named
 from tau.domain.control import Action
 from tau.domain.json import Json
+from tau.domain.run import RunStatus
+from tau.domain.spend import NANO, Spend
 from tau.errors import ControlError, UsageError
-from tau.lifecycle.authorization import local_principal
+from tau.lifecycle.authorization import PolicyFile, local_principal
 from tau.lifecycle.commands import Command, ControlResult
+from tau.lifecycle.elsewhere import Elsewhere, find_run, flags, subcommand
 from tau.lifecycle.paths import StateDir
+from tau.lifecycle.recovery import UNUSED
 from tau.wiring.control import control
 
 
@@ -33,12 +40,13 @@ class ControlArguments:
 
     action: str
     folder: StateDir
-    policy: str
+    policy: str | None = None
     principal: str | None = None
     checkpoint: str | None = None
     reason: str | None = None
     json: bool = False
     dry_run: bool = False
+    run_id: str | None = None
     store: str | None = field(default=None, repr=False)
 
 
@@ -49,11 +57,13 @@ def carry_out(arguments: ControlArguments, surface: Surface) -> int:
         UsageError: a text that no file could hold.
         ControlError, FileError: it was not done.
     """
-    result = executed(arguments)
+    result = executed(arguments, surface)
     if arguments.json:
         print_json(result.document())
     elif surface.flat:
         print_lines([contract_line(result)])
+        if result.action is not Action.STATUS:
+            print_lines_to_stderr(f"note: {note}" for note in result.notes)
     elif result.action is Action.STATUS:
         print_lines(list(_status_lines(result)))
     else:
@@ -67,7 +77,7 @@ def resume_and_run(arguments: ControlArguments, surface: Surface) -> int:
     Raises:
         ControlError: nothing tells how the run was started.
     """
-    result = executed(arguments)
+    result = executed(arguments, surface)
     print_lines_to_stderr(_result_lines(result, dry_run=False))
     if result.alive:
         return Exit.OK
@@ -81,7 +91,7 @@ def resume_and_run(arguments: ControlArguments, surface: Surface) -> int:
     return _run_again(started, surface, as_json=arguments.json)
 
 
-def executed(arguments: ControlArguments) -> ControlResult:
+def executed(arguments: ControlArguments, surface: Surface) -> ControlResult:
     """The result of a command.
 
     Raises:
@@ -100,15 +110,17 @@ def executed(arguments: ControlArguments) -> ControlResult:
         principal=principal(arguments.principal),
         checkpoint=Path(arguments.checkpoint) if arguments.checkpoint is not None else None,
         reason=_writable("--reason", arguments.reason),
+        run_id=_writable("--run-id", arguments.run_id),
     )
     with asyncio.Runner() as runner:
         result = runner.run(
             control(
                 arguments.folder,
                 command,
-                policy=Path(arguments.policy),
+                policy=policy_file(arguments.policy),
                 dry_run=arguments.dry_run,
                 store=arguments.store,
+                elsewhere=partial(_elsewhere, arguments, surface),
             )
         )
     if other is None:
@@ -116,9 +128,27 @@ def executed(arguments: ControlArguments) -> ControlResult:
     return replace(result, notes=(*result.notes, f"this run is on '{other}', not on '{named}'"))
 
 
+def _elsewhere(arguments: ControlArguments, surface: Surface) -> Elsewhere | None:
+    """The run that is likely meant where none has used the folder."""
+    command = flags if surface.flat else subcommand
+    found = (
+        find_run(folder, command) for folder in other_folders(arguments.folder, arguments.store)
+    )
+    return next((one for one in found if one is not None), None)
+
+
 def principal(given: str | None) -> str:
-    """Who is asking."""
-    return local_principal(snapshot()) if given is None else _writable("--principal", given) or ""
+    """Who is asking; blanks around a name mean nothing."""
+    if given is None:
+        return local_principal(snapshot())
+    return (_writable("--principal", given) or "").strip()
+
+
+def policy_file(given: str | None) -> PolicyFile:
+    """The policy that was named, which must be there, or the default place, where one may be."""
+    if given is None:
+        return PolicyFile(Path(DEFAULT_RBAC_POLICY))
+    return PolicyFile(Path(given), named=True)
 
 
 def contract_line(result: ControlResult) -> str:
@@ -182,7 +212,8 @@ def _result_lines(result: ControlResult, *, dry_run: bool) -> Iterator[str]:
     facts = [("state dir", str(result.folder.root)), ("principal", result.principal)]
     if result.idempotent:
         facts.append(("changes", "nothing: it was so already"))
-    if not result.alive and not (result.action is Action.CANCEL and result.notes):
+    unused = UNUSED in result.notes
+    if not (result.alive or unused or (result.action is Action.CANCEL and result.notes)):
         over = (result.training_status or {}).get("run_state") in ("completed", "cancelled")
         notes = _ASLEEP | _OVER if over else _ASLEEP
         facts.append(("note", notes[result.action]))
@@ -198,7 +229,7 @@ def _status_lines(result: ControlResult) -> Iterator[str]:
     wanted = f"{state.lifecycle_state} ({state.last_action} by {state.principal})" if state else "-"
     facts = [
         ("run", f"{status.get('run_id', 'none')}"),
-        ("state", f"{run_state}{', alive' if result.alive else ''}"),
+        ("state", _condition(str(run_state), alive=result.alive)),
         ("control", wanted),
     ]
     if state and state.reason:
@@ -211,6 +242,13 @@ def _status_lines(result: ControlResult) -> Iterator[str]:
     yield from table(("", ""), facts)[1:]
 
 
+def _condition(run_state: str, *, alive: bool) -> str:
+    """The run's condition; what is no state of a run stays as it was found."""
+    if run_state not in list(RunStatus):
+        return f"{run_state}{', alive' if alive else ''}"
+    return str(named(RunStatus(run_state), alive=alive)) + (", alive" if alive else "")
+
+
 def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
     progress, spent = status.get("progress"), status.get("spent")
     if isinstance(progress, Mapping):
@@ -218,6 +256,8 @@ def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:
         yield "progress", f"{done}, {progress.get('in_flight')} in flight"
     if isinstance(spent, Mapping):
         yield "spent", _spent(spent)
+        if assumed := _assumed(spent):
+            yield "", assumed
     process = status.get("process")
     if isinstance(process, Mapping):
         yield "process", f"{process.get('pid')} on {process.get('host')}"
@@ -231,6 +271,16 @@ def _spent(spent: Mapping[str, Json]) -> str:
     parts += [figures.count(tokens, "token")] if isinstance(tokens, int) else []
     parts += [figures.money(float(usd))] if isinstance(usd, int | float) else []
     return ", ".join(parts) or "-"
+
+
+def _assumed(spent: Mapping[str, Json]) -> str | None:
+    tokens, usd = spent.get("assumed_tokens"), spent.get("assumed_cost_usd")
+    return figures.assumed(
+        Spend(
+            assumed_tokens=tokens if isinstance(tokens, int) else 0,
+            assumed_cost_nano_usd=round(usd * NANO) if isinstance(usd, int | float) else 0,
+        )
+    )
 
 
 def _run_again(started: Mapping[str, Json], surface: Surface, *, as_json: bool) -> int:

@@ -1,16 +1,24 @@
 """Upkeep of a store that is a file."""
 
 import asyncio
+import glob
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit
 from tau.cli.text import line
-from tau.errors import InputError
-from tau.ports.insights import StoreFacts
+from tau.config.search import find_state_dir
+from tau.errors import ControlError, InputError
+from tau.files.lock import FileLock
+from tau.lifecycle.asking import Asked
+from tau.lifecycle.authorization import MIGRATE, MIGRATE_KEY, PolicyFile
+from tau.lifecycle.checkpoint_file import load_checkpoint
+from tau.lifecycle.paths import StateDir
 from tau.stores.location import on_server, shown
 from tau.stores.sqlite import maintenance
+from tau.wiring.access import guarded
 from tau.wiring.servers import verify_server
 from tau.wiring.stores import open_store, scheme_of
 
@@ -64,29 +72,82 @@ def verify(location: str, *, as_json: bool) -> int:
     return Exit.OK if found.ok else Exit.FAILED
 
 
-def migrate(location: str) -> int:
-    """Bring the store to the schema of this version; keeps a copy of what a file was."""
-    if scheme_of(location) != "sqlite":
-        return _migrate_server(location)
-    done = maintenance.migrate(file_of(location))
-    if done.backup is None:
-        print_lines([f"nothing to do: the schema is at version {done.after}"])
+def recover(location: str, state_dir: str | None) -> int:
+    """Set a store aside that cannot be used, and say what the run's checkpoint file brings back.
+
+    Raises:
+        InputError: the store is on a server.
+        ControlError: a run is alive there.
+    """
+    path = file_of(location)
+    folder = find_state_dir(chosen=state_dir, store=location)
+    if FileLock(folder.run_lock).taken():
+        raise ControlError(
+            f"the run in '{folder.root}' is alive and uses the store",
+            fix="stop it first (Ctrl-C, or a signal to its process); then recover",
+        )
+    why = maintenance.trouble(path)
+    if why is None:
+        there = "whole: there is nothing to recover" if path.exists() else "not there"
+        print_lines([f"{line(str(path))} is {there}"])
+        return Exit.OK
+    kept = maintenance.set_aside(path)
+    print_lines([
+        f"{line(str(path))} could not be used: {line(why)}",
+        *(f"  set aside: {line(str(each))}" for each in kept),
+        *_brought_back(folder, path),
+    ])  # fmt: skip
+    return Exit.OK
+
+
+def _brought_back(folder: StateDir, path: Path) -> Iterator[str]:
+    """What a start goes on from without the store."""
+    for place in (folder.checkpoint, folder.fallback_checkpoint):
+        try:
+            found = load_checkpoint(place)
+        except ControlError:
+            continue
+        yield f"the checkpoint file {line(str(place))} brings back run {line(found.run_id)}:"
+        yield (
+            f"  {found.global_step:,} rollouts in {found.optimizer_step:,} waves, with the prompts "
+            "that it had; single answers and spans are only in the store"
+        )
+        yield "  go on by starting the run again as it was started"
+        break
     else:
-        print_lines([
-            f"schema version {done.before} to {done.after}",
-            f"as it was before: {line(str(done.backup))}",
-        ])  # fmt: skip
-    return Exit.OK
+        yield f"no checkpoint file in {line(str(folder.root))} brings anything back"
+    for copy in sorted(path.parent.glob(f"{glob.escape(path.name)}*.backup*")):
+        yield f"a backup that can be put in its place: {line(str(copy))}"
 
 
-def _migrate_server(location: str) -> int:
-    """What is in a database server is migrated by opening it, under a lock."""
+def migrate(location: str, *, principal: str, policy: PolicyFile, reason: str | None) -> int:
+    """Bring the store to the schema of this version; keeps a copy of what a file was.
 
-    async def opened() -> StoreFacts:
-        async with await open_store(location) as store:
-            return await store.insights.facts()
-
+    Raises:
+        AccessDenied: the policy does not allow it; that is audited.
+    """
+    asked = Asked(action=MIGRATE, key=MIGRATE_KEY, principal=principal, reason=reason)
+    server = scheme_of(location) != "sqlite"
+    if not server and not file_of(location).exists():
+        maintenance.migrate(file_of(location))  # says that there is none
     with asyncio.Runner() as runner:
-        facts = runner.run(opened())
-    print_lines([f"{line(facts.location)}: the schema is at version {facts.schema_version}"])
+        told = runner.run(
+            guarded(location, asked, policy, lambda: _migrated(location, server=server))
+        )
+    print_lines(told)
     return Exit.OK
+
+
+async def _migrated(location: str, *, server: bool) -> list[str]:
+    """What was done; what is in a database server is migrated by opening it, under a lock."""
+    if server:
+        async with await open_store(location) as store:
+            facts = await store.insights.facts()
+        return [f"{line(facts.location)}: the schema is at version {facts.schema_version}"]
+    done = await asyncio.to_thread(maintenance.migrate, file_of(location))
+    if done.backup is None:
+        return [f"nothing to do: the schema is at version {done.after}"]
+    return [
+        f"schema version {done.before} to {done.after}",
+        f"as it was before: {line(str(done.backup))}",
+    ]

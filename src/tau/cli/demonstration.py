@@ -13,6 +13,7 @@ from tau.domain.dataset import Split
 from tau.domain.json import Json
 from tau.errors import FileError
 from tau.files.atomic import atomic_write
+from tau.files.safety import make_folder
 from tau.sim.world import START_PROMPT, World
 
 CONFIG = "prompt-optimization.json"
@@ -65,7 +66,7 @@ def _write(place: Path) -> Path:
             fix=f"run it with: tau optimize {config}, or name another folder",
         )
     try:
-        place.mkdir(parents=True, exist_ok=True)
+        make_folder(place)
     except OSError as error:
         raise FileError(
             "the demo's folder cannot be made", where=str(place), why=error.strerror

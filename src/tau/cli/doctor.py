@@ -18,6 +18,7 @@ from tau.config.environment import is_secret, snapshot
 from tau.errors import StoreError
 from tau.models.providers import PROVIDERS
 from tau.ports.insights import StoreFacts
+from tau.wiring.crashes import stopped_without_a_word
 from tau.wiring.stores import scheme_of
 
 _PACKAGES = ("aiohttp", "apsw", "click", "orjson", "pydantic", "rich")
@@ -65,7 +66,7 @@ def _store(location: str) -> Iterator[Finding]:
         yield from _contents(location)
         return
     path = file_of(location)
-    if path.exists():
+    if any(Path(f"{path}{suffix}").exists() for suffix in ("", "-wal")):
         yield from _contents(location)
     else:
         yield Finding(topic="store", found=f"'{location}' is not there yet; a run makes it")
@@ -81,8 +82,21 @@ def _contents(location: str) -> Iterator[Finding]:
         yield Finding(topic="store", found=error.summary, ok=False, fix=error.fix)
         return
     yield Finding(topic="store", found=_facts_text(facts), ok=True)
+    yield from _crashed(location)
     for name, value in facts.details.items():
         yield Finding(topic=f"store {name}", found=value)
+
+
+def _crashed(location: str) -> Iterator[Finding]:
+    """Runs that nobody drives although they were never ended."""
+    for run in read(location, stopped_without_a_word):
+        yield Finding(
+            topic="run",
+            found=f"{run.id} stopped without a word: its process is gone",
+            ok=False,
+            fix="go on with it: tau resume --run, or start it again as it was started; "
+            "end it for good: tau cancel",
+        )
 
 
 def _facts_text(facts: StoreFacts) -> str:

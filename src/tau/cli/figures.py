@@ -74,5 +74,19 @@ def spending(spent: Spend, budget: Budget | None = None) -> list[str]:
     return parts
 
 
+def assumed(spent: Spend) -> str | None:
+    """How much of the spend no provider has told; None where all of it is known."""
+    parts = [count(spent.assumed_tokens, "token")] if spent.assumed_tokens else []
+    if spent.assumed_cost_nano_usd:
+        parts.append(money(spent.assumed_cost_usd))
+    if not parts:
+        return None
+    verb = "was" if spent.assumed_tokens in (0, 1) and len(parts) == 1 else "were"
+    return (
+        f"of this, {' and '.join(parts)} {verb} not reported by the provider "
+        "and counted as reserved"
+    )
+
+
 def _of(text: str, limit: int | None) -> str:
     return text if limit is None else f"{text} of {limit:,}"

@@ -12,6 +12,7 @@ from tau.cli.modes import Mode, asked, chosen, flag
 from tau.cli.surface import Exit, Surface, debug_option, name_variables
 from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STATE_DIR, DEFAULT_STORE
 from tau.errors import UsageError
+from tau.models.providers import EXAMPLE_MODEL
 
 Command = Callable[..., Any]
 
@@ -21,6 +22,7 @@ RUN = Mode(
     modifiers=(
         "prompt_optimization_store_sqlite",
         "prompt_optimization_json",
+        "new",
         "prompt_optimization_control_state_dir",
     ),
 )
@@ -75,7 +77,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
 @click.option(
     "--model",
     metavar="PROVIDER/MODEL",
-    help="The model to run, such as openai/gpt-4o-mini; overrides the config's.",
+    help=f"The model to run, such as {EXAMPLE_MODEL}; overrides the config's.",
 )
 @click.option(
     "--prompt-optimization-config",
@@ -90,6 +92,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
     help="Where rollouts, attempts, spans and resources are kept.",
 )
 @_switch("--prompt-optimization-json", "Print the result as one JSON document.")
+@_switch("--new", "Begin a new run, whatever of this configuration is there already.")
 @_switch("--prompt-optimization-control-status", "Show the state of a run's control files.")
 @_switch("--prompt-optimization-control-pause", "Pause the run.")
 @_switch("--prompt-optimization-control-resume", "Let the run go on; recover it after a crash.")
@@ -111,9 +114,7 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
 @click.option(
     "--prompt-optimization-control-rbac-policy",
     metavar="PATH",
-    default=DEFAULT_RBAC_POLICY,
-    show_default=True,
-    help="Who may do what.",
+    help=f"Who may do what; {DEFAULT_RBAC_POLICY} if it is there.",
 )
 @debug_option
 @click.version_option(__version__)
@@ -124,10 +125,10 @@ def command(
     *,
     model: str | None,
     prompt_optimization_config: str | None,
-    prompt_optimization_store_sqlite: str,
     prompt_optimization_json: bool,
+    new: bool,
     prompt_optimization_control_state_dir: str | None,
-    **_control: object,
+    **_others: object,
 ) -> int:
     """Do what the chosen mode does, or show the help where nothing was asked for."""
     sources = {
@@ -146,9 +147,10 @@ def command(
         RunArguments(
             config=prompt_optimization_config,
             model=model,
-            store=prompt_optimization_store_sqlite,
+            store=_given(context, "prompt_optimization_store_sqlite"),
             state_dir=prompt_optimization_control_state_dir,
             json=prompt_optimization_json,
+            new=new,
         ),
         context.ensure_object(Surface),
     )
@@ -183,6 +185,12 @@ def _nothing_asked(context: click.Context, explicit: list[str]) -> int:
         )
     click.echo(context.get_help())
     return Exit.OK
+
+
+def _given(context: click.Context, name: str) -> str | None:
+    """The value of an option, None where nobody gave it."""
+    default = context.get_parameter_source(name) is ParameterSource.DEFAULT
+    return None if default else context.params[name]
 
 
 def _is_explicit(source: ParameterSource | None) -> bool:

@@ -7,18 +7,22 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tau.cli.control import policy_file, principal
 from tau.cli.surface import Exit
 from tau.config.environment import snapshot
-from tau.config.paths import DEFAULT_RBAC_POLICY
 from tau.config.paths import state_dir as state_dir_of
-from tau.errors import FileError, InputError
+from tau.errors import FileError, InputError, UsageError
 from tau.files.documents import read_bytes
-from tau.lifecycle.authorization import local_principal
+from tau.lifecycle.authorization import load_policy
 
 TOKEN_VARIABLE = "TAU_GATEWAY_TOKEN"
 PASSWORD_VARIABLE = "TAU_GATEWAY_PASSWORD"
 _PARTS = ("fastapi", "httptools", "jinja2", "uvicorn")
 _MOST_SECRET_BYTES = 4096
+_IN_THE_CLEAR = (
+    "warning: tokens and prompts cross the network unencrypted, for anybody on the way to read;\n"
+    "  give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a proxy that speaks HTTPS\n"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,9 @@ class ServeArguments:
     state_dir: str | None = None
     auth: str = "token"
     token_file: str | None = None
+    tokens: str | None = None
+    tls: tuple[str | None, str | None] = (None, None)
+    trusted_proxies: tuple[str, ...] = ()
     password_file: str | None = None
     read_only: bool = False
     principal: str | None = None
@@ -59,6 +66,7 @@ def serve_gateway(arguments: ServeArguments) -> int:
 
 
 async def _serve(arguments: ServeArguments) -> int:
+    from tau.gateway.addresses import Networks
     from tau.gateway.serving import serving
     from tau.gateway.settings import AuthMode, GatewaySettings, parse_bind
 
@@ -67,16 +75,22 @@ async def _serve(arguments: ServeArguments) -> int:
     settings = GatewaySettings(
         store=arguments.store,
         state_dir=state_dir_of(arguments.store, arguments.state_dir),
-        policy=Path(arguments.rbac_policy or DEFAULT_RBAC_POLICY),
-        principal=arguments.principal or local_principal(environ),
+        policy=policy_file(arguments.rbac_policy),
+        principal=principal(arguments.principal),
         host=host,
         port=port,
         auth=AuthMode(arguments.auth),
         token=_secret(arguments.token_file) or environ.get(TOKEN_VARIABLE) or None,
         password=_secret(arguments.password_file) or environ.get(PASSWORD_VARIABLE) or None,
+        tokens=Path(arguments.tokens) if arguments.tokens is not None else None,
+        tls=_tls(*arguments.tls),
+        trusted_proxies=Networks(arguments.trusted_proxies),
         read_only=arguments.read_only,
         allowed_hosts=arguments.allowed_hosts,
     )
+    load_policy(settings.policy)  # one that is named must be there, before anything listens
+    if not arguments.beside and settings.in_the_clear:
+        sys.stderr.write(_IN_THE_CLEAR)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -88,6 +102,17 @@ async def _serve(arguments: ServeArguments) -> int:
         sys.stderr.write(_about(settings.auth))
         await stop.wait()
     return Exit.OK
+
+
+def _tls(certificate: str | None, key: str | None) -> tuple[Path, Path] | None:
+    if certificate is None and key is None:
+        return None
+    if certificate is None or key is None:
+        raise UsageError(
+            "a certificate and its key belong together",
+            fix="give both --tls-cert and --tls-key",
+        )
+    return Path(certificate), Path(key)
 
 
 def _about(auth: str) -> str:

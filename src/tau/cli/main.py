@@ -4,6 +4,7 @@ import gc
 import sys
 
 from tau.cli.surface import Surface, program
+from tau.config.environment import snapshot
 
 _COLLECT = (50_000, 20, 50)
 """The garbage collector's thresholds: neither importing nor running leaves cycles behind."""
@@ -12,16 +13,10 @@ _COLLECT = (50_000, 20, 50)
 def tau_coding_agent() -> None:
     """The contract's flag surface."""
     gc.set_threshold(*_COLLECT)
-    from tau.cli.aliases import rewritten
+    from tau.cli.aliases import rewritten, valued
     from tau.cli.flags import command
 
-    valued = {
-        name
-        for parameter in command.params
-        if not (getattr(parameter, "is_flag", False) or getattr(parameter, "flag_value", None))
-        for name in parameter.opts
-    }
-    arguments, notices = rewritten(sys.argv[1:], valued=valued)
+    arguments, notices = rewritten(sys.argv[1:], valued=valued(command))
     for notice in notices:
         sys.stderr.write(f"{notice}\n")
     sys.exit(program(command, Surface(program="tau-coding-agent", flat=True), arguments))
@@ -32,4 +27,8 @@ def tau() -> None:
     gc.set_threshold(*_COLLECT)
     from tau.cli.commands.group import tau_group
 
+    if "_TAU_COMPLETE" in snapshot():
+        from tau.cli.completing import register
+
+        register()
     sys.exit(program(tau_group, Surface(program="tau"), sys.argv[1:]))

@@ -5,6 +5,7 @@ from typing import Any
 
 from tau.cli import figures
 from tau.cli.text import line, shown, table
+from tau.domain.run import StopReason
 from tau.ports.algorithm import Plan
 from tau.reports.account import Account, SplitAccount
 from tau.reports.gain import Gain, p_text
@@ -39,6 +40,7 @@ def account_fields(account: Account) -> dict[str, Any]:
         "candidates": account.tried,
         "reason": account.reason,
         "gain": gain.to_json() if gain else None,
+        "partial": account.partial.to_json() if account.partial else None,
         "comparison": [_split_fields(split) for split in account.splits()],
         "diff": {
             name: [[str(piece.change), piece.text] for piece in pieces]
@@ -57,14 +59,19 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "certification_rows": plan.certification,
         "certification_groups": plan.groups,
         "independent_rows": plan.independent,
+        "least_rollouts": plan.least_rollouts,
         "detectable_gain": plan.detectable,
         "caveats": list(plan.caveats),
     }
 
 
 def decision_text(account: Account) -> str:
-    """The decision in a few words."""
-    return DECISIONS.get(account.decision or "", "nothing is decided yet")
+    """The decision in a few words, and on how many rows where some are missing."""
+    if account.run.stop_reason is StopReason.NOTHING_SCORED:
+        return "no decision: nothing could be scored"
+    text = DECISIONS.get(account.decision or "", "nothing is decided yet")
+    partial = account.partial
+    return f"{text} (on {partial.rows} rows)" if partial else text
 
 
 def claim_lines(report: RunReport) -> Iterator[str]:
@@ -77,6 +84,8 @@ def claim_lines(report: RunReport) -> Iterator[str]:
         yield f"evidence   {gain_evidence(gain)}"
     if account.reason:
         yield f"why        {line(account.reason)}"
+    if account.partial is not None:
+        yield f"part only  {line(account.partial.text)}"
     if gain is not None and gain.rows_to_settle is not None:
         yield f"to settle  about {figures.count(gain.rows_to_settle, 'example')} would decide it"
     detectable = report.plan.detectable if report.plan else None

@@ -5,32 +5,58 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 
-from tau.cli.control import principal
+from tau.cli.control import policy_file, principal
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, table
 from tau.domain.control import Action
 from tau.errors import NotFound, StoreError, UsageError
-from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditLine, AuditTrail, head_of
-from tau.lifecycle.authorization import PROMOTE_KEY, Authorizer, load_policy
+from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditTrail, head_of
+from tau.lifecycle.authorization import (
+    COPY,
+    COPY_KEY,
+    INSTALL,
+    INSTALL_KEY,
+    MIGRATE,
+    MIGRATE_KEY,
+    PROMOTE,
+    PROMOTE_KEY,
+    PRUNE,
+    PRUNE_KEY,
+    Authorizer,
+)
+from tau.lifecycle.chain import REPAIR, AuditLine
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.state import load_audit_line
 from tau.stores.location import shown
-from tau.wiring.control import find_seal, repair_audit, store_of
+from tau.wiring.access import authorizer_for, install_policy, policy_of
+from tau.wiring.control import repair_audit, store_of
+from tau.wiring.seals import find_seal
 
-_KEYS = (*(action.key for action in Action), REPAIR_KEY, PROMOTE_KEY)
+_KEYS = {
+    **{str(action): action.key for action in Action},
+    PROMOTE: PROMOTE_KEY,
+    PRUNE: PRUNE_KEY,
+    MIGRATE: MIGRATE_KEY,
+    COPY: COPY_KEY,
+    REPAIR: REPAIR_KEY,
+    INSTALL: INSTALL_KEY,
+}
+"""Every action that is authorized, and the key that policies name it by."""
 
 
-def check_access(action: str, *, given: str | None, policy: str, as_json: bool) -> int:
-    """Print what the policy says; exit code 5 where it denies.
+def check_access(
+    action: str, *, store: str, given: str | None, policy: str | None, as_json: bool
+) -> int:
+    """Print what the policies say; exit code 5 where one denies.
 
     Raises:
-        PolicyInvalid: it is malformed.
+        PolicyInvalid: one is malformed, or missing though it was named.
         UsageError: there is no such action.
     """
     who = principal(given)
     key = _key(action)
-    decision = Authorizer(Path(policy)).decide(who, key)
+    decision = _authorizer(store, policy).decide(who, key)
     if as_json:
         print_json({
             "principal": who, "action": key, "allowed": decision.allowed,
@@ -46,36 +72,77 @@ def check_access(action: str, *, given: str | None, policy: str, as_json: bool) 
 
 def _key(action: str) -> str:
     """What a policy names the action by; a name without a colon is one of ours, or a mistake."""
-    named = {str(one): one.key for one in Action}
-    if action in named or ":" in action:
-        return named.get(action, action)
-    close = get_close_matches(action, named, n=1)
-    known = f"did you mean {close[0]}?" if close else f"known: {', '.join(named)}, or a key"
+    if action in _KEYS or ":" in action:
+        return _KEYS.get(action, action)
+    close = get_close_matches(action, _KEYS, n=1)
+    known = f"did you mean {close[0]}?" if close else f"known: {', '.join(_KEYS)}, or a key"
     raise UsageError(f"there is no action '{action}'", fix=known)
 
 
-def who_am_i(*, given: str | None, policy: str, as_json: bool) -> int:
+def _authorizer(store: str, policy: str | None) -> Authorizer:
+    with asyncio.Runner() as runner:
+        return runner.run(authorizer_for(policy_file(policy), store))
+
+
+def who_am_i(*, store: str, given: str | None, policy: str | None, as_json: bool) -> int:
     """Print the principal, its roles and what they allow.
 
     Raises:
-        PolicyInvalid: the policy is malformed.
+        PolicyInvalid: a policy is malformed, or missing though it was named.
     """
     who = principal(given)
-    found = load_policy(Path(policy))
-    decisions = {key: found.decide(who, key) for key in _KEYS}
-    roles = list(found.roles_of(who) or ())
+    found = _authorizer(store, policy)
+    decisions = {key: found.decide(who, key) for key in _KEYS.values()}
+    roles, path = list(found.roles_of(who)), str(found.file.path)
     if as_json:
         allowed = {key: decision.allowed for key, decision in decisions.items()}
-        print_json({"principal": who, "team_mode": found.team_mode, "policy": policy,
+        print_json({"principal": who, "team_mode": found.team_mode, "policy": path,
+                    "store_carries_policy": found.carried is not None,
                     "roles": roles, "allowed": allowed})  # fmt: skip
         return Exit.OK
+    held = f"that of the store '{shown(store)}' and {path}" if found.carried else path
     rows = [
         ("principal", who),
+        ("policy", held),
         ("roles", ", ".join(roles) or ("none" if found.team_mode else "none needed")),
         *((key, f"{'yes' if one.allowed else 'no'} ({one.reason_code})")
           for key, one in decisions.items()),
     ]  # fmt: skip
-    print_lines(table(("", ""), rows)[1:])
+    print_lines([line(text) for text in table(("", ""), rows)[1:]])
+    return Exit.OK
+
+
+def install(
+    store: str,
+    path: str,
+    *,
+    given: str | None,
+    policy: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> int:
+    """Let the store carry a policy, and print which.
+
+    Raises:
+        PolicyInvalid: the file is missing or malformed.
+        AccessDenied: the policies that hold do not allow it.
+    """
+    who = principal(given)
+    with asyncio.Runner() as runner:
+        made = runner.run(
+            install_policy(
+                store, Path(path), principal=who, reason=reason or "", file=policy_file(policy)
+            )
+        )
+    held = policy_of(made)
+    again = held is None or held.decide(who, INSTALL_KEY).allowed
+    if as_json:
+        print_json({"number": made.number, "principal": who, "store": shown(store),
+                    "may_install_another": again})  # fmt: skip
+        return Exit.OK
+    print_lines([line(f"policy {made.number} holds for the store '{shown(store)}' from now on")])
+    if not again:
+        print_lines([line(f"  note  {who} may not install another: no {INSTALL_KEY}")])
     return Exit.OK
 
 
@@ -127,7 +194,7 @@ def repair(
     store: str | None,
     given: str | None,
     reason: str | None,
-    policy: str,
+    policy: str | None,
     as_json: bool,
 ) -> int:
     """Repair the audit and print what was done.
@@ -139,7 +206,9 @@ def repair(
     who = principal(given)
     with asyncio.Runner() as runner:
         done = runner.run(
-            repair_audit(folder, principal=who, reason=reason, policy=Path(policy), store=store)
+            repair_audit(
+                folder, principal=who, reason=reason, policy=policy_file(policy), store=store
+            )
         )
     if as_json:
         print_json({"original": str(done.kept), "removed_lines": list(done.removed),

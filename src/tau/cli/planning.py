@@ -10,13 +10,14 @@ from typing import Any
 from tau.cli import figures
 from tau.cli.optimization import plan_fields
 from tau.cli.records.reading import print_json, print_lines
-from tau.cli.running import RunArguments, loaded
+from tau.cli.running import RunArguments, loaded, placed
 from tau.cli.surface import Exit, warn
 from tau.cli.text import line, table
 from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
 from tau.domain.spend import Budget
 from tau.errors import InputError
+from tau.stores.location import shown
 from tau.wiring.planning import Forecast, forecast
 from tau.wiring.stores import scheme_of
 
@@ -28,10 +29,11 @@ def plan(arguments: RunArguments, *, as_json: bool) -> int:
         InputError: it cannot be carried out, or its algorithm cannot plan.
     """
     settings = loaded(arguments)
+    arguments = placed(arguments, settings)
     if not as_json:
         warn(settings.warnings)
     with asyncio.Runner() as runner:
-        found = runner.run(forecast(settings, store=_existing(arguments.store)))
+        found = runner.run(forecast(settings, store=_existing(arguments.location)))
     if found is None:
         raise InputError(
             f"the algorithm '{settings.algorithm.type}' cannot say what it would do",
@@ -87,6 +89,7 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
     ]  # fmt: skip
     if plan.proposals or plan.certification:
         facts += [
+            ("at least", _least(found)),
             ("claim", line(settings.claim.words())),
             ("certification", _certification(found)),
             ("can show", _detectable(found)),
@@ -94,6 +97,17 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
     yield from (f"  {text}" for text in table(("", ""), facts)[1:])
     for warning in found.warnings:
         yield f"warning: {line(warning)}"
+
+
+def _least(found: Forecast) -> str:
+    """What one candidate takes: with less, the run would be stopped before it compared any."""
+    plan, most = found.plan, found.most
+    share = plan.least_rollouts / max(1, plan.rollouts)
+    parts = [figures.count(plan.least_rollouts, "rollout")]
+    parts.append(f"at most about {round(most.tokens * share):,} tokens")
+    if found.price_known and most.cost_nano_usd:
+        parts.append(figures.money(most.cost_usd * share))
+    return f"{', '.join(parts)}, to try one candidate and compare it"
 
 
 def _limit(limit: int | None) -> str:
@@ -137,7 +151,7 @@ def _detectable(found: Forecast) -> str:
 def _next(arguments: RunArguments) -> None:
     words = ["tau", "optimize", arguments.config]
     words += ["--model", arguments.model] if arguments.model else []
-    words += ["--store", arguments.store] if arguments.store != DEFAULT_STORE else []
+    words += ["--store", shown(arguments.location)] if arguments.location != DEFAULT_STORE else []
     for name, value in arguments.budget.items():
         words += [f"--budget-{name}", f"{value:g}"]
     sys.stderr.write(f"next:\n  {shlex.join(words)}\n")

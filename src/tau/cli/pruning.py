@@ -4,26 +4,22 @@ import asyncio
 import re
 from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 
 from tau.cli.databases import file_of
 from tau.cli.records.reading import moment, print_json, print_lines
 from tau.cli.surface import Exit
 from tau.cli.text import table
-from tau.config.environment import snapshot
-from tau.config.paths import state_dir
 from tau.domain.visible import line
-from tau.errors import AccessDenied, UsageError
-from tau.lifecycle.audit import AuditEvent
-from tau.lifecycle.authorization import Authorizer, local_principal
-from tau.lifecycle.register import Register
+from tau.errors import UsageError
+from tau.lifecycle.asking import Asked
+from tau.lifecycle.authorization import PRUNE, PRUNE_KEY, PolicyFile
 from tau.ports.clock import SystemClock
 from tau.stores.location import on_server
 from tau.stores.retention import PrunedRun
 from tau.stores.sqlite.pruning import prune
+from tau.wiring.access import guarded
 from tau.wiring.servers import prune_server
 
-ACTION_KEY = "control:rl:prune"
 _AGE = re.compile(r"(?P<n>[1-9][0-9]{0,5})(?P<unit>[hdw])\Z")
 _UNIT_MS = {"h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 
@@ -34,7 +30,8 @@ def prune_store(
     runs: Sequence[str],
     older_than: str | None,
     reason: str | None,
-    policy: str,
+    principal: str,
+    policy: PolicyFile,
     yes: bool,
     as_json: bool,
 ) -> int:
@@ -47,10 +44,20 @@ def prune_store(
     if not runs and older_than is None:
         raise UsageError("nothing is chosen", fix="name runs, or give --older-than 30d")
     before = None if older_than is None else SystemClock().unix_ms() - age_ms(older_than)
-    found = _prune(location, runs, before, dry_run=True)
+    with asyncio.Runner() as runner:
+        found = runner.run(_pruned(location, runs, before, dry_run=True))
     if yes and found:
-        _allowed_and_audited(location, Path(policy), found, reason)
-        _prune(location, [one.id for one in found], None, dry_run=False)
+        told = ", ".join(f"{one.id} ({one.rollouts})" for one in found)[:2000]
+        asked = Asked(
+            action=PRUNE, key=PRUNE_KEY, principal=principal, reason=reason, detail=told
+        )  # fmt: skip
+        ids = [one.id for one in found]
+
+        async def delete() -> None:
+            await _pruned(location, ids, None, dry_run=False)
+
+        with asyncio.Runner() as runner:
+            runner.run(guarded(location, asked, policy, delete))
     if as_json:
         print_json({"deleted": yes, "runs": [asdict(one) for one in found]})
         return Exit.OK
@@ -66,13 +73,14 @@ def prune_store(
     return Exit.OK
 
 
-def _prune(
+async def _pruned(
     location: str, runs: Sequence[str], before: int | None, *, dry_run: bool
 ) -> Sequence[PrunedRun]:
-    if not on_server(location):
-        return prune(file_of(location), runs=runs, before_unix_ms=before, dry_run=dry_run)
-    with asyncio.Runner() as runner:
-        return runner.run(prune_server(location, runs=runs, before_unix_ms=before, dry_run=dry_run))
+    if on_server(location):
+        return await prune_server(location, runs=runs, before_unix_ms=before, dry_run=dry_run)
+    return await asyncio.to_thread(
+        prune, file_of(location), runs=runs, before_unix_ms=before, dry_run=dry_run
+    )
 
 
 def age_ms(text: str) -> int:
@@ -85,34 +93,3 @@ def age_ms(text: str) -> int:
     if match is None:
         raise UsageError(f"'{line(text)}' is no age", fix="write 12h, 30d or 8w")
     return int(match["n"]) * _UNIT_MS[match["unit"]]
-
-
-def _allowed_and_audited(
-    location: str, policy: Path, found: Sequence[PrunedRun], reason: str | None
-) -> None:
-    """Written down before it is done: what is gone afterwards was allowed to somebody."""
-    principal = local_principal(snapshot())
-    register = Register(state_dir(location))
-    decision = Authorizer(policy).decide(principal, ACTION_KEY)
-    with register.held():
-        state = register.state()
-        register.note(
-            AuditEvent(
-                timestamp_unix_ms=SystemClock().unix_ms(),
-                principal=principal,
-                action="prune",
-                action_key=ACTION_KEY,
-                lifecycle_state=str(state.lifecycle_state) if state else "running",
-                idempotent=None,
-                reason=reason,
-                decision="allowed" if decision.allowed else "denied",
-                reason_code=str(decision.reason_code),
-                detail=", ".join(f"{one.id} ({one.rollouts})" for one in found)[:2000],
-            )
-        )
-    if not decision.allowed:
-        raise AccessDenied(
-            f"unauthorized pruning: principal={principal} action={ACTION_KEY} "
-            f"reason_code={decision.reason_code}",
-            reason_code=decision.reason_code,
-        )

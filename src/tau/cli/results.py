@@ -10,6 +10,7 @@ from tau.cli.text import line, table
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import StopReason
 from tau.domain.visible import clipped
+from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.trainer.report import RunReport
 
@@ -42,9 +43,12 @@ def document(report: RunReport) -> dict[str, Any]:
         "calls": report.spent.calls,
         "tokens": report.spent.tokens,
         "cost_usd": report.cost_usd,
+        "assumed_tokens": report.spent.assumed_tokens,
+        "assumed_cost_usd": report.spent.assumed_cost_usd,
         "duration_s": round(report.duration_s, 3),
         "active_s": round(report.active_s, 3),
         "caveats": list(report.caveats),
+        **shortfalls.to_json(report.shortfalls),
         **optimization.fields(report),
     }
 
@@ -64,7 +68,9 @@ def essence(report: RunReport) -> str:
     counts = report.counts
     done = f"{counts[RolloutStatus.SUCCEEDED]:,} of {figures.count(counts.total, 'rollout')}"
     text = f"{done} succeeded in {figures.duration(report.duration_s)}"
-    if report.stop_reason is not StopReason.FINISHED:
+    if report.stop_reason is StopReason.NOTHING_SCORED:
+        text = f"failed: {text}"
+    elif report.stop_reason is not StopReason.FINISHED:
         text = f"stopped ({report.stop_reason}): {text}"
     return text
 
@@ -123,13 +129,14 @@ def next_commands(report: RunReport, *, resume: str) -> list[str]:
     store = f"--store {shlex.quote(report.store_path)}"
     run = f"--run {shlex.quote(report.run_id)}"
     commands = [resume] if report.resumable else []
+    look = f"tau serve {store}"
     if report.failures:
         commands.append(f"tau rollouts ls {run} --status failed {store}")
     if report.account is not None:
-        return [*commands, *_next_of_optimization(report, store)]
+        return [*commands, *_next_of_optimization(report, store), look]
     commands.append(f"tau rollouts ls {run} {store}")
     commands.append(f"tau resources show {report.best_hash[:12]} --content {store}")
-    return commands
+    return [*commands, look]
 
 
 def _next_of_optimization(report: RunReport, store: str) -> Iterator[str]:
@@ -153,10 +160,14 @@ def facts(report: RunReport) -> Iterator[str]:
     if report.spent.calls and report.cost_usd is None:
         used.append("price unknown")
     yield f"used       {', '.join(used) or 'nothing'}"
+    if assumed := figures.assumed(report.spent):
+        yield f"           {assumed}"
     if report.failures:
         yield f"failures   {figures.failures(report.failures)}"
     if report.last_failure:
         yield f"the last   {clipped(line(report.last_failure), _SHOWN_CHARS)}"
+    for text in shortfalls.lines(report.shortfalls):
+        yield f"missing    {line(text)}"
     for caveat in report.caveats:
         yield f"note       {line(caveat)}"
     yield f"run        {line(report.run_id)} in {line(report.store_path)}"

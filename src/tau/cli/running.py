@@ -1,5 +1,6 @@
 """Running a configuration, for both programs."""
 
+import asyncio
 import json
 import shlex
 import sys
@@ -17,14 +18,17 @@ from tau.cli.streams import interactive, reserved_stdout
 from tau.cli.surface import Exit, Surface, warn
 from tau.config.environment import snapshot
 from tau.config.loading import load
+from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
 from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Budget
-from tau.errors import UsageError
+from tau.errors import StoreError, UsageError
+from tau.models.providers import EXAMPLE_MODEL
 from tau.stores.location import shown
 from tau.trainer.report import RunReport
+from tau.wiring.delivery import mark_delivered
 from tau.wiring.session import SessionRequest
 
 _STOPPED = frozenset({StopReason.BUDGET, StopReason.TIME_LIMIT, StopReason.OPERATOR})
@@ -34,15 +38,17 @@ _STOPPED = frozenset({StopReason.BUDGET, StopReason.TIME_LIMIT, StopReason.OPERA
 class RunArguments:
     """What the command line says of a run; None where it says nothing.
 
-    `algorithm` is for a configuration that names none. `budget` holds limits by their names in the
-    configuration, each in place of the one there.
+    `store` None is what the configuration names, else the usual one; `placed` says which.
+    `algorithm` is for a configuration that names none, `instead` comes before one it names.
+    `budget` holds limits by their names in the configuration, each in place of the one there.
     """
 
     config: str
-    store: str
+    store: str | None
     model: str | None = None
     state_dir: str | None = None
     run_id: str | None = None
+    new: bool = False
     json: bool = False
     events: bool = False
     strict: bool = False
@@ -50,17 +56,24 @@ class RunArguments:
     workers: int | None = None
     concurrency: int | None = None
     algorithm: str | None = None
+    instead: str | None = None
     budget: Mapping[str, float] = field(default_factory=dict)
     require_improvement: bool = False
     serve: str | None = None
 
+    @property
+    def location(self) -> str:
+        """The store that is meant."""
+        return DEFAULT_STORE if self.store is None else self.store
+
     def origin(self) -> dict[str, Json]:
         """What starts such a run again, from wherever one is."""
         kept = (
-            "config", "store", "model", "state_dir", "strict", "workers", "concurrency", "algorithm"
+            "config", "store", "model", "state_dir", "strict", "workers", "concurrency",
+            "algorithm", "instead",
         )  # fmt: skip
         values = {name: getattr(self, name) for name in kept}
-        values["store"] = shown(self.store)  # a password is for the environment
+        values["store"] = shown(self.location)  # a password is for the environment
         return {"folder": str(Path.cwd()), **values, "budget": dict(self.budget)}
 
     def command(self, surface: Surface) -> str:
@@ -68,16 +81,19 @@ class RunArguments:
         given: tuple[tuple[str, str | None], ...]
         if surface.flat:
             words = [surface.program, "--prompt-optimization-config", self.config]
-            words += ["--prompt-optimization-store-sqlite", shown(self.store)]
+            words += ["--prompt-optimization-store-sqlite", shown(self.location)]
             given = (("--model", self.model),
                      ("--prompt-optimization-control-state-dir", self.state_dir))  # fmt: skip
         else:
             verb = "run" if self.algorithm is None else "optimize"
-            words = [surface.program, verb, self.config, "--store", shown(self.store)]
+            words = [surface.program, verb, self.config, "--store", shown(self.location)]
             limits = tuple(
                 (f"--budget-{name}", f"{value:g}") for name, value in self.budget.items()
             )
-            given = (("--model", self.model), ("--state-dir", self.state_dir), *limits)
+            given = (
+                ("--model", self.model), ("--state-dir", self.state_dir),
+                ("--algorithm", self.instead), *limits,
+            )  # fmt: skip
         words += [word for name, value in given if value for word in (name, value)]
         return shlex.join(words)
 
@@ -88,28 +104,46 @@ def run(arguments: RunArguments, surface: Surface) -> int:
     Raises:
         TauError: whatever prevented it; nothing was run where it is an InputError.
     """
+    if arguments.new and arguments.run_id is not None:
+        raise UsageError("--new cannot be used with --run", fix="choose one of them")
     settings = loaded(arguments)
+    arguments = placed(arguments, settings)
+    store = arguments.location
     warn(settings.warnings)
     request = SessionRequest(
         config=settings,
-        store=arguments.store,
+        store=store,
         state_dir=Path(arguments.state_dir) if arguments.state_dir else None,
         run_id=arguments.run_id,
+        new=arguments.new,
         origin=arguments.origin(),
     )
     resume = arguments.command(surface)
     with ExitStack() as stack:
+        stay = None
         if arguments.serve is not None:
-            place = (arguments.store, arguments.state_dir)
-            stack.enter_context(dashboard_beside(arguments.serve, *place))
+            place = (store, arguments.state_dir)
+            stay = stack.enter_context(dashboard_beside(arguments.serve, *place))
         output = stack.enter_context(reserved_stdout())
         with _display(arguments, output) as display:
             report, signal_number = drive(request, display, resume=resume)
         if report is not None:
             _print(report, arguments, surface, output, resume)
+            output.flush()
+            _note_delivered(store, report)
+            if stay is not None and signal_number is None:
+                stay()
     if signal_number is not None:
         return 128 + signal_number
     return Exit.FAILED if report is None else _code(report, arguments, surface)
+
+
+def placed(arguments: RunArguments, settings: RunConfig) -> RunArguments:
+    """`arguments` with the store that the configuration names, where they name none."""
+    if arguments.store is not None or settings.store is None:
+        return arguments
+    store = settings.store
+    return replace(arguments, store=store if "://" in store else str(settings.base_dir / store))
 
 
 def loaded(arguments: RunArguments) -> RunConfig:
@@ -120,12 +154,13 @@ def loaded(arguments: RunArguments) -> RunConfig:
         model=arguments.model,
         strict=arguments.strict,
         default_algorithm=arguments.algorithm or "evaluate",
+        algorithm=arguments.instead,
     )
     if settings.model is None:
         raise UsageError(
             "no model is named",
             why=f"neither --model nor the field 'model' of '{arguments.config}' gives one",
-            fix="add --model provider/model, for example --model openai/gpt-4o-mini",
+            fix=f"add --model provider/model, for example --model {EXAMPLE_MODEL}",
         )
     return replace(
         settings,
@@ -171,10 +206,23 @@ def _print(
         print_report(report, output, resume=resume)
     elif not surface.flat:
         output.write("\n".join(results.report_lines(report, resume=resume)) + "\n")
-    elif report.status is RunStatus.COMPLETED:
+    elif _delivered(report):
         output.write(results.contract_line(report) + "\n")
-    if surface.flat and report.status is not RunStatus.COMPLETED:
+    if surface.flat and report.stop_reason is StopReason.NOTHING_SCORED:
+        sys.stderr.write(f"warning: {report.stop_detail}\n")
+    elif surface.flat and report.status is not RunStatus.COMPLETED:
         sys.stderr.write("".join(f"{text}\n" for text in _unfinished(report, resume)))
+
+
+def _note_delivered(store: str, report: RunReport) -> None:
+    """From now on the run is over: the next start of the same configuration is a new one."""
+    try:
+        asyncio.run(mark_delivered(store, report))
+    except StoreError as error:
+        sys.stderr.write(
+            f"warning: the store does not know that the report was delivered: {error}\n"
+            "  the next start delivers it again and runs nothing\n"
+        )
 
 
 def _unfinished(report: RunReport, resume: str) -> Iterator[str]:
@@ -189,9 +237,16 @@ def _unfinished(report: RunReport, resume: str) -> Iterator[str]:
         yield f"  to go on: {resume}"
 
 
+def _delivered(report: RunReport) -> bool:
+    """Whether the flag surface has its result: failed rollouts are one, even if all failed."""
+    return report.status is RunStatus.COMPLETED or report.stop_reason is StopReason.NOTHING_SCORED
+
+
 def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
     if report.stop_reason in _STOPPED:
         return Exit.FAILED if surface.flat else Exit.STOPPED
+    if surface.flat and _delivered(report):
+        return Exit.OK
     if report.status is not RunStatus.COMPLETED:
         return Exit.FAILED
     if arguments.fail_under is not None and not _meets(report, arguments.fail_under):

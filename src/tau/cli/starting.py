@@ -10,6 +10,7 @@ from tau.cli.surface import Exit
 from tau.config.json_schema import schema
 from tau.config.starting import starter
 from tau.errors import FileError
+from tau.files.safety import open_here
 
 CONFIG_NAME = "prompt-optimization.yaml"
 
@@ -54,5 +55,5 @@ def print_schema() -> int:
 def _write(path: Path, text: str, *, replace: bool) -> None:
     """Write a file of the user's own, with their usual permissions; a race replaces nothing."""
     flags = os.O_WRONLY | os.O_CREAT | (os.O_TRUNC if replace else os.O_EXCL)
-    with os.fdopen(os.open(path, flags, 0o666), "w", encoding="utf-8") as file:
+    with os.fdopen(open_here(path, flags, 0o666), "w", encoding="utf-8") as file:
         file.write(text)

@@ -85,6 +85,15 @@ class ListingGroup(click.Group):
         return super().parse_args(ctx, args)
 
 
+def summarize(command: click.Command) -> None:
+    """Let groups list the whole first sentence of each command, where click would cut it."""
+    if isinstance(command, click.Group):
+        for child in command.commands.values():
+            if child.help and not child.short_help:
+                child.short_help = " ".join(child.help.split("\n\n")[0].split())
+            summarize(child)
+
+
 def name_variables(command: click.Command) -> None:
     """Give every option of `command` and its subcommands its environment variable."""
     for parameter in command.params:

@@ -14,8 +14,11 @@ from tau.config.environment import prefer, snapshot
 from tau.config.loading import load
 from tau.domain.run import StopReason
 from tau.errors import PluginError, UsageError
+from tau.lifecycle.asking import Asked
+from tau.lifecycle.authorization import COPY, COPY_KEY, PolicyFile
 from tau.stores.location import shown
 from tau.trainer.stop import StopRequest
+from tau.wiring.access import guarded
 from tau.wiring.copying import copy_store
 from tau.wiring.stores import scheme_of
 from tau.wiring.worker import WorkerReport, WorkerRequest, run_worker
@@ -148,9 +151,19 @@ class _Lines:
         sys.stderr.flush()
 
 
-def copy(source: str, target: str) -> int:
-    """Copy a store; prints how much, and the hash that both agree on."""
+def copy(
+    source: str, target: str, *, principal: str, policy: PolicyFile, reason: str | None
+) -> int:
+    """Copy a store; prints how much, and the hash that both agree on.
+
+    Raises:
+        AccessDenied: the source's policy does not allow it; that is audited there.
+    """
+    asked = Asked(
+        action=COPY, key=COPY_KEY, principal=principal, reason=reason,
+        detail=f"to {shown(target)}",
+    )  # fmt: skip
     with asyncio.Runner() as runner:
-        made = runner.run(copy_store(source, target))
+        made = runner.run(guarded(source, asked, policy, lambda: copy_store(source, target)))
     sys.stdout.write(f"copied {made.rows:,} rows, equal on both sides: {made.hash[:16]}\n")
     return Exit.OK

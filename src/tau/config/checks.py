@@ -1,11 +1,12 @@
 """What only the plug-ins can find: missing keys and modules, bad patterns, unknown placeholders."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tau import plugins
 from tau.config.report import Report, Steps
+from tau.config.rows import Written, check_rows
 from tau.config.settings import GraderChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
@@ -13,6 +14,9 @@ from tau.domain.spend import Usage
 from tau.errors import AttemptError, InputError
 from tau.ports.executor import ExecutorContext
 from tau.ports.grader import GraderContext
+
+_MOST_ROWS = 20_000
+"""Of more rows, the first ones are looked at."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +38,29 @@ class NamedModel:
         """Nothing is open."""
 
 
-def check(config: RunConfig, report: Report) -> None:
-    """Let every plug-in of `config` look for what cannot work; reports what they find."""
+_TRIED_ROWS = 1_000
+_REFERENCES = (
+    "answer", "reference", "label", "target", "ideal", "expected_output", "expected_answer",
+    "ground_truth", "gold", "solution", "correct", "category", "class", "completion", "output",
+)  # fmt: skip
+"""Names by which other tools know what is 'expected' here."""
+
+
+def check(config: RunConfig, report: Report, written: Written) -> None:
+    """Let every plug-in of `config` look for what cannot work; reports what they find.
+
+    `written` has the names that the file uses for the splits.
+    """
     rows = [row for rows in config.examples.values() for row in rows]
     checker = _Checker(
         config=config,
         report=report,
-        example=next((row for row in rows if row.prompt is not None), None),
-        graded=next((row for row in rows if row.expected is not None), None),
+        example=max(rows, key=lambda row: (row.prompt is not None, len(row.fields)), default=None),
+        rows=rows,
     )
     checker.check_model()
-    checker.check_executor()
+    context = checker.check_executor()
+    check_rows(config, context, written, report)
     checker.check_graders(config.graders)
 
 
@@ -52,13 +68,14 @@ def check(config: RunConfig, report: Report) -> None:
 class _Checker:
     """The checks of all plug-ins of one configuration.
 
-    `example` is a row that can be executed, `graded` one with a reference answer, if there are any.
+    `example` is the row that has most to be executed with, if there is any; `rows` are those of all
+    splits.
     """
 
     config: RunConfig
     report: Report
     example: Example | None
-    graded: Example | None
+    rows: Sequence[Example]
 
     def check_model(self) -> None:
         """Look for a missing key or address."""
@@ -73,7 +90,7 @@ class _Checker:
                 at = None if chosen.by_flag else steps
                 self._run(at, plugin.check, chosen.settings, context)
 
-    def check_executor(self) -> None:
+    def check_executor(self) -> ExecutorContext:
         """Try the executor with the resources and one row."""
         config = self.config
         context = ExecutorContext(
@@ -81,11 +98,13 @@ class _Checker:
             params=config.params,
             base_dir=config.base_dir,
             concurrency=config.concurrency,
-            environ=config.child_environ,
+            environ=config.inherited(config.executor.settings),
+            template=config.template,
         )
         plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
         settings = config.executor.settings
         self._run(("executor",), plugin.check, settings, context, config.resources, self.example)
+        return context
 
     def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
         """Check every grader of the tree."""
@@ -96,12 +115,12 @@ class _Checker:
                 model=self._named_model(),
                 base_dir=self.config.base_dir,
                 concurrency=self.config.concurrency,
-                environ=self.config.child_environ,
+                environ=self.config.inherited(grader.settings),
             )
             plugin = plugins.load(plugins.GRADERS, grader.type)
             sound = self._run(here, plugin.check, grader.settings, context, None)
-            if sound and self.graded is not None:
-                self._try_row(here, plugin.check, grader.settings, context, self.graded)
+            if sound:
+                self._check_rows(here, plugin, grader, context)
             inner = "graders" if "graders" in grader.options else "grader"
             self.check_graders(grader.children, (*here, inner))
 
@@ -124,9 +143,56 @@ class _Checker:
             return False
         return True
 
-    def _try_row(self, steps: Steps, check: Any, *arguments: Any) -> None:  # noqa: ANN401
-        """A row that cannot be graded stays unscored, and others may be fine: only a warning."""
+    def _check_rows(
+        self,
+        steps: Steps,
+        plugin: Any,  # noqa: ANN401
+        grader: GraderChoice,
+        context: GraderContext,
+    ) -> None:
+        """Rows that cannot be graded stay unscored: an error where the score has nothing else."""
+        rows = self.rows[:_MOST_ROWS]
+        if grader.implied:  # nobody asked for it: rows of a prompt alone are meant to be run only
+            rows = [row for row in rows if row.expected is not None or _column(row) is not None]
+        lost = list(_ungraded(plugin, grader, context, rows))
+        if not lost:
+            return
+        row, failure = lost[0]
+        fix = _column(row) or failure.fix
+        if len(lost) == len(rows) and steps == ("graders", 0) and not grader.implied:
+            said = f"'{grader.name}' can grade no row: {failure.summary}"
+            self.report.error(steps, said, fix=fix)
+            return
+        place = 1 + self.config.examples[row.split].index(row)
+        said = f"'{grader.name}' cannot grade {len(lost):,} of {len(rows):,} rows, which stay "
+        said += f"unscored; row {place} of '{row.split}': {failure.summary}"
+        self.report.warning(steps, said, fix=fix)
+
+
+def _ungraded(
+    plugin: Any,  # noqa: ANN401
+    grader: GraderChoice,
+    context: GraderContext,
+    rows: Sequence[Example],
+) -> Iterator[tuple[Example, AttemptError | InputError]]:
+    """The rows that the grader cannot grade, each with why."""
+    check_rows = getattr(plugin, "check_rows", None)
+    if check_rows is not None:
+        yield from check_rows(grader.settings, context, rows)
+        return
+    for row in rows[:_TRIED_ROWS]:
         try:
-            check(*arguments)
+            plugin.check(grader.settings, context, row)
         except (InputError, AttemptError) as error:
-            self.report.warning(steps, error.summary, fix=error.fix)
+            yield row, error
+
+
+def _column(row: Example) -> str | None:
+    """Which column seems to hold the reference answer that a row lacks."""
+    if row.expected is not None:
+        return None
+    found = next((name for name in _REFERENCES if row.fields.get(name) is not None), None)
+    if found is None:
+        return None
+    where = f'set "map": {{"expected": "{found}"}} beside the rows\' file'
+    return f"the column '{found}' seems to hold it: {where}, or rename it to 'expected'"

@@ -6,7 +6,6 @@ from dataclasses import fields, replace
 from typing import Any
 
 from tau import plugins
-from tau.config.environment import is_secret
 from tau.config.fields import ModelFields, given
 from tau.config.report import Report, Steps, dotted
 from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, Reflection
@@ -14,6 +13,7 @@ from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.json import Json
 from tau.errors import PluginError
+from tau.models.providers import EXAMPLE_MODEL
 
 MODEL_FIELDS = tuple(each.name for each in fields(ModelFields))
 REFLECTION_FIELDS = ("reflection_model", "reflection_params")
@@ -56,7 +56,8 @@ def algorithm(
 def graders(value: Json, report: Report) -> tuple[GraderChoice, ...]:
     """The section `graders`: names or objects with `type`; `exact_match` by default."""
     if value is None:
-        value = ["exact_match"]
+        implied = _graders(["exact_match"], ("graders",), report)
+        return tuple(replace(each, implied=True) for each in implied)
     if not isinstance(value, list):
         report.error(
             ("graders",),
@@ -100,7 +101,7 @@ def model(
             steps,
             f"training config field '{dotted(steps)}' must be text or an object, not "
             + describe(value),
-            fix="write 'provider/model', as openai/gpt-4o-mini",
+            fix=f"write 'provider/model', as {EXAMPLE_MODEL}",
         )
         value = None
     options = given(value or {})
@@ -116,14 +117,14 @@ def model(
     place = at if flag is None else None
     provider, separator, rest = name.partition("/")
     if not (separator and provider.strip() and rest.strip()):
-        example = "gpt-4o-mini" if separator else name.strip() or "gpt-4o-mini"
+        usual = EXAMPLE_MODEL.partition("/")[2]
+        example = usual if separator else name.strip() or usual
         message = f"model '{name}' must have the form 'provider/model'"
         _misnamed(place, message, f"for example openai/{example}", report)
         return None
     plugin = _loaded(plugins.MODELS, provider, place, report)
     if plugin is None:
         return None
-    _no_keys(options, steps, report)
     settings = validated(plugin.Settings, options, steps=steps, report=report)
     return settings and ModelChoice(
         ref=name,
@@ -157,17 +158,6 @@ def _for_flag(options: dict[str, Json], name: Json, flag: str, report: Report) -
         fix="remove them, or leave out --model",
     )
     return {}
-
-
-def _no_keys(options: dict[str, Json], steps: Steps, report: Report) -> None:
-    """Keys in a file would end up in the store: they are refused before anything reads them."""
-    for name in [name for name in options if is_secret(name)]:
-        del options[name]
-        report.error(
-            (*steps, name),
-            f"training config field '{dotted((*steps, name))}' would hold a credential",
-            fix="remove it; keys are read from the environment, as OPENAI_API_KEY",
-        )
 
 
 def _plugin(

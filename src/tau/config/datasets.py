@@ -1,7 +1,5 @@
 """Datasets: rows written inline, or read from JSONL, CSV, JSON and YAML files."""
 
-import csv
-import io
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -20,6 +18,7 @@ from tau.config.report import (
     suggestion,
 )
 from tau.config.sources import MIB, decode, is_wide, open_file, read_bytes, read_line, read_some
+from tau.config.tables import table
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.json import Json
@@ -27,6 +26,11 @@ from tau.errors import Problem
 
 SHOWN = 20
 """Problems of one file that are listed; the others are counted."""
+
+_STRUCTURED = ("choices", "messages")
+"""Columns that hold a list or an object; in a cell they are written as JSON."""
+_ARRAY = "not JSONL: the rows are one JSON list"
+_AS_JSON = "set 'format' to json"
 
 _ENDINGS = {
     ".jsonl": "jsonl",
@@ -71,34 +75,40 @@ class _FileRows:
         self._limit = fields.max_mb * MIB
         self._wrong = 0
         self._locate: Locate | None = None
+        self._form = fields.format or _format(path)
+        self._checked = False
+        self._missing: dict[str, list[tuple[int | None, Steps, tuple[str, ...]]]] = {}
 
     def read(self) -> tuple[Json, ...]:
         """All rows wanted, renamed."""
-        form = self._fields.format or _format(self._path)
-        if form is None:
-            self._report.error(
-                (*self._steps, "file"),
-                f"dataset '{self._path}' has a name that tells no format",
-                fix="set 'format' to jsonl, csv, tsv, json or yaml",
-            )
-            return ()
         found: list[Json] = []
         try:
-            for position, (line, at, row) in enumerate(self._rows(form)):
+            for position, (line, at, row) in enumerate(self._rows()):
                 if position >= self._fields.offset:
                     found.append(self._renamed(row, line, at))
                 if len(found) == self._fields.limit:
                     break
+        except _TurnedRound as error:
+            self._report.error((*self._steps, "map"), error.message, fix=error.fix)
+            return ()
         except Unusable as error:
             self._unusable(error)
             return ()
+        self._report_missing()
         self._count_the_rest()
         if not found and not self._wrong:
             self._problem(f"dataset '{self._path}' has no rows{self._beyond()}")
         return tuple(found)
 
-    def _rows(self, form: str) -> Iterator[tuple[int | None, Steps, Json]]:
+    def _rows(self) -> Iterator[tuple[int | None, Steps, Json]]:
         """(line where known, steps within a document, row), as far as they are asked for."""
+        form = self._form
+        if form is None:
+            open_file(self._path).close()  # what is not there, or no text, is told as such
+            raise Unusable(
+                "has a name that tells no format",
+                fix="set 'format' to jsonl, csv, tsv, json or yaml",
+            )
         if form == "jsonl":
             yield from self._jsonl()
         elif form == "json":
@@ -110,16 +120,24 @@ class _FileRows:
 
     def _jsonl(self) -> Iterator[tuple[int, Steps, Json]]:
         reader = JsonReader()
+        first = True
         with open_file(self._path) as stream:
             for number, data in self._lines(stream):
+                text = ""
                 try:
                     text = decode(data, first_line=number).strip(" \t\r\n")
                     if not text:
                         continue
                     row, flaws = reader.parse(text, first_line=number)
                 except Unusable as error:
+                    if first:
+                        _check_lines(text, number)
                     self._problem(error.message, line=number, fix=error.fix)
                     continue
+                finally:
+                    first = first and not text
+                if isinstance(row, list) and any(isinstance(each, Mapping) for each in row):
+                    raise Unusable(_ARRAY, line=number, fix=_AS_JSON)
                 for flaw in flaws:
                     self._problem(flaw.message, line=number, at=flaw.steps, fix=flaw.fix)
                 if not flaws:
@@ -182,64 +200,60 @@ class _FileRows:
         return tuple(way), item
 
     def _csv(self, delimiter: str) -> Iterator[tuple[int, Steps, Json]]:
-        text = self._text()
-        before = csv.field_size_limit(max(len(text), 1))
-        try:
-            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-            try:
-                self._check_separator(text, delimiter)
-                header = [name.strip() for name in next(reader, [])]
-                self._check_header(header)
-                for cells in reader:
-                    if not cells:
-                        continue
-                    if len(cells) != len(header):
-                        message = f"row has {len(cells)} cells, the header {len(header)}"
-                        self._problem(message, line=reader.line_num)
-                        continue
-                    yield reader.line_num, (), dict(zip(header, cells, strict=True))
-            except csv.Error as error:
-                raise Unusable(f"not CSV: {error}", line=max(reader.line_num, 1)) from None
-        finally:
-            csv.field_size_limit(before)
-
-    def _check_separator(self, text: str, delimiter: str) -> None:
-        first = text.partition("\n")[0]
-        other = next((each for each in ";\t," if each in first), None)
-        if delimiter in first or other is None:
-            return
-        named = {";": "';'", "\t": "tabs", ",": "','"}
-        raise Unusable(
-            f"the columns are separated by {named[other]}, not by {named[delimiter]}",
-            line=1,
-            fix="set 'format' to tsv" if other == "\t" else f"save it with {named[delimiter]}",
-        )
-
-    def _check_header(self, header: list[str]) -> None:
-        if not header:
-            raise Unusable("is empty", fix="the first line must name the columns")
-        twice = sorted({name for name in header if header.count(name) > 1})
-        if "" in header or twice:
-            what = (
-                f"names '{twice[0]}' twice" if twice and twice[0] else "has a column without name"
-            )
-            raise Unusable(f"the header {what}", line=1)
+        for line, cells in table(self._text(), delimiter):
+            if isinstance(cells, str):
+                self._problem(cells, line=line)
+            else:
+                yield line, (), dict(cells)
 
     def _renamed(self, row: Json, line: int | None, at: Steps) -> Json:
         mapping = self._fields.map
-        if not mapping:
-            return row
-        if not isinstance(row, Mapping):
+        if isinstance(row, Mapping):
+            self._check_direction(row)
+            for source in mapping.values():
+                if source not in row:
+                    self._missing.setdefault(source, []).append((line, at, tuple(row)))
+            row = {**row, **{new: row[old] for new, old in mapping.items() if old in row}}
+            return self._with_lists(row, line) if self._form in ("csv", "tsv") else row
+        if mapping:
             message = f"row is {describe(row)}, which has no columns to map"
             self._problem(message, line=line, at=at)
-            return row
-        missing = [source for source in mapping.values() if source not in row]
-        if missing:
-            fix = suggestion(missing[0], row)
-            self._problem(f"row has no column '{missing[0]}'", line=line, at=at, fix=fix)
-        sources = set(mapping.values())
-        kept = {name: value for name, value in row.items() if name not in sources}
-        return kept | {new: row[old] for new, old in mapping.items() if old in row}
+        return row
+
+    def _check_direction(self, row: Mapping[str, Json]) -> None:
+        """Refuse a map that names columns by their new names, seen by the first row."""
+        mapping = self._fields.map
+        turned = {old: new for new, old in mapping.items()}
+        if self._checked or not mapping:
+            return
+        self._checked = True
+        if all(new in row for new in mapping) and not any(old in row for old in turned):
+            written = ", ".join(f"{new}: {old}" for new, old in turned.items())
+            raise _TurnedRound(
+                "'map' is turned round: it gives new names, and after each the column it is for",
+                fix=f"write map: {{{written}}}",
+            )
+
+    def _with_lists(self, row: dict[str, Json], line: int | None) -> Json:
+        """Cells of columns that only lists and objects make sense in, read as JSON."""
+        for name in _STRUCTURED:
+            cell = row.get(name)
+            if isinstance(cell, str) and cell.strip()[:1] in ("[", "{"):
+                try:
+                    row[name], flaws = JsonReader().parse(cell)
+                except Unusable as error:
+                    self._problem(f"the cell '{name}' is {error.message}", line=line)
+                    continue
+                for flaw in flaws:
+                    self._problem(f"the cell '{name}': {flaw.message}", line=line, fix=flaw.fix)
+        return row
+
+    def _report_missing(self) -> None:
+        for source, found in self._missing.items():
+            line, at, names = found[0]
+            others = f", nor have {len(found) - 1} others" if len(found) > 1 else ""
+            fix = suggestion(source, names)
+            self._problem(f"row has no column '{source}'{others}", line=line, at=at, fix=fix)
 
     def _text(self) -> str:
         fix = f"raise 'max_mb' (now {self._fields.max_mb}), or use JSONL with 'limit'"
@@ -280,6 +294,32 @@ class _FileRows:
         if self._wrong > SHOWN:
             more = f"and {self._wrong - SHOWN} more problems"
             self._report.add(Problem(message=more, file=str(self._path)))
+
+
+class _TurnedRound(Unusable):
+    """A map from columns to new names, where new names come first."""
+
+
+def _check_lines(text: str, number: int) -> None:
+    """Say of a first line that is no JSON what the whole file seems to be, where that is plain.
+
+    Raises:
+        Unusable: one hint for the file, instead of a problem for each line.
+    """
+    if text.startswith("["):
+        raise Unusable(_ARRAY, line=number, fix=_AS_JSON)
+    if text.endswith("},"):
+        raise Unusable(
+            "not JSONL: the rows are separated by commas",
+            line=number,
+            fix="leave out the comma at the end of each line",
+        )
+    if text.startswith("{") and not text.endswith("}"):
+        raise Unusable(
+            "not JSONL: a row goes on over several lines",
+            line=number,
+            fix="write each row on one line, or all as one list with 'format' set to json",
+        )
 
 
 def _format(path: Path) -> str | None:

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tau.models.providers import PROVIDERS
 
@@ -14,6 +14,20 @@ _LOOKS_SECRET = re.compile(
     r"PRIVATE_KEY|CREDENTIALS?|AUTHORIZATION)\Z",
     re.IGNORECASE,
 )
+
+_HARMLESS = frozenset(
+    {
+        "PATH", "HOME", "USER", "LOGNAME", "SHELL", "PWD", "LANG", "LANGUAGE", "TZ", "TERM",
+        "TMPDIR", "TMP", "TEMP", "NO_COLOR", "CI", "VIRTUAL_ENV", "CONDA_PREFIX",
+        "CONDA_DEFAULT_ENV", "LD_LIBRARY_PATH", "SSL_CERT_FILE", "SSL_CERT_DIR",
+        "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "NODE_EXTRA_CA_CERTS", "CUDA_VISIBLE_DEVICES",
+        "OMP_NUM_THREADS", "SOURCE_DATE_EPOCH",
+        "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_RUNTIME_DIR",
+    }
+)  # fmt: skip
+_HARMLESS_PREFIXES = ("LC_",)
+_PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
+_OWN_PREFIXES = ("TAU_", "PG", "PYTHON")
 
 
 def snapshot() -> dict[str, str]:
@@ -27,14 +41,29 @@ def prefer(**values: str) -> None:
         os.environ.setdefault(name, value)
 
 
-def child_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` without what looks like a credential: what child processes may inherit.
+def child_environ(environ: Mapping[str, str], wanted: Sequence[str] = ()) -> dict[str, str]:
+    """What of `environ` a child process inherits: where things are, in which language, `wanted`.
 
-    Taken out are the key variables of every known provider, and all names that are or end in
-    `_API_KEY`, `_TOKEN`, `_SECRET`, `_SECRET_KEY`, `_ACCESS_KEY`, `_PASSWORD`, `_PRIVATE_KEY`,
-    `_CREDENTIALS` or `_AUTHORIZATION`, in any case.
+    A list of what is harmless, as nobody can list every name under which a secret is kept. A
+    proxy's address is passed on where it holds no password.
     """
-    return {name: value for name, value in environ.items() if not is_secret(name)}
+    return {
+        name: value
+        for name, value in environ.items()
+        if name in wanted
+        or name in _HARMLESS
+        or name.startswith(_HARMLESS_PREFIXES)
+        or (name.lower() in _PROXIES and "@" not in value)
+    }
+
+
+def own_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """What of `environ` a process of Tau's own inherits that calls no model.
+
+    Beside what any child gets, its settings and how it finds its store and its modules.
+    """
+    own = {name: value for name, value in environ.items() if name.startswith(_OWN_PREFIXES)}
+    return child_environ(environ) | own
 
 
 def is_secret(name: str) -> bool:

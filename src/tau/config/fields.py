@@ -8,6 +8,7 @@ from pydantic import Field
 
 from tau.domain.failure import FailureClass
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 
 _DAY_MS = 86_400_000
 _MOST = 2**63 - 1  # what a store can hold
@@ -75,6 +76,28 @@ class Scalars:
             description="Column, or columns, whose value says which rows belong together: a "
             "document, a conversation, a customer. No part of the rows divides a group, and the "
             "claim counts groups. Unset: only equal rows belong together.",
+        ),
+    ] = None
+    keep_reasoning: Annotated[
+        bool,
+        Field(
+            description="Graders and proposals read reasoning that stands in an answer "
+            "(`<think>...</think>` and its like) too. Else it is kept beside the answer only."
+        ),
+    ] = False
+    template: Annotated[
+        Template,
+        Field(
+            description="How prompts ask for a row's columns: `python` for `{column}`, `mustache` "
+            "for `{{column}}`; see the guide on placeholders."
+        ),
+    ] = Template.PYTHON
+    store: Annotated[
+        str | None,
+        Field(
+            min_length=1,
+            description="The store, where neither an option nor the environment names one: a path "
+            "relative to the configuration's folder, or a postgresql:// URL without a password.",
         ),
     ] = None
     strict: Annotated[bool, Field(description="Unknown fields are errors instead of warnings.")] = (
@@ -172,7 +195,7 @@ class DatasetFields:
     ] = None
     map: Annotated[
         Mapping[str, str],
-        Field(description='New names of columns, as {"prompt": "question"}; others are kept.'),
+        Field(description='Further names of columns, as {"prompt": "question"}.'),
     ] = field(default_factory=dict)
     group: Annotated[
         Columns | None,

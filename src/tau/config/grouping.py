@@ -9,14 +9,12 @@ from dataclasses import replace
 from itertools import combinations
 
 from tau.config.report import Report, suggestion
-from tau.config.settings import PluginChoice, RunConfig
+from tau.config.settings import RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json, canonical, content_hash
 from tau.domain.placeholders import placeholders
-from tau.domain.resources import Resources
 
 Columns = tuple[str, ...]
-Splits = Mapping[Split, tuple[Example, ...]]
 
 _GIVEN = ("prompt", "messages")
 """Columns that the executor `chat` sends whatever the prompt asks for."""
@@ -35,18 +33,16 @@ def columns_of(value: Mapping[str, Json], written: Mapping[Split, str]) -> dict[
 
 
 def grouped(
-    splits: Splits,
+    config: RunConfig,
     columns: Mapping[Split, Columns],
-    executor: PluginChoice,
-    resources: Resources,
     *,
     written: Mapping[Split, str],
     report: Report,
 ) -> dict[Split, tuple[Example, ...]]:
     """The same rows, each with its group and with what the model is given of it."""
-    sent = _sent(executor, resources)
+    sent = _sent(config)
     made = {}
-    for split, rows in splits.items():
+    for split, rows in config.examples.items():
         named = columns.get(split, ())
         made[split] = tuple(
             replace(row, group=_group(row, named), given=_given(row, sent)) for row in rows
@@ -106,11 +102,12 @@ def _group(row: Example, columns: Columns) -> str | None:
     return texts[0] if len(texts) == 1 else canonical(texts).decode()
 
 
-def _sent(executor: PluginChoice, resources: Resources) -> frozenset[str] | None:
+def _sent(config: RunConfig) -> frozenset[str] | None:
     """The columns that reach the model; None where that cannot be told."""
-    if executor.type != "chat":
+    if config.executor.type != "chat":
         return None
-    return frozenset(_GIVEN).union(*map(placeholders, _texts(dict(resources.values))))
+    texts = _texts(dict(config.resources.values))
+    return frozenset(_GIVEN).union(*(placeholders(text, config.template) for text in texts))
 
 
 def _texts(value: Json) -> Iterator[str]:

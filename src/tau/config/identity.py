@@ -6,6 +6,8 @@ from typing import Any
 from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
 from tau.config.wording import plain
 from tau.domain.json import Json, content_hash
+from tau.domain.placeholders import Template
+from tau.models.redaction import masked_headers
 
 
 def identified(config: RunConfig) -> RunConfig:
@@ -37,6 +39,9 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         # Left out where nothing is said: runs from before these could be given are still the same.
         **({} if config.claim.usual else {"claim": config.claim.to_json()}),
         **({"groups": _groups(config)} if config.groups else {}),
+        **({"keep_reasoning": True} if config.keep_reasoning else {}),
+        # Left out where it is the default: runs from before it was a setting are still the same.
+        **({} if config.template is Template.PYTHON else {"template": config.template.value}),
     }
 
 
@@ -47,7 +52,10 @@ def _groups(config: RunConfig) -> dict[str, Json]:
 def _model(choice: ModelChoice | None) -> Json:
     if choice is None:
         return None
-    return {"ref": choice.ref, "base_url": choice.base_url, "settings": plain(choice.settings)}
+    settings = plain(choice.settings)
+    if isinstance(headers := settings.get("headers"), dict):  # kept in the store
+        settings["headers"] = masked_headers({name: str(v) for name, v in headers.items()})
+    return {"ref": choice.ref, "base_url": choice.base_url, "settings": settings}
 
 
 def _plugin(choice: PluginChoice) -> dict[str, Any]:

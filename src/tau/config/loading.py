@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from tau.config import choices, claims, documents, grouping, identity
 from tau.config.checks import check
+from tau.config.credentials import check_store, without_credentials
 from tau.config.datasets import rows
-from tau.config.environment import child_environ
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
 from tau.config.report import Document, Report, Unusable, dotted
 from tau.config.settings import RunConfig
@@ -37,11 +37,13 @@ def load(
     model: str | None = None,
     strict: bool = False,
     default_algorithm: str = "evaluate",
+    algorithm: str | None = None,
 ) -> RunConfig:
     """Read and validate the configuration at `path`; touches nothing but the files it names.
 
     `model` (`provider/model`) comes before the one in the file. `environ` is the environment, as
-    `tau.config.environment.snapshot` gives it. `default_algorithm` is for files that name none.
+    `tau.config.environment.snapshot` gives it. `default_algorithm` is for files that name none;
+    `algorithm` comes before one in the file, whose settings count where it is the same.
 
     Raises:
         ConfigError: with every problem found, warnings included.
@@ -49,6 +51,8 @@ def load(
     path = Path(path)
     document = _document(path)
     value = documents.without(document.value, document.flaws)
+    if algorithm is not None:
+        value = _with_algorithm(value, algorithm)
     report = Report(str(path), strict=strict or value.get("strict") is True)
     report.flaws(document.flaws)
     config = _Reader(path, value, report, environ, default_algorithm).read(model)
@@ -79,6 +83,13 @@ def compose(
     return replace(config, warnings=problems)
 
 
+def _with_algorithm(value: Mapping[str, Json], name: str) -> dict[str, Json]:
+    """`value` with another algorithm, whose settings in the file are kept where it is the same."""
+    given = value.get("algorithm")
+    known = given.get("type") if isinstance(given, Mapping) else given
+    return dict(value) if known == name else {**value, "algorithm": {"type": name}}
+
+
 class _Reader:
     """Reads the sections of one configuration into a value, reporting what is wrong."""
 
@@ -92,6 +103,8 @@ class _Reader:
     ) -> None:
         self._path = path
         self._base_dir = path.parent
+        value = without_credentials(value, report)
+        check_store(value.get("store"), report)
         self._value = {key: each for key, each in value.items() if each is not None}
         self._report = report
         self._environ = environ
@@ -106,16 +119,11 @@ class _Reader:
         scalars = {name: value[name] for name in SCALARS if name in value}
         fixed = validated(Scalars, scalars, steps=(), report=report)
         splits = self._examples()
-        resources = Resources(values=self._object("resources"))
-        params = self._object("params")
         chosen = choices.model(value.get("model"), model_flag, report)
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
         algorithm_choice = choices.algorithm(
-            value.get("algorithm"),
-            value.get("replicates"),
-            report,
-            default=self._default_algorithm,
+            value.get("algorithm"), value.get("replicates"), report, default=self._default_algorithm
         )
         reflection = choices.reflection(value.get("algorithm"), report)
         safety = self._safety()
@@ -127,9 +135,9 @@ class _Reader:
             path=self._path,
             base_dir=self._base_dir,
             examples=splits,
-            resources=resources,
+            resources=Resources(values=self._object("resources")),
             model=chosen,
-            params=params,
+            params=self._object("params"),
             executor=executor_choice,
             graders=grader_choices,
             safety=safety,
@@ -147,53 +155,29 @@ class _Reader:
             seed=fixed.seed,
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
+            keep_reasoning=fixed.keep_reasoning,
+            template=fixed.template,
+            store=fixed.store,
             environ=self._environ,
-            child_environ=child_environ(self._environ),
+            surroundings=self._environ,
         )
         return self._checked(config)
 
     def _checked(self, config: RunConfig) -> RunConfig:
         """`config` with its claim and its identity, after every plug-in has had a look."""
-        config = self._claiming(config)
-        if config.executor.type == "chat" and not self._report.failed:
-            self._look_for_prompts(config.examples)
-        check(config, self._report)
+        written = {split: self._written(split.value) for split in Split}
+        config = self._claiming(config, written)
+        check(config, self._report, written)
         return identity.identified(config)
 
-    def _claiming(self, config: RunConfig) -> RunConfig:
+    def _claiming(self, config: RunConfig, written: Mapping[Split, str]) -> RunConfig:
         """`config` with what it claims, and its rows with what they belong to."""
-        written = {split: self._written(split.value) for split in Split}
         columns = grouping.columns_of(self._value, written)
-        splits = grouping.grouped(
-            config.examples,
-            columns,
-            config.executor,
-            config.resources,
-            written=written,
-            report=self._report,
-        )
+        splits = grouping.grouped(config, columns, written=written, report=self._report)
         claim = claims.terms(self._value, config.graders, self._report)
         if claim is None:
             return replace(config, examples=splits, groups=columns)
         return replace(config, examples=splits, groups=columns, claim=claim)
-
-    def _look_for_prompts(self, splits: Mapping[Split, tuple[Example, ...]]) -> None:
-        """Warn of rows that the chat executor cannot run; the others are run all the same."""
-        for split, found in splits.items():
-            without = [
-                position
-                for position, row in enumerate(found, start=1)
-                if row.prompt is None and "messages" not in row.fields
-            ]
-            if without:
-                first = found[without[0] - 1].value
-                keys = ", ".join(f"'{key}'" for key in first) if isinstance(first, Mapping) else ""
-                self._report.warning(
-                    (self._written(split.value),),
-                    f"{len(without)} of {len(found)} rows of '{split}' have no text 'prompt', the "
-                    f"first is row {without[0]}; their rollouts will fail",
-                    fix=f"rename one of {keys} with 'map'" if keys else None,
-                )
 
     def _written(self, split: str) -> str:
         """The name that the file uses for the split."""

@@ -32,7 +32,8 @@ as JSON. `tau check FILE` reports every mistake at once, with file, line and JSO
 - Files must be UTF-8, or begin with a byte order mark, and be regular files; `.gz` is unpacked.
 - Relative paths are relative to the configuration's folder.
 - Keys of providers are read from the environment and never from this file. Commands that graders
-  and executors start do not inherit variables that look like credentials.
+  and executors start inherit a short list of harmless variables (PATH, HOME, LANG, LC_*, TZ,
+  TMPDIR, VIRTUAL_ENV, ...) and what their `env` names; nothing else, whatever it is called.
 - Two configurations mean the same run where rows, resources, model, parameters, executor, graders,
   safety, algorithm, seed and replicates are equal; workers, intervals, limits, retries, budgets
   and paths may differ.

@@ -84,7 +84,9 @@ class Report:
     def flaws(self, flaws: Iterable[Flaw]) -> None:
         """Report what is wrong with values of the file."""
         for flaw in flaws:
-            self.error(flaw.steps, flaw.message, fix=flaw.fix, line=flaw.line)
+            named = not flaw.steps or flaw.message.startswith("key ")
+            field = "" if named else f"training config field '{dotted(flaw.steps)}': "
+            self.error(flaw.steps, field + flaw.message, fix=flaw.fix, line=flaw.line)
 
     def of_model_flag(self, message: str, *, fix: str | None = None) -> None:
         """Report a mistake in the model that the command line names."""

@@ -23,7 +23,7 @@ def find_state_dir(*, chosen: str | None = None, store: str | None = None) -> St
     if chosen is not None:
         return StateDir(Path(chosen))
     if store is not None:
-        found = _of_run_on(state_dir(store))
+        found = audit_dir(store)
         if on_server(store):
             _check_driven_here(found, store)
         return found
@@ -31,6 +31,21 @@ def find_state_dir(*, chosen: str | None = None, store: str | None = None) -> St
     live = [folder for folder in used if FileLock(folder.run_lock).taken()]
     newest = max(live or used, key=lambda folder: _age(folder) or 0.0, default=None)
     return newest or StateDir(Path(DEFAULT_STATE_DIR))
+
+
+def audit_dir(store: str) -> StateDir:
+    """Where what is done to `store` is audited: with the run that was last controlled there."""
+    return _of_run_on(state_dir(store))
+
+
+def other_folders(folder: StateDir, store: str | None) -> Iterator[StateDir]:
+    """Where else the run may be that is meant: on the store named, or in the usual place."""
+    seen = {folder.root.absolute()}
+    stores = [] if store is None or on_server(store) else [_of_run_on(state_dir(store))]
+    for other in (*stores, StateDir(Path(DEFAULT_STATE_DIR))):
+        if other.root.absolute() not in seen:
+            seen.add(other.root.absolute())
+            yield other
 
 
 def other_store(folder: StateDir, store: str) -> Path | None:

@@ -5,9 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tau.config.environment import child_environ
 from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.spend import Budget
 from tau.errors import Problem
@@ -33,7 +35,7 @@ class GraderChoice:
     """A grader; `name` is its reward's name, unique among the run's graders.
 
     `children` are what a combinator combines, in the order of its settings. `position` is where
-    the configuration lists it, for messages.
+    the configuration lists it, for messages. An `implied` one stands in for none being named.
     """
 
     name: str
@@ -42,6 +44,7 @@ class GraderChoice:
     options: Mapping[str, Json] = field(default_factory=dict)
     children: tuple["GraderChoice", ...] = ()
     position: int | None = None
+    implied: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +92,10 @@ class RunConfig:
     `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
     means the default of 30 s *without progress*; a number is literal, for the whole run.
     `groups` names the columns of each split that say which rows belong together, where any do.
-    `environ` is what plug-ins of models read their keys from, `child_environ` what child processes
-    may inherit. `semantic` is what decides whether two configurations mean the same run, and
-    `config_hash` its hash: neither depends on workers, intervals, limits, budgets or paths.
+    `store` is the one that the file names, a path or URL. `environ` is what plug-ins of models read
+    their keys from, `surroundings` what `inherited` picks from for child processes. `semantic` is
+    what decides whether two configurations mean the same run, `config_hash` its hash: neither
+    depends on workers, intervals, limits, budgets or paths.
     """
 
     path: Path
@@ -119,11 +123,18 @@ class RunConfig:
     fail_fast: bool = False
     claim: ClaimTerms = BETTER
     groups: Mapping[Split, tuple[str, ...]] = field(default_factory=dict)
+    keep_reasoning: bool = False
+    template: Template = Template.PYTHON
+    store: str | None = None
     semantic: Mapping[str, Json] = field(default_factory=dict)
     config_hash: str = ""
     warnings: tuple[Problem, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
-    child_environ: Mapping[str, str] = field(default_factory=dict, repr=False)
+    surroundings: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def inherited(self, settings: object) -> Mapping[str, str]:
+        """The environment of child processes of a plug-in with these settings."""
+        return child_environ(self.surroundings, getattr(settings, "env", ()))
 
     @property
     def model_ref(self) -> str | None:

@@ -31,6 +31,21 @@ _BOMS = (  # the longer ones first: UTF-32 begins like UTF-16
 )
 _MOST_NAMES = 1000
 _GZIP = b"\x1f\x8b"
+_LONGEST_MARK = 16
+_HEAD = 4096
+_LEAST_WIDE = 4
+_AS_CSV = "save it as CSV UTF-8"
+_OTHER_KINDS = (
+    (b"PK\x03\x04", "an Excel workbook or another zip archive", _AS_CSV),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook", _AS_CSV),
+    (b"PAR1", "a Parquet file", "write it as JSONL or CSV"),
+    (b"ARROW1", "an Arrow file", "write it as JSONL or CSV"),
+    (b"SQLite format 3\0", "a SQLite database", "export the table as CSV UTF-8"),
+    (b"%PDF-", "a PDF document", "copy its rows into CSV UTF-8"),
+    (b"\x28\xb5\x2f\xfd", "packed with zstd", "unpack it, or pack it with gzip"),
+    (b"BZh91AY", "packed with bzip2", "unpack it, or pack it with gzip"),
+    (b"\xfd7zXZ\0", "packed with xz", "unpack it, or pack it with gzip"),
+)
 
 
 def open_file(path: Path) -> BinaryIO:
@@ -50,9 +65,14 @@ def open_file(path: Path) -> BinaryIO:
             os.close(descriptor)
             raise Unusable(f"is {name}, not a file")
     stream = io.BufferedReader(io.FileIO(descriptor, closefd=True))
-    if _first_bytes(stream) != _GZIP:
-        return stream
-    return io.BufferedReader(_Unpacking(stream))
+    head = _first_bytes(stream)
+    if head.startswith(_GZIP):
+        return io.BufferedReader(_Unpacking(stream))
+    for mark, kind, fix in _OTHER_KINDS:
+        if head.startswith(mark):
+            stream.close()
+            raise Unusable(f"is {kind}, no text", fix=fix)
+    return stream
 
 
 class _Unpacking(gzip.GzipFile):
@@ -83,7 +103,7 @@ def _nearby(path: Path, error: OSError | ValueError) -> str | None:
 
 def _first_bytes(stream: "io.BufferedReader[io.FileIO]") -> bytes:
     try:
-        return stream.peek(len(_GZIP))[: len(_GZIP)]
+        return stream.peek(_LONGEST_MARK)[:_LONGEST_MARK]
     except OSError as error:
         stream.close()
         raise _damaged(error) from None
@@ -119,7 +139,7 @@ def read_line(stream: BinaryIO, size: int) -> bytes:
 
 
 def decode(data: bytes, *, first_line: int = 1, offset: int = 0) -> str:
-    """The text of `data`: UTF-8, or what its byte order mark says; without the mark.
+    """The text of `data`: UTF-8, UTF-16, or what its byte order mark says; without the mark.
 
     `first_line` and `offset` say where in its file `data` begins.
 
@@ -131,22 +151,38 @@ def decode(data: bytes, *, first_line: int = 1, offset: int = 0) -> str:
         if data.startswith(mark):
             bom, codec = mark, name
             break
+    else:
+        codec = _unmarked(data) or codec
     try:
         return data[len(bom) :].decode(codec)
     except UnicodeDecodeError as error:
         at = len(bom) + error.start
         line = first_line + data.count(b"\n", 0, at)
-        wide = codec == "utf-8" and b"\0" in data[:4]
         raise Unusable(
             f"not {codec.upper()}: invalid byte 0x{data[at]:02x} at byte {offset + at}",
             line=line,
-            fix="it looks like UTF-16; save it as UTF-8" if wide else "save it as UTF-8",
+            fix="save it as UTF-8",
         ) from None
 
 
+def _unmarked(data: bytes) -> str | None:
+    """UTF-16 without a byte order mark, as spreadsheets and shells write it: every other byte is 0.
+
+    Text in UTF-8 has no such byte at all.
+    """
+    head = data[: _HEAD // 2 * 2]
+    even, odd = head[0::2], head[1::2]
+    if len(head) < _LEAST_WIDE or b"\0" not in head:
+        return None
+    if 2 * odd.count(0) >= len(odd) and not even.count(0):
+        return "utf-16-le"
+    return "utf-16-be" if 2 * even.count(0) >= len(even) and not odd.count(0) else None
+
+
 def is_wide(data: bytes) -> bool:
-    """Whether a byte order mark says that lines cannot be told apart byte by byte."""
-    return any(data.startswith(mark) for mark, codec in _BOMS if codec != "utf-8")
+    """Whether lines cannot be told apart byte by byte: a byte order mark says so, or zeros."""
+    marked = any(data.startswith(mark) for mark, codec in _BOMS if codec != "utf-8")
+    return marked or _unmarked(data) is not None
 
 
 def _open_error(error: OSError | ValueError) -> str:

@@ -3,20 +3,21 @@
 import json
 from dataclasses import dataclass
 
+from tau.domain.dataset import Split
+from tau.models.providers import EXAMPLE_MODEL
+from tau.sim.world import START_PROMPT, World
+
 ROWS_NAME = "examples.jsonl"
 
-_SUMS = (
-    "2 + 2", "3 + 3", "12 - 5", "7 * 6", "81 / 9", "15 + 27", "100 - 58", "11 * 11",
-    "144 / 12", "9 * 8", "250 + 250", "1000 - 1",
-)  # fmt: skip
-_FOR_OPTIMIZE = 8
+_WORLD = 4
+_ROWS = {Split.OPTIMIZE: 60, Split.VALIDATE: 60, Split.TEST: 80}
 
 _CONFIG = """\
 # A Tau configuration. `tau check` says whether it can be run, `tau run` runs it.
 # All fields: `tau schema config`. JSON and TOML files with the same fields work as well.
 
 # The model, as provider/model. sim/rules is a simulator: no key, no network, no cost.
-# Others: openai/gpt-4o-mini, anthropic/..., ollama/..., with the key in the provider's usual
+# Others: {example}, anthropic/..., ollama/..., with the key in the provider's usual
 # environment variable (OPENAI_API_KEY, ...); never put a key into this file.
 model: {model}
 
@@ -24,20 +25,26 @@ model: {model}
 params:
   temperature: 0
 
-# What is measured: the system prompt that each rollout runs with. {{placeholders}} are filled
-# from the row's fields.
+# What is measured and improved: the system prompt that each rollout runs with. A placeholder such
+# as {{column}} is filled from the row; `template: mustache` fills {{{{column}}}} instead.
 resources:
-  system_prompt: You are a concise assistant. Answer with the number only.
+  system_prompt: {prompt}
 
 # Rows: inline as a list, or from a JSONL, CSV, JSON or YAML file. A row has a `prompt` and,
 # for grading, what is `expected`; give other names with
 #   map: {{prompt: question, expected: answer}}
+# `tau optimize` proposes from `optimize`, chooses by `validate`, and proves on `test`. These are
+# orders, to be written by rules that the prompt does not say.
 optimize:
   file: {rows}
-  limit: {limit}
+  limit: {optimize}
 validate:
   file: {rows}
-  offset: {limit}
+  offset: {optimize}
+  limit: {validate}
+test:
+  file: {rows}
+  offset: {searched}
 
 # What outputs are graded by; exact_match compares with `expected`.
 graders:
@@ -45,7 +52,7 @@ graders:
 
 # Hard limits; the run stops before it would exceed one, and can be continued.
 budget:
-  calls: 200
+  calls: 900
   usd: 1.00
 
 # How many rollouts run at the same time: workers times rollouts in flight of each.
@@ -71,19 +78,20 @@ class Starter:
 
 
 def starter(*, model: str = "sim/rules", rows_name: str = ROWS_NAME) -> Starter:
-    """A commented YAML configuration for `model` and a small dataset of sums."""
+    """A commented YAML configuration for `model`, and rows enough to prove something with it."""
     config = _CONFIG.format(
         model=json.dumps(model, ensure_ascii=False),
         rows=json.dumps(rows_name, ensure_ascii=False),
-        limit=_FOR_OPTIMIZE,
+        example=EXAMPLE_MODEL,
+        prompt=json.dumps(START_PROMPT, ensure_ascii=False),
+        optimize=_ROWS[Split.OPTIMIZE],
+        validate=_ROWS[Split.VALIDATE],
+        searched=_ROWS[Split.OPTIMIZE] + _ROWS[Split.VALIDATE],
     )
+    world = World(_WORLD)
     lines = (
-        json.dumps({"prompt": f"What is {text}?", "expected": _result(text)}) for text in _SUMS
+        json.dumps({name: row[name] for name in ("prompt", "expected")}, ensure_ascii=False)
+        for split, count in _ROWS.items()
+        for row in world.examples(split, count)
     )
     return Starter(config=config, rows="\n".join(lines) + "\n", rows_name=rows_name)
-
-
-def _result(text: str) -> str:
-    left, sign, right = text.split()
-    a, b = int(left), int(right)
-    return str({"+": a + b, "-": a - b, "*": a * b, "/": a // b}[sign])

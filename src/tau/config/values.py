@@ -66,7 +66,7 @@ def _wrong(item: Any) -> tuple[str, str | None] | None:  # noqa: ANN401
     if isinstance(item, float):
         if math.isfinite(item):
             return None
-        return "not a number that JSON can hold (infinite or NaN)", _AS_TEXT
+        return "not a number that JSON can hold (infinite or NaN)", _FINITE
     return f"{type(item).__name__} values are not JSON", _AS_TEXT
 
 
@@ -95,4 +95,5 @@ def _steps(way: _WAY) -> Steps:
 
 
 _SURROGATE = "lone surrogate, which is no character"
+_FINITE = "write a finite number, or put it in quotes to make it text"
 _AS_TEXT = "put it in quotes to make it text"

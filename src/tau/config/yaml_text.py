@@ -193,7 +193,7 @@ class _Builder:
             raise Unusable(f"tag '{tag}' is not JSON", line=line, fix="leave the tag out")
         if _NO_NUMBER.match(text):
             message = f"'{text}' is not a number that JSON can hold"
-            fix = "put it in quotes to make it text"
+            fix = "write a finite number, or put it in quotes to make it text"
             self.flaws.append(Flaw(steps=self._steps(), message=message, fix=fix, line=line))
             return None
         return _plain(text)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tau.domain.answers import CUT, EMPTY, FILTERED, REFUSED
 from tau.domain.json import Json
 from tau.domain.quick import quickly_made
 from tau.domain.spend import Usage
@@ -45,7 +46,11 @@ class ModelRequest:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """A model's answer. `cost_nano_usd` is None where no price is known."""
+    """A model's answer. `cost_nano_usd` is None where no price or not all of it is known.
+
+    `usage_whole`: the usage is all there was; False where the provider tells a part or nothing.
+    `leaked_key`: it repeated the key it was asked with, which is masked here.
+    """
 
     text: str
     finish_reason: str
@@ -55,3 +60,29 @@ class Completion:
     response_id: str | None = None
     refusal: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
+    usage_whole: bool = True
+    leaked_key: bool = False
+
+
+LEAKED_KEY = "secret_leak.provider_key"
+"""The reason code of an answer that repeats the key of the run."""
+
+_CUT = frozenset({"length", "max_tokens", "max_output_tokens", "model_length", "incomplete"})
+_FILTERED = frozenset({"content_filter", "safety", "recitation", "blocklist", "prohibited_content"})
+
+
+def reason_codes(completion: Completion) -> tuple[str, ...]:
+    """What keeps an answer from being a whole one; an empty answer may also be a cut one."""
+    codes = [LEAKED_KEY] if completion.leaked_key else []
+    if completion.refusal is not None:
+        codes.append(REFUSED)
+    elif not completion.text.strip() and not completion.tool_calls:
+        codes.append(EMPTY)
+    reason = completion.finish_reason.lower()
+    if reason in _CUT:
+        codes.append(CUT)
+    if reason in _FILTERED:
+        codes.append(FILTERED)
+    elif reason == "refusal" and REFUSED not in codes:
+        codes.append(REFUSED)
+    return tuple(codes)

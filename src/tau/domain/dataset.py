@@ -87,6 +87,11 @@ def content_of(identity: ExampleId) -> str:
     return identity.split(":")[1]
 
 
+def twins_of(identity: ExampleId) -> str:
+    """What the ids of equal rows of a split have in common, and of no others."""
+    return identity.rpartition(":")[0] or identity
+
+
 def examples(split: Split, rows: Iterable[Json]) -> tuple[Example, ...]:
     """Give the rows of one split their identities, in order; equal rows are different examples."""
     seen: Counter[str] = Counter()

@@ -18,6 +18,7 @@ class FailureClass(StrEnum):
     REQUEST = "request"
     CONTEXT_LENGTH = "context_length"
     CONTENT_FILTER = "content_filter"
+    ANSWER = "answer"
     MALFORMED = "malformed"
     EXAMPLE = "example"
     EXECUTOR = "executor"
@@ -42,6 +43,16 @@ TRANSIENT = frozenset(
     }
 )
 """Classes that another attempt may cure."""
+
+PROMPT_LED = frozenset(
+    {
+        FailureClass.CONTEXT_LENGTH,
+        FailureClass.CONTENT_FILTER,
+        FailureClass.ANSWER,
+        FailureClass.SAFETY,
+    }
+)
+"""Classes that the prompt led to: beside another prompt such a row counts as 0, not as missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tau.domain.dataset import Example
-from tau.domain.failure import Failure
+from tau.domain.failure import PROMPT_LED, Failure, FailureClass
 from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId
 from tau.domain.json import Json, content_hash
 from tau.domain.quick import quickly_made
@@ -171,6 +171,12 @@ class RolloutResult:
         """No score is known: it must not enter a mean, and it is not a zero."""
         return self.score is None
 
+    @property
+    def compared_score(self) -> float | None:
+        """As prompts are compared: 0 where the prompt itself led to there being no answer."""
+        kind = self.failure.kind if self.failure else None
+        return compared_score(self.status, self.score, kind)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RolloutCounts:
@@ -201,6 +207,15 @@ class RolloutCounts:
     def waiting(self) -> int:
         """Queued for the first time or again."""
         return self[RolloutStatus.QUEUING] + self[RolloutStatus.REQUEUING]
+
+
+def compared_score(
+    status: RolloutStatus, score: float | None, failure: FailureClass | None
+) -> float | None:
+    """The score of a settled rollout as prompts are compared, at most 1; None where missing."""
+    if score is not None:
+        return min(1.0, score)
+    return 0.0 if status is RolloutStatus.FAILED and failure in PROMPT_LED else None
 
 
 Wave = Sequence[RolloutRequest]

@@ -26,6 +26,7 @@ class StopReason(StrEnum):
     BUDGET = "budget"
     TIME_LIMIT = "time_limit"
     NO_PROGRESS = "no_progress"
+    NOTHING_SCORED = "nothing_scored"
     SIGNAL = "signal"
     OPERATOR = "operator"
     ERROR = "error"
@@ -39,7 +40,8 @@ class Run:
     `config` is the snapshot a later start or reader needs; it never holds a key. `max_attempts`
     bounds the counted attempts of each rollout (failures and lost workers while the run was live;
     not attempts revoked because the whole process was gone). `active_s` is the time spent running.
-    `spent` and `reserved` are maintained by the store.
+    `spent` and `reserved` are maintained by the store. `reported`: somebody got its
+    final report.
     """
 
     id: RunId
@@ -57,5 +59,17 @@ class Run:
     updated_unix_ms: int = 0
     active_s: float = 0.0
     trainer: WorkerId | None = None
+    reported: bool = False
     spent: Spend = field(default_factory=Spend)
     reserved: Spend = field(default_factory=Spend)
+
+    @property
+    def unfinished(self) -> bool:
+        """It has stopped and can go on; where nothing was scored, only a new run can do better."""
+        stopped = self.status in (RunStatus.PAUSED, RunStatus.FAILED)
+        return stopped and self.stop_reason is not StopReason.NOTHING_SCORED
+
+    @property
+    def over(self) -> bool:
+        """It neither runs nor can go on."""
+        return self.status is not RunStatus.RUNNING and not self.unfinished

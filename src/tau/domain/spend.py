@@ -1,6 +1,6 @@
 """What work costs, and the limits on it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tau.domain.quick import quickly_made
 
@@ -35,12 +35,23 @@ class Usage:
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spend:
-    """An amount of budget. Money is whole nano-dollars, so that sums do not depend on order."""
+    """An amount of budget. Money is whole nano-dollars, so that sums do not depend on order.
+
+    `assumed_tokens` and `assumed_cost_nano_usd` are what of it no provider has told: counted as it
+    was reserved. They say how the amount is known and are no part of it: equal amounts stay equal.
+    """
 
     rollouts: int = 0
     calls: int = 0
     tokens: int = 0
     cost_nano_usd: int = 0
+    assumed_tokens: int = field(default=0, compare=False)
+    assumed_cost_nano_usd: int = field(default=0, compare=False)
+
+    @property
+    def assumed_cost_usd(self) -> float:
+        """The assumed money in dollars."""
+        return self.assumed_cost_nano_usd / NANO
 
     @property
     def cost_usd(self) -> float:
@@ -54,6 +65,8 @@ class Spend:
             calls=self.calls + other.calls,
             tokens=self.tokens + other.tokens,
             cost_nano_usd=self.cost_nano_usd + other.cost_nano_usd,
+            assumed_tokens=self.assumed_tokens + other.assumed_tokens,
+            assumed_cost_nano_usd=self.assumed_cost_nano_usd + other.assumed_cost_nano_usd,
         )
 
     def __sub__(self, other: "Spend") -> "Spend":
@@ -63,7 +76,19 @@ class Spend:
             calls=self.calls - other.calls,
             tokens=self.tokens - other.tokens,
             cost_nano_usd=self.cost_nano_usd - other.cost_nano_usd,
+            assumed_tokens=self.assumed_tokens - other.assumed_tokens,
+            assumed_cost_nano_usd=self.assumed_cost_nano_usd - other.assumed_cost_nano_usd,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bill:
+    """What a model call costs as far as that is known; `whole` where it is known in full."""
+
+    tokens: int = 0
+    cost_nano_usd: int = 0
+    tokens_whole: bool = False
+    cost_whole: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,29 @@ _UNSAFE = re.compile(
 )
 
 
+# What joins: inside an emoji, and inside words of scripts that are written with joiners. There the
+# character is part of the spelling; anywhere else it only hides.
+_EMOJI = (
+    "\u00a9\u00ae\u203c\u2049\u2122\u2139\u2190-\u21ff\u2300-\u23ff\u25a0-\u27bf\u2934\u2935"
+    "\u2b00-\u2bff\U0001f000-\U0001faff"
+)
+_JOINING = (
+    "\u0600-\u06ff\u0700-\u074f\u0750-\u077f\u08a0-\u08ff\u0900-\u0dff\ufb50-\ufdff\ufe70-\ufefc"
+)
+_SPELLED = re.compile(
+    f"(?<=[{_EMOJI}\ufe0f])\u200d(?=[{_EMOJI}])|(?<=[{_JOINING}])[\u200c\u200d](?=[{_JOINING}])"
+)
+
+
 def shown(text: str) -> str:
-    """`text` with everything invisible or steering written out as an escape."""
-    return _UNSAFE.sub(_escape, text)
+    """`text` with everything invisible or steering written out as an escape.
+
+    Joiners stay where a family emoji or a Persian word is spelled with them.
+    """
+    if "\u200c" not in text and "\u200d" not in text:
+        return _UNSAFE.sub(_escape, text)
+    spelled = {match.start() for match in _SPELLED.finditer(text)}
+    return _UNSAFE.sub(lambda m: m[0] if m.start() in spelled else _escape(m), text)
 
 
 def line(text: str) -> str:

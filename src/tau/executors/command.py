@@ -13,23 +13,25 @@ from tau.errors import ExecutorFailed, InputError
 from tau.executors.answer import to_output
 from tau.ports.executor import ExecutorContext
 from tau.ports.record import Recorder
-from tau.processes.json_command import find_command, run_json_command
+from tau.processes.json_command import check_named, find_command, run_json_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CommandSettings:
     """`command` is the program and its arguments; no shell is involved.
 
-    `time_limit_s` bounds one run of it, within the rollout's own limit.
+    `time_limit_s` bounds one run of it, within the rollout's own limit. `env` names environment
+    variables that it gets beside the harmless ones, such as a token that it needs.
     """
 
     command: Annotated[tuple[Annotated[str, MinLen(1)], ...], MinLen(1)]
     time_limit_s: Annotated[float, Gt(0)] | None = None
     output_limit_bytes: Annotated[int, Ge(1)] = 1024 * 1024
+    env: tuple[Annotated[str, MinLen(1)], ...] = ()
 
 
 class CommandExecutor:
-    """Starts the program once per rollout, in the config's folder, without providers' keys.
+    """Starts the program once per rollout, in the config's folder, with few variables.
 
     It reads one object from stdin, `{"id", "split", "example", "resources"}`, where `example` has
     the row's fields, and prints one JSON document: a text, or an object as in executors/answer.
@@ -56,6 +58,7 @@ class CommandExecutor:
                 where="executor.command",
                 fix="give a program on PATH, or a path relative to the configuration file",
             )
+        check_named(settings.env, context.environ, "executor.env")
 
     @classmethod
     def build(cls, settings: CommandSettings, context: ExecutorContext) -> "CommandExecutor":

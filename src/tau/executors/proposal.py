@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tau.domain.chat import Message, ModelRequest
+from tau.domain.chat import Message, ModelRequest, reason_codes
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
@@ -38,7 +38,11 @@ class Proposer:
         answer = await record.call(
             self._model, ModelRequest(messages=messages, params=dict(self._params))
         )
-        return Output(text=answer.text, finish_reason=answer.finish_reason)
+        return Output(
+            text=answer.text,
+            finish_reason=answer.finish_reason,
+            reason_codes=reason_codes(answer),
+        )
 
 
 def _messages(proposal: Json) -> list[Message]:

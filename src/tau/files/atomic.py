@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tau.errors import FileError
+from tau.files.safety import make_folder, open_here, refuse_link
 
 _MARK = ".tau-tmp-"
 
@@ -19,12 +20,13 @@ def atomic_write(path: Path, data: bytes) -> None:
     Temp file in the same folder (O_EXCL), fsync, rename, fsync of the folder.
 
     Raises:
-        FileError: with the cause; `path` holds its old content then.
+        FileError: a link is in its place, or with the cause; `path` holds its old content then.
     """
+    refuse_link(path)
     temp = _temp_name(path)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        descriptor = os.open(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        make_folder(path.parent)
+        descriptor = open_here(temp, os.O_WRONLY | os.O_CREAT | os.O_EXCL)
         try:
             _write_all(descriptor, data)
             os.fsync(descriptor)
@@ -42,15 +44,15 @@ def append_line(path: Path, line: bytes) -> None:
     """Append `line` and a newline in one O_APPEND write and fsync it; mode 0600.
 
     Raises:
-        FileError: with the cause; what was written of the line is taken back if possible.
+        FileError: a link is in its place, or with the cause; what was written of the line is taken
+            back if possible.
     """
     if b"\n" in line:
         raise ValueError("a line must not contain a newline")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent)
         created = not path.exists()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC
-        descriptor = os.open(path, flags, 0o600)
+        descriptor = open_here(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         try:
             _append(descriptor, line + b"\n")
         finally:

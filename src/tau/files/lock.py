@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tau.errors import FileError
+from tau.files.safety import make_folder, open_here
 
 _POLL_S = 0.01
 _MAX_NOTE = 4096
@@ -32,7 +33,7 @@ class FileLock:
             FileError: the folder or file cannot be used.
         """
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(self._path.parent)
         except (FileExistsError, NotADirectoryError) as error:
             raise FileError(
                 f"cannot lock '{self._path}'",
@@ -116,7 +117,7 @@ class FileLock:
     def _opened(self, flags: int) -> int:
         """A descriptor of the file; opening what is none, such as a pipe, must not block."""
         try:
-            descriptor = os.open(self._path, flags | os.O_NONBLOCK | os.O_CLOEXEC, 0o600)
+            descriptor = open_here(self._path, flags | os.O_NONBLOCK)
         except OSError as error:
             raise self._refused(error) from error
         if stat.S_ISREG(os.fstat(descriptor).st_mode):

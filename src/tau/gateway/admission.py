@@ -10,11 +10,13 @@ from starlette.requests import Request
 
 from tau.domain.control import Action
 from tau.errors import PolicyInvalid
+from tau.gateway.access import AccessWatch
+from tau.gateway.addresses import address_of
 from tau.gateway.answers import Refused
 from tau.gateway.credentials import Credentials, Identity
 from tau.gateway.limits import Rate
 from tau.gateway.settings import GatewaySettings
-from tau.lifecycle.authorization import Authorizer
+from tau.gateway.tokens import hash_of
 from tau.ports.clock import Clock
 
 COOKIE = "tau_session"
@@ -31,6 +33,23 @@ class Permission(StrEnum):
     ACT = "act"
 
 
+class _Budget(StrEnum):
+    """What is counted apart, so that nobody who looks can take the controls away."""
+
+    LOOK = "look"
+    PREVIEW = "preview"
+    ACT = "act"
+
+
+_PREVIEWS = ("/controls/", "/promote/", "/api/v1/controls/")
+
+
+def _budget(request: Request, permission: Permission) -> _Budget:
+    if permission is Permission.ACT:
+        return _Budget.ACT
+    return _Budget.PREVIEW if request.url.path.startswith(_PREVIEWS) else _Budget.LOOK
+
+
 class Doorkeeper:
     """Admits callers; one for a gateway."""
 
@@ -38,13 +57,14 @@ class Doorkeeper:
         self,
         settings: GatewaySettings,
         credentials: Credentials,
-        authorizer: Authorizer,
+        access: AccessWatch,
         clock: Clock,
     ) -> None:
         self._settings = settings
         self._credentials = credentials
-        self._authorizer = authorizer
-        self._requests = Rate(settings.requests_per_minute, clock)
+        self._access = access
+        self._requests = {kind: Rate(settings.requests_per_minute, clock) for kind in _Budget}
+        self._repeated = Rate(settings.failures_per_minute, clock)
         self._failures = Rate(settings.failures_per_minute, clock)
         self._strangers = Rate(settings.strangers_per_minute, clock)
 
@@ -59,7 +79,7 @@ class Doorkeeper:
         if identity is None:
             self.stranger(request)
             raise Refused(401, "unauthorized", "a valid token or session is required")
-        self._count(identity)
+        self._count(identity, _budget(request, permission))
         if permission is Permission.ACT:
             self.same_origin(request)
         elif not await self._may_read(identity):
@@ -74,33 +94,46 @@ class Doorkeeper:
     def recognise(self, request: Request) -> Identity | None:
         """Whose token or session the request carries; a wrong one counts as a failed login.
 
+        A valid one is never refused for what others have tried from the same address.
+
         Raises:
             Refused: 429 after too many failures from its address.
         """
         bearer = bearer_of(request)
         if bearer is not None:
-            self.refuse_guessing(request)
             found = self._credentials.bearer(bearer)
             if found is None:
-                self.failed(request)
+                self.refuse_guessing(request, bearer)
+                self.failed(request, bearer)
             return found
         cookie = request.cookies.get(COOKIE)
         found = self._credentials.session(cookie) if cookie else None
         return found or self._credentials.everybody()
 
-    def refuse_guessing(self, request: Request) -> None:
-        """Look at no more secrets from an address that gave too many wrong ones."""
-        waiting_s = self._failures.full(address(request))
+    def refuse_guessing(self, request: Request, secret: str) -> None:
+        """Answer no more to a secret that was wrong often, and to an address that tried many."""
+        waiting_s = self._repeated.full(self._guess(request, secret))
+        waiting_s = waiting_s or self._failures.full(self.address(request))
         if waiting_s is not None:
             raise _too_many("too many failed logins", waiting_s)
 
-    def failed(self, request: Request) -> None:
-        """Count a wrong secret."""
-        self._failures.take(address(request))
+    def failed(self, request: Request, secret: str) -> None:
+        """Count a wrong secret; the same one again tells an address nothing new."""
+        guess = self._guess(request, secret)
+        if not self._repeated.seen(guess):
+            self._failures.take(self.address(request))
+        self._repeated.take(guess)
 
-    def stranger(self, request: Request) -> None:
-        """Count a request nobody vouches for."""
-        waiting_s = self._strangers.take(address(request))
+    def address(self, request: Request) -> str:
+        """Where a request comes from, as far as anybody trusted tells."""
+        return address_of(request, self._settings.trusted_proxies)
+
+    def _guess(self, request: Request, secret: str) -> str:
+        return f"{self.address(request)} {hash_of(secret)}"
+
+    def stranger(self, request: Request, what: str = "any") -> None:
+        """Count a request nobody vouches for; `what` has a budget of its own."""
+        waiting_s = self._strangers.take(f"{self.address(request)} {what}")
         if waiting_s is not None:
             raise _too_many("too many requests", waiting_s)
 
@@ -113,8 +146,8 @@ class Doorkeeper:
                 403, "csrf_token_invalid", "the form is not from this session", fix="load it again"
             )
 
-    def _count(self, identity: Identity) -> None:
-        waiting_s = self._requests.take(identity.principal)
+    def _count(self, identity: Identity, budget: _Budget) -> None:
+        waiting_s = self._requests[budget].take(identity.principal)
         if waiting_s is not None:
             raise _too_many(
                 f"more than {self._settings.requests_per_minute} requests a minute", waiting_s
@@ -128,9 +161,19 @@ class Doorkeeper:
         if request.headers.get("sec-fetch-site", "none") not in ("same-origin", "none"):
             raise Refused(403, "origin_not_allowed", "the request comes from another site")
 
-    async def _may_read(self, identity: Identity) -> bool:
+    async def welcome(self, request: Request) -> bool:
+        """Whether whoever listens to a stream still may: by secret and by policy."""
+        bearer = bearer_of(request)
         try:
-            return self._authorizer.decide(identity.principal, Action.STATUS.key).allowed
+            identity = self._credentials.bearer(bearer) if bearer else self.recognise(request)
+            return identity is not None and await self._may_read(identity)
+        except Refused:
+            return False
+
+    async def _may_read(self, identity: Identity) -> bool:
+        authorizer = await self._access.refresh()
+        try:
+            return authorizer.decide(identity.principal, Action.STATUS.key).allowed
         except PolicyInvalid as error:
             raise Refused(
                 403, "policy_invalid", error.summary, fix="put the policy right"
@@ -141,11 +184,6 @@ def bearer_of(request: Request) -> str | None:
     """The secret of an `Authorization: Bearer` header; None where there is no such header."""
     scheme, _, secret = request.headers.get("authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else None
-
-
-def address(request: Request) -> str:
-    """Where a request comes from, as far as the socket tells; headers can claim anything."""
-    return request.client.host if request.client else "unknown"
 
 
 def _too_many(message: str, waiting_s: int) -> Refused:

@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tau.domain.condition import Condition, condition_of
 from tau.domain.control import LifecycleState
 from tau.domain.rollout import RolloutStatus
-from tau.domain.run import RunStatus, StopReason
+from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.visible import line
 from tau.domain.worker import WorkerRole
 from tau.gateway.watch import Snapshot
@@ -24,6 +25,11 @@ class Alert:
     message: str
     command: str | None = None
 
+    @property
+    def wanting(self) -> bool:
+        """Somebody has to do something; a pause is in order, and yet nothing goes on by itself."""
+        return self.severity != "info" or self.command is not None
+
 
 def paused(snapshot: Snapshot) -> bool:
     """Whether an operator holds the run."""
@@ -36,9 +42,16 @@ def run_state(snapshot: Snapshot) -> str:
     return str(snapshot.run.status) if snapshot.run else snapshot.training.run_state
 
 
-def shown_state(snapshot: Snapshot) -> str:
-    """The run's state as people are shown it: `gone` where nobody drives what should be running."""
-    return "gone" if _abandoned(snapshot) else run_state(snapshot)
+def shown_state(snapshot: Snapshot, run: Run | None = None) -> str:
+    """The condition of a run, the current one where none is named; without a run the file's."""
+    found = run or snapshot.run
+    if found is None:
+        return snapshot.training.run_state
+    state = snapshot.control.state
+    mine = state is not None and state.run_id in (None, found.id)
+    current = snapshot.run is not None and snapshot.run.id == found.id
+    held = paused(snapshot) and mine and current
+    return condition_of(found, snapshot.workers, snapshot.taken_unix_ms, held=held)
 
 
 def health_state(snapshot: Snapshot) -> tuple[str, str]:
@@ -105,7 +118,7 @@ def _about_the_run(snapshot: Snapshot) -> Iterator[Alert]:
         yield Alert(
             code="dashboard_operator_pause_active",
             severity="info",
-            message="operator pause action is active",
+            message="the run is paused: operator pause action is active",
             command="tau resume",
         )
     if run is None:
@@ -119,14 +132,21 @@ def _about_the_run(snapshot: Snapshot) -> Iterator[Alert]:
             message=f"the run failed: {_why(snapshot)}" if broken else _failures(snapshot, failed),
             command="tau rollouts ls --status failed",
         )
+    if run is not None and run.status is RunStatus.PAUSED and not paused(snapshot):
+        yield Alert(
+            code="dashboard_run_stopped",
+            severity="warning",
+            message=f"the run stopped before its end: {_why(snapshot)}",
+            command="tau resume --run",
+        )
     if run is None or run.status is not RunStatus.RUNNING:
         return
     if _abandoned(snapshot):
         yield Alert(
             code="dashboard_run_process_gone",
             severity="critical",
-            message="the run's process is gone; starting it again goes on with it",
-            command="tau run CFG",
+            message="the run crashed: its process ended without a word; nothing is lost",
+            command="tau resume --run",
         )
     elif counts.waiting and not counts.in_flight and not _claiming(snapshot):
         yield Alert(
@@ -150,15 +170,8 @@ def _budget(snapshot: Snapshot) -> Iterator[Alert]:
 
 
 def _abandoned(snapshot: Snapshot) -> bool:
-    """Running, as the store has it, but nobody holds its lock and no trainer's heart beats."""
-    run = snapshot.run
-    if run is None or run.status is not RunStatus.RUNNING or snapshot.control.alive:
-        return False
-    return not any(
-        snapshot.taken_unix_ms - worker.heartbeat_unix_ms <= worker.lease_ms
-        for worker in snapshot.workers
-        if worker.role is WorkerRole.TRAINER
-    )
+    """Running, as the store has it, but its own trainer is gone."""
+    return shown_state(snapshot) == Condition.CRASHED
 
 
 def _failures(snapshot: Snapshot, failed: int) -> str:
@@ -170,7 +183,7 @@ def _why(snapshot: Snapshot) -> str:
     run = snapshot.run
     if run is None:
         return "see the status file"
-    reason = run.stop_detail or str(run.stop_reason or StopReason.ERROR)
+    reason = run.stop_detail or str(run.stop_reason or StopReason.ERROR).replace("_", " ")
     return line(reason)
 
 

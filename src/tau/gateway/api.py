@@ -1,9 +1,9 @@
 """The JSON API: /api/v1, described by its OpenAPI document."""
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict
 from starlette.responses import Response
 
 from tau.domain.control import Action
@@ -15,117 +15,37 @@ from tau.domain.run import Run
 from tau.errors import TauError
 from tau.gateway import controls as steering
 from tau.gateway.admission import CSRF_HEADER
+from tau.gateway.alerts import shown_state
 from tau.gateway.answers import JsonAnswer, Refused, refusal
+from tau.gateway.api_documents import (
+    CandidatesDocument,
+    ControlBody,
+    ControlDocument,
+    CurveDocument,
+    RolloutDocument,
+    RolloutsPage,
+    RunDocument,
+    RunsDocument,
+    WorkersDocument,
+)
 from tau.gateway.bodies import JsonObject, optional_text
-from tau.gateway.context import gateway_of
+from tau.gateway.context import Gateway, gateway_of
 from tau.gateway.contract import ERRORS, Actor, Reader, carried_out, record, refuse_writing, whole
 from tau.gateway.pages.overview import contest_of, verdict_of
 from tau.gateway.pages.run import course_of, run_and_board
 from tau.ports.insights import RolloutFilter
+from tau.reports import shortfalls
 
 _PAGE = "invalid_page"
+
+Limit = Annotated[str, Query(description="At most so many, from 1 to 500")]
+Offset = Annotated[str, Query(description="Leave out so many at the start")]
 
 router = APIRouter(
     prefix="/api/v1",
     tags=["v1"],
     responses={**ERRORS, 404: {**ERRORS[400], "description": "Unknown id"}},
 )
-
-
-class _Document(BaseModel):
-    """Fields may be added."""
-
-    model_config = ConfigDict(extra="allow")
-
-
-class RunBody(_Document):
-    """One run."""
-
-    id: str
-    status: str
-    algorithm: str
-    model_ref: str
-    seed: int
-    created_unix_ms: int
-    updated_unix_ms: int
-    stop_reason: str | None
-    spent: dict[str, float]
-    budget: dict[str, float | None]
-
-
-class RunsDocument(_Document):
-    """GET /api/v1/runs."""
-
-    runs: list[RunBody]
-    next_offset: int | None
-
-
-class RunDocument(_Document):
-    """GET /api/v1/runs/{run}."""
-
-    run: RunBody
-    counts: dict[str, int]
-    failures: dict[str, int]
-    decision: str | None
-    scores: list[dict[str, Any]]
-
-
-class CandidatesDocument(_Document):
-    """GET /api/v1/runs/{run}/candidates."""
-
-    candidates: list[dict[str, Any]]
-    next_offset: int | None
-
-
-class CurveDocument(_Document):
-    """GET /api/v1/runs/{run}/curve: rows of rollouts, mean, low, high."""
-
-    best: list[list[float]]
-    candidates: list[dict[str, Any]]
-    baseline: float | None
-
-
-class RolloutsPage(_Document):
-    """GET /api/v1/runs/{run}/rollouts."""
-
-    rollouts: list[dict[str, Any]]
-    next_offset: int | None
-
-
-class RolloutDocument(_Document):
-    """GET /api/v1/rollouts/{rollout}, without texts."""
-
-    rollout_id: str
-    run_id: str
-    status: str
-    score: float | None
-    rewards: list[dict[str, Any]]
-    attempts: list[dict[str, Any]]
-
-
-class WorkersDocument(_Document):
-    """GET /api/v1/workers."""
-
-    workers: list[dict[str, Any]]
-
-
-class ControlBody(BaseModel):
-    """Why, and for a rollback where to."""
-
-    reason: str | None = None
-    checkpoint: str | None = None
-
-
-class ControlDocument(_Document):
-    """What came of a control."""
-
-    action: str
-    principal: str
-    idempotent: bool | None
-
-
-Limit = Annotated[str, Query(description="At most so many, from 1 to 500")]
-Offset = Annotated[str, Query(description="Leave out so many at the start")]
 
 
 @router.get("/openapi.json", include_in_schema=False)
@@ -143,7 +63,10 @@ async def runs(
     found = await gateway_of(request).window.ask(
         lambda store: store.insights.runs(limit=most + 1, offset=skip)
     )
-    listed: list[Json] = [_run(one) for one in found[:most]]
+    conditions = await _conditions(gateway_of(request), found[:most])
+    listed: list[Json] = [
+        _run(one, condition) for one, condition in zip(found[:most], conditions, strict=True)
+    ]
     return JsonAnswer({"runs": listed, "next_offset": _next(len(found), most, skip)})
 
 
@@ -154,6 +77,7 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
     found, board = await run_and_board(gateway, run)
     counts = await gateway.window.ask(lambda store: store.insights.counts(found.id))
     failures = await gateway.window.ask(lambda store: store.insights.failures(found.id))
+    lacking = await gateway.window.ask(lambda store: store.insights.shortfalls(found.id))
     verdict = await verdict_of(gateway, found.id)
     contest = contest_of(found, board, verdict)
     scores: list[Json] = []
@@ -175,9 +99,11 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
     decision = str(verdict.decision) if verdict and verdict.decision else None
     return JsonAnswer(
         {
-            "run": _run(found),
+            "run": _run(found, (await _conditions(gateway, [found]))[0]),
             "counts": {str(status): counts[status] for status in RolloutStatus},
             "failures": dict(failures),
+            **shortfalls.to_json(lacking),
+            "missing": list(shortfalls.lines(lacking)),
             "decision": decision,
             "scores": scores,
             "complete": board.complete,
@@ -307,13 +233,18 @@ async def workers(request: Request, caller: Reader) -> Response:
 
 @router.get("/controls/{action}", response_model=ControlDocument)
 async def preview(
-    request: Request, caller: Reader, action: str, checkpoint: str | None = None
+    request: Request,
+    caller: Reader,
+    action: str,
+    checkpoint: str | None = None,
+    run_id: str | None = None,
 ) -> Response:
     """What a control would come to; nothing is changed."""
     gateway = gateway_of(request)
     command = steering.command_of(
-        gateway, _action(action), caller.principal, reason=None, checkpoint=checkpoint
-    )
+        gateway, _action(action), caller.principal, reason=None, checkpoint=checkpoint,
+        run_id=await steering.run_meant(gateway, run_id),
+    )  # fmt: skip
     try:
         result = await gateway.execute(command, dry_run=True)
     except TauError as error:
@@ -340,6 +271,7 @@ async def control(request: Request, caller: Actor, action: str) -> Response:
         caller.principal,
         reason=optional_text(body, "reason", steering.MOST_REASON),
         checkpoint=optional_text(body, "checkpoint", 200),
+        run_id=await steering.run_meant(gateway, optional_text(body, "run_id", 200)),
     )
     return JsonAnswer(await carried_out(gateway, command))
 
@@ -358,11 +290,18 @@ def _next(found: int, most: int, skip: int) -> int | None:
     return skip + most if found > most else None
 
 
-def _run(run: Run) -> dict[str, Json]:
+async def _conditions(gateway: Gateway, found: Sequence[Run]) -> list[str]:
+    """The word that the pages show for each."""
+    snapshot = await gateway.watch.snapshot()
+    return [str(shown_state(snapshot, one)) for one in found]
+
+
+def _run(run: Run, condition: str) -> dict[str, Json]:
     budget, spent = run.budget, run.spent
     return {
         "id": run.id,
         "status": str(run.status),
+        "condition": condition,
         "algorithm": run.algorithm,
         "model_ref": run.model_ref,
         "seed": run.seed,
@@ -374,6 +313,8 @@ def _run(run: Run) -> dict[str, Json]:
             "calls": spent.calls,
             "tokens": spent.tokens,
             "cost_usd": spent.cost_usd,
+            "assumed_tokens": spent.assumed_tokens,
+            "assumed_cost_usd": spent.assumed_cost_usd,
             "seconds": run.active_s,
         },
         "budget": {

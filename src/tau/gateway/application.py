@@ -1,17 +1,21 @@
 """The gateway as one ASGI application."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from tau import __version__
 from tau.errors import TauError
 from tau.gateway import api, contract, monitoring
+from tau.gateway.access import AccessWatch
 from tau.gateway.admission import Doorkeeper
 from tau.gateway.answers import Refused, error_answer, refusal
 from tau.gateway.context import Gateway
@@ -30,7 +34,8 @@ from tau.ports.clock import Clock, SystemClock
 def build(settings: GatewaySettings, *, clock: Clock | None = None) -> FastAPI:
     """The application; it opens the store when somebody asks, and closes it at its end."""
     gateway = assemble(settings, clock or SystemClock())
-    app = FastAPI(
+    app = _Guarded(
+        (settings.host, *settings.allowed_hosts),
         title="Tau gateway",
         version=__version__,
         description="What a store holds and how its run is; controls for those who may.",
@@ -58,8 +63,20 @@ def build(settings: GatewaySettings, *, clock: Clock | None = None) -> FastAPI:
     app.add_exception_handler(TauError, _failed)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _unexpected)
-    app.add_middleware(Guard, hosts=(settings.host, *settings.allowed_hosts))
+    app.add_middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)
     return app
+
+
+class _Guarded(FastAPI):
+    """An application whose every answer passes the guard, those to unexpected errors too."""
+
+    def __init__(self, hosts: Sequence[str], **named: Any) -> None:  # noqa: ANN401  (FastAPI's own)
+        self._hosts = hosts
+        super().__init__(**named)
+
+    def build_middleware_stack(self) -> ASGIApp:
+        """The guard around all of it."""
+        return Guard(super().build_middleware_stack(), hosts=self._hosts)
 
 
 def assemble(settings: GatewaySettings, clock: Clock) -> Gateway:
@@ -67,14 +84,16 @@ def assemble(settings: GatewaySettings, clock: Clock) -> Gateway:
     window = StoreWindow(settings.store, clock)
     credentials = Credentials(settings, clock)
     authorizer = Authorizer(settings.policy)
+    access = AccessWatch(authorizer, window, clock)
     return Gateway(
         settings=settings,
         clock=clock,
         window=window,
         watch=Watch(window, settings.state_dir, clock),
         credentials=credentials,
-        doorkeeper=Doorkeeper(settings, credentials, authorizer, clock),
+        doorkeeper=Doorkeeper(settings, credentials, access, clock),
         authorizer=authorizer,
+        access=access,
         hub=Hub(),
     )
 

@@ -1,6 +1,7 @@
 """What has settled in one run, followed as it comes, so that no request reads it all again."""
 
 import math
+from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -13,14 +14,18 @@ from tau.ports.insights import SettledRow
 from tau.scoring.aggregate import Estimate, RunningMean
 
 _PAGE = 2000
-_MOST_POINTS = 400
+LEAST = 10
+_ABOUT = 0.9
 _OVERLAP_MS = 500
 _PATIENCE = 40
 
 
 @dataclass(slots=True, kw_only=True)
 class Standing:
-    """One candidate on one split, first measured after `first` rollouts of the run."""
+    """One candidate on one split, first measured after `first` rollouts of the run.
+
+    `numbers` are how many of the run had settled when each of its scores came.
+    """
 
     resources: str
     split: Split
@@ -30,6 +35,7 @@ class Standing:
     failed: int = 0
     cancelled: int = 0
     gated: bool = False
+    numbers: "array[int]" = field(default_factory=lambda: array("L"))
 
     @property
     def scored(self) -> int:
@@ -64,33 +70,37 @@ class Totals:
         self.cost_nano_usd += row.cost_nano_usd
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Course:
-    """The best so far on one split, sampled at most some hundred times along the run.
+    """The best so far on one split, after how many rollouts; `led` are those that were it."""
 
-    `led` are those that were ahead at some sample.
-    When there are too many samples every second one is dropped, and they are taken half as often.
+    points: tuple[tuple[int, Estimate], ...] = ()
+    led: frozenset[str] = frozenset()
+
+
+def course(standings: Sequence[Standing]) -> Course:
+    """The best so far by what is known now, from complete sets only: it never falls.
+
+    A set is complete that has about as many scores as the largest among the others. Fewer than
+    `LEAST` say nothing. The first of a split is what the others are measured against.
     """
-
-    def __init__(self) -> None:
-        self.points: list[tuple[int, Estimate]] = []
-        self.led: set[str] = set()
-        self._step = 1
-        self._most = 0
-
-    def look(self, number: int, standings: Iterable[Standing], newest: Standing) -> None:
-        """Note who leads after `number` rollouts, among those tried at least half as often."""
-        self._most = max(self._most, newest.scored)
-        if number % self._step:
-            return
-        leader = leading(standings, self._most)
-        found = leader.estimate if leader else None
-        if leader is None or found is None:
-            return
-        self.led.add(leader.resources)
-        self.points.append((number, found))
-        if len(self.points) > _MOST_POINTS:
-            del self.points[::2]
-            self._step *= 2
+    counts = sorted((one.scored for one in standings), reverse=True)
+    if len(counts) < 2:
+        return Course()
+    reached = []
+    for one in standings:
+        others = counts[1] if one.scored == counts[0] else counts[0]
+        need = max(LEAST, math.ceil(_ABOUT * others))
+        found = one.estimate
+        if found is not None and one.scored >= need:
+            reached.append((one.numbers[need - 1], one.resources, found))
+    points: list[tuple[int, Estimate]] = []
+    led = set()
+    for number, name, found in sorted(reached, key=lambda one: one[:2]):
+        if not points or found.mean > points[-1][1].mean:
+            led.add(name)
+            points.append((number, found))
+    return Course(points=tuple(points), led=frozenset(led))
 
 
 def leading(standings: Iterable[Standing], most: int) -> Standing | None:
@@ -140,13 +150,16 @@ class Board:
         self.standings: dict[tuple[str, Split], Standing] = {}
         self.of_split: dict[Split, list[Standing]] = {split: [] for split in Split}
         self.of_resources: dict[str, list[SettledRow]] = {}
-        self.courses: dict[Split, Course] = {split: Course() for split in Split}
         self.kinds: dict[RolloutKind, Totals] = {kind: Totals() for kind in RolloutKind}
         self.splits: dict[Split, Totals] = {split: Totals() for split in Split}
         self.failures: Counter[str] = Counter()
         self.settled: Counter[RolloutStatus] = Counter()
         self._seconds: dict[int, Slice] = {}
         self._place = (0, 0)
+
+    def course(self, split: Split) -> Course:
+        """The best so far on a split."""
+        return course(self.of_split[split])
 
     async def follow(self, window: StoreWindow, counts: RolloutCounts, *, pages: int = 1) -> None:
         """Read what settled since, at most so many pages of it.
@@ -221,7 +234,7 @@ class Board:
             standing.unscored += 1
         else:
             standing.known.add(row.example, min(1.0, row.score))
-            self.courses[split].look(len(self.rows), self.of_split[split], standing)
+            standing.numbers.append(len(self.rows))
 
     def _check(self, counts: RolloutCounts) -> None:
         """Begin anew where the store's counters say otherwise for long: a clock may have jumped."""

@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from tau.domain.control import Action
 from tau.errors import PolicyInvalid
+from tau.gateway.access import AccessWatch
 from tau.gateway.admission import Doorkeeper
 from tau.gateway.credentials import Credentials
 from tau.gateway.documents import steps
@@ -31,6 +32,7 @@ class Gateway:
     credentials: Credentials
     doorkeeper: Doorkeeper
     authorizer: Authorizer
+    access: AccessWatch
     hub: Hub
 
     def obstacles(self, snapshot: Snapshot, principal: str) -> Mapping[Action, str | None]:

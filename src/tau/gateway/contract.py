@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -14,10 +14,11 @@ from tau.domain.json import Json
 from tau.domain.rollout import SETTLED
 from tau.errors import StoreError, TauError
 from tau.gateway import documents
-from tau.gateway.admission import CSRF_HEADER, Permission, bearer_of
+from tau.gateway.admission import CSRF_HEADER, Permission
 from tau.gateway.answers import JsonAnswer, Refused, dump, refusal
 from tau.gateway.bodies import JsonObject, optional_text, text_field
 from tau.gateway.context import Gateway, gateway_of
+from tau.gateway.controls import run_meant
 from tau.gateway.credentials import SESSION_S, Identity
 from tau.gateway.doors import admitted, opened
 from tau.gateway.schemas import (
@@ -152,6 +153,7 @@ async def actions(request: Request, caller: Actor) -> Response:
                 action=Action(name),
                 principal=caller.principal,
                 reason=optional_text(body, "reason", MOST_REASON),
+                run_id=await run_meant(gateway, optional_text(body, "run_id", 200)),
             ),
         )
     snapshot = await gateway.watch.snapshot(fresh_ms=0)
@@ -248,15 +250,15 @@ async def training_rollouts(
 async def session(request: Request) -> Response:
     """Exchange the password for a token."""
     gateway = gateway_of(request)
-    gateway.doorkeeper.stranger(request)
+    gateway.doorkeeper.stranger(request, "login")
     if gateway.settings.auth is not AuthMode.PASSWORD_SESSION:
         raise Refused(400, "auth_mode_mismatch", "this gateway does not use passwords")
     body = await JsonObject.of(request)
     password = text_field(body, "password", "invalid_request")
-    gateway.doorkeeper.refuse_guessing(request)
+    gateway.doorkeeper.refuse_guessing(request, password)
     secret = await asyncio.to_thread(gateway.credentials.log_in, password)
     if secret is None:
-        gateway.doorkeeper.failed(request)
+        gateway.doorkeeper.failed(request, password)
         raise Refused(401, "invalid_credentials", "the password is wrong")
     return JsonAnswer(
         {
@@ -291,16 +293,9 @@ async def stream(request: Request) -> Response:
     )
 
 
-def still_welcome(gateway: Gateway, request: Request) -> Callable[[], bool]:
-    """Whether the request's token or session holds still."""
-
-    def holds() -> bool:
-        bearer = bearer_of(request)
-        if bearer is not None:
-            return gateway.credentials.bearer(bearer) is not None
-        return gateway.doorkeeper.recognise(request) is not None
-
-    return holds
+def still_welcome(gateway: Gateway, request: Request) -> Callable[[], Awaitable[bool]]:
+    """Whether the request's token or session holds still, and its principal may still look."""
+    return lambda: gateway.doorkeeper.welcome(request)
 
 
 def allowed(gateway: Gateway, snapshot: Snapshot, caller: Identity) -> list[str]:

@@ -56,9 +56,15 @@ def checkpoints(folder: StateDir) -> dict[str, Path]:
 
 
 def command_of(
-    gateway: Gateway, action: Action, principal: str, *, reason: str | None, checkpoint: str | None
+    gateway: Gateway,
+    action: Action,
+    principal: str,
+    *,
+    reason: str | None,
+    checkpoint: str | None,
+    run_id: str | None,
 ) -> Command:
-    """The command that an action stands for.
+    """The command that an action on the run `run_id` stands for.
 
     Raises:
         Refused: 400 for a checkpoint that is none of the run's own.
@@ -71,7 +77,39 @@ def command_of(
                 400, "invalid_checkpoint", "there is no such checkpoint here",
                 fix="choose one of the run's own, or use the command line",
             )  # fmt: skip
-    return Command(action=action, principal=principal, reason=reason, checkpoint=path)
+    return Command(
+        action=action, principal=principal, reason=reason, checkpoint=path, run_id=run_id
+    )
+
+
+async def run_meant(gateway: Gateway, given: str | None, *, required: bool = False) -> str | None:
+    """The run that a form or a call names, else the one that is shown now; None where none is.
+
+    Raises:
+        Refused: 400 where it is `required` and not named, 409 where another run has come.
+    """
+    snapshot = await gateway.watch.snapshot(fresh_ms=0)
+    current = snapshot.run.id if snapshot.run else None
+    if given:
+        if current is not None and given != current:
+            raise changed_meanwhile(snapshot, given)
+        return given
+    if required and current is not None:
+        raise Refused(
+            400, "run_missing", "the form does not say which run it means", fix="load it again"
+        )
+    return current
+
+
+def changed_meanwhile(snapshot: Snapshot, meant: str) -> Refused:
+    """The refusal of a control that means another run than the current one."""
+    now = snapshot.run.id if snapshot.run else "none"
+    return Refused(
+        409,
+        "run_changed",
+        f"the run changed meanwhile: {now} is the current one, not {meant[:80]}",
+        fix="look at the current run, then ask again",
+    )
 
 
 def shell_command(

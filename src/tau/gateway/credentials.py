@@ -6,6 +6,7 @@ import secrets
 from dataclasses import dataclass, field
 
 from tau.gateway.settings import AuthMode, GatewaySettings
+from tau.gateway.tokens import TokenFile, hash_of
 from tau.ports.clock import Clock
 
 SESSION_S = 3600
@@ -29,8 +30,11 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
+    """`token` is the hash of the token that opened it, where one of the file did."""
+
     expires_ms: int
     identity: Identity
+    token: str | None = None
 
 
 class Credentials:
@@ -41,6 +45,7 @@ class Credentials:
         self._clock = clock
         self._salt = secrets.token_bytes(16)
         self._token = _hashed(settings.token) if settings.token else None
+        self._file = TokenFile(settings.tokens) if settings.tokens is not None else None
         self._password = self._stretched(settings.password) if settings.password else None
         self._links: dict[bytes, int] = {}
         self._sessions: dict[bytes, _Session] = {}
@@ -67,13 +72,19 @@ class Credentials:
         return self._open(lasting_s) if hmac.compare_digest(given, self._password) else None
 
     def exchange(self, token: str) -> str | None:
-        """A browser session's secret for the configured token, else None."""
-        return self._open(BROWSER_S) if self._is_token(token) else None
+        """A browser session's secret for a valid token, else None; it ends with the token."""
+        found = self._owner(token)
+        if found is None:
+            return None
+        return self._open(
+            BROWSER_S, principal=found, token=None if self._is_token(token) else token
+        )
 
     def bearer(self, secret: str) -> Identity | None:
         """Whose bearer token or session this is."""
-        if self._is_token(secret):
-            return Identity(principal=self._settings.principal)
+        owner = self._owner(secret)
+        if owner is not None:
+            return Identity(principal=owner)
         found = self.session(secret)
         return Identity(principal=found.principal) if found else None
 
@@ -83,7 +94,8 @@ class Credentials:
         found = self._sessions.get(key)
         if found is None:
             return None
-        if found.expires_ms <= self._clock.monotonic_ms():
+        withdrawn = found.token is not None and self._principal(found.token) is None
+        if withdrawn or found.expires_ms <= self._clock.monotonic_ms():
             del self._sessions[key]
             return None
         return found.identity
@@ -100,17 +112,32 @@ class Credentials:
         given = _hashed(secret)
         return self._token is not None and hmac.compare_digest(given, self._token)
 
-    def _open(self, lasting_s: int) -> str:
+    def _owner(self, secret: str) -> str | None:
+        """Whose token this is: the gateway's own, or one of the file."""
+        return (
+            self._settings.principal if self._is_token(secret) else self._principal(hash_of(secret))
+        )
+
+    def _principal(self, hash_: str) -> str | None:
+        return self._file.principal(hash_) if self._file is not None else None
+
+    def _open(
+        self, lasting_s: int, *, principal: str | None = None, token: str | None = None
+    ) -> str:
         now = self._clock.monotonic_ms()
         self._sessions = {k: s for k, s in self._sessions.items() if s.expires_ms > now}
         while len(self._sessions) >= _MOST_SESSIONS:
             del self._sessions[next(iter(self._sessions))]
         secret = secrets.token_urlsafe(32)
         identity = Identity(
-            principal=self._settings.principal, csrf=secrets.token_urlsafe(32), cookie=True
+            principal=principal or self._settings.principal,
+            csrf=secrets.token_urlsafe(32),
+            cookie=True,
         )
         self._sessions[_hashed(secret)] = _Session(
-            expires_ms=now + lasting_s * 1000, identity=identity
+            expires_ms=now + lasting_s * 1000,
+            identity=identity,
+            token=hash_of(token) if token is not None else None,
         )
         return secret
 

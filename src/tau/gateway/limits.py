@@ -30,6 +30,10 @@ class Rate:
             return None
         return max(1, -((events[0] + _WINDOW_MS - self._clock.monotonic_ms()) // -1000))
 
+    def seen(self, key: str) -> bool:
+        """Whether `key` has done something within the last minute."""
+        return bool(self._events(key))
+
     def _events(self, key: str) -> deque[int]:
         events = self._seen.setdefault(key, deque())
         self._seen.move_to_end(key)

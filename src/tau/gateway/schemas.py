@@ -171,10 +171,11 @@ class AlertsDocument(Envelope):
 
 
 class ActionBody(BaseModel):
-    """What to do, and why."""
+    """What to do, why, and which run is meant: another one is left alone."""
 
     action: str
     reason: str | None = None
+    run_id: str | None = None
 
 
 class ActionResult(Envelope):

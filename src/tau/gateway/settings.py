@@ -6,6 +6,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from tau.errors import UsageError
+from tau.gateway.addresses import Networks
+from tau.lifecycle.authorization import PolicyFile
 from tau.lifecycle.paths import StateDir
 from tau.stores.location import shown
 
@@ -24,19 +26,23 @@ class AuthMode(StrEnum):
 class GatewaySettings:
     """One gateway. `principal` is who its clients act as, for authorization and audit.
 
-    `requests_per_minute` bounds each principal, `failures_per_minute` the wrong secrets from one
-    address, `strangers_per_minute` all its requests that nobody vouches for.
+    `requests_per_minute` bounds each principal, apart for looking, for previews of controls and
+    for controls; `failures_per_minute` the wrong secrets from one address, `strangers_per_minute`
+    all its requests that nobody vouches for. `tokens` is a file with tokens of other principals.
     """
 
     store: str = field(repr=False)
     state_dir: StateDir
-    policy: Path
+    policy: PolicyFile
     principal: str
     host: str = "127.0.0.1"
     port: int = 8787
     auth: AuthMode = AuthMode.TOKEN
     token: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
+    tokens: Path | None = None
+    tls: tuple[Path, Path] | None = None
+    trusted_proxies: Networks = field(default_factory=Networks)
     read_only: bool = False
     allowed_hosts: tuple[str, ...] = ()
     requests_per_minute: int = 120
@@ -47,6 +53,11 @@ class GatewaySettings:
     def store_shown(self) -> str:
         """The store's location as people may see it: without a password."""
         return shown(self.store)
+
+    @property
+    def in_the_clear(self) -> bool:
+        """Whether secrets would cross a network as they are."""
+        return self.tls is None and not is_loopback(self.host)
 
     def __post_init__(self) -> None:
         """Refuse what would be open to strangers.

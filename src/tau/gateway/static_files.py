@@ -13,8 +13,6 @@ from tau.gateway.answers import Refused
 _KINDS = {"js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
           "svg": "image/svg+xml"}  # fmt: skip
 NAMES = (
-    "vendor/htmx.min.js",
-    "vendor/hx-sse.min.js",
     "vendor/uPlot.iife.min.js",
     "vendor/uPlot.min.css",
     "tau.js",

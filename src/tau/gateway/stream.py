@@ -1,6 +1,7 @@
 """Server-sent events: one reader per channel, however many listen, and little kept for each."""
 
 import asyncio
+import zlib
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import TypeAlias
@@ -10,11 +11,13 @@ from tau.gateway.answers import Refused
 Parts: TypeAlias = Mapping[str, bytes]
 
 KEEP_ALIVE_S = 15.0
+RECHECK_S = 10.0
 MOST_LISTENERS = 2000
 _HISTORY = 256
 _QUEUE = 16
 _REST = 9  # a channel looks for at most a tenth of the time: on a busy machine, less often
 _KEEP_ALIVE = b": keep-alive\n\n"
+_END = b"event: end\ndata: end\n\n"
 
 
 class Listener:
@@ -93,15 +96,16 @@ class Channel:
         *,
         seen: int | None = None,
         hello: Callable[[bool], bytes] | None = None,
-        welcome: Callable[[], bool] = lambda: True,
+        welcome: Callable[[], Awaitable[bool]] | None = None,
         keep_alive_s: float = KEEP_ALIVE_S,
+        recheck_s: float = RECHECK_S,
     ) -> AsyncIterator[bytes]:
         """Events for one client: all of it, or what came after number `seen`; then the changes.
 
-        `hello` makes a first event of whether `seen` could be picked up. `welcome` is asked now
-        and then whether the client may still listen.
+        `hello` makes a first event of whether `seen` could be picked up. `welcome` is asked
+        every `recheck_s`, however much there is to tell, whether the client may still listen.
         """
-        listener = Listener()
+        listener, loop = Listener(), asyncio.get_running_loop()
         await self._look(unless_fresh=True)
         missed = self._since(seen)
         self._listeners.add(listener)
@@ -110,17 +114,32 @@ class Channel:
             if hello is not None:
                 yield hello(missed is not None)
             yield self._all() if missed is None else missed
-            while not listener.closed:
-                event = await listener.get(keep_alive_s)
+            asked_s = loop.time()
+            while True:
+                left_s = max(0.0, asked_s + recheck_s - loop.time())
+                event = await listener.get(min(keep_alive_s, left_s))
                 if listener.behind:
                     listener.behind = False
-                    event = self._all()
-                if event is None and not welcome():
+                    event = self._all() + (_END if listener.closed else b"")
+                if event is None and listener.closed:
                     return
-                if not listener.closed:
-                    yield event or _KEEP_ALIVE
+                if welcome is not None and loop.time() - asked_s >= recheck_s:
+                    asked_s = loop.time()
+                    if not await welcome():
+                        return
+                yield event or _KEEP_ALIVE
+                if listener.closed:
+                    return
         finally:
             self._listeners.discard(listener)
+
+    async def finish(self) -> None:
+        """Tell everybody the last state, and that it is the last, then let them go."""
+        if self._listeners:
+            await self._look()
+        for listener in self._listeners:
+            listener.put(_END)
+        self.close()
 
     def close(self) -> None:
         """Let everybody go."""
@@ -202,10 +221,22 @@ class Hub:
         """How many listen in all."""
         return sum(channel.listeners for channel in self._channels.values())
 
+    async def finish(self) -> None:
+        """End every stream with the last state."""
+        await asyncio.gather(*(channel.finish() for channel in self._channels.values()))
+
     def close(self) -> None:
         """End every stream."""
         for channel in self._channels.values():
             channel.close()
+
+
+async def compressed(events: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same as one gzip stream, each piece of it whole as soon as it is there."""
+    packer = zlib.compressobj(6, zlib.DEFLATED, 31)
+    async for one in events:
+        yield packer.compress(one) + packer.flush(zlib.Z_SYNC_FLUSH)
+    yield packer.flush()
 
 
 def event(name: str | None, data: bytes, *, identity: str | None = None) -> bytes:

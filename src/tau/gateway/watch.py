@@ -1,10 +1,12 @@
 """One reader for everybody: a snapshot of the store and the state dir, shared while it is fresh."""
 
 import asyncio
+import contextlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tau.domain.condition import driven
 from tau.domain.control import ControlState
 from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts
@@ -22,6 +24,7 @@ from tau.ports.clock import Clock
 
 FRESH_MS = 250
 _MOST_BOARDS = 4
+_RUNS = 50
 _BREATH_S = 0.01
 _NO_COUNTS = RolloutCounts(by_status={})
 
@@ -38,7 +41,7 @@ class Control:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Snapshot:
-    """The current run (the newest that runs, else the newest) and all around it, at one time.
+    """The current run (whose own trainer lives, else the newest) and all around it, at one time.
 
     `trouble` is why the store could not be read; then the store's part is empty. `board` lives on:
     it is only to be looked at before the next await.
@@ -93,7 +96,8 @@ class Watch:
         control = await asyncio.to_thread(self._control)
         now = self._clock.unix_ms()
         try:
-            run = await self._current()
+            workers = tuple(await self._window.ask(lambda store: store.insights.workers()))
+            run = await self._current(control, workers, now)
             if run is None:
                 return Snapshot(taken_unix_ms=now, training=training, control=control)
             counts = await self._window.ask(lambda store: store.insights.counts(run.id))
@@ -101,7 +105,7 @@ class Watch:
                 taken_unix_ms=now,
                 run=run,
                 counts=counts,
-                workers=tuple(await self._window.ask(lambda store: store.insights.workers())),
+                workers=workers,
                 failures=await self._window.ask(lambda store: store.insights.failures(run.id)),
                 board=await self._followed(run.id, counts),
                 training=training,
@@ -110,12 +114,21 @@ class Watch:
         except StoreError as error:
             return Snapshot(taken_unix_ms=now, trouble=error, training=training, control=control)
 
-    async def _current(self) -> Run | None:
-        running = await self._window.ask(
-            lambda store: store.insights.runs(status=RunStatus.RUNNING, limit=1)
-        )
-        newest = running or await self._window.ask(lambda store: store.insights.runs(limit=1))
-        return newest[0] if newest else None
+    async def _current(
+        self, control: Control, workers: Sequence[Worker], now_unix_ms: int
+    ) -> Run | None:
+        """The run that is driven from here, else the newest whose trainer lives, else the newest.
+
+        A run whose process was killed says that it is running for good; nobody could steer it.
+        """
+        here = control.state.run_id if control.state and control.alive else None
+        if here is not None:
+            with contextlib.suppress(NotFound):
+                return await self._window.ask(lambda store: store.runs.get(RunId(here)))
+        newest = await self._window.ask(lambda store: store.insights.runs(limit=_RUNS))
+        running = [run for run in newest if run.status is RunStatus.RUNNING]
+        alive = [run for run in running if driven(run, workers, now_unix_ms)]
+        return next(iter((*alive, *newest)), None)
 
     async def _followed(self, run_id: RunId, counts: RolloutCounts) -> Board:
         board = self._boards.get(run_id) or Board(run_id)

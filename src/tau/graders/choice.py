@@ -1,9 +1,7 @@
 """The choice grader: which of a few labels does the output settle on?"""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Annotated, Any, ClassVar
 
 from annotated_types import MinLen
@@ -13,17 +11,12 @@ from tau.domain.json import Json
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed
+from tau.graders.choosing import chosen as chosen_in
 from tau.graders.deterministic import Deterministic
 from tau.graders.excerpt import excerpt
 from tau.graders.reference import no_reference, scalar_text
 
 Label = Annotated[str, MinLen(1)]
-
-_MARK = re.compile(
-    r"(?:\b(?:final\s+)?(?:answer|choice|option)\b\s*(?:is\b|[:=])\s*|^\s*####\s*|\\boxed\{)"
-    r"(?:\s|[*_`\"'(\[]|\b(?:option|choice)\b)*",
-    re.IGNORECASE | re.MULTILINE,
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +32,12 @@ class ChoiceSettings:
 class Choice(Deterministic[ChoiceSettings]):
     """1 if the output settles on the expected label.
 
-    Read in this order: the output is nothing but a label; a line such as "Answer: B" (the last
-    one counts); else the only label mentioned. Several labels, or none, score 0: nobody could act
-    on such an answer. Labels of one letter are case-sensitive outside an answer line, because "a"
-    is a word.
+    A label alone, an answer line ("Answer: B", boxed, tagged, JSON, in many languages), a choosing
+    sentence ("I choose B", "B is correct"), or else the only label mentioned. What is denied,
+    doubted, listed beside another label or taken back is not chosen, and a text that leaves doubt
+    scores 0: nobody could act on such an answer. Of several answer lines the last one counts, if
+    words stand between them. Labels of one letter are case-sensitive outside an answer line,
+    because "a" is a word.
     """
 
     Settings: ClassVar[type[Any]] = ChoiceSettings
@@ -50,7 +45,7 @@ class Choice(Deterministic[ChoiceSettings]):
     def judge(self, example: Example, output: Output) -> Reward:
         labels = self._labels(example)
         expected = self._expected(example, labels)
-        chosen = _chosen(output.text, labels)
+        chosen = chosen_in(output.text, labels)
         if len(chosen) == 1:
             passed = chosen[0] == expected
             reason = f"chose {excerpt(chosen[0], 80)}"
@@ -98,31 +93,3 @@ class Choice(Deterministic[ChoiceSettings]):
             why=f"'expected' is {excerpt(text, 80)}, which is none of the labels",
             fix=f"use one of {', '.join(excerpt(label, 40) for label in labels[:10])}",
         )
-
-
-def _chosen(text: str, labels: tuple[str, ...]) -> list[str]:
-    """The different labels the text settles on, in order."""
-    by_fold = {label.casefold(): label for label in labels}
-    alone = text.strip().strip("*_`\"'()[]{}.: \n").casefold()
-    if alone in by_fold:
-        return [by_fold[alone]]
-    any_case, own_case = _label_patterns(labels)
-    answers = [
-        found for mark in _MARK.finditer(text) if (found := any_case.match(text, mark.end()))
-    ]
-    if answers:
-        return [by_fold[answers[-1][0].casefold()]]
-    mentions = (by_fold[match[0].casefold()] for match in own_case.finditer(text))
-    return list(dict.fromkeys(mentions))
-
-
-@lru_cache(maxsize=64)
-def _label_patterns(labels: tuple[str, ...]) -> tuple[re.Pattern[str], re.Pattern[str]]:
-    """A label in any case, and one as it may stand in running text; longer ones first."""
-    ordered = sorted(labels, key=len, reverse=True)
-    ends = r"(?<!\w)(?:{})(?!\w|['\u2019]\w)"
-    loose = "|".join(re.escape(label) for label in ordered)
-    strict = "|".join(
-        re.escape(label) if len(label) == 1 else f"(?i:{re.escape(label)})" for label in ordered
-    )
-    return re.compile(ends.format(loose), re.IGNORECASE), re.compile(ends.format(strict))

@@ -12,7 +12,7 @@ from tau.errors import GraderFailed, InputError, TimeLimitExceeded
 from tau.graders.answer import to_reward
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.record import Recorder
-from tau.processes.json_command import find_command, run_json_command
+from tau.processes.json_command import check_named, find_command, run_json_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,10 +25,12 @@ class CommandGraderSettings:
     """How long one grading may take; the row stays unscored after that."""
     output_limit_bytes: Annotated[int, Ge(1)] = 1024 * 1024
     """The most it may print."""
+    env: tuple[Annotated[str, MinLen(1)], ...] = ()
+    """Environment variables that it gets beside the harmless ones."""
 
 
 class CommandGrader:
-    """Starts the program once per output, in the config's folder, without providers' keys.
+    """Starts the program once per output, in the config's folder, with few variables.
 
     It reads `{"id", "split", "example", "output": {"text", "value", "finish_reason", "metadata"}}`
     and prints a JSON number from 0 to 1, a truth value, or an object as in graders/answer.
@@ -50,6 +52,7 @@ class CommandGrader:
                 f"command '{name}' was not found",
                 fix="give a program on PATH, or a path relative to the configuration file",
             )
+        check_named(settings.env, context.environ, None)
 
     @classmethod
     def build(cls, settings: CommandGraderSettings, context: GraderContext) -> Grader:

@@ -1,7 +1,7 @@
 """What the graders without input or output of their own have in common."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Generic, TypeVar
 
 from tau.domain.dataset import Example
@@ -39,6 +39,23 @@ class Deterministic(ABC, Generic[S]):
                 cls(context.name, settings).check_reference(example)
             except GraderFailed as failure:
                 raise as_input_error(failure) from failure
+
+    @classmethod
+    def check_rows(
+        cls,
+        settings: Any,  # noqa: ANN401
+        context: GraderContext,
+        rows: Iterable[Example],
+    ) -> Iterator[tuple[Example, GraderFailed]]:
+        """The rows that cannot be graded, each with why; nothing is spent on finding them."""
+        if cls.check_reference is Deterministic.check_reference:
+            return
+        grader = cls(context.name, settings)
+        for row in rows:
+            try:
+                grader.check_reference(row)
+            except GraderFailed as failure:
+                yield row, failure
 
     @classmethod
     def build(cls, settings: Any, context: GraderContext) -> Grader:  # noqa: ANN401

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, MinLen
@@ -12,17 +12,29 @@ from tau.domain.dataset import Example
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed
+from tau.graders.closeness import close, exact, metrics, written
 from tau.graders.deterministic import Deterministic
 from tau.graders.excerpt import excerpt
-from tau.graders.numerals import ARITHMETIC, DecimalMark, Numeral, numerals
+from tau.graders.numerals import DecimalMark, Numeral, numerals
 from tau.graders.reference import no_reference
+
+_LIST = re.compile(r"(?:[\s\d.,;/|()\[\]{}$€£¥+-]|\b(?:and|or|und|et|y)\b)*")
+"""A text of several numbers and nothing else, none of which is the answer."""
 
 Marker = Annotated[str, MinLen(1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NumberSettings:
-    """Which number counts and how near it must be."""
+    """Which number counts and how near it must be.
+
+    Numbers are read in digits of all scripts, with separators of thousands (commas, blanks,
+    apostrophes, Indian groups), currencies, units, exponents, powers, fractions, words of size
+    (million, lakh, dozen, 万; k and M) and, where they are all there is, in words. Units are not
+    compared. `(1,234)` and `($5)` are negative, `3rd` is 3. Dates, times, ranges, sums, roots,
+    multiples of π, `3!`, `x > 5`, `not 5`, `5K` and other things with no or several meanings are
+    wrong in their place, and as a reference they are told by `tau check`.
+    """
 
     which: Literal["last", "first", "only"] = "last"
     """Which number of the text counts; `only` wants all of its numbers to be the same."""
@@ -30,8 +42,9 @@ class NumberSettings:
     """Markers such as "A:" or "####", case ignored: only the line after the last one counts."""
     absolute: Annotated[float, Ge(0)] = 0.0
     """The difference that is still right."""
-    relative: Annotated[float, Ge(0)] = 1e-9
-    """The same as a share of the expected number; the larger one counts."""
+    relative: Annotated[float, Ge(0)] | None = None
+    """The same as a share of the expected number; the larger one counts. Unset: a billionth where
+    one of the two is no integer, and nothing between integers."""
     decimal: DecimalMark = "."
     """The decimal mark; the other one separates thousands."""
     percent: Literal["keep", "divide"] = "keep"
@@ -41,8 +54,9 @@ class NumberSettings:
 class Number(Deterministic[NumberSettings]):
     """1 if the output's number is the expected one within the tolerance, else 0.
 
-    `expected` is a number or a text holding one, which is read like an output; the marker may be
-    missing there.
+    What can be read in more than one way, or is a date, a range or a formula and not a number, is
+    wrong and is told so: it is never passed over for another number. `expected` is a number or a
+    text holding one, which is read like an output; the marker may be missing there.
     """
 
     Settings: ClassVar[type[Any]] = NumberSettings
@@ -56,7 +70,7 @@ class Number(Deterministic[NumberSettings]):
 
     def judge(self, example: Example, output: Output) -> Reward:
         wanted = self._expected(example)
-        expected = f"{wanted.normalize(ARITHMETIC):f}" if abs(wanted.adjusted()) < 30 else wanted
+        expected = written(wanted)
         part = self._answer_part(output.text)
         if part is None:
             marker = " or ".join(f'"{m}"' for m in self._markers)
@@ -66,26 +80,25 @@ class Number(Deterministic[NumberSettings]):
             return self._wrong(f"expected {expected}, found no number in {excerpt(part)}")
         chosen = self._chosen(found)
         if chosen is None:
-            several = ", ".join(numeral.text for numeral in found[:5])
+            several = ", ".join(excerpt(numeral.text, 60)[1:-1] for numeral in found[:5])
             return self._wrong(f"expected {expected} alone, found several numbers: {several}")
-        return self._compared(chosen, wanted, f"{expected}")
+        if chosen.value is None:
+            said = f"{excerpt(chosen.text, 60)}, which {chosen.why}"
+            return self._wrong(f"expected {expected}, got {said}")
+        return self._compared(chosen.text, chosen.value, wanted)
 
     def check_reference(self, example: Example) -> None:
         self._expected(example)
 
-    def _compared(self, chosen: Numeral, wanted: Decimal, expected: str) -> Reward:
-        difference = abs(ARITHMETIC.subtract(chosen.value, wanted))
-        allowed = max(
-            Decimal(self.settings.absolute),
-            ARITHMETIC.multiply(Decimal(self.settings.relative), abs(wanted)),
+    def _compared(self, text: str, value: Fraction, wanted: Fraction) -> Reward:
+        expected = written(wanted)
+        right = close(
+            value, wanted, absolute=self.settings.absolute, relative=self.settings.relative
         )
-        value, distance = float(chosen.value), float(difference)
-        metrics = {"value": value, "difference": distance}
-        metrics = {k: v for k, v in metrics.items() if abs(v) < float("inf")}
-        if difference <= allowed:
-            return self.reward(1.0, passed=True, reason=f"is {expected}", metrics=metrics)
-        said = f"expected {expected}, got {excerpt(chosen.text, 60)}"
-        return self.reward(0.0, passed=False, reason=said, metrics=metrics)
+        reason = f"is {expected}" if right else f"expected {expected}, got {excerpt(text, 60)}"
+        return self.reward(
+            1.0 if right else 0.0, passed=right, reason=reason, metrics=metrics(value, wanted)
+        )
 
     def _wrong(self, reason: str) -> Reward:
         return self.reward(0.0, passed=False, reason=reason)
@@ -108,20 +121,30 @@ class Number(Deterministic[NumberSettings]):
             return found[0] if all(each.value == found[0].value for each in found) else None
         return found[-1 if self.settings.which == "last" else 0]
 
-    def _expected(self, example: Example) -> Decimal:
+    def _expected(self, example: Example) -> Fraction:
         expected = example.expected
         if isinstance(expected, int | float) and not isinstance(expected, bool):
-            return Decimal(str(expected))
+            value = exact(expected)
+            if value is None:
+                raise _unusable("is not a finite number")
+            return value
         if not isinstance(expected, str):
             raise no_reference(expected, "a number or a text holding one")
         part = self._answer_part(expected)
         found = self._numerals(expected if part is None else part)
-        chosen = self._chosen(found) if found else None
-        if chosen is None:
-            several = "several different numbers" if found else "no number"
-            raise GraderFailed(
-                "the row's reference answer cannot be used",
-                why=f"'expected' holds {several}",
-                fix="give 'expected' as a number or a text holding one",
-            )
+        if not found:
+            raise _unusable("holds no number")
+        chosen = self._chosen(found)
+        if chosen is None or (len(found) > 1 and _LIST.fullmatch(expected)):
+            raise _unusable("holds several different numbers")
+        if chosen.value is None:
+            raise _unusable(f"holds {excerpt(chosen.text, 60)}, which {chosen.why}")
         return chosen.value
+
+
+def _unusable(why: str) -> GraderFailed:
+    return GraderFailed(
+        "the row's reference answer cannot be used",
+        why=f"'expected' {why}",
+        fix="give 'expected' as a number or a text holding one",
+    )

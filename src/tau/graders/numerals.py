@@ -1,99 +1,236 @@
 """Numbers as people and models write them, found in running text."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Context, Decimal, DivisionByZero, InvalidOperation
+from fractions import Fraction
 from typing import Literal
 
-DecimalMark = Literal[".", ","]
+from tau.graders import amounts
+from tau.graders.notation import FORMULA, plain
+from tau.graders.number_context import (
+    BRACKETED_UNIT,
+    SCATTERED,
+    chained,
+    enclosed,
+    left_reason,
+    negative,
+    right_reason,
+    unit_end,
+)
+from tau.graders.number_syntax import CURRENCY, LETTER, Scan, pattern, value_of
 
-ARITHMETIC = Context(prec=60, traps=[InvalidOperation, DivisionByZero])
-"""Overflow gives infinity instead of an error."""
+DecimalMark = Literal[".", ","]
 
 _LONGEST = 400
 """Longer runs of digits are no answer to anything."""
 
-_SIGN = "[-+\u2212\u2013]"
-_CURRENCY = r"(?:US\$|USD|EUR|GBP|CHF|Rs\.?|[$€£¥₹₽₩₪₫฿])[ \u00a0]?"
-_THIN = "\u00a0\u2009\u202f'\u2019_"
-_FRACTION = re.compile(r"\\[dt]?frac\{([^{}]{1,40})\}\{([^{}]{1,40})\}")
+_LEAD = re.compile(
+    r"(?:(?:answer|result|total|sum|value|it|that|number|equals?|makes?|gives?)\b"
+    r"(?:\s+(?:is|was|are|would\s+be|comes\s+to|equals?|of|to|makes?|has|exactly|about))*"
+    r"|[=:：]|是|为|為|は|공|답은)[\s*_`\"'(]*\Z",
+    re.IGNORECASE,
+)
+_VAGUE = re.compile(
+    r"\b(?:half|few|several|many|some|couple|quarter|of|tens)(?:\s+of)?(?:\s+an?)?\s+\Z",
+    re.IGNORECASE,
+)
+_AROUND = " \t\r\n*_`\"'()[].,!。！#:$"
+_SIZE = re.compile(
+    rf"(?P<space>[ \u00a0\u2009-]?)(?P<word>[{LETTER}]{{1,12}}\.?)(?![{LETTER}\d_])", re.IGNORECASE
+)
+_PERCENT = re.compile(r"[ \u00a0\u2009]?(?P<mark>[%‰]|per\s?cent\b|pct\b)", re.IGNORECASE)
+_REMARK = re.compile(
+    r"\((?:see|cf|from|by|using|per|as\s+in|as\s+of|step|steps|eq|equation|line|section|page|table|fig"
+    r"|figure|note|rounded\s+to|to)\b[^()\n]{0,80}\)",
+    re.IGNORECASE,
+)
+_PART_OF_NAME = re.compile(rf"(?:[{LETTER}]\d*|_\s?)\Z")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numeral:
-    """A number and how it was written."""
+    """A number and how it was written; without a value, something that cannot be read as one.
 
-    value: Decimal
+    `why` then says what it is instead, as the end of a sentence.
+    """
+
+    value: Fraction | None
     text: str
+    why: str = ""
 
 
-def _pattern(mark: DecimalMark) -> re.Pattern[str]:
-    group = "," if mark == "." else "."
-    point = re.escape(mark)
-    whole = rf"\d++(?:[{re.escape(group)}{_THIN}]\d{{3}}(?!\d))*+"
-    plain = rf"(?:{whole}(?:{point}\d++)?+|{point}\d++)"
-    return re.compile(
-        rf"""
-        (?P<sign>(?<![\w)\]]){_SIGN})?
-        (?: (?<!\w)\\?{_CURRENCY}(?P<inner>{_SIGN})? | (?<!\w) )
-        (?:
-            (?<!\d/)(?:(?P<units>\d{{1,15}})[ ])?
-            (?P<above>\d{{1,15}})[ ]?/[ ]?(?P<below>\d{{1,15}})(?!\d|[/.,]\d)
-          | (?P<number>{plain})
-            (?: [eE](?P<e>[-+\u2212]?\d{{1,4}})(?!\w)
-              | [ ]?(?:[x×*·]|\\times)[ ]?10\^\{{?(?P<ten>[-+\u2212]?\d{{1,4}})\}}? )?
-        )
-        (?P<percent>[ ]?\\?%)?
-        """,
-        re.VERBOSE,
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """`core` is where the digits begin, `start` where the sign or currency does."""
 
-
-_PATTERNS: dict[DecimalMark, re.Pattern[str]] = {".": _pattern("."), ",": _pattern(",")}
+    numeral: Numeral
+    start: int
+    core: int
+    end: int
 
 
 def numerals(
     text: str, *, decimal: DecimalMark = ".", divide_percent: bool = False
 ) -> Iterator[Numeral]:
-    r"""Every number in `text`, in order.
+    r"""Every number in `text`, in order, and in its place whatever could be taken for one.
 
-    Thousands separators, currencies, the Unicode minus, exponents (`1.5e3`, `1.5 × 10^3`),
-    fractions (`3/4`, `1 1/2`, `\frac{3}{4}`) and percents are understood. A hyphen is a minus
-    only where no word, number or bracket stands right before it. Time is linear in the text.
+    Thousands separators of all kinds, currencies, words of size, exponents and powers, fractions
+    and percents are understood, in digits of every script. Dates, times, ranges, products, roots,
+    multiples of π and the like are no numbers: they come without a value. Numbers in words count
+    where they are all there is, or follow words such as "the answer is". Time is linear in the
+    text.
     """
-    text = _FRACTION.sub(r" \1/\2 ", text).replace("{,}", ",")
-    for match in _PATTERNS[decimal].finditer(text):
-        if match.end() - match.start() > _LONGEST:
+    shown = BRACKETED_UNIT.sub(" ", plain(text, decimal))
+    found = list(_digits(shown, decimal, divide_percent))
+    found = _without_remarks(shown, _joined(shown, found))
+    words = _in_words(shown, found)
+    for each in sorted([*found, *words], key=lambda one: one.start):
+        yield each.numeral
+
+
+def _digits(text: str, decimal: DecimalMark, divide: bool) -> Iterator[_Found]:
+    done = 0
+    for match in pattern(decimal).finditer(text):
+        if match.start() < done:
             continue
-        for value in _values(match, decimal):
-            if divide_percent and match["percent"]:
-                value = ARITHMETIC.divide(value, Decimal(100))
-            yield Numeral(value=value, text=match[0].strip())
+        scan = Scan(text=text, match=match, done=done)
+        found = _other(scan) if match.lastgroup else _number(scan, decimal, divide)
+        if found is not None:
+            done = found.end
+            yield found
 
 
-def _values(match: re.Match[str], decimal: DecimalMark) -> Iterator[Decimal]:
-    negative = _minus(match["sign"]) != _minus(match["inner"])
-    if match["number"] is None:
-        above, below = Decimal(match["above"]), Decimal(match["below"])
-        units = Decimal(match["units"] or 0)
-        if not below:  # no fraction after all
-            yield from ([units] if match["units"] else [])
-            yield from (above, below)
-            return
-        value = ARITHMETIC.add(units, ARITHMETIC.divide(above, below))
-    else:
-        value = Decimal(_digits(match["number"], decimal))
-        exponent = match["e"] or match["ten"]
-        if exponent:
-            value = value.scaleb(int(exponent.replace("\u2212", "-")), ARITHMETIC)
-    yield value.copy_negate() if negative else value
+def _other(scan: Scan) -> _Found | None:
+    """A date, a time and the like."""
+    match = scan.match
+    kind = str(match.lastgroup).replace("_", " ")
+    if kind != "formula" and _PART_OF_NAME.search(scan.before(1)):
+        return None
+    return _unread(scan.text, (match.start(), match.start(), match.end()), f"is a {kind}")
 
 
-def _digits(text: str, decimal: DecimalMark) -> str:
-    kept = "".join(c for c in text if c.isdigit() or c == decimal)
-    return kept.replace(",", ".")
+def _number(scan: Scan, decimal: DecimalMark, divide: bool) -> _Found | None:
+    start, text = scan.match.start(), scan.text
+    before = scan.before(80)
+    left = CURRENCY.search(before)
+    sign_and_all = left[0] if left else ""
+    outside = before[: len(before) - len(sign_and_all)]
+    if not sign_and_all and _PART_OF_NAME.search(outside):
+        return None
+    first = start - len(sign_and_all)
+    value, end, why = value_of(scan, decimal)
+    why = why or ("is too long" if end - start > _LONGEST else "")
+    minus, odd = negative(scan, left, outside)
+    why = why or odd or left_reason(scan, outside, first)
+    if why:
+        return _unread(text, (first, start, end), why)
+    money = bool(left and left["currency"])
+    value, end, why = _scaled(text, end, value, money)
+    percent = _PERCENT.match(text, end)
+    if percent:
+        end = percent.end()
+        value = value / (1000 if percent["mark"] == "‰" else 100) if divide else value
+    why = why or right_reason(text, end)
+    if enclosed(text, first, end) and not minus and (money or not text[start:end].isdigit()):
+        minus = _accounting(text, start, end, money)
+    if why:
+        return _unread(text, (first, start, end), why)
+    numeral = Numeral(value=-value if minus else value, text=text[first:end].strip())
+    return _Found(numeral=numeral, start=first, core=start, end=unit_end(text, end))
 
 
-def _minus(sign: str | None) -> bool:
-    return sign is not None and sign != "+"
+def _accounting(text: str, start: int, end: int, money: bool) -> bool:
+    """Whether brackets mean a minus, as in `(1,234)` and `($5)`, and not only `(42)`."""
+    return "%" not in text[start:end] and (money or "," in text[start:end])
+
+
+def _scaled(text: str, end: int, value: Fraction, money: bool) -> tuple[Fraction, int, str]:
+    """The value with the words of size behind it, where they end, and why it cannot be read."""
+    why = ""
+    while (size := _SIZE.match(text, end)) is not None:
+        word = size["word"].rstrip(".")
+        factor = amounts.SIZES.get(word.lower())
+        glued = not size["space"]
+        if factor is None and (money or (glued and word in "kM")):
+            factor = amounts.LETTERS.get(word) or ({"m": 10**6, "b": 10**9}.get(word))
+        unsure = word in ({"K", "B", "T", "mn"} if glued else {"k", "M", "B", "mn"})
+        unsure = unsure or word.lower() in amounts.UNSURE_SIZES
+        unsure = unsure or (money and word.lower() in {"mm", "mn"})
+        if factor is None and unsure:
+            return value, size.end(), f'has a word of size, "{word}", that means several things'
+        if factor is None:
+            break
+        value, end = value * factor, size.end() - (size["word"].endswith("."))
+    return value, end, why
+
+
+def _joined(text: str, found: list[_Found]) -> list[_Found]:
+    """Numbers that are parts of one thing, such as a range or a sum, become that thing."""
+    joined: list[_Found] = []
+    for each in found:
+        why = ""
+        if joined:
+            last = joined[-1]
+            why = chained(text, last.start, last.end, each.core)
+            if last.numeral.why == SCATTERED and text[last.end : each.core] in {" ", "-"}:
+                why = SCATTERED
+        if why:
+            last = joined.pop()
+            joined.append(_unread(text, (last.start, last.core, each.end), why))
+        else:
+            joined.append(each)
+    return joined
+
+
+def _without_remarks(text: str, found: list[_Found]) -> list[_Found]:
+    """Without the numbers of steps and the like that brackets refer to."""
+    spans = [match.span() for match in _REMARK.finditer(text)] if len(found) > 1 else []
+    if not spans:
+        return found
+    outside = [each for each in found if not any(a <= each.core < b for a, b in spans)]
+    return outside or found
+
+
+def _in_words(text: str, found: list[_Found]) -> Iterator[_Found]:
+    starts = [each.start for each in found]
+    for matcher, reader in (
+        (amounts.WORDS, amounts.english),
+        (amounts.CHARACTERS, amounts.chinese),
+    ):
+        matches = list(matcher.finditer(text))
+        for match in matches:
+            at = bisect_right(starts, match.start())
+            if at and found[at - 1].end > match.start():
+                continue
+            led = _LEAD.search(text[max(0, match.start() - 60) : match.start()])
+            if not led and (found or not _stands_for_all(text, match, len(matches))):
+                continue
+            vague = match["part"] or _VAGUE.search(text[max(0, match.start() - 20) : match.start()])
+            value = None if vague else reader(match["words"])
+            if value is None:
+                span = (match.start(), match.start(), match.end())
+                yield _unread(text, span, "is no number on its own")
+                continue
+            value = -value if match["sign"] else value
+            numeral = Numeral(value=value, text=match[0].strip())
+            yield _Found(numeral=numeral, start=match.start(), core=match.start(), end=match.end())
+
+
+def _stands_for_all(text: str, match: re.Match[str], count: int) -> bool:
+    """Whether a number in words can only be the answer: it is all there is, or the only one."""
+    if text.strip(_AROUND) == match[0].strip(_AROUND):
+        return True
+    rest = text[match.end() :].strip(_AROUND)
+    if match.re is amounts.CHARACTERS:
+        return not text[: match.start()].strip(_AROUND) and len(rest) <= 1
+    return count == 1 and match["words"].lower() not in {"one", "zero"}
+
+
+def _unread(text: str, span: tuple[int, int, int], why: str) -> _Found:
+    """`span`: where it starts, where its digits do, and its end."""
+    start, core, end = span
+    said = text[start : min(end, start + _LONGEST)].strip().replace(FORMULA, "(formula)")
+    numeral = Numeral(value=None, text=said, why=why)
+    return _Found(numeral=numeral, start=start, core=core, end=unit_end(text, end))

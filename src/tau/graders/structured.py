@@ -2,12 +2,12 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path as FilePath
 from typing import Annotated, Any, ClassVar, Literal
 
 import jsonschema_rs
-import orjson
 from annotated_types import Ge, Gt, Le, MinLen
 
 from tau.domain.dataset import Example
@@ -15,6 +15,9 @@ from tau.domain.json import Json
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed, InputError
+from tau.graders import json_numbers
+from tau.graders.closeness import close, exact
+from tau.graders.comparable import comparable, trimmed
 from tau.graders.deterministic import Deterministic
 from tau.graders.document import (
     Absent,
@@ -32,6 +35,7 @@ from tau.graders.reference import no_reference
 from tau.ports.grader import Grader, GraderContext
 
 _SHOWN_ERRORS = 5
+_NUMBER = (int, float, Decimal)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,8 +129,9 @@ class JsonFieldsSettings:
     """Weights of single paths; 1 where none is given."""
     absolute: Annotated[float, Ge(0)] = 0.0
     """The difference of numbers that is still right."""
-    relative: Annotated[float, Ge(0)] = 1e-9
-    """The same as a share of the expected number; the larger one counts."""
+    relative: Annotated[float, Ge(0)] | None = None
+    """The same as a share of the expected number; the larger one counts. Unset: a billionth where
+    one of the two is no integer, and nothing between integers."""
     casefold: bool = False
     """Ignore case in texts."""
     trim: bool = True
@@ -141,7 +146,9 @@ class JsonFields(Deterministic[JsonFieldsSettings]):
     """The weighted share of expected fields that the output's JSON has right.
 
     `expected` is an object or list, or a text holding one. Fields beyond the expected ones are no
-    mistake. Objects and lists inside are compared whole.
+    mistake. Objects and lists inside are compared whole. Integers are compared digit by digit, and
+    texts without differences nobody sees: accents in one or two characters, line ends, invisible
+    characters.
     """
 
     Settings: ClassVar[type[Any]] = JsonFieldsSettings
@@ -216,16 +223,21 @@ class JsonFields(Deterministic[JsonFieldsSettings]):
     def _same_scalar(self, given: Json, wanted: Json) -> bool:
         if isinstance(given, bool) or isinstance(wanted, bool):
             return given is wanted
-        if isinstance(given, int | float) and isinstance(wanted, int | float):
-            allowed = max(self.settings.absolute, self.settings.relative * abs(wanted))
-            return abs(given - wanted) <= allowed
+        if isinstance(given, _NUMBER) and isinstance(wanted, _NUMBER):
+            return self._same_number(given, wanted)
         if isinstance(given, str) and isinstance(wanted, str):
             return self._text(given) == self._text(wanted)
         return given is None and wanted is None
 
+    def _same_number(self, given: float | Decimal, wanted: float | Decimal) -> bool:
+        left, right = exact(given), exact(wanted)
+        if left is None or right is None:
+            return given == wanted
+        return close(left, right, absolute=self.settings.absolute, relative=self.settings.relative)
+
     def _text(self, text: str) -> str:
-        text = text.strip() if self.settings.trim else text
-        return text.casefold() if self.settings.casefold else text
+        text = comparable(text, form="NFC", casefold=self.settings.casefold)
+        return trimmed(text) if self.settings.trim else text
 
 
 def same(given: Json, wanted: Json, same_scalar: Callable[[Json, Json], bool]) -> bool:
@@ -274,8 +286,8 @@ def _validator(settings: JsonSchemaSettings, base_dir: FilePath) -> jsonschema_r
 
 def _schema_file(file: FilePath) -> Any:  # noqa: ANN401
     try:
-        return orjson.loads(file.read_bytes())
+        return json_numbers.parsed(file.read_text("utf-8"))
     except OSError as error:
         raise InputError(f"cannot read '{file}'", why=error.strerror or str(error)) from error
-    except orjson.JSONDecodeError as error:
+    except ValueError as error:
         raise InputError(f"'{file}' is not JSON", why=str(error)) from error

@@ -3,7 +3,6 @@
 import math
 import re
 import string
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -16,13 +15,13 @@ from tau.domain.dataset import Example
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import InputError
+from tau.graders.comparable import UnicodeForm, comparable, trimmed, unix_lines
 from tau.graders.deterministic import Deterministic
 from tau.graders.excerpt import excerpt
 from tau.graders.reference import no_reference, reference_texts
 from tau.ports.grader import GraderContext
 
 NonEmpty = Annotated[str, MinLen(1)]
-UnicodeForm = Literal["none", "NFC", "NFKC"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +30,16 @@ class ExactMatchSettings:
 
 
 class ExactMatch(Deterministic[ExactMatchSettings]):
-    """1 if the output is the row's `expected`, both trimmed, case-sensitively; else 0."""
+    """1 if the output is the row's `expected`, both trimmed, case-sensitively; else 0.
+
+    Line ends of all systems are the same, and invisible characters at the ends are trimmed too.
+    """
 
     Settings: ClassVar[type[Any]] = ExactMatchSettings
 
     def judge(self, example: Example, output: Output) -> Reward:
         expected = self._expected(example)
-        passed = output.text.strip() == expected.strip()
+        passed = unix_lines(trimmed(output.text)) == unix_lines(trimmed(expected))
         return self.reward(
             1.0 if passed else 0.0,
             passed=passed,
@@ -64,7 +66,8 @@ class ExactSettings:
     casefold: bool = False
     """Ignore case, in every script."""
     unicode: UnicodeForm = "NFC"
-    """Compare equal what looks equal: NFC joins accents, NFKC also widths and ligatures."""
+    """Compare equal what looks equal: NFC joins accents and leaves out invisible characters, NFKC
+    also joins widths and ligatures."""
     accepted: tuple[str, ...] = ()
     """Answers that are right in every row, beside the row's own `expected`."""
 
@@ -94,11 +97,8 @@ class Exact(Deterministic[ExactSettings]):
         return reference_texts(example) + self.settings.accepted
 
     def _comparable(self, text: str) -> str:
-        return comparable(
-            text.strip() if self.settings.trim else text,
-            form=self.settings.unicode,
-            casefold=self.settings.casefold,
-        )
+        text = comparable(text, form=self.settings.unicode, casefold=self.settings.casefold)
+        return trimmed(text) if self.settings.trim else text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,20 +112,25 @@ class ContainsSettings:
     casefold: bool = False
     """Ignore case, in every script."""
     unicode: UnicodeForm = "NFC"
-    """Compare equal what looks equal: NFC joins accents, NFKC also widths and ligatures."""
+    """Compare equal what looks equal: NFC joins accents and leaves out invisible characters, NFKC
+    also joins widths and ligatures."""
     partial: bool = False
     """With `all`: the score is the share that was found, instead of 1 or 0."""
 
 
 class Contains(Deterministic[ContainsSettings]):
-    """1 if the output holds what it has to."""
+    """1 if the output holds what it has to.
+
+    A single blank stands for a line break and for several blanks too, as text is wrapped; line
+    breaks and runs of blanks in what is looked for are taken as they are.
+    """
 
     Settings: ClassVar[type[Any]] = ContainsSettings
 
     def judge(self, example: Example, output: Output) -> Reward:
         mode = self.settings.mode
         wanted = self._wanted(example)
-        text = self._comparable(output.text).strip()
+        text = trimmed(self._comparable(output.text))
         absent = [value for value in wanted if not self._holds(text, self._comparable(value))]
         found = len(wanted) - len(absent)
         passed = not absent if mode == "all" else found > 0
@@ -156,11 +161,14 @@ class Contains(Deterministic[ContainsSettings]):
         return comparable(text, form=self.settings.unicode, casefold=self.settings.casefold)
 
     def _holds(self, text: str, value: str) -> bool:
+        texts = [text]
+        if " " in value and _GAPS.sub(_unwrapped, value) == value:
+            texts.append(_GAPS.sub(_unwrapped, text))
         if self.settings.mode == "starts":
-            return text.startswith(value.lstrip())
+            return any(each.startswith(value.lstrip()) for each in texts)
         if self.settings.mode == "ends":
-            return text.endswith(value.rstrip())
-        return value in text
+            return any(each.endswith(value.rstrip()) for each in texts)
+        return any(value in each for each in texts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -174,9 +182,11 @@ class TokenF1Settings:
 class TokenF1(Deterministic[TokenF1Settings]):
     """Overlap of words with the best fitting reference, as SQuAD measures it.
 
-    Lower case, without ASCII punctuation and English articles; harmonic mean of precision and
-    recall over words with their counts (Rajpurkar et al., EMNLP 2016, and the official evaluation
-    script 2.0, by which two empty texts are equal).
+    Lower case, without punctuation and English articles; harmonic mean of precision and recall over
+    words with their counts (Rajpurkar et al., EMNLP 2016, and the official evaluation script 2.0,
+    by which two empty texts are equal). Beyond the script, punctuation of all scripts is left out,
+    and each Chinese, Japanese, Thai, Lao, Khmer or Burmese character is a word, as those scripts
+    put no blanks between words.
     """
 
     Settings: ClassVar[type[Any]] = TokenF1Settings
@@ -207,7 +217,8 @@ class LengthSettings:
     """The limits, both inclusive; at least one is needed."""
 
     unit: Literal["words", "characters", "tokens"] = "words"
-    """What is counted. Tokens are an estimate: a quarter of the bytes in UTF-8."""
+    """What is counted. Words stand between blanks; each Chinese, Japanese, Thai, Lao, Khmer or
+    Burmese character is one. Tokens are an estimate: a quarter of the bytes in UTF-8."""
     min: Annotated[int, Ge(0)] | None = None
     """The fewest that are right."""
     max: Annotated[int, Ge(0)] | None = None
@@ -246,20 +257,6 @@ class Length(Deterministic[LengthSettings]):
         )
 
 
-def comparable(text: str, *, form: UnicodeForm, casefold: bool) -> str:
-    """`text` normalised and, if wanted, without case."""
-    normal = _normal(text, form)
-    return _normal(normal.casefold(), form) if casefold else normal
-
-
-def _normal(text: str, form: UnicodeForm) -> str:
-    if form == "none" or text.isascii():
-        return text
-    # Sorting a run of marks takes time quadratic in its length, so runs are broken as in the
-    # Stream-Safe Text Format (Unicode Standard Annex 15, section 13).
-    return unicodedata.normalize(form, _MARKS.sub("\\1\u034f", text))
-
-
 def listing(texts: Sequence[str], word: str) -> str:
     """The first few of `texts` as excerpts, joined for a sentence."""
     shown = [excerpt(text, 80 if len(texts) > 1 else 240) for text in texts[:5]]
@@ -268,14 +265,31 @@ def listing(texts: Sequence[str], word: str) -> str:
     return f" {word} ".join(shown)
 
 
-_MARKS = regex.compile(r"(\p{M}{30})(?=\p{M})")
+_GAPS = re.compile(r"\s+")
 _PUNCTUATION = str.maketrans("", "", string.punctuation)
+_MARK_OR_UNSEEN = regex.compile(r"[\p{P}\p{Cf}]+")
+_UNBROKEN = regex.compile(
+    r"[\p{Han}\p{Hiragana}\p{Katakana}\u30fc\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]\p{M}*+"
+)
+"""A character of a script without blanks between words."""
+
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 
 
 def squad_words(text: str) -> list[str]:
-    """The words SQuAD compares: punctuation goes before articles, as in its script."""
-    return _ARTICLES.sub(" ", text.lower().translate(_PUNCTUATION)).split()
+    """The words SQuAD compares: punctuation goes before articles, as in its script.
+
+    Characters of scripts that put no blanks between words are words of their own.
+    """
+    text = text.lower().translate(_PUNCTUATION)
+    if not text.isascii():
+        text = _UNBROKEN.sub(r" \g<0> ", _MARK_OR_UNSEEN.sub("", text))
+    return _ARTICLES.sub(" ", text).split()
+
+
+def _unwrapped(gap: re.Match[str]) -> str:
+    """A blank for any gap within a paragraph; paragraphs stay apart."""
+    return "\n\n" if gap[0].count("\n") > 1 else " "
 
 
 def _overlap(said: Iterable[str], expected: Iterable[str]) -> tuple[float, float, float]:
@@ -289,9 +303,18 @@ def _overlap(said: Iterable[str], expected: Iterable[str]) -> tuple[float, float
     return (2 * common / (ours.total() + theirs.total()), precision, recall)
 
 
+def _words(text: str) -> int:
+    """Words between blanks; of scripts without blanks each character that is no punctuation."""
+    spread = _UNBROKEN.sub(r" \g<0> ", text)
+    parts = spread.split()
+    if len(spread) == len(text):
+        return len(parts)
+    return sum(1 for part in parts if _MARK_OR_UNSEEN.sub("", part))
+
+
 def _length(text: str, unit: str) -> int:
     if unit == "words":
-        return len(text.split())
+        return len(text.split()) if text.isascii() else _words(text)
     if unit == "characters":
         return len(text)
     return math.ceil(len(text.encode("utf-8", "surrogatepass")) / 4)

@@ -6,7 +6,6 @@ other programs without these fields are accepted as a prefix of the file. A repa
 anew: its line vouches for the bytes before it, as they were then, by `anchored_hash`.
 """
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,9 +17,17 @@ from tau.domain.json import Json, canonical
 from tau.errors import ControlError, FileError
 from tau.files.atomic import append_line, atomic_write, sync_folder
 from tau.files.documents import read_bytes
+from tau.files.safety import open_here
+from tau.lifecycle.chain import (
+    NO_PREVIOUS,
+    AuditBreak,
+    AuditLine,
+    chain_breaks,
+    fields_of,
+    line_hash,
+    parsable,
+)
 
-NO_PREVIOUS = "0" * 64
-REPAIR = "audit_repair"
 REPAIR_KEY = "control:audit:repair"
 _MAX_BYTES = 256 * 1024 * 1024
 
@@ -53,37 +60,6 @@ class AuditHead:
 
     sequence: int
     line_hash: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditLine:
-    """One parsed line; `number` counts from 1 in the file, blank lines included.
-
-    `offset` is where it begins in the file, in bytes.
-    """
-
-    number: int
-    offset: int
-    fields: Mapping[str, Json]
-    raw: bytes
-
-    @property
-    def action(self) -> str:
-        """The line's action."""
-        return str(self.fields["action"])
-
-    @property
-    def chained(self) -> bool:
-        """Whether it takes part in the hash chain."""
-        return "hash" in self.fields and "previous_hash" in self.fields
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AuditBreak:
-    """Where the chain does not hold; `line` counts from 1."""
-
-    line: int
-    what: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +140,8 @@ class AuditTrail:
         """
         lines, torn = self.read()
         data = read_bytes(self.path, limit=_MAX_BYTES) or b""
-        breaks = _chain_breaks(lines, data)
+        seen = [head.sequence for head in heads if head is not None]
+        breaks = chain_breaks(lines, data, folder=self.path.parent, seen=min(seen, default=None))
         after = data.count(b"\n") + 1
         if torn:
             breaks.append(AuditBreak(line=after, what="the last line is torn off"))
@@ -190,16 +167,7 @@ class AuditTrail:
         data = read_bytes(self.path, limit=_MAX_BYTES)
         if data is None:
             raise FileError(f"there is no audit to repair at '{self.path}'")
-        whole, torn = self._split()
-        good: list[bytes] = []
-        removed = []
-        for number, raw in enumerate(whole, start=1):
-            if not raw.strip():
-                continue
-            try:
-                good.append(self._parsed(number, 0, raw).raw)
-            except ControlError:
-                removed.append(number)
+        good, removed, torn = parsable(data)
         breaks = () if removed else tuple(self.verify())
         kept = self._keep(data)
         text = b"".join(raw + b"\n" for raw in good)
@@ -223,11 +191,9 @@ class AuditTrail:
 
     def _parsed(self, number: int, offset: int, raw: bytes) -> AuditLine:
         try:
-            fields = orjson.loads(raw)
-        except orjson.JSONDecodeError as error:
-            raise self._unparsable(number, f"not JSON: {error}") from error
-        if not isinstance(fields, dict) or not isinstance(fields.get("action"), str):
-            raise self._unparsable(number, "expected an object with a string 'action'")
+            fields = fields_of(raw)
+        except ValueError as error:
+            raise self._unparsable(number, str(error)) from error
         return AuditLine(number=number, offset=offset, fields=fields, raw=raw)
 
     def _set_aside_torn_line(self) -> None:
@@ -237,7 +203,7 @@ class AuditTrail:
             return
         atomic_write(self.path.with_name(f"{self.path.name}.torn-{len(whole) + 1}"), torn)
         try:
-            with self.path.open("r+b") as file:
+            with os.fdopen(open_here(self.path, os.O_RDWR), "r+b") as file:
                 file.truncate(self.path.stat().st_size - len(torn))
                 os.fsync(file.fileno())
             sync_folder(self.path.parent)
@@ -261,11 +227,6 @@ class AuditTrail:
             why=why,
             fix="repair the line by hand, or run: tau audit repair",
         )
-
-
-def line_hash(data: bytes) -> str:
-    """SHA-256 as 64 hex digits."""
-    return hashlib.sha256(data).hexdigest()
 
 
 def head_of(line: bytes) -> AuditHead:
@@ -302,49 +263,3 @@ def _line(
     }
     fields["hash"] = line_hash(canonical(fields))
     return orjson.dumps(fields)
-
-
-def _chain_breaks(lines: Sequence[AuditLine], data: bytes) -> list[AuditBreak]:
-    """`data` is the whole file. What the last intact anchor vouches for is not looked at again."""
-    start, breaks = _anchored(lines, data)
-    previous = lines[start - 1] if start else None
-    in_chain = start > 0
-    for count, line in enumerate(lines[start:], start=start + 1):
-        if line.chained:
-            in_chain = True
-            breaks += _link_breaks(line, previous, count)
-        elif in_chain:
-            breaks.append(AuditBreak(line=line.number, what="it is not part of the chain"))
-        previous = line
-    return breaks
-
-
-def _anchored(lines: Sequence[AuditLine], data: bytes) -> tuple[int, list[AuditBreak]]:
-    """How many lines the last anchor vouches for, and what is wrong with that."""
-    for count in range(len(lines), 0, -1):
-        line = lines[count - 1]
-        if line.action != REPAIR or "anchored_hash" not in line.fields:
-            continue
-        if line_hash(data[: line.offset]) == line.fields["anchored_hash"]:
-            return count - 1, []
-        what = "what it vouches for was changed since"
-        return count - 1, [AuditBreak(line=line.number, what=what)]
-    return 0, []
-
-
-def _link_breaks(line: AuditLine, previous: AuditLine | None, count: int) -> list[AuditBreak]:
-    breaks = []
-    own = {name: value for name, value in line.fields.items() if name != "hash"}
-    try:
-        intact = line_hash(canonical(own)) == line.fields["hash"]
-    except ValueError:
-        intact = False
-    if not intact:
-        breaks.append(AuditBreak(line=line.number, what="it was changed"))
-    if line.fields["previous_hash"] != (line_hash(previous.raw) if previous else NO_PREVIOUS):
-        what = "the line before it was changed, dropped or moved"
-        breaks.append(AuditBreak(line=line.number, what=what))
-    if line.fields.get("sequence") != count:
-        what = f"its sequence is {line.fields.get('sequence')}, expected {count}"
-        breaks.append(AuditBreak(line=line.number, what=what))
-    return breaks

@@ -1,5 +1,6 @@
 """Who may do what: the RBAC policy file and its evaluation."""
 
+import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -14,8 +15,18 @@ from tau.files.documents import read_document
 _NOT_IN_NAMES = re.compile(r"[^a-z0-9\-_]")
 
 
+PROMOTE = "promote"
 PROMOTE_KEY = "control:rl:promote"
 """What policies name the pointing of an alias by."""
+INSTALL = "install_policy"
+INSTALL_KEY = "control:rbac:install"
+"""What policies name the installing of a policy in a store by."""
+PRUNE = "prune"
+PRUNE_KEY = "control:rl:prune"
+MIGRATE = "migrate"
+MIGRATE_KEY = "control:db:migrate"
+COPY = "copy"
+COPY_KEY = "control:db:copy"
 
 
 class ReasonCode(StrEnum):
@@ -56,10 +67,11 @@ class Policy:
     roles: Mapping[str, Role] = field(default_factory=dict)
 
     def decide(self, principal: str, action_key: str) -> Decision:
-        """Evaluate one question; pure."""
+        """Evaluate one question; pure. Blanks around the principal mean nothing."""
+        principal = principal.strip()
         if not self.team_mode:
             return Decision(allowed=True, reason_code=ReasonCode.ALLOW_TEAM_MODE_DISABLED)
-        if not principal.strip():
+        if not principal:
             return Decision(allowed=False, reason_code=ReasonCode.DENY_PRINCIPAL_MISSING)
         roles = self.roles_of(principal)
         if roles is None:
@@ -107,19 +119,63 @@ def local_principal(environ: Mapping[str, str]) -> str:
     return "local:operator"
 
 
-class Authorizer:
-    """The one door of every surface that changes anything."""
+@dataclass(frozen=True, slots=True)
+class PolicyFile:
+    """Where a policy is looked for. One that somebody `named` must be there."""
 
-    def __init__(self, policy_path: Path) -> None:
-        self._path = policy_path
+    path: Path
+    named: bool = False
+
+
+class Authorizer:
+    """The one door of every surface that changes anything.
+
+    The policy that a store carries and the one in the file must both allow, so that neither can
+    be got round by naming the other. Where `trouble` keeps what the store carries from being read,
+    nobody is allowed anything. Both may be set anew: a store's policy can be replaced.
+    """
+
+    def __init__(
+        self,
+        file: PolicyFile,
+        carried: Policy | None = None,
+        *,
+        trouble: PolicyInvalid | None = None,
+    ) -> None:
+        self.file = file
+        self.carried = carried
+        self.trouble = trouble
 
     def decide(self, principal: str, action_key: str) -> Decision:
-        """Read the policy as it stands now and evaluate it.
+        """Read the file as it stands now and evaluate both.
 
         Raises:
-            PolicyInvalid: it is malformed; that allows nobody anything.
+            PolicyInvalid: it is malformed, or named and missing; that allows nobody anything.
         """
-        return load_policy(self._path).decide(principal, action_key)
+        if self.trouble is not None:
+            raise self.trouble
+        by_file = load_policy(self.file).decide(principal, action_key)
+        if self.carried is None or not by_file.allowed:
+            return by_file
+        by_store = self.carried.decide(principal, action_key)
+        if by_store.allowed and not self.carried.team_mode:
+            return by_file
+        return by_store
+
+    def roles_of(self, principal: str) -> tuple[str, ...]:
+        """Roles of the principal in both policies, without repeats."""
+        policies = (load_policy(self.file), self.carried or Policy())
+        return tuple(dict.fromkeys(r for one in policies for r in one.roles_of(principal) or ()))
+
+    @property
+    def team_mode(self) -> bool:
+        """Whether either policy asks who somebody is."""
+        return load_policy(self.file).team_mode or bool(self.carried and self.carried.team_mode)
+
+    def _place(self, principal: str, action_key: str) -> str:
+        if load_policy(self.file).decide(principal, action_key).allowed:
+            return "the policy that the store carries: tau rbac install POLICY --store STORE"
+        return f"'{self.file.path}'"
 
     def require(self, principal: str, action_key: str) -> Decision:
         """The decision, if it allows.
@@ -134,43 +190,87 @@ class Authorizer:
                 f"unauthorized rl lifecycle action: principal={principal} action={action_key} "
                 f"reason_code={decision.reason_code}",
                 reason_code=decision.reason_code,
-                fix=f"an administrator can bind a role that allows it in '{self._path}'",
+                fix="an administrator can bind a role that allows it in "
+                + self._place(principal, action_key),
             )
         return decision
 
 
-def load_policy(path: Path) -> Policy:
-    """Read and validate; a missing file is a policy without team mode.
+def load_policy(file: PolicyFile) -> Policy:
+    """Read and validate; a missing file that nobody named is a policy without team mode.
 
     Raises:
-        PolicyInvalid: unreadable or malformed, with every mistake.
+        PolicyInvalid: unreadable, malformed (with every mistake), or named and missing.
     """
-    try:
-        document = read_document(path, unique=True)
-    except FileError as error:
-        raise PolicyInvalid(f"RBAC policy '{path}' cannot be used", why=str(error)) from error
+    document = read_policy(file)
     if document is None:
         return Policy()
+    return parse_policy(document, f"RBAC policy '{file.path}'")
+
+
+def read_policy(file: PolicyFile) -> Mapping[str, Json] | None:
+    """The document of a policy, not validated; None where nobody named the file and it is missing.
+
+    Raises:
+        PolicyInvalid: unreadable, or named and missing.
+    """
+    try:
+        document = read_document(file.path, unique=True)
+    except FileError as error:
+        raise PolicyInvalid(f"RBAC policy '{file.path}' cannot be used", why=str(error)) from error
+    if document is None and os.path.lexists(file.path):
+        raise PolicyInvalid(
+            f"RBAC policy '{file.path}' cannot be used", why="it is a link that leads nowhere"
+        )
+    if document is None and file.named:
+        raise PolicyInvalid(
+            f"RBAC policy '{file.path}' cannot be used",
+            why="there is no such file",
+            fix="name the right file, or leave --rbac-policy (TAU_RBAC_POLICY) out",
+        )
+    return document
+
+
+def parse_policy(document: Mapping[str, Json], what: str) -> Policy:
+    """Validate; `what` names the policy in errors.
+
+    Raises:
+        PolicyInvalid: malformed, with every mistake.
+    """
     mistakes: list[str] = []
     policy = _parse(document, mistakes)
     if mistakes:
-        raise PolicyInvalid(f"RBAC policy '{path}' is malformed", why="; ".join(mistakes))
+        raise PolicyInvalid(f"{what} is malformed", why="; ".join(mistakes))
     return policy
 
 
 def _parse(document: Mapping[str, Json], mistakes: list[str]) -> Policy:
     _misspelt(document, ("schema_version", "team_mode", "bindings", "roles"), "", mistakes)
-    version = document.get("schema_version")
+    version = document.get("schema_version", 1)
     if type(version) is not int or version != 1:
         mistakes.append(f"unsupported schema version {version!r}; expected 1")
     team_mode = document.get("team_mode", False)
     if not isinstance(team_mode, bool):
         mistakes.append("team_mode must be true or false")
-    return Policy(
+    policy = Policy(
         team_mode=team_mode is True,
         bindings=_bindings(document.get("bindings", []), mistakes),
         roles=_roles(document.get("roles", {}), mistakes),
     )
+    _unknown_roles(policy, document.get("roles", {}), mistakes)
+    return policy
+
+
+def _unknown_roles(policy: Policy, roles: Json, mistakes: list[str]) -> None:
+    """A binding to a role that is not there would lose what that role denies."""
+    known = [str(name) for name in roles] if isinstance(roles, dict) else []
+    for index, (_, names) in enumerate(policy.bindings):
+        for name in names:
+            if name in known:
+                continue
+            close = get_close_matches(name, known, n=1)
+            meant = f"did you mean {close[0]}?" if close else f"known: {', '.join(known) or 'none'}"
+            mistakes.append(f"bindings[{index}].roles: there is no role '{name}'; {meant}")
 
 
 def _bindings(value: Json, mistakes: list[str]) -> tuple[tuple[str, tuple[str, ...]], ...]:
@@ -188,6 +288,7 @@ def _bindings(value: Json, mistakes: list[str]) -> tuple[tuple[str, tuple[str, .
         if not isinstance(principal, str) or not principal.strip():
             mistakes.append(f"{where}.principal must not be blank")
             continue
+        principal = principal.strip()
         if principal in dict(made):
             mistakes.append(f"{where}.principal '{principal}' is bound twice")
         names = _texts(roles, f"{where}.roles", mistakes)

@@ -79,22 +79,27 @@ def save_checkpoint(
 
     `candidates` are all that the run has tried so far. A primary that cannot be loaded is not
     rotated: it would push a good fallback out. One that holds this checkpoint already is left
-    alone.
+    alone. The first of a run is its own fallback, so that there is one from the start.
 
     Raises:
         FileError: whatever was there before is still there.
     """
-    good: bytes | None = None
+    made = dump_document(_document(checkpoint, run, candidates))
+    held = _loaded(primary)
+    if held is not None and held.checkpoint and held.checkpoint.hash == checkpoint.hash:
+        return
+    if held is not None and held.run_id == run.id:
+        atomic_write(fallback, read_bytes(primary) or made)
+    elif (spare := _loaded(fallback)) is None or spare.run_id != run.id:
+        atomic_write(fallback, made)
+    atomic_write(primary, made)
+
+
+def _loaded(path: Path) -> CheckpointFile | None:
     try:
-        held = load_checkpoint(primary).checkpoint
-        if held is not None and held.hash == checkpoint.hash:
-            return
-        good = read_bytes(primary)
-    except (ControlError, FileError):
-        good = None
-    if good is not None:
-        atomic_write(fallback, good)
-    atomic_write(primary, dump_document(_document(checkpoint, run, candidates)))
+        return load_checkpoint(path)
+    except ControlError:
+        return None
 
 
 def load_checkpoint(path: Path) -> CheckpointFile:

@@ -4,20 +4,22 @@ Resolve the principal, authorize, read the state, act, write the state, append t
 under the control lock of the state dir, so that two operators at once are one after the other.
 """
 
-import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.json import Json
-from tau.errors import AccessDenied, ControlError, FileError, PolicyInvalid, TauError
+from tau.errors import ControlError, FileError
 from tau.files.atomic import atomic_write, undone_on_failure
 from tau.files.documents import dump_document, read_bytes, read_document
 from tau.files.lock import FileLock
-from tau.lifecycle.audit import REPAIR, REPAIR_KEY, AuditEvent, AuditHead, Repair
+from tau.lifecycle.asking import Asked, Desk, as_text
+from tau.lifecycle.audit import REPAIR_KEY, AuditEvent, AuditHead, Repair
 from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.chain import REPAIR
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
+from tau.lifecycle.elsewhere import Elsewhere, outlook
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import Recovery, recover
 from tau.lifecycle.register import Register
@@ -34,12 +36,16 @@ _WANTED = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """What somebody asks for. `checkpoint` is only for a rollback."""
+    """What somebody asks for. `checkpoint` is only for a rollback.
+
+    `run_id` is the run that is meant, where that is known: another one is left alone.
+    """
 
     action: Action
     principal: str
     checkpoint: Path | None = None
     reason: str | None = None
+    run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,11 +96,20 @@ class ControlResult:
 class Lifecycle:
     """Carries out commands on one state dir."""
 
-    def __init__(self, folder: StateDir, authorizer: Authorizer, clock: Clock) -> None:
+    def __init__(
+        self,
+        folder: StateDir,
+        authorizer: Authorizer,
+        clock: Clock,
+        *,
+        elsewhere: Callable[[], Elsewhere | None] = lambda: None,
+    ) -> None:
+        """`elsewhere` finds the run that is likely meant where none has used `folder`."""
+        self._elsewhere = elsewhere
         self._folder = folder
-        self._authorizer = authorizer
         self._clock = clock
         self._register = Register(folder)
+        self._desk = Desk(self._register, authorizer, clock)
 
     @property
     def head(self) -> AuditHead | None:
@@ -112,7 +127,7 @@ class Lifecycle:
             FileError: the folder or a file in it cannot be used; nothing was changed.
         """
         asked = _asked(command)
-        self._authorize(asked)
+        self._desk.authorize(asked)
         if command.action is Action.STATUS:
             return self._status(command)
         self._check_folder()
@@ -121,7 +136,7 @@ class Lifecycle:
                 plan = self._plan(command)
                 self._write(command, plan)
             except (ControlError, FileError) as error:
-                self._note_failure(asked, error)
+                self._desk.note_failure(asked, error)
                 raise
             return self._result(command, plan)
 
@@ -131,7 +146,7 @@ class Lifecycle:
         Raises:
             AccessDenied, PolicyInvalid, ControlError: as `execute`.
         """
-        self._authorize(_asked(command), note=False)
+        self._desk.authorize(_asked(command), note=False)
         if command.action is Action.STATUS:
             return self._status(command)
         self._check_folder()
@@ -144,26 +159,11 @@ class Lifecycle:
             AccessDenied, PolicyInvalid: the policy does not allow it; that is audited.
             FileError: nothing was changed.
         """
-        asked = _Asked(action=REPAIR, key=REPAIR_KEY, principal=principal, reason=reason)
-        self._authorize(asked)
+        asked = Asked(action=REPAIR, key=REPAIR_KEY, principal=principal, reason=reason)
+        self._desk.authorize(asked)
         self._check_folder()
         with self._register.held():
-            return self._register.repair(self._attempt(asked, "allowed", None, None))
-
-    def _authorize(self, asked: "_Asked", *, note: bool = True) -> None:
-        what = f"failed to authorize prompt-optimization lifecycle action '{asked.action}'"
-        try:
-            self._authorizer.require(asked.principal, asked.key)
-        except AccessDenied as error:
-            if note:
-                self._note_denial(asked, error.reason_code, error)
-            raise AccessDenied(
-                what, reason_code=error.reason_code, why=error.summary, fix=error.fix
-            ) from None
-        except PolicyInvalid as error:
-            if note:
-                self._note_denial(asked, "policy_invalid", error)
-            raise PolicyInvalid(what, why=error.summary, fix="put the policy file right") from None
+            return self._register.repair(self._desk.attempt(asked, "allowed", None, None))
 
     def _status(self, command: Command) -> ControlResult:
         """Answer whatever the files look like, and write nothing."""
@@ -193,7 +193,9 @@ class Lifecycle:
 
     def _plan(self, command: Command) -> "_Plan":
         before = self._register.state()
+        _check_run(command, before, _readable(self._folder.status))
         alive = run_is_alive(self._folder)
+        notes = () if alive else outlook(self._folder, command.action, before, self._elsewhere)
         recovery: Recovery | None = None
         target: CheckpointFile | None = None
         if command.action is Action.ROLLBACK:
@@ -207,6 +209,7 @@ class Lifecycle:
             alive=alive,
             recovery=recovery,
             target=target,
+            notes=notes,
         )
 
     def _result(self, command: Command, plan: "_Plan") -> ControlResult:
@@ -222,7 +225,7 @@ class Lifecycle:
             recovery=plan.recovery,
             alive=plan.alive,
             head=self._register.head,
-            notes=plan.recovery.diagnostics if plan.recovery else (),
+            notes=plan.notes + (plan.recovery.diagnostics if plan.recovery else ()),
         )
 
     def _write(self, command: Command, plan: "_Plan") -> None:
@@ -247,7 +250,7 @@ class Lifecycle:
             last_action=str(command.action),
             principal=command.principal,
             updated_unix_ms=self._clock.unix_ms(),
-            rollback_checkpoint=_text(command.checkpoint) if target else None,
+            rollback_checkpoint=as_text(command.checkpoint) if target else None,
             rollback_hash=target.content_hash if target else None,
             run_id=before.run_id if before else None,
             reason=command.reason,
@@ -257,7 +260,7 @@ class Lifecycle:
         """The checkpoint to go back to; one of another algorithm or configuration is refused."""
         if command.checkpoint is None:
             raise ControlError("a rollback needs the path of a checkpoint")
-        what = f"failed to load rollback checkpoint '{_text(command.checkpoint)}'"
+        what = f"failed to load rollback checkpoint '{as_text(command.checkpoint)}'"
         try:
             found = load_checkpoint(command.checkpoint)
         except ControlError as error:
@@ -287,55 +290,10 @@ class Lifecycle:
             run_id=after.run_id,
         )
 
-    def _note_denial(self, asked: "_Asked", code: str, error: TauError) -> None:
-        """Audit a denial; that it cannot be written down makes it no less a denial."""
-        with contextlib.suppress(FileError), self._register.held():
-            self._register.note(self._attempt(asked, "denied", code, str(error)))
-
-    def _note_failure(self, asked: "_Asked", error: TauError) -> None:
-        """Audit a failed action, unless the audit itself cannot be read or written."""
-        with contextlib.suppress(ControlError, FileError):
-            self._register.audit.read()
-            self._register.note(self._attempt(asked, "failed", None, str(error)))
-
-    def _attempt(
-        self, asked: "_Asked", decision: str, code: str | None, detail: str | None
-    ) -> AuditEvent:
-        """What is written of something that left the control state alone."""
-        try:
-            state = self._register.state()
-        except ControlError:
-            state = None
-        return AuditEvent(
-            timestamp_unix_ms=self._clock.unix_ms(),
-            principal=asked.principal,
-            action=asked.action,
-            action_key=asked.key,
-            lifecycle_state=str(state.lifecycle_state) if state else "unknown",
-            idempotent=None,
-            rollback_checkpoint=_text(asked.checkpoint) if asked.checkpoint else None,
-            reason=asked.reason,
-            decision=decision,
-            reason_code=code,
-            detail=_text(detail) if detail is not None else None,
-            run_id=state.run_id if state else None,
-        )
-
     def _check_folder(self) -> None:
-        root = self._folder.root
-        if root.exists() and not root.is_dir():
+        if (root := self._folder.root).exists() and not root.is_dir():
             raise ControlError(f"the state dir '{root}' is not a folder")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Asked:
-    """What is authorized and audited of anything that somebody asks for."""
-
-    action: str
-    key: str
-    principal: str
-    reason: str | None = None
-    checkpoint: Path | None = None
+        self._folder.refuse_links()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -347,26 +305,37 @@ class _Plan:
     alive: bool
     recovery: Recovery | None
     target: CheckpointFile | None
+    notes: tuple[str, ...] = ()
 
 
-def _asked(command: Command) -> _Asked:
-    return _Asked(
+def _asked(command: Command) -> Asked:
+    return Asked(
         action=str(command.action),
         key=command.action.key,
         principal=command.principal,
         reason=command.reason,
         checkpoint=command.checkpoint,
+        run_id=command.run_id,
+    )
+
+
+def _check_run(
+    command: Command, state: ControlState | None, status: Mapping[str, Json] | None
+) -> None:
+    """Refuse a command that means another run than the one this folder has now."""
+    here = (state.run_id if state else None) or (status or {}).get("run_id")
+    if command.run_id is None or here is None or command.run_id == here:
+        return
+    raise ControlError(
+        "the run changed meanwhile",
+        why=f"'{here}' is the run of this folder now, not '{command.run_id}'",
+        fix="look at how it is doing, then ask again",
     )
 
 
 def run_is_alive(folder: StateDir) -> bool:
     """Whether a process holds the run lock of this state dir now."""
     return FileLock(folder.run_lock).taken()
-
-
-def _text(value: Path | str | None) -> str:
-    """As text that a file can hold: names of files may be any bytes."""
-    return str(value).encode("utf-8", "backslashreplace").decode()
 
 
 def _same(before: ControlState | None, after: ControlState) -> bool:

@@ -71,8 +71,9 @@ class RunControl:
 
         Raises:
             RunActive: another live process drives a run in this state dir.
-            FileError: the folder cannot be used.
+            FileError: the folder cannot be used, or a link is in the place of a file.
         """
+        self._folder.refuse_links()
         note = orjson.dumps({"pid": process.pid, "host": process.host})
         for _ in range(_LOCK_TRIES):  # a command that looks whether we live holds it for a moment
             if self._lock.acquire(note):

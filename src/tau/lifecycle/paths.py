@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from tau.files.safety import refuse_link
+
 
 @dataclass(frozen=True, slots=True)
 class StateDir:
@@ -44,6 +46,15 @@ class StateDir:
     def recovery_report(self) -> Path:
         """What the last resume found and did."""
         return self.root / "recovery-report.json"
+
+    def refuse_links(self) -> None:
+        """Raise FileError where a link was planted in the place of any of the files."""
+        for path in (
+            self.control_lock, self.run_lock, self.control_state, self.audit, self.status,
+            self.checkpoint, self.fallback_checkpoint, self.requested_checkpoint,
+            self.recovery_report,
+        ):  # fmt: skip
+            refuse_link(path)
 
     @property
     def control_lock(self) -> Path:

@@ -8,12 +8,14 @@ from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError, RecoveryRefused
 from tau.files.documents import read_document
-from tau.lifecycle.audit import REPAIR, AuditLine, AuditTrail
+from tau.lifecycle.audit import AuditTrail
+from tau.lifecycle.chain import REPAIR, AuditLine
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
 from tau.lifecycle.paths import StateDir
 
 PRIMARY = "primary"
 FALLBACK = "fallback"
+UNUSED = "no run has used this folder"
 ENDED = frozenset({"completed", "failed", "cancelled"})
 """Run states that are no crash."""
 _COMMANDS = frozenset(str(action) for action in Action)
@@ -76,6 +78,8 @@ def recover(folder: StateDir, state: ControlState | None, *, alive: bool) -> Rec
             diagnostics.append(f"primary checkpoint load failed: {primary_failure}")
     else:
         live = "; the run is alive" if alive else ""
+        if not (alive or used_by_a_run(folder, state)):
+            diagnostics.append(UNUSED)
         diagnostics.append(f"no crash detected; no checkpoint restore was required{live}")
     return Recovery(
         crash_detected=crashed,
@@ -86,6 +90,18 @@ def recover(folder: StateDir, state: ControlState | None, *, alive: bool) -> Rec
         checkpoint=checkpoint,
         diagnostics=tuple(diagnostics),
     )
+
+
+def used_by_a_run(folder: StateDir, state: ControlState | None) -> bool:
+    """Whether a run ever used the folder; where that cannot be told, it counts as used.
+
+    Raises:
+        ControlError: the audit trail cannot be parsed; names the line.
+    """
+    lines, _ = AuditTrail(folder.audit).read()
+    if state is not None:
+        return _was_used(folder, state, lines)
+    return _has_evidence(folder) or any(line.action not in _OURS for line in lines)
 
 
 def training_run_state(status_path: Path) -> tuple[str | None, str | None]:
@@ -125,11 +141,15 @@ def _was_used(folder: StateDir, state: ControlState, lines: Sequence[AuditLine])
     """
     if state.run_id is not None or state.last_action not in _COMMANDS:
         return True
-    evidence = (folder.status, folder.checkpoint, folder.fallback_checkpoint)
-    if any(path.exists() for path in evidence):
+    if _has_evidence(folder):
         return True
     explained = lines and all(line.chained and line.action in _OURS for line in lines)
     return not explained
+
+
+def _has_evidence(folder: StateDir) -> bool:
+    evidence = (folder.status, folder.checkpoint, folder.fallback_checkpoint)
+    return any(path.exists() for path in evidence)
 
 
 def _restore(folder: StateDir) -> tuple[str, CheckpointFile, str | None]:

@@ -11,6 +11,7 @@ from annotated_types import MinLen
 
 from tau.errors import InputError, MissingKey
 from tau.models.providers import PROVIDERS, Provider
+from tau.models.redaction import is_credential
 from tau.ports.model import ModelContext
 
 _SECRET_HEADER = re.compile(r"(^|[-_])(authorization|api[-_]?key|token|secret|cookie2?)$", re.I)
@@ -77,12 +78,13 @@ def resolve(settings: Settings, context: ModelContext) -> Endpoint:
         headers[provider.key_header] = key if plain else f"Bearer {key}"
     proxy = _proxy(url, context.environ) if settings.proxy_from_environment else None
     password = urlsplit(proxy).password if proxy else None
+    given = [value for name, value in settings.headers.items() if is_credential(name, value)]
     return Endpoint(
         url=url,
         shown=url.partition("?")[0],
         headers=headers,
         proxy=proxy,
-        secrets=tuple(secret for secret in (key, password) if secret),
+        secrets=tuple(secret for secret in (key, password, *given) if secret),
     )
 
 

@@ -1,10 +1,8 @@
 """What went wrong at a provider, as one of our errors: by its own code, its words, its status."""
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 
-from tau.domain.json import Json
 from tau.errors import (
     AuthenticationFailed,
     ConnectionFailed,
@@ -19,29 +17,37 @@ from tau.errors import (
     RequestRejected,
     ServerFailed,
 )
+from tau.models.complaints import Fault
 
 _CODES: Mapping[type[ModelError], str] = {
     ContextTooLong: "context_length_exceeded context_length exceed_context_size_error"
-    " context_window_exceeded prompt_too_long input_too_long max_tokens_exceeded",
+    " context_window_exceeded prompt_too_long input_too_long max_tokens_exceeded"
+    " base_resp_1039",
     QuotaExhausted: "insufficient_quota billing_hard_limit_reached billing_not_active"
     " insufficient_balance insufficient_credits exceeded_current_quota_error quota_exceeded"
-    " credit_balance_too_low payment_required billing_error insufficient_user_quota",
+    " credit_balance_too_low payment_required billing_error insufficient_user_quota"
+    " base_resp_1008 base_resp_2056 arrearage",
     ContentFiltered: "content_filter content_filter_error content_policy_violation moderation"
-    " responsibleaipolicyviolation data_inspection_failed moderation_blocked content_blocked",
+    " responsibleaipolicyviolation data_inspection_failed moderation_blocked content_blocked"
+    " base_resp_1026 base_resp_1027 datainspectionfailed",
     ModelNotFound: "model_not_found deploymentnotfound not_found_error model_not_available"
     " model_not_exist invalid_model unknown_model model_not_supported model_decommissioned",
     RateLimited: "rate_limit_exceeded rate_limit_error rate_limit rate_limited too_many_requests"
-    " resource_exhausted throttling ratelimitreached tokens requests",
+    " resource_exhausted throttling ratelimitreached tokens requests throttlingexception"
+    " toomanyrequestsexception toomanyrequests base_resp_1002 base_resp_1041",
     Overloaded: "overloaded_error overloaded server_overloaded engine_overloaded unavailable"
     " service_unavailable capacity_exceeded model_overloaded engine_overloaded_error"
     " service_tier_capacity_exceeded",
     AuthenticationFailed: "invalid_api_key authentication_error authentication_failed"
     " permission_error permission_denied access_denied unauthenticated unauthorized forbidden"
     " account_deactivated ip_not_authorized unsupported_country_region_territory"
-    " invalid_authentication_error missing_api_key",
+    " invalid_authentication_error missing_api_key accessdeniedexception invalidapikey"
+    " unrecognizedclientexception base_resp_1004 base_resp_2049",
     ServerFailed: "server_error internal_error internal_server_error api_error internal"
-    " internalservererror upstream_error",
-    ModelTimeout: "timeout timeout_error request_timeout deadline_exceeded",
+    " internalservererror upstream_error internalserverexception base_resp_1000"
+    " base_resp_1013 base_resp_1024",
+    ModelTimeout: "timeout timeout_error request_timeout deadline_exceeded base_resp_1001",
+    RequestRejected: "base_resp_2013 validationexception",
 }
 _BY_CODE = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
 
@@ -94,6 +100,7 @@ _STATUSES: Mapping[int, type[ModelError]] = {
     407: ConnectionFailed,
     408: ModelTimeout,
     409: ServerFailed,
+    413: ContextTooLong,
     425: ServerFailed,
     429: RateLimited,
     498: Overloaded,  # Groq: flex capacity exceeded
@@ -109,41 +116,10 @@ FIXES: Mapping[type[ModelError], str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
-    """An error as the provider told it. `codes` are its code, status and type words, in that order.
-
-    `status` is a number the error itself named. `error` is the whole error object.
-    """
-
-    message: str
-    codes: tuple[str, ...] = ()
-    status: int | None = None
-    error: Json = None
-
-
-def fault_in(body: Json) -> Fault | None:
-    """The error inside a body, whatever its provider's habits; None where it holds none."""
-    if isinstance(body, list) and len(body) == 1:  # Google's OpenAI-compatible endpoint
-        body = body[0]
-    if not isinstance(body, dict):
-        return None
-    error = body.get("error")
-    if isinstance(error, dict):
-        return _from_object(error, error)
-    if isinstance(error, str) and error:  # Ollama, xAI (with `code` beside it)
-        return _from_object({**body, "message": error}, body)
-    if body.get("object") == "error" or (
-        isinstance(body.get("message"), str) and "choices" not in body
-    ):
-        return _from_object(body, body)
-    if "detail" in body and "choices" not in body:  # FastAPI
-        return Fault(message=_detail(body["detail"]), error=body)
-    return None
-
-
 def kind_of(fault: Fault | None, status: int) -> type[ModelError]:
     """Our class for it. `status` is that of HTTP; an error inside a 200 may name its own."""
+    if status == 403 and fault and fault.page:  # a firewall before the provider, not the provider
+        return RequestRejected
     told = status if status >= 400 else (fault.status if fault and fault.status else status)
     if fault:
         for code in fault.codes:
@@ -159,48 +135,3 @@ def kind_of(fault: Fault | None, status: int) -> type[ModelError]:
     if fault and told < 300 and "invalid_request_error" in fault.codes:
         return RequestRejected
     return RequestRejected if 300 <= told < 500 else ServerFailed
-
-
-def _from_object(error: Mapping[str, Json], whole: Json) -> Fault:
-    words = [error.get(name) for name in ("code", "status", "type")]
-    inner = error.get("innererror")
-    if isinstance(inner, dict):
-        words.append(inner.get("code"))
-    named = (error.get(name) for name in ("code", "status", "status_code"))
-    numbers = [word for word in named if _is_status(word)]
-    message = error.get("message")
-    metadata = error.get("metadata")
-    if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):  # OpenRouter
-        message = f"{message}: {metadata['raw']}"
-    if not isinstance(message, str) or not message:
-        message = "no message"
-    return Fault(
-        message=message,
-        codes=tuple(_folded(words)),
-        status=int(str(numbers[0])) if numbers else None,
-        error=whole,
-    )
-
-
-def _folded(words: Iterable[Json]) -> Iterable[str]:
-    for word in words:
-        if isinstance(word, str) and not _is_status(word):
-            yield word.strip().lower().replace("-", "_").replace(" ", "_")[:100]
-
-
-def _is_status(word: Json) -> bool:
-    text = str(word) if isinstance(word, int | str) and not isinstance(word, bool) else ""
-    return len(text) == 3 and text.isascii() and text.isdigit() and "400" <= text < "600"
-
-
-def _detail(detail: Json) -> str:
-    """FastAPI's `detail`; of validation errors only place and message, as `input` is the prompt."""
-    if isinstance(detail, str):
-        return detail
-    parts = []
-    for item in detail[:5] if isinstance(detail, list) else ():
-        if isinstance(item, dict):
-            place = item.get("loc")
-            where = ".".join(str(p) for p in place) if isinstance(place, list) else ""
-            parts.append(f"{where}: {item.get('msg')}")
-    return "; ".join(parts) or "no message"

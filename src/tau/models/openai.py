@@ -1,6 +1,8 @@
 """A client for everything that speaks the OpenAI chat-completions protocol."""
 
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 from urllib.parse import urlsplit
 
@@ -8,9 +10,9 @@ import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 from yarl import URL
 
-from tau.domain.chat import Completion, ModelRequest
+from tau.domain.chat import Completion, ModelRequest, ToolCall
 from tau.domain.json import Json
-from tau.domain.spend import NANO, Usage
+from tau.domain.spend import NANO, Bill, Usage
 from tau.errors import (
     ConnectionFailed,
     ContentFiltered,
@@ -24,16 +26,21 @@ from tau.errors import (
 )
 from tau.models import endpoint, prices, stream, wire
 from tau.models.advice import retry_after_s
-from tau.models.faults import FIXES, Fault, fault_in, kind_of
+from tau.models.complaints import Fault, fault_in, page
+from tau.models.faults import FIXES, kind_of
 from tau.models.posting import Postbox
 from tau.models.providers import PROVIDERS
 from tau.models.redaction import Redactor
+from tau.models.usage import Metered, metered
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.model import ModelContext
 
 LARGEST_BODY = 32 * 1024 * 1024
 _SHOWN_BYTES = 65_536
 _SHOWN_START = 80
+_CHARSET = re.compile(r"charset=\"?([\w-]+)", re.I)
+_CHARSETS = ("iso-8859-1", "latin-1", "windows-1252", "us-ascii", "utf-16", "utf-16le", "utf-16be")
+_BLOCKED = "something in front of the provider blocks the call: check base_url, network and region"
 
 
 class OpenAICompatible:
@@ -169,44 +176,107 @@ class OpenAICompatible:
     def _completion(
         self, status: int, headers: Mapping[str, str], body: bytes
     ) -> Completion | ModelError:
-        if not 200 <= status < 300:
-            return self._refused(status, headers, body)
+        if 300 <= status < 400:
+            return self._redirected(status, headers)
         try:
             value = _decoded(headers, body)
+        except wire.Unexpected as error:
+            return self._unreadable(status, headers, body, error)
+        outcome = self._said(status, headers, body, value)
+        if isinstance(outcome, ModelError):
+            self._charge(outcome, value, refused=status >= 300)
+        return outcome
+
+    def _said(
+        self, status: int, headers: Mapping[str, str], body: bytes, value: Json
+    ) -> Completion | ModelError:
+        """What JSON means."""
+        if not 200 <= status < 300:
+            return self._failed(fault_in(value) or page(_text(body)), status, headers)
+        try:
             if fault := _fault_of_success(value):
                 return self._failed(fault, status, headers)
             answer = wire.answer(value)
         except wire.Unexpected as error:
-            why = self._redactor.excerpt(str(error))
-            if isinstance(error, wire.NotJson):
-                why += f"; it begins: {self._redactor.excerpt(_text(body), _SHOWN_START)}"
-            return MalformedResponse(
-                f"the answer of {self._ref} is not a chat completion",
-                where=self._where,
-                why=why,
-                status=status,
-            )
+            return self._unreadable(status, headers, body, error)
         if answer.finish_reason == "content_filter":
             return ContentFiltered(
                 f"the filter of {self._ref} withheld the answer", where=self._where, status=status
             )
-        return Completion(
-            text=answer.text,
-            finish_reason=answer.finish_reason,
-            model=answer.model or self._name,
-            usage=answer.usage or Usage(),
-            cost_nano_usd=self._cost(answer),
-            response_id=answer.response_id,
-            refusal=answer.refusal,
-            tool_calls=answer.tool_calls,
+        return self._without_key(
+            Completion(
+                text=answer.text,
+                finish_reason=answer.finish_reason,
+                model=answer.model or self._name,
+                usage=answer.usage or Usage(),
+                usage_whole=answer.whole,
+                cost_nano_usd=self._cost(answer),
+                response_id=answer.response_id,
+                refusal=answer.refusal,
+                tool_calls=answer.tool_calls,
+            )
+        )
+
+    def _without_key(self, said: Completion) -> Completion:
+        """As it was said, the key masked wherever the model or its server repeats it."""
+        hide = self._redactor.masked
+        clean = replace(
+            said,
+            text=hide(said.text),
+            finish_reason=hide(said.finish_reason),
+            model=hide(said.model),
+            response_id=said.response_id and hide(said.response_id),
+            refusal=said.refusal and hide(said.refusal),
+            tool_calls=tuple(
+                ToolCall(id=hide(c.id), name=hide(c.name), arguments=hide(c.arguments))
+                for c in said.tool_calls
+            ),
+        )
+        return said if clean == said else replace(clean, leaked_key=True)
+
+    def _unreadable(
+        self, status: int, headers: Mapping[str, str], body: bytes, error: wire.Unexpected
+    ) -> ModelError:
+        """A body that is no answer: with a status of failure its text says why, else malformed."""
+        if not 200 <= status < 300:
+            return self._failed(page(_text(body)), status, headers)
+        why = self._redactor.excerpt(str(error))
+        if isinstance(error, wire.NotJson):
+            why += f"; it begins: {self._redactor.excerpt(_text(body), _SHOWN_START)}"
+        return MalformedResponse(
+            f"the answer of {self._ref} is not a chat completion",
+            where=self._where,
+            why=why,
+            status=status,
+        )
+
+    def _charge(self, error: ModelError, body: Json, *, refused: bool) -> None:
+        """Let `error` say what it costs: what the body tells, or beside an answer nobody knows."""
+        answered = not refused and isinstance(body, dict) and bool(body.get("choices"))
+        used = metered(body, produced=answered)
+        told = used.usage.total_tokens or used.cost_usd is not None
+        if not told and not answered:
+            return
+        cost = self._billed(used, (_word(body), self._name))
+        part = self._price(used.usage, (self._name,)) or 0
+        error.bill = Bill(
+            tokens=used.usage.total_tokens,
+            tokens_whole=used.whole,
+            cost_nano_usd=part if cost is None else cost,
+            cost_whole=cost is not None,
         )
 
     def _cost(self, answer: wire.Answer) -> int | None:
-        if self._row.reports_cost and answer.cost_usd is not None:
-            return round(answer.cost_usd * NANO)
-        if answer.usage is None:
+        used = Metered(usage=answer.usage or Usage(), whole=answer.whole, cost_usd=answer.cost_usd)
+        return self._billed(used, (answer.model, self._name))
+
+    def _billed(self, used: Metered, names: Sequence[str | None]) -> int | None:
+        """What it costs; None where that is not known in full."""
+        if self._row.reports_cost and used.cost_usd is not None:
+            return round(used.cost_usd * NANO)
+        if not used.whole:
             return 0 if self._row.local else None
-        return self._price(answer.usage, (answer.model, self._name))
+        return self._price(used.usage, names)
 
     def _price(self, usage: Usage, names: Sequence[str | None]) -> int | None:
         """The price by the first of `names` that is known."""
@@ -216,23 +286,14 @@ class OpenAICompatible:
             return None
         return prices.cost_nano_usd(self._row.prices, names, usage, self._clock.unix_ms())
 
-    def _refused(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
-        """An answer with a status other than success."""
-        if 300 <= status < 400:
-            return RequestRejected(
-                f"{self._ref} redirects to {self._place(headers.get('Location', ''))}",
-                where=self._where,
-                why="redirects are not followed, as the key would go along",
-                fix="set the base URL to the final address",
-                status=status,
-            )
-        try:
-            fault = fault_in(_decoded(headers, body))
-        except wire.Unexpected:
-            fault = None
-        if fault is None:
-            fault = Fault(message=_text(body) or "no body")
-        return self._failed(fault, status, headers)
+    def _redirected(self, status: int, headers: Mapping[str, str]) -> ModelError:
+        return RequestRejected(
+            f"{self._ref} redirects to {self._place(headers.get('Location', ''))}",
+            where=self._where,
+            why="redirects are not followed, as the key would go along",
+            fix="set the base URL to the final address",
+            status=status,
+        )
 
     def _failed(self, fault: Fault, status: int, headers: Mapping[str, str]) -> ModelError:
         """The provider's own error, as ours."""
@@ -241,7 +302,7 @@ class OpenAICompatible:
             f"{self._ref} answered {status}" + ("" if status >= 400 else " with an error inside"),
             where=self._where,
             why=self._redactor.excerpt(fault.message),
-            fix=FIXES.get(kind),
+            fix=_BLOCKED if fault.page and status == 403 else FIXES.get(kind),
             retry_after_s=retry_after_s(
                 headers,
                 fault.error,
@@ -268,6 +329,12 @@ def _text(body: bytes) -> str:
     return body[:_SHOWN_BYTES].decode("utf-8", "replace")
 
 
+def _word(body: Json) -> str | None:
+    """The model that answered."""
+    model = body.get("model") if isinstance(body, dict) else None
+    return model if isinstance(model, str) else None
+
+
 def _decoded(headers: Mapping[str, str], body: bytes) -> Json:
     """The body as JSON; a stream of events is put together."""
     if not body.strip():
@@ -275,7 +342,13 @@ def _decoded(headers: Mapping[str, str], body: bytes) -> Json:
     kind = headers.get("Content-Type", "")
     if kind.startswith("text/event-stream") or body.startswith((b"data:", b"event:", b": ")):
         return stream.assemble(body)
-    return wire.parse(body)
+    try:
+        return wire.parse(body)
+    except wire.NotJson:
+        charset = _CHARSET.search(kind)
+        if charset is None or charset[1].lower() not in _CHARSETS:
+            raise
+    return wire.parse(body.decode(charset[1], "replace").encode("utf-8"))
 
 
 def _fault_of_success(body: Json) -> Fault | None:
@@ -283,7 +356,7 @@ def _fault_of_success(body: Json) -> Fault | None:
     fault = fault_in(body)
     if fault is None and isinstance(body, dict):
         choices = body.get("choices")
-        first = choices[0] if isinstance(choices, list) and choices else None
+        first = wire.first_choice(choices) if isinstance(choices, list) and choices else None
         if isinstance(first, dict):
             fault = fault_in({"error": first.get("error")})
     return fault

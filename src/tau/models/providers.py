@@ -3,6 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+EXAMPLE_MODEL = "openai/gpt-5.4-mini"
+"""The model that messages, help and the starter name where one has to be named."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Provider:

@@ -136,6 +136,7 @@ def _completion(response: Json) -> Completion:
             finish_reason=answer.finish_reason,
             model=answer.model or "recorded",
             usage=answer.usage or Usage(),
+            usage_whole=answer.whole,
             cost_nano_usd=0,
             response_id=answer.response_id,
             refusal=answer.refusal,

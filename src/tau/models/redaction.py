@@ -3,14 +3,34 @@
 import base64
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote
 
 EXCERPT = 300
+MASK = "[key]"
 _SCANNED = 65_536
 _KEY_LIKE = re.compile(
     r"\b(?:sk|pk|rk|gsk|xai|fw|tgp|hf|AIza|key|Bearer)[-_ ][\w*.\-]{8,}|AIza[\w-]{20,}"
 )
+
+
+_CREDENTIAL = re.compile(
+    r"(?:key|token|secret|passw|credential|signature|session|cookie|auth(?!or(?!iz)))"
+    r"|(?:^|[-_])(?:code|pwd|sig|sas|jwt|bearer)$",
+    re.I,
+)
+_LEAST_SECRET = 16
+"""Characters of a key worth looking for in answers: `lm-studio` is none, but a word."""
+
+
+def is_credential(name: str, value: str) -> bool:
+    """Whether a header carries a credential, by its name or the look of its value."""
+    return bool(_CREDENTIAL.search(name) or _KEY_LIKE.search(value))
+
+
+def masked_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """`headers` as they may be stored."""
+    return {name: MASK if is_credential(name, value) else value for name, value in headers.items()}
 
 
 class Redactor:
@@ -30,6 +50,13 @@ class Redactor:
 
     def __repr__(self) -> str:
         return "Redactor()"
+
+    def masked(self, text: str) -> str:
+        """`text` without the secrets, at any length; short ones are left, as words may be them."""
+        for form in self._forms:
+            if len(form) >= _LEAST_SECRET:
+                text = text.replace(form, MASK)
+        return text
 
     def excerpt(self, text: str, limit: int = EXCERPT) -> str:
         """One line of at most `limit` characters."""

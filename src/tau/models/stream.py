@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tau.domain.json import Json
+from tau.models.complaints import fault_in
 from tau.models.wire import Unexpected, parse
 
 _DONE = b"[DONE]"
@@ -25,8 +26,9 @@ def assemble(body: bytes) -> Json:
         chunk = parse(data)
         if not isinstance(chunk, dict):
             raise Unexpected("a chunk of the stream is not an object")
-        if chunk.get("error"):
-            return chunk
+        if fault_in({"error": chunk.get("error")} | {"choices": chunk.get("choices") or [0]}):
+            begun = {"choices": [choice.json()]} if choice.seen else {}
+            return {**whole, **begun, **chunk}
         whole.update({k: chunk[k] for k in ("id", "model", "usage") if chunk.get(k)})
         groq = chunk.get("x_groq")
         if isinstance(groq, dict) and groq.get("usage"):
@@ -34,6 +36,8 @@ def assemble(body: bytes) -> Json:
         choices = chunk.get("choices")
         for part in choices if isinstance(choices, list) else ():
             choice.add(part)
+            if isinstance(part, dict) and part.get("usage"):  # Moonshot
+                whole["usage"] = part["usage"]
     if not choice.seen or not (done or choice.finish_reason):
         raise Unexpected("the stream ended before the answer was complete")
     whole["choices"] = [choice.json()]

@@ -10,18 +10,9 @@ from tau.domain.chat import Message, ModelRequest, ToolCall
 from tau.domain.json import Json
 from tau.domain.quick import quickly_made
 from tau.domain.spend import Usage
+from tau.models.usage import metered
 
-_MOST_TOKENS = 1_000_000_000  # of one call; a larger number is no count
 _RESERVED = ("messages", "model")
-_CACHED = (
-    "prompt_tokens_details",
-    "input_tokens_details",
-    "prompt_cache_hit_tokens",  # DeepSeek
-    "num_cached_tokens",  # Mistral
-    "cached_tokens",  # Moonshot
-    "cache_read_input_tokens",  # Anthropic
-)
-_REASONING = ("completion_tokens_details", "output_tokens_details", "reasoning_tokens")
 
 
 class Unexpected(Exception):
@@ -35,12 +26,16 @@ class NotJson(Unexpected):
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What a body says. `usage` is None and `cost_usd` is None where it says nothing."""
+    """What a body says. `usage` is None and `cost_usd` is None where it says nothing.
+
+    `whole`: the usage is all there was, not a part of it.
+    """
 
     text: str
     finish_reason: str
     model: str | None
     usage: Usage | None
+    whole: bool
     cost_usd: float | None
     response_id: str | None
     refusal: str | None
@@ -120,7 +115,7 @@ def answer(body: Json) -> Answer:
     if not isinstance(choices, list) or not choices:
         found = "an empty list" if choices == [] else _kind(choices)
         raise Unexpected(f"expected 'choices' with at least one choice, got {found}")
-    choice = choices[0]
+    choice = first_choice(choices)
     if not isinstance(choice, dict):
         raise Unexpected(f"expected a choice to be an object, got {_kind(choice)}")
     reason = choice.get("finish_reason")
@@ -129,17 +124,27 @@ def answer(body: Json) -> Answer:
         message = {}
     if not isinstance(message, dict):
         raise Unexpected(f"expected a choice's 'message' to be an object, got {_kind(message)}")
-    usage = body.get("usage")
+    text, tool_calls = _text(message.get("content")), tuple(_tool_calls(message))
+    used = metered(body, produced=bool(text or tool_calls))
     return Answer(
-        text=_text(message.get("content")),
+        text=text,
         finish_reason=reason if isinstance(reason, str) and reason else "unknown",
         model=_word(body.get("model")),
-        usage=_usage(usage) if isinstance(usage, dict) else None,
-        cost_usd=_cost_usd(usage) if isinstance(usage, dict) else None,
+        usage=used.usage if used.usage.total_tokens else None,
+        whole=used.whole,
+        cost_usd=used.cost_usd,
         response_id=_word(body.get("id")),
         refusal=_refusal(message),
-        tool_calls=tuple(_tool_calls(message)),
+        tool_calls=tool_calls,
     )
+
+
+def first_choice(choices: list[Json]) -> Json:
+    """The choice that is numbered 0, wherever it stands; else the first."""
+    for choice in choices:
+        if isinstance(choice, dict) and choice.get("index") == 0:
+            return choice
+    return choices[0]
 
 
 def _text(content: Json) -> str:
@@ -159,6 +164,8 @@ def _part_texts(parts: list[Json]) -> Iterator[str]:
             yield part
         elif isinstance(part, dict) and part.get("type") in ("text", "output_text", None):
             text = part.get("text")
+            if text is None:
+                continue
             if not isinstance(text, str):
                 raise Unexpected(f"expected a part's 'text' to be text, got {_kind(text)}")
             yield text
@@ -182,6 +189,9 @@ def _tool_calls(message: Mapping[str, Json]) -> Iterator[ToolCall]:
     for call in calls:
         if not isinstance(call, dict):
             raise Unexpected(f"expected a tool call to be an object, got {_kind(call)}")
+        kind = call.get("type")
+        if kind not in ("function", "custom", None) and "function" not in call:
+            continue  # the provider's own tool (a search of the web), which it has run itself
         yield _tool_call(call.get("function") or call.get("custom"), _word(call.get("id")) or "")
     if message.get("function_call") and not calls:  # before there were tools
         yield _tool_call(message["function_call"], "")
@@ -198,66 +208,6 @@ def _tool_call(function: Json, call_id: str) -> ToolCall:
     else:  # some servers send the arguments as JSON instead of as its text
         arguments = orjson.dumps(given).decode()
     return ToolCall(id=call_id, name=str(function["name"]), arguments=arguments)
-
-
-def _usage(usage: Mapping[str, Json]) -> Usage | None:
-    """Counts in every provider's dialect; None where there are none."""
-    cached = _most(usage, _CACHED, "cached_tokens")
-    if "prompt_tokens" in usage or "completion_tokens" in usage:
-        given, produced = _count(usage.get("prompt_tokens")), _count(usage.get("completion_tokens"))
-    elif "input_tokens" in usage or "output_tokens" in usage:
-        given, produced = _count(usage.get("input_tokens")), _count(usage.get("output_tokens"))
-        if "cache_read_input_tokens" in usage:  # Anthropic counts cached ones apart
-            given += cached + _count(usage.get("cache_creation_input_tokens"))
-    else:
-        return None
-    reasoning = _most(usage, _REASONING, "reasoning_tokens")
-    # xAI and Google count reasoning in the total only, not in the completion.
-    apart = _count(usage.get("total_tokens")) - given - produced
-    if apart > 0:
-        produced += apart
-        reasoning = max(reasoning, apart)
-    return Usage(
-        input_tokens=given,
-        output_tokens=produced,
-        cached_tokens=min(cached, given),
-        reasoning_tokens=min(reasoning, produced),
-    )
-
-
-def _most(usage: Mapping[str, Json], names: tuple[str, ...], inside: str) -> int:
-    """The largest count under `names`; where one is an object, its field `inside`."""
-    most = 0
-    for name in names:
-        if name in usage:
-            value = usage[name]
-            most = max(most, _count(value.get(inside) if isinstance(value, dict) else value))
-    return most
-
-
-def _count(value: Json) -> int:
-    """A number of tokens, 0 for anything that is none."""
-    if type(value) is int:  # not a bool
-        return value if 0 <= value <= _MOST_TOKENS else 0
-    if isinstance(value, float) and value.is_integer():
-        return _count(int(value))
-    return 0
-
-
-def _cost_usd(usage: Mapping[str, Json]) -> float | None:
-    """OpenRouter's own bill; with the user's key at the upstream, what that one takes is added."""
-    cost = _amount(usage.get("cost"))
-    if cost is not None and usage.get("is_byok") is True:
-        details = usage.get("cost_details")
-        upstream = details.get("upstream_inference_cost") if isinstance(details, dict) else None
-        cost += _amount(upstream) or 0.0
-    return cost
-
-
-def _amount(value: Json) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return None
-    return float(value) if 0 <= value < 1e6 else None
 
 
 def _word(value: Json) -> str | None:

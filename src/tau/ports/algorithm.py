@@ -9,6 +9,7 @@ from tau.domain.dataset import Example, Split
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget
@@ -16,6 +17,7 @@ from tau.domain.spend import Budget
 CERTIFICATION_SET = "certification_set"
 CERTIFICATION_KEYS = "certification_keys"
 CERTIFIED_BEFORE = "certified_before"
+LIMITED_BY = "limited_by"
 """Keys of evidence, see `Recommendation`."""
 
 
@@ -31,7 +33,7 @@ class Problem:
     counts the earlier claims that a row carried, by `Example.row_keys`. `claim` is what is to be
     proved. `earlier` is what runs that ended before this one began measured with the same model
     and graders: by the content of a row, mean scores by candidate. It is empty for plug-ins that
-    are not `Experienced`.
+    are not `Experienced`. `template` is how the prompts ask for the fields of an example.
     """
 
     seed_resources: Resources
@@ -44,6 +46,7 @@ class Problem:
     certified: Mapping[str, int] = field(default_factory=dict)
     claim: ClaimTerms = BETTER
     earlier: EarlierScores = field(default_factory=dict)
+    template: Template = Template.PYTHON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +62,9 @@ class Recommendation:
     `certification_set` (a hash of the rows set aside for the claim), `certification_keys` (the
     `Example.row_keys` of those that carried it, one after another), `certified_before` (how many
     claims the most-used of them had carried), `claim` (`ClaimTerms.to_json`, where more than a
-    better score is claimed), `front` (see `algorithms.economy`) and `stopped` (one sentence: why
-    the search ended).
+    better score is claimed), `front` (see `algorithms.economy`), `stopped` (one sentence: why the
+    search ended) and `limited_by` (the limits of the budget that ended it before anything was
+    compared: the run goes on with larger ones).
     """
 
     resources: Resources
@@ -115,7 +119,8 @@ class Plan:
     many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
     baseline; of true gains, `detectable` (0..1) is the smallest that would be promoted in 4 of 5
     runs, None where none would be; the rows are `groups`, and tell about as much as `independent`
-    rows that have nothing to do with each other. Demonstrations add up to `shown_bytes` to a candidate's prompt.
+    rows that have nothing to do with each other. With fewer than `least_rollouts` no candidate
+    would be tried and compared. Demonstrations add up to `shown_bytes` to a candidate's prompt.
     """
 
     evaluations: int
@@ -127,6 +132,7 @@ class Plan:
     groups: int = 0
     independent: int = 0
     shown_bytes: int = 0
+    least_rollouts: int = 0
     caveats: tuple[str, ...] = ()
 
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 from tau.domain.dataset import Example
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.ports.model import Model
@@ -43,13 +44,15 @@ class ExecutorContext:
 
     `model` is None where the run names none. `base_dir` is the folder relative paths in the config
     are relative to. `concurrency` is the most rollouts in flight. `environ` is what child
-    processes may inherit: provider keys are already taken out.
+    processes may inherit: provider keys are already taken out. `template` is how texts ask for the
+    fields of an example.
     """
 
     model: Model | None
     params: Mapping[str, Json] = field(default_factory=dict)
     base_dir: Path = Path()
     concurrency: int = 1
+    template: Template = Template.PYTHON
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
@@ -81,4 +84,29 @@ class ExecutorPlugin(Protocol):
     @classmethod
     def build(cls, settings: Any, context: ExecutorContext) -> Executor:  # noqa: ANN401
         """Make the executor inside the event loop that will use it."""
+        ...
+
+
+@runtime_checkable
+class TemplatedPlugin(Protocol):
+    """An executor plug-in that fills texts of the resources from the fields of an example."""
+
+    @classmethod
+    def templates(cls, settings: Any, resources: Resources) -> Mapping[str, str]:  # noqa: ANN401
+        """The texts that it fills, by where they stand in the configuration."""
+        ...
+
+    @classmethod
+    def check_row(
+        cls,
+        settings: Any,  # noqa: ANN401
+        context: ExecutorContext,
+        resources: Resources,
+        example: Example,
+    ) -> None:
+        """Find out whether `example` can be sent; nothing is called.
+
+        Raises:
+            ExampleInvalid: it cannot, whichever model is asked.
+        """
         ...

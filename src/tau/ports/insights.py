@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from tau.domain.dataset import Split
-from tau.domain.failure import Failure
+from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import AttemptId, ExampleId, ResourcesHash, RolloutId, RunId, WorkerId
 from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import (
@@ -14,6 +14,7 @@ from tau.domain.rollout import (
     RolloutKind,
     RolloutResult,
     RolloutStatus,
+    compared_score,
 )
 from tau.domain.run import Run, RunStatus
 from tau.domain.span import Span
@@ -117,13 +118,14 @@ class RolloutView:
 class ScoreSummary:
     """Scores of one (resources, split) in a run: enough for a mean and its interval.
 
-    `scores` are those of scored rollouts in submission order; `unscored` succeeded without a
-    score, `failed` and `cancelled` never produced one.
+    `scores` are those of scored rollouts in submission order, `examples` what each is of;
+    `unscored` succeeded without a score, `failed` and `cancelled` never produced one.
     """
 
     split: Split
     resources: str
     scores: tuple[float, ...] = ()
+    examples: tuple[str, ...] = ()
     unscored: int = 0
     failed: int = 0
     cancelled: int = 0
@@ -133,7 +135,8 @@ class ScoreSummary:
 class Measurement:
     """One evaluation as a point of a comparison: no content, only what it was and what it gave.
 
-    `score` is None while it is not settled, and where it is missing.
+    `score` is None while it is not settled, and where it is missing; `failure` is the class of a
+    failed one.
     """
 
     rollout_id: RolloutId
@@ -144,6 +147,26 @@ class Measurement:
     replicate: int
     status: RolloutStatus
     score: float | None
+    failure: FailureClass | None = None
+
+    @property
+    def compared_score(self) -> float | None:
+        """As prompts are compared, see domain.rollout.compared_score."""
+        return compared_score(self.status, self.score, self.failure)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shortfalls:
+    """What a run's evaluations lack, by reason with how many, the most frequent first.
+
+    `unscored` are reasons of rollouts that succeeded without a score ('' where nothing graded
+    them), `failed` messages of those that failed; of each only the most frequent few. `answers`
+    counts outputs by their reason codes.
+    """
+
+    unscored: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+    answers: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,6 +255,10 @@ class Insights(Protocol):
 
     async def failures(self, run_id: RunId) -> Mapping[str, int]:
         """Final failures of a run's rollouts by failure class."""
+        ...
+
+    async def shortfalls(self, run_id: RunId) -> Shortfalls:
+        """Why evaluations of a run have no score, or hardly an answer; reads every output."""
         ...
 
     async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:

@@ -8,6 +8,7 @@ returns. Cancelling a caller never tears a write: it happens whole or not at all
 from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
+from tau.domain.access import CarriedPolicy
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.decision import Verdict
 from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId, WorkerId
@@ -70,6 +71,10 @@ class Runs(Protocol):
 
     async def book_time(self, run_id: RunId, *, trainer: WorkerId, active_s: float) -> None:
         """Add to the run's time spent running. LeaseLost unless `trainer` drives the run."""
+        ...
+
+    async def mark_reported(self, run_id: RunId) -> None:
+        """Note that the run's final report was delivered; NotFound. Doing so again is fine."""
         ...
 
 
@@ -206,7 +211,11 @@ class ResourcesLedger(Protocol):
     """Publication of resources versions."""
 
     async def publish(self, resources: Resources, *, run_id: RunId | None) -> ResourcesVersion:
-        """Store `resources` and make them the next and latest version."""
+        """Store `resources` and make them the next and latest version.
+
+        What is published already is not published again: its newest version is answered, and the
+        latest stays what it is.
+        """
         ...
 
     async def latest(self) -> ResourcesVersion | None:
@@ -275,6 +284,7 @@ class Checkpoints(Protocol):
     ) -> Checkpoint:
         """Commit state, candidates, a publication and the cancelling of `drop` as one unit.
 
+        What is published already is not published again, but for a `rewind`.
         `drop` are queued rollouts that were told as missing. With `rewind`, candidates of later
         waves are kept and marked abandoned, and proposals that are asked for again are made anew:
         their old answers would lead back to where the run came from. What was measured stays
@@ -284,6 +294,20 @@ class Checkpoints(Protocol):
 
     async def latest(self, run_id: RunId) -> Checkpoint | None:
         """The newest whole one (its hash is checked), if any."""
+        ...
+
+
+class Policies(Protocol):
+    """Who may do what on this store, as the store itself carries it."""
+
+    async def install(
+        self, document: Mapping[str, Json], *, principal: str, reason: str = ""
+    ) -> CarriedPolicy:
+        """Let `document` hold from now on; those before it are kept."""
+        ...
+
+    async def current(self) -> CarriedPolicy | None:
+        """What holds, None where the store carries nothing."""
         ...
 
 
@@ -322,6 +346,9 @@ class Store(Protocol):
 
     @property
     def checkpoints(self) -> Checkpoints: ...  # noqa: D102
+
+    @property
+    def policies(self) -> Policies: ...  # noqa: D102
 
     @property
     def seals(self) -> Seals: ...  # noqa: D102

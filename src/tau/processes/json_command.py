@@ -14,7 +14,7 @@ from typing import cast
 import orjson
 
 from tau.domain.json import Json
-from tau.errors import AttemptError, TimeLimitExceeded
+from tau.errors import AttemptError, InputError, TimeLimitExceeded
 
 TERMINATION_GRACE_S = 1.0
 """How long a group may take to end after SIGTERM before it is killed."""
@@ -68,6 +68,18 @@ def find_command(name: str, *, cwd: Path, environ: Mapping[str, str]) -> Path | 
     path = cwd / name if "/" in name else name
     found = shutil.which(path, path=environ.get("PATH", os.defpath))
     return Path(found) if found else None
+
+
+def check_named(names: Sequence[str], environ: Mapping[str, str], where: str | None) -> None:
+    """Raise InputError where a variable that a command wants is not set."""
+    missing = [name for name in names if name not in environ]
+    if missing:
+        raise InputError(
+            f"the environment variable '{missing[0]}' is not set",
+            where=where,
+            why="the command wants it by its setting 'env'",
+            fix="set it, or take it out of 'env'",
+        )
 
 
 class _Run(asyncio.SubprocessProtocol):

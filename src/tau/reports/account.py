@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
@@ -11,9 +11,9 @@ from tau.domain.json import Json
 from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run
-from tau.ports.insights import Candidate, Measurement
+from tau.ports.insights import Candidate, Measurement, Shortfalls
 from tau.ports.store import Store
-from tau.reports.gain import Gain, certificate, of_evidence
+from tau.reports.gain import Gain, PartialClaim, certificate, of_evidence, partial_of
 from tau.reports.words import Piece, word_diff
 from tau.scoring.aggregate import Estimate, summarize_by_example
 from tau.scoring.table import ScoreRow, ScoreTable
@@ -47,6 +47,7 @@ class Account:
     version: ResourcesVersion | None
     candidates: tuple[Candidate, ...]
     measurements: tuple[Measurement, ...]
+    shortfalls: Shortfalls = field(default_factory=Shortfalls)
 
     @property
     def decision(self) -> str | None:
@@ -63,6 +64,14 @@ class Account:
     def gain(self) -> Gain | None:
         """What the certification found."""
         return of_evidence(self.evidence)
+
+    @property
+    def partial(self) -> PartialClaim | None:
+        """What the rows that could not be compared could do to the decision, where they are many.
+
+        Wherever a promotion is shown with this, it is shown as one to look into.
+        """
+        return partial_of(self.evidence)
 
     @property
     def reason(self) -> str | None:
@@ -91,7 +100,7 @@ class Account:
                 candidate=one.resources,
                 example=one.example,
                 replicate=one.replicate,
-                score=one.score,
+                score=one.compared_score,
             )
             for one in self.measurements
             if split in (None, one.split) and one.status in _SETTLED
@@ -140,9 +149,10 @@ async def gather(store: Store, run_id: RunId) -> Account:
         verdict=verdict,
         baseline=baseline,
         best=best,
-        version=await _published(store, run_id, best),
+        version=await _published(store, best),
         candidates=tuple(await _candidates(store, run_id)),
         measurements=tuple(await insights.measurements(run=run_id)),
+        shortfalls=await insights.shortfalls(run_id),
     )
 
 
@@ -159,10 +169,10 @@ async def _candidates(store: Store, run_id: RunId) -> Sequence[Candidate]:
     return found
 
 
-async def _published(store: Store, run_id: RunId, best: Resources) -> ResourcesVersion | None:
-    """The newest publication of `best` by the run, among the last thousand."""
+async def _published(store: Store, best: Resources) -> ResourcesVersion | None:
+    """The newest publication of `best`, by whichever run, among the last thousand."""
     for version in await store.insights.versions(limit=_PAGE):
-        if version.run_id == run_id and version.resources.hash == best.hash:
+        if version.resources.hash == best.hash:
             return version
     return None
 

@@ -105,6 +105,52 @@ def of_evidence(evidence: Mapping[str, Json]) -> Gain | None:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartialClaim:
+    """A decision on part of the rows, with what the others could have made of it."""
+
+    compared: int
+    missing: int
+    bounds: Mapping[str, Json]
+
+    @property
+    def rows(self) -> str:
+        """`24 of 30`."""
+        return f"{self.compared:,} of {self.compared + self.missing:,}"
+
+    @property
+    def text(self) -> str:
+        """One sentence: the decision if all missing rows had gone one way, or the other."""
+        return (
+            f"only {self.rows} rows were compared: had the missing ones all gone against the "
+            f"candidate, it would be {self._case('against')}; all in its favour, "
+            f"{self._case('in_favour')}"
+        )
+
+    def to_json(self) -> dict[str, Json]:
+        """By name."""
+        return {"compared": self.compared, "missing": self.missing, **self.bounds}
+
+    def _case(self, name: str) -> str:
+        found = self.bounds.get(name)
+        if not isinstance(found, Mapping):
+            return "unknown"
+        interval = f"{_number(found, 'low'):+.3f} to {_number(found, 'high'):+.3f}"
+        return f"{found.get('decision')} ({interval})"
+
+
+def partial_of(evidence: Mapping[str, Json]) -> PartialClaim | None:
+    """What a run's evidence says of rows that could not be compared; None where they are few."""
+    found = certificate(evidence).get("partial")
+    if not isinstance(found, Mapping):
+        return None
+    return PartialClaim(
+        compared=int(_number(found, "compared")),
+        missing=int(_number(found, "missing")),
+        bounds={name: found.get(name) for name in ("against", "in_favour")},
+    )
+
+
 def p_text(p_value: float) -> str:
     """`= 0.031` or `< 0.0001`: two digits, as far as they mean something."""
     return f"= {p_value:.2g}" if p_value >= 0.0001 else "< 0.0001"

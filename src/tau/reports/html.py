@@ -7,8 +7,12 @@ from tau.charts.outcomes import Fate, Outcome, outcome_chart
 from tau.charts.progress import Trial, progress_chart
 from tau.charts.svg import clean
 from tau.domain.dataset import Split
+from tau.reports import shortfalls
 from tau.reports.account import Account
+from tau.reports.examples import failing, texts
 from tau.reports.gain import Gain, p_text
+from tau.reports.rows import EvaluationRow
+from tau.reports.wording import counted, dollars, sentence, signed
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 
@@ -28,7 +32,18 @@ table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nu
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule);
   vertical-align: top; }
 th { font-weight: 600; color: var(--dim); }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; } h1 { overflow-wrap: anywhere; }
+.scroll > .chart { max-width: none; width: 100%; min-width: 26rem; }
+.scroll > .chart.intervals { max-width: 38rem; min-width: 0; }
+td, p { overflow-wrap: break-word; } th { overflow-wrap: normal; white-space: nowrap; }
+details { margin: .6rem 0; } summary { cursor: pointer; }
+.case { border-bottom: 1px solid var(--rule); padding: .3rem 0 .6rem; }
+.case p { margin: .2rem 0; }
+.wrong { color: var(--bad); font-weight: 600; } .pair { display: grid; gap: .2rem 1rem;
+  grid-template-columns: repeat(auto-fit, minmax(min(20rem, 100%), 1fr)); }
+.pair > * { min-width: 0; } .pair pre { margin: .1rem 0; max-height: 20rem; overflow-y: auto; }
+@media (max-width: 40rem) { body { margin: 1rem auto; font-size: 15px; }
+  .scroll > .chart { min-width: 0; } }
 pre { background: var(--wash); padding: .8rem; border-radius: 6px; white-space: pre-wrap;
   overflow-wrap: anywhere; font: 13px/1.5 ui-monospace, monospace; }
 ins { color: var(--best); text-decoration: underline; } del { color: var(--bad); }
@@ -43,6 +58,8 @@ ins { color: var(--best); text-decoration: underline; } del { color: var(--bad);
 .cell { fill: var(--rule); } .cell.fixed { fill: var(--best); } .cell.broken { fill: var(--bad); }
 .chart .mark { fill: var(--paper); font-size: 11px; font-weight: 700; }
 """
+_MOST_CANDIDATES = 20
+_ROLES = {"baseline": "baseline", "best": "best"}
 _DECISIONS = {
     "promote": "Promote: the new prompt is better",
     "keep_baseline": "Keep the baseline: nothing better was proved",
@@ -50,9 +67,11 @@ _DECISIONS = {
 }
 
 
-def html(account: Account) -> str:
-    """The page."""
-    body = "\n".join(_body(account))
+def html(
+    account: Account, evaluations: Sequence[EvaluationRow] = (), *, content: bool = False
+) -> str:
+    """The page. `evaluations` are looked through for what failed; texts only with `content`."""
+    body = "\n".join(_body(account, evaluations, content=content))
     title = clean(f"Tau: {account.run.id}")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -63,12 +82,14 @@ def html(account: Account) -> str:
     )
 
 
-def _body(account: Account) -> Iterator[str]:
+def _body(
+    account: Account, evaluations: Sequence[EvaluationRow], *, content: bool
+) -> Iterator[str]:
     run = account.run
     yield f"<h1>{clean(run.id)}</h1>"
     yield (
         f'<p class="dim">{clean(run.model_ref)} · {clean(run.algorithm)} · {run.status} · '
-        f"{account.counts.settled:,} rollouts</p>"
+        f"{counted(account.counts.settled, 'rollout')}</p>"
     )
     if run.model_ref.startswith("sim/"):
         yield '<p class="dim">The model was simulated: this says nothing of a real one.</p>'
@@ -76,8 +97,11 @@ def _body(account: Account) -> Iterator[str]:
     yield from _scores(account)
     yield from _search(account)
     yield from _diffs(account)
+    yield from failing(account, evaluations, content=content)
     yield from _candidates(account)
     yield from _cost(account)
+    if content:
+        yield from texts(account, evaluations)
 
 
 def _decision(account: Account) -> Iterator[str]:
@@ -86,14 +110,14 @@ def _decision(account: Account) -> Iterator[str]:
         return
     yield f'<p class="decision {clean(decision)}">{_DECISIONS.get(decision, clean(decision))}</p>'
     if account.reason:
-        yield f"<p>{clean(account.reason[:1].upper() + account.reason[1:])}.</p>"
+        yield f"<p>{clean(sentence(account.reason))}</p>"
     gain = account.gain
     if gain is not None:
         yield f'<div class="scroll">{_gain_chart(gain)}</div>'
         yield f"<p>{clean(_gain_words(gain))}</p>"
         yield from _outcomes(account, gain)
     for caveat in account.verdict.caveats if account.verdict else ():
-        yield f'<p class="dim">Note: {clean(caveat)}</p>'
+        yield f'<p class="dim">Note: {clean(sentence(caveat))}</p>'
 
 
 def _gain_chart(gain: Gain) -> str:
@@ -103,7 +127,7 @@ def _gain_chart(gain: Gain) -> str:
         middle=gain.difference,
         high=gain.high,
         tone="best",
-        figure=f"{gain.difference:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})",
+        figure=f"{signed(gain.difference)} ({signed(gain.low)} to {signed(gain.high)})",
     )
     return interval_chart("Paired difference with its interval", [row], start=-1, end=1)
 
@@ -111,8 +135,8 @@ def _gain_chart(gain: Gain) -> str:
 def _gain_words(gain: Gain) -> str:
     side = " (one-sided)" if gain.one_sided else ""
     words = (
-        f"Paired difference {gain.difference:+.3f} on {gain.n:,} examples, "
-        f"{100 * (1 - gain.alpha):.3g} % interval {gain.low:+.3f} to {gain.high:+.3f}, "
+        f"Paired difference {signed(gain.difference)} on {counted(gain.n, 'example')}, "
+        f"{100 * (1 - gain.alpha):.3g} % interval {signed(gain.low)} to {signed(gain.high)}, "
         f"p {p_text(gain.p_value)}{side}; {len(gain.fixed):,} fixed, {len(gain.broken):,} broken."
     )
     if gain.rows_to_settle is not None:
@@ -155,12 +179,11 @@ def _scores(account: Account) -> Iterator[str]:
 
 
 def _interval_rows(account: Account) -> Iterator[Interval]:
-    name = "best" if account.best.hash != account.baseline.hash else "leader"
     for split in account.splits():
         if split.baseline is not None:
             yield _interval(f"{split.split} baseline", split.baseline, "baseline")
         if split.best is not None and account.leader.hash != account.baseline.hash:
-            yield _interval(f"{split.split} {name}", split.best, "best")
+            yield _interval(f"{split.split} best", split.best, "best")
 
 
 def _interval(label: str, estimate: Estimate, tone: str) -> Interval:
@@ -230,24 +253,45 @@ def _diffs(account: Account) -> Iterator[str]:
 def _marked(pieces: Sequence[Piece]) -> str:
     tags = {Change.SAME: ("", ""), Change.ADDED: ("<ins>", "</ins>"),
             Change.REMOVED: ("<del>", "</del>")}  # fmt: skip
-    return "".join(tags[p.change][0] + clean(p.text) + tags[p.change][1] for p in pieces)
+    return "".join(
+        tags[p.change][0] + clean(p.text) + tags[p.change][1]
+        if p.text.strip()
+        else clean(p.text) * (p.change is not Change.REMOVED)
+        for p in pieces
+    )
 
 
 def _candidates(account: Account) -> Iterator[str]:
     trials = search_trials(account)
     if len(trials) < 2:
         return
-    proved = account.best.hash == account.leader.hash
-    roles = {"baseline": "baseline", "best": "best" if proved else "leader"}
-    yield "<h2>Candidates</h2><table><tr><th>resources</th><th></th><th>first tried after</th>"
-    yield f"<th>mean on {selecting_split(account)}</th><th>rows</th></tr>"
-    for trial in trials:
-        yield (
-            f"<tr><td>{clean(trial.label)}</td><td>{roles.get(trial.tone, '')}</td>"
-            f"<td>{trial.rollouts:,} rollouts</td>"
-            f"<td>{trial.mean:.3f}</td><td>{trial.rows:,}</td></tr>"
-        )
-    yield "</table>"
+    named = [trial for trial in trials if trial.tone != "other"]
+    others = [trial for trial in trials if trial.tone == "other"]
+    others.sort(key=lambda trial: -trial.mean)
+    room = max(0, _MOST_CANDIDATES - len(named))
+    shown = {id(trial) for trial in (*named, *others[:room])}
+    split = selecting_split(account)
+    yield "<h2>Candidates</h2>"
+    yield _candidate_table([one for one in trials if id(one) in shown], split)
+    if others[room:]:
+        yield f"<details><summary>{counted(len(others[room:]), 'candidate')} more, "
+        yield "which scored lower</summary>"
+        yield _candidate_table(others[room:], split)
+        yield "</details>"
+
+
+def _candidate_table(trials: Sequence[Trial], split: Split) -> str:
+    head = (
+        '<div class="scroll"><table><tr><th>resources</th><th></th><th>first tried after</th>'
+        f"<th>mean on {split}</th><th>rows</th></tr>"
+    )
+    rows = (
+        f"<tr><td>{clean(trial.label)}</td><td>{_ROLES.get(trial.tone, '')}</td>"
+        f"<td>{counted(trial.rollouts, 'rollout')}</td>"
+        f"<td>{trial.mean:.3f}</td><td>{trial.rows:,}</td></tr>"
+        for trial in trials
+    )
+    return head + "".join(rows) + "</table></div>"
 
 
 def _cost(account: Account) -> Iterator[str]:
@@ -256,12 +300,13 @@ def _cost(account: Account) -> Iterator[str]:
         ("rollouts", f"{run.spent.rollouts:,}"),
         ("calls", f"{run.spent.calls:,}"),
         ("tokens", f"{run.spent.tokens:,}"),
-        ("cost", f"${run.spent.cost_usd:,.4f}"),
+        ("cost", dollars(run.spent.cost_usd)),
         ("running time", f"{run.active_s:,.1f} s"),
         ("seed", str(run.seed)),
         ("configuration", run.config_hash[:16]),
     ]
     facts += [(f"failed: {kind}", f"{count:,}") for kind, count in account.failures.items()]
-    yield "<h2>Cost</h2><table>"
+    facts += [("missing", text) for text in shortfalls.lines(account.shortfalls)]
+    yield '<h2>Cost</h2><div class="scroll"><table>'
     yield from (f"<tr><th>{clean(name)}</th><td>{clean(value)}</td></tr>" for name, value in facts)
-    yield "</table>"
+    yield "</table></div>"

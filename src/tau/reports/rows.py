@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,10 @@ from tau.domain.ids import RolloutId, RunId
 from tau.domain.rollout import RolloutResult
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
+from tau.reports.shortfalls import why_missing
 
 _CHUNK = 500
+_NUMBER = re.compile(r"-[0-9]+([.,][0-9]+)?([eE][+-]?[0-9]+)?%?")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -52,7 +55,9 @@ def as_json(row: EvaluationRow, *, content: bool) -> dict[str, Any]:
         "status": str(one.status),
         "score": one.score,
         "rewards": {} if result is None else {each.name: each.score for each in result.rewards},
+        "reason": why_missing(result),
         "failure": str(result.failure.kind) if result and result.failure else None,
+        "reason_codes": list(result.output.reason_codes) if result and result.output else [],
         "attempts": 0 if result is None else result.attempts,
         "calls": 0 if result is None else result.spent.calls,
         "tokens": 0 if result is None else result.spent.tokens,
@@ -93,5 +98,10 @@ def _flat(fields: dict[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _inert(text: str) -> str:
-    """`text` as text: a leading quote keeps spreadsheets from taking it for a formula."""
+    """`text` as text: a leading quote keeps spreadsheets from taking it for a formula.
+
+    A plain negative number is none and stays as it was said.
+    """
+    if _NUMBER.fullmatch(text):
+        return text
     return f"'{text}" if text.startswith(_FORMULA) else text

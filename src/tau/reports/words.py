@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from difflib import SequenceMatcher
 from enum import StrEnum
 
-_WORDS = re.compile(r"\s+|\w+|[^\w\s]")
+# The mark of a list belongs to the word after it: by itself it would be a minus nobody can place.
+_WORDS = re.compile(r"(?:(?<=\n)|\A)[ \t]*[-*+\u2022][ \t]+\w+|\s+|\w+|[^\w\s]")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
 _MOST_WORDS = 4_000
 """Beyond so many words in a changed passage it is shown as replaced whole."""

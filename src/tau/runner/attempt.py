@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
+from tau.domain.answers import EMPTY
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.json import Json, canonical
+from tau.domain.reasoning import without_reasoning
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import AttemptStatus, Claim, Outcome, Output
@@ -34,6 +36,7 @@ class Equipment:
     retry: RetryPolicy
     clock: Clock
     max_output_bytes: int
+    keep_reasoning: bool = False
 
 
 class Attempt:
@@ -107,7 +110,8 @@ class Attempt:
                 if first is None:
                     raise
                 raise first from group
-            return _storable(output, equipment.max_output_bytes)
+            storable = _storable(output, equipment.max_output_bytes)
+            return storable if equipment.keep_reasoning else _answer_of(storable)
 
     def _held_s(self) -> float:
         return self._record.held_s
@@ -173,3 +177,15 @@ def _storable(output: Output, max_bytes: int) -> Output:
             f"the output has {len(text) + len(rest)} bytes, more than the {max_bytes} allowed"
         )
     return output if output.text.isascii() else replace(output, text=text.decode("utf-8"))
+
+
+def _answer_of(output: Output) -> Output:
+    """`output` with the reasoning in its text set apart: nobody reads it for the answer."""
+    answer, reasoning = without_reasoning(output.text)
+    if not reasoning:
+        return output
+    codes = output.reason_codes
+    if not answer.strip() and output.value is None and EMPTY not in codes:
+        codes = (*codes, EMPTY)
+    metadata = {**output.metadata, "reasoning": reasoning}
+    return replace(output, text=answer, reason_codes=codes, metadata=metadata)

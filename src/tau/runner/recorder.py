@@ -9,7 +9,7 @@ from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
-from tau.domain.chat import Completion, ModelRequest
+from tau.domain.chat import LEAKED_KEY, Completion, ModelRequest
 from tau.domain.json import Json
 from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Spend
@@ -27,6 +27,7 @@ from tau.runner.attributes import (
     shortened,
     stacktrace,
 )
+from tau.runner.metering import Meter
 from tau.runner.pacing import Pacing
 
 _NS_PER_MS = 1_000_000
@@ -63,7 +64,10 @@ class SpanRecorder:
         reserved: Spend,
         limits: SpanLimits | None = None,
     ) -> None:
-        """`reserved.calls` is the most calls the attempt may make."""
+        """`reserved.calls` is the most calls the attempt may make.
+
+        Each spends its share of what was reserved until it is known what it really cost.
+        """
         self._clock = clock
         self._pacing = pacing
         self._reserved = reserved
@@ -77,7 +81,9 @@ class SpanRecorder:
         self._bytes = 0
         self._dropped = 0
         self._closed = False
-        self._calls = self._tokens = self._cost = 0
+        self._calls = 0
+        self._meter = Meter(reserved)
+        self._spent = Spend()
         self._reason_codes: dict[str, None] = {}
         self._blocked = 0
         self._held_ms = 0
@@ -117,17 +123,21 @@ class SpanRecorder:
                 async with slot:
                     self._let_go(hold)
                     sent = True
+                    self._book(self._meter.share)
                     with boundary(ModelError, f"model '{ref}'"):
                         completion = await model.complete(request)
-            except NotConnected:
-                sent = False
+            except ModelError as error:
+                sent = sent and not isinstance(error, NotConnected)
+                self._settle(span, self._meter.failed(error))
                 raise
             finally:
                 self._let_go(hold)
                 if not sent:
-                    self._book(calls=-1)
-            self._book(tokens=completion.usage.total_tokens, cost=completion.cost_nano_usd or 0)
+                    self._take_back_call()
+            self._settle(span, self._meter.answered(model, request, completion))
             span.update(of_completion(completion))
+            if completion.leaked_key:  # whoever asked: a judge's answer is stored too
+                self.reason(LEAKED_KEY)
         return completion
 
     def reason(self, code: str) -> None:
@@ -151,12 +161,7 @@ class SpanRecorder:
     def spent_on(self, rollouts: int) -> Spend:
         """As `spent`, for so many rollouts."""
         with self._lock:
-            return Spend(
-                rollouts=rollouts,
-                calls=self._calls,
-                tokens=self._tokens,
-                cost_nano_usd=self._cost,
-            )
+            return Spend(rollouts=rollouts, calls=self._calls) + self._spent
 
     @property
     def reason_codes(self) -> tuple[str, ...]:
@@ -241,11 +246,24 @@ class SpanRecorder:
                 )
             self._calls += 1
 
-    def _book(self, *, calls: int = 0, tokens: int = 0, cost: int = 0) -> None:
+    def _take_back_call(self) -> None:
         with self._lock:
-            self._calls += calls
-            self._tokens += tokens
-            self._cost += cost
+            self._calls -= 1
+
+    def _book(self, spent: Spend) -> None:
+        with self._lock:
+            self._spent = self._spent + spent
+
+    def _settle(self, span: "_OpenSpan", spent: Spend) -> None:
+        """What the call has spent takes the place of its share."""
+        self._book(spent - self._meter.share)
+        if spent.assumed_tokens or spent.assumed_cost_nano_usd:
+            span.update(
+                {
+                    "tau.assumed_tokens": spent.assumed_tokens,
+                    "tau.assumed_cost_nano_usd": spent.assumed_cost_nano_usd,
+                }
+            )
 
     def _hold(self) -> object:
         token = object()

@@ -16,6 +16,8 @@ class RunnerSettings:
 
     With `fail_fast`, claiming stops after `fail_fast_after` rollouts in a row failed for a cause
     that would fail every other one too (key, credit, model name).
+
+    With `keep_reasoning`, reasoning that stands in an output's text is read as part of it.
     """
 
     worker_count: int = 2
@@ -25,6 +27,7 @@ class RunnerSettings:
     time_limit_s: float | None = None
     stop_grace_s: float = 5.0
     max_output_bytes: int = 4 * 1024 * 1024
+    keep_reasoning: bool = False
     fail_fast: bool = False
     fail_fast_after: int = 5
 

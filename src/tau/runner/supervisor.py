@@ -246,4 +246,5 @@ def _equipment(job: Job, settings: RunnerSettings, deadline: Deadline, clock: Cl
         retry=job.retry,
         clock=clock,
         max_output_bytes=settings.max_output_bytes,
+        keep_reasoning=settings.keep_reasoning,
     )

@@ -10,12 +10,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from tau.domain.ids import ExampleId
 from tau.domain.json import Json
-from tau.scoring.certify import Decision
-from tau.scoring.compare import compare
-from tau.scoring.margin import no_worse
-from tau.scoring.table import Pairing
+from tau.scoring.certify import Bar, Decision
+from tau.scoring.claim_parts import (
+    MAIN,
+    Part,
+    cost_part,
+    joined,
+    judged_rows,
+    labelled_part,
+    most,
+    paired,
+    plain_part,
+)
+from tau.scoring.costs import Saving, saving
+from tau.scoring.wording import (
+    allowing_for_selection,
+    at_least_text,
+    at_most_text,
+    estimate_text,
+    proved_text,
+)
 
 Column = Sequence[float | None]
 """Scores in 0..1 by row; None is missing."""
@@ -132,8 +147,9 @@ class ClaimResult:
     """The decision, its figures and its reason in one sentence.
 
     `low`..`high` holds the true difference (candidate minus baseline) at `level`, each bound alone
-    with 1 - alpha. `p_value` is that of the claim as a whole; it is at most alpha exactly where the
-    claim is promoted. `rows_to_settle` and `labels_to_settle` are only for an inconclusive one.
+    with 1 - alpha. `p_value` is that of the claim as a whole: at most alpha where it is promoted,
+    and only there unless missing rows forbid it. `rows_to_settle` and `labels_to_settle` are only
+    for an inconclusive one; `shrunk` is the difference allowing for promoted ones being lucky.
     """
 
     decision: Decision
@@ -189,8 +205,28 @@ class ClaimResult:
         }
 
     def words(self) -> str:
-        """The finding in plain words, the sure part first."""
-        return self.reason
+        """The finding in plain words, what is sure first."""
+        if self.difference is None or self.low is None or self.high is None:
+            return self.reason
+        measured = estimate_text(self.difference, self.shrunk)
+        if self.decision is Decision.PROMOTE:
+            return f"{proved_text(self.low)} ({measured})"
+        if self.low > -self._bar:
+            return f"{proved_text(self.low)} ({measured}), but {self.reason}"
+        if self.decision is Decision.KEEP_BASELINE:
+            return f"surely at most {at_most_text(self.high)} ({measured})"
+        between = f"between {at_least_text(self.low)} and {at_most_text(self.high)}: not settled"
+        if self.labels_to_settle is not None:
+            return f"{between}; about {self.labels_to_settle} labelled rows would settle it"
+        if self.rows_to_settle is not None:
+            return f"{between}; about {self.rows_to_settle} rows would settle it"
+        return between
+
+    @property
+    def _bar(self) -> float:
+        """The margin of the difference itself."""
+        worse = self.claim in (ClaimKind.NOT_WORSE, ClaimKind.CHEAPER)
+        return self.margin if worse and self.margin is not None else 0.0
 
 
 def decide(claim: Claim, scores: PairedScores) -> ClaimResult:
@@ -199,59 +235,92 @@ def decide(claim: Claim, scores: PairedScores) -> ClaimResult:
     Raises:
         ValueError: a claim that needs a column that `scores` lacks.
     """
-    kept = [
-        (ExampleId(row), ours - theirs)
-        for row, theirs, ours in zip(scores.ids, scores.baseline, scores.candidate, strict=True)
-        if ours is not None and theirs is not None
-    ]
-    pairing = Pairing(
-        examples=tuple(row for row, _ in kept),
-        differences=tuple(difference for _, difference in kept),
-        missing=len(scores.ids) - len(kept),
-    )
-    if not kept:
-        return _nothing(claim, pairing)
-    found = compare(pairing, alpha=2 * claim.alpha)
-    margin = claim.margin or 0.0
-    won = found.low > 0 if claim.margin is None else no_worse(pairing, margin, alpha=claim.alpha)
-    lost = found.high < (claim.effect or -margin)
-    decision = (
-        Decision.PROMOTE if won else Decision.KEEP_BASELINE if lost else Decision.INCONCLUSIVE
-    )
+    main = _main(claim, scores)
+    parts = [main]
+    spent = _spent(claim, scores)
+    if claim.kind is ClaimKind.CHEAPER:
+        if scores.cost is None:
+            raise ValueError("a claim of 'cheaper_and_not_worse' needs the costs of both")
+        parts.append(cost_part(spent, claim.alpha))
+    guards = _guards(claim, scores) if claim.kind is ClaimKind.GUARDED else {}
+    parts += guards.values()
+    decision, reason = joined(parts)
+    inconclusive = decision is Decision.INCONCLUSIVE
+    known = [part.p_value for part in parts]
     return ClaimResult(
         decision=decision,
         claim=claim.kind,
         margin=claim.margin,
-        difference=found.difference,
-        low=found.low,
-        high=found.high,
+        difference=main.difference,
+        low=main.low,
+        high=main.high,
         level=round(1 - 2 * claim.alpha, 6),
-        p_value=found.p_greater,
-        pairs=found.n,
-        groups=None,
-        fixed=found.fixed,
-        broken=found.broken,
-        missing=found.missing,
-        design_effect=None,
-        reason=f"the interval of the difference is {found.low:+.3f} to {found.high:+.3f}",
+        p_value=None if None in known else max(p for p in known if p is not None),
+        pairs=main.pairs,
+        groups=main.groups,
+        fixed=main.fixed,
+        broken=main.broken,
+        missing=main.missing,
+        design_effect=main.design_effect,
+        reason=reason,
+        caveats=_caveats(claim, parts),
+        rows_to_settle=most([part.rows_to_settle for part in parts]) if inconclusive else None,
+        labels_to_settle=main.labels_to_settle if inconclusive else None,
+        labels=main.labels,
+        cost=spent.to_json() if spent is not None else None,
+        guards={name: part.to_json() for name, part in guards.items()} or None,
+        estimate=_estimate(claim, main),
+        shrunk=_shrunk(claim, main) if decision is Decision.PROMOTE else None,
     )
 
 
-def _nothing(claim: Claim, pairing: Pairing) -> ClaimResult:
-    return ClaimResult(
-        decision=Decision.INCONCLUSIVE,
-        claim=claim.kind,
-        margin=claim.margin,
-        difference=None,
-        low=None,
-        high=None,
-        level=round(1 - 2 * claim.alpha, 6),
-        p_value=None,
-        pairs=0,
-        groups=None,
-        fixed=(),
-        broken=(),
-        missing=pairing.missing,
-        design_effect=None,
-        reason="no row has known scores of both",
-    )
+def _main(claim: Claim, scores: PairedScores) -> Part:
+    pairing = paired(scores.ids, scores.baseline, scores.candidate, scores.groups)
+    worse = claim.kind in (ClaimKind.NOT_WORSE, ClaimKind.CHEAPER)
+    margin = claim.margin if worse and claim.margin is not None else 0.0
+    bar = Bar(effect=-margin if worse else claim.effect, margin=margin)
+    if scores.human is None:
+        return plain_part(MAIN, pairing, bar, claim.alpha)
+    rows = judged_rows(scores.ids, scores.baseline, scores.candidate, scores.human,
+                       scores.label_shares, scores.groups)  # fmt: skip
+    return labelled_part(MAIN, pairing, rows, bar, claim.alpha)
+
+
+def _guards(claim: Claim, scores: PairedScores) -> dict[str, Part]:
+    if not scores.guards:
+        raise ValueError("a claim of 'guarded' needs the scores of at least one guard")
+    margin = claim.margin or 0.0
+    return {
+        name: plain_part(
+            name,
+            paired(scores.ids, *columns, scores.groups),
+            Bar(effect=-margin, margin=margin),
+            claim.alpha,
+        )
+        for name, columns in scores.guards.items()
+    }
+
+
+def _spent(claim: Claim, scores: PairedScores) -> Saving | None:
+    if scores.cost is None:
+        return None
+    return saving(*scores.cost, scores.groups, alpha=claim.alpha)
+
+
+def _estimate(claim: Claim, main: Part) -> Estimate:
+    if main.corrected:
+        return Estimate.CORRECTED
+    return Estimate.AS_JUDGED if claim.judged or main.labels is not None else Estimate.PLAIN
+
+
+def _shrunk(claim: Claim, main: Part) -> float | None:
+    if main.difference is None or main.low is None or main.margin:
+        return None
+    return allowing_for_selection(main.difference, main.low, 0.0, claim.alpha)
+
+
+def _caveats(claim: Claim, parts: Sequence[Part]) -> tuple[str, ...]:
+    found = [caveat for part in parts for caveat in part.caveats]
+    if claim.judged and not parts[0].corrected:
+        found.append("the scores are a judge's, taken as they are: nothing corrects its errors")
+    return tuple(dict.fromkeys(found))

@@ -1,15 +1,16 @@
 """Two candidates once, on a fixed set of examples: difference, interval, p-value."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
-from tau.scoring.aggregate import effective_interval
-from tau.scoring.sign_flips import DRAWS, sign_flips
+from tau.scoring.means import MeanTest, mean_test
+from tau.scoring.sign_flips import DRAWS
 from tau.scoring.table import Pairing
-from tau.scoring.unconditional import agreeing_interval, p_better
+from tau.scoring.tango import p_tango
+from tau.scoring.unconditional import agreeing_interval, interval_against, p_better, p_not_worse
+from tau.scoring.units import Units, units_of
 
 
 class Method(StrEnum):
@@ -23,9 +24,11 @@ class Method(StrEnum):
 class Comparison:
     """Candidate minus baseline over `n` examples.
 
-    `low`..`high` holds the true mean difference at level 1 - `alpha` and leaves out 0 exactly when
-    `p_value` (two-sided) is at most alpha. `p_greater` is one-sided: the candidate is no better.
-    `missing` examples were to be compared and could not be.
+    `low`..`high` holds the true mean difference at level 1 - `alpha` and leaves out -`margin`
+    exactly when `p_value` (two-sided) is at most alpha. `p_greater` is one-sided: the candidate is
+    no better than that. `missing` examples were to be compared and could not be. Where rows belong
+    together, `groups` is the number of units and `design_effect` how many times the variance
+    exceeds that of independent rows.
     """
 
     n: int
@@ -39,6 +42,9 @@ class Comparison:
     method: Method
     fixed: tuple[ExampleId, ...]
     broken: tuple[ExampleId, ...]
+    margin: float = 0.0
+    groups: int | None = None
+    design_effect: float | None = None
 
     def to_json(self) -> Json:
         """For evidence and reports; examples by id."""
@@ -54,28 +60,36 @@ class Comparison:
             "method": self.method.value,
             "fixed": list(self.fixed),
             "broken": list(self.broken),
+            "margin": self.margin,
+            "groups": self.groups,
+            "design_effect": self.design_effect,
         }
 
 
-def compare(pairing: Pairing, *, alpha: float = 0.05, draws: int = DRAWS) -> Comparison:
+def compare(
+    pairing: Pairing, *, alpha: float = 0.05, margin: float = 0.0, draws: int = DRAWS
+) -> Comparison:
     """Compare on all the paired examples at once; not to be repeated while they come in.
 
     Where all differences are -1, 0 or 1 (right or wrong answers, one replicate), the exact
-    unconditional test and the score interval that agrees with it; else the sign-flip test and its
-    inversion.
+    unconditional test and the score interval that agrees with it; else `mean_test`. Rows that
+    belong together are one unit. With a `margin` the tests are against a loss of so much.
 
     Raises:
-        ValueError: nothing is paired, or alpha is not in (0, 1).
+        ValueError: nothing is paired, alpha is not in (0, 1), or the margin not in [0, 1).
     """
     if not 0 < alpha < 1:
         raise ValueError(f"alpha must be between 0 and 1, got {alpha}")
-    mean = pairing.mean
-    if mean is None:
+    if not 0 <= margin < 1:
+        raise ValueError(f"a margin must be at least 0 and below 1, got {margin}")
+    if not pairing.differences:
         raise ValueError("nothing to compare: no example has known scores of both candidates")
+    units = units_of(pairing.differences, pairing.groups)
+    outcomes, mean = units.outcomes, units.mean
     tested = (
-        _discordant(pairing, alpha)
-        if all(difference in (-1.0, 0.0, 1.0) for difference in pairing.differences)
-        else _graded(pairing.differences, alpha, draws)
+        mean_test(units, alpha, null=-margin, draws=draws)
+        if outcomes is None
+        else _exact(units, *outcomes, margin=margin, alpha=alpha)
     )
     return Comparison(
         n=len(pairing.differences),
@@ -86,51 +100,29 @@ def compare(pairing: Pairing, *, alpha: float = 0.05, draws: int = DRAWS) -> Com
         alpha=alpha,
         p_value=min(1.0, 2 * min(tested.p_greater, tested.p_less)),
         p_greater=tested.p_greater,
-        method=tested.method,
+        method=Method.SIGN_FLIPS if outcomes is None else Method.EXACT,
         fixed=pairing.fixed,
         broken=pairing.broken,
+        margin=margin,
+        groups=None if units.design_effect is None else len(units.sizes),
+        design_effect=units.design_effect,
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Tested:
-    p_greater: float
-    p_less: float
-    low: float
-    high: float
-    method: Method
-
-
-def _discordant(pairing: Pairing, alpha: float) -> _Tested:
-    fixed, broken = len(pairing.fixed), len(pairing.broken)
-    n = len(pairing.differences)
-    low, high = agreeing_interval(n, fixed, broken, alpha)
-    return _Tested(
-        p_greater=p_better(n, fixed, broken),
-        p_less=p_better(n, broken, fixed),
+def _exact(units: Units, fixed: int, broken: int, *, margin: float, alpha: float) -> MeanTest:
+    n = len(units.sizes)
+    if margin == 0:
+        low, high = agreeing_interval(n, fixed, broken, alpha)
+        return MeanTest(
+            p_greater=p_better(n, fixed, broken),
+            p_less=p_better(n, broken, fixed),
+            low=low,
+            high=high,
+        )
+    low, high = interval_against(n, fixed, broken, margin, alpha)
+    return MeanTest(
+        p_greater=p_not_worse(n, fixed, broken, margin),
+        p_less=p_tango(n, broken, fixed, margin),
         low=low,
         high=high,
-        method=Method.EXACT,
-    )
-
-
-def _graded(differences: Sequence[float], alpha: float, draws: int) -> _Tested:
-    """The inverted test, widened to the score interval of the mean on the sides it accepts.
-
-    Inversion alone supposes symmetry and is too short where a few examples differ much and most do
-    not at all. Where the test rejects 0, the bound next to 0 stays as the test has it.
-    """
-    found = sign_flips(differences, alpha, draws=draws)
-    low, _ = effective_interval(differences, start=-1.0, alpha=alpha)
-    # Mirrored, so that swapping the candidates mirrors the result to the last digit.
-    least, _ = effective_interval(
-        [-difference for difference in differences], start=-1.0, alpha=alpha
-    )
-    high = -least
-    return _Tested(
-        p_greater=found.p_greater,
-        p_less=found.p_less,
-        low=found.low if found.low > 0 else min(found.low, low),
-        high=found.high if found.high < 0 else max(found.high, high),
-        method=Method.SIGN_FLIPS,
     )

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from annotated_types import Ge, Gt, Le, Lt, Predicate
 
+from tau.domain.answers import UNPENALIZED
 from tau.domain.quick import quickly_made
 from tau.domain.reward import (
     SAFETY_HARD_GATE_PENALTY,
@@ -61,13 +62,18 @@ class SafetyPolicy:
     """Fail the rollout instead of clamping its rewards."""
 
     def penalty(self, code: str) -> float:
-        """What one reason code costs: its own entry, else its family's, else the default."""
+        """What one reason code costs: its own entry, else its family's, else the default.
+
+        Codes that start with `answer_` (empty, cut, filtered) say nothing about safety: nothing.
+        """
         if code in self.reason_code_penalties:
             return self.reason_code_penalties[code]
         if code.startswith(PROMPT_INJECTION):
             return self.prompt_injection_penalty
         if code.startswith(SECRET_LEAK):
             return self.secret_leak_penalty
+        if code in UNPENALIZED:
+            return 0.0
         return self.default_reason_code_penalty
 
     def gates(self, code: str) -> bool:

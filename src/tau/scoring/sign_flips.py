@@ -10,8 +10,14 @@ ENUMERATED = 13
 """Up to so many examples all sign patterns are gone through; beyond, so many draws are made:"""
 DRAWS = 9_999
 
+MOST_UNITS = 1_024
+"""Beyond so many units, they are put into as many blocks at random, which flip as a whole."""
+
 _UNITS = 10**12
 """Differences are counted in these units, so that sums are exact and ties are ties."""
+_SIZE_BITS = 40
+_SIZE = (1 << _SIZE_BITS) - 1
+"""A sum and its number of rows are one integer, rows in the low bits: one addition adds both."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,8 +30,16 @@ class SignFlips:
     high: float
 
 
-def sign_flips(differences: Sequence[float], alpha: float, *, draws: int = DRAWS) -> SignFlips:
+def sign_flips(
+    totals: Sequence[float],
+    alpha: float,
+    *,
+    sizes: Sequence[int] | None = None,
+    draws: int = DRAWS,
+) -> SignFlips:
     """Test and interval for the centre of paired differences in [-1, 1].
+
+    `totals` are the sums of the differences of units of `sizes` rows, or single differences.
 
     Where swapping two candidates changes nothing, every pattern of signs is equally likely (R. A.
     Fisher, The Design of Experiments, 1935, section 21; Monte-Carlo p-values (1 + hits) / (1 +
@@ -40,10 +54,11 @@ def sign_flips(differences: Sequence[float], alpha: float, *, draws: int = DRAWS
     Raises:
         ValueError: no differences.
     """
-    if not differences:
+    if not totals:
         raise ValueError("no differences to test")
-    units = sorted(round(difference * _UNITS) for difference in differences)
-    mirrored = sorted(-unit for unit in units)
+    rows = sizes if sizes is not None else [1] * len(totals)
+    units = sorted((round(total * _UNITS), size) for total, size in zip(totals, rows, strict=True))
+    mirrored = sorted((-unit, size) for unit, size in units)
     if mirrored > units:
         found = _tested(mirrored, alpha, draws)
         return SignFlips(
@@ -56,34 +71,45 @@ def sign_flips(differences: Sequence[float], alpha: float, *, draws: int = DRAWS
     return found
 
 
-def _tested(units: Sequence[int], alpha: float, draws: int) -> SignFlips:
-    n = len(units)
-    exact = n <= ENUMERATED
-    sums = list(_all_sums(units) if exact else _drawn_sums(units, draws))
+def _tested(units: Sequence[tuple[int, int]], alpha: float, draws: int) -> SignFlips:
+    packed = _blocks([(unit << _SIZE_BITS) + size for unit, size in units])
+    exact = len(packed) <= ENUMERATED
+    sums = list(_all_sums(packed) if exact else _drawn_sums(packed, draws))
     # The observed pattern flips nothing: among all patterns it is the first, else it is added.
     patterns = len(sums) + 1
     rank = math.floor(alpha / 2 * patterns + 1e-9)
-    means = [total / size if size else None for total, size in sums]
+    pairs = [(total >> _SIZE_BITS, total & _SIZE) for total in sums]
+    means = [total / size if size else None for total, size in pairs]
     lower = sorted(-math.inf if mean is None else mean for mean in means)
     upper = sorted((math.inf if mean is None else mean for mean in means), reverse=True)
     return SignFlips(
-        p_greater=(1 + sum(total <= 0 for total, _ in sums)) / patterns,
-        p_less=(1 + sum(total >= 0 for total, _ in sums)) / patterns,
-        low=max(-1.0, lower[rank - 1] / _UNITS) if rank else -1.0,
-        high=min(1.0, upper[rank - 1] / _UNITS) if rank else 1.0,
+        p_greater=(1 + sum(total <= 0 for total, _ in pairs)) / patterns,
+        p_less=(1 + sum(total >= 0 for total, _ in pairs)) / patterns,
+        low=max(-2.0, lower[rank - 1] / _UNITS) if rank else -2.0,
+        high=min(2.0, upper[rank - 1] / _UNITS) if rank else 2.0,
     )
 
 
-def _all_sums(units: Sequence[int]) -> Iterator[tuple[int, int]]:
-    """Sum and size of every subset but the empty one."""
-    sums = [(0, 0)]
+def _blocks(packed: list[int]) -> list[int]:
+    if len(packed) <= MOST_UNITS:
+        return packed
+    numbers = memoryview(stream(2 * len(packed), 0, "sign-flip-blocks", len(packed))).cast("H")
+    sums = [0] * MOST_UNITS
+    for number, unit in zip(numbers, packed, strict=True):
+        sums[number % MOST_UNITS] += unit
+    return [total for total in sums if total]
+
+
+def _all_sums(units: Sequence[int]) -> Iterator[int]:
+    """Every subset's but the empty one."""
+    sums = [0]
     for unit in units:
-        sums += [(total + unit, size + 1) for total, size in sums]
+        sums += [total + unit for total in sums]
     yield from sums[1:]
 
 
-def _drawn_sums(units: Sequence[int], draws: int) -> Iterator[tuple[int, int]]:
-    """Sum and size of `draws` random subsets, eight examples at a time."""
+def _drawn_sums(units: Sequence[int], draws: int) -> Iterator[int]:
+    """Those of `draws` random subsets, eight units at a time."""
     tables = [_byte_sums(units[start : start + 8]) for start in range(0, len(units), 8)]
     width = len(tables)
     last = (1 << (len(units) - 8 * (width - 1))) - 1
@@ -91,8 +117,7 @@ def _drawn_sums(units: Sequence[int], draws: int) -> Iterator[tuple[int, int]]:
     for start in range(0, len(chosen), width):
         mask = bytearray(chosen[start : start + width])
         mask[-1] &= last
-        total = sum(table[byte] for table, byte in zip(tables, mask, strict=True))
-        yield total, int.from_bytes(mask, "big").bit_count()
+        yield sum([table[byte] for table, byte in zip(tables, mask, strict=True)])
 
 
 def _byte_sums(units: Sequence[int]) -> list[int]:

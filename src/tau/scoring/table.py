@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tau.domain.dataset import twins_of
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 
@@ -144,12 +145,34 @@ class Pairing:
     """Two candidates on common ground: per example, the mean difference over common replicates.
 
     `differences` are candidate minus baseline in [-1, 1], in the order of `examples`. `missing`
-    counts the examples that were to be compared and have no common known replicate.
+    counts the examples that were to be compared and have no common known replicate; of some of
+    those one side is known: `baseline_only` are scores of the baseline where the candidate has
+    none, `candidate_only` the other way round. Rows of one of `groups` belong together; without
+    groups each row stands for itself.
     """
 
     examples: tuple[ExampleId, ...]
     differences: tuple[float, ...]
     missing: int
+    baseline_only: tuple[float, ...] = ()
+    candidate_only: tuple[float, ...] = ()
+    groups: tuple[str, ...] | None = None
+
+    @property
+    def missing_share(self) -> float:
+        """Of the examples that were to be compared."""
+        wanted = len(self.differences) + self.missing
+        return self.missing / wanted if wanted else 0.0
+
+    def filled(self, *differences: float) -> "Pairing":
+        """With so many of the missing as further differences, for what might have been."""
+        names = tuple(ExampleId(f"missing-{number}") for number in range(len(differences)))
+        return Pairing(
+            examples=self.examples + names,
+            differences=self.differences + differences,
+            missing=self.missing - len(differences),
+            groups=None if self.groups is None else self.groups + names,
+        )
 
     @property
     def mean(self) -> float | None:
@@ -174,8 +197,12 @@ def pair(
     candidate: ResourcesHash,
     baseline: ResourcesHash,
     examples: Sequence[ExampleId] | None = None,
+    *,
+    groups: Mapping[ExampleId, str] | None = None,
 ) -> Pairing:
     """Pair two candidates on `examples` in that order, or on all that either was asked.
+
+    Examples of one group belong together; equal rows do in any case.
 
     Scores below 0, which only a safety ceiling makes, count as 0: the tests need bounded
     differences, and a candidate that trips a safety gate cannot win anyway.
@@ -186,14 +213,31 @@ def pair(
         other = theirs.get(cell)
         if score is not None and other is not None:
             common.setdefault(cell[0], []).append(max(0.0, score) - max(0.0, other))
+    named = groups or {}
     wanted = examples
     if wanted is None:
         wanted = list(dict.fromkeys(example for cells in (ours, theirs) for example, _ in cells))
     found = [example for example in wanted if example in common]
+    lost = [example for example in wanted if example not in common]
     return Pairing(
         examples=tuple(found),
         differences=tuple(math.fsum(common[e]) / len(common[e]) for e in found),
-        missing=len(wanted) - len(found),
+        missing=len(lost),
+        baseline_only=_alone(table[baseline], table[candidate], lost),
+        candidate_only=_alone(table[candidate], table[baseline], lost),
+        groups=tuple(named.get(example) or twins_of(example) for example in found),
+    )
+
+
+def _alone(
+    one: CandidateScores, other: CandidateScores, examples: Sequence[ExampleId]
+) -> tuple[float, ...]:
+    """The scores of `one` on those of `examples` that have none of `other`."""
+    known = one.by_example
+    return tuple(
+        max(0.0, known[example])
+        for example in examples
+        if example in known and example not in other.by_example
     )
 
 

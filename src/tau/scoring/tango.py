@@ -40,3 +40,8 @@ def score_statistic(n: int, fixed: int, broken: int, difference: float) -> float
     if distance <= 0:
         return 0.0
     return distance / math.sqrt(variance) if variance > 0 else math.inf
+
+
+def p_tango(n: int, fixed: int, broken: int, difference: float) -> float:
+    """One-sided p-value of the score test that P(fixed) - P(broken) is at most `difference`."""
+    return 1 - _NORMAL.cdf(score_statistic(n, fixed, broken, difference))

@@ -21,12 +21,13 @@ NORMAL_BEYOND = 2_000
 _SHARES = (*(0.0025 * k for k in range(1, 40)), *(0.1 + 0.01 * k for k in range(91)))
 """Shares of differing pairs at which the size is looked up first; it is smooth between them."""
 _REFINEMENTS = 8
+_INTEGERS = 2_000
 _HALVINGS = 30
 _LEFT_OUT = 1e-4
 """What R. L. Berger and D. D. Boos (JASA 89, 1994, 1012-1016) pay for not looking at shares of
 differing pairs that the data rule out with this probability."""
 _NORMAL = NormalDist()
-_JUST = 1e-6
+JUST = 1e-6
 """The bound where the test rejects 0 and the score interval only nearly does."""
 
 
@@ -41,7 +42,7 @@ def p_better(n: int, fixed: int, broken: int) -> float:
     if fixed <= broken:
         return 1.0
     if n > CONDITIONAL_BEYOND:
-        return binomial_tail(fixed + broken, fixed)
+        return _conditional(fixed + broken, fixed)
     return _size(n, _region(n, _estimated(n, fixed + broken, fixed)))
 
 
@@ -59,12 +60,21 @@ def agreeing_interval(n: int, fixed: int, broken: int, alpha: float) -> tuple[fl
     It leaves out 0 exactly when the test of that direction rejects at alpha / 2.
     """
     low, high = tango_interval(n, fixed, broken, alpha)
-    least = fewest_fixed(n, fixed + broken, alpha / 2)
     if fixed >= broken:
-        low = min(low, 0.0) if least is None or fixed < least else max(low, _JUST)
+        low = max(low, JUST) if p_better(n, fixed, broken) <= alpha / 2 else min(low, 0.0)
     if broken >= fixed:
-        high = max(high, 0.0) if least is None or broken < least else min(high, -_JUST)
+        high = min(high, -JUST) if p_better(n, broken, fixed) <= alpha / 2 else max(high, 0.0)
     return low, high
+
+
+def interval_against(
+    n: int, fixed: int, broken: int, margin: float, alpha: float
+) -> tuple[float, float]:
+    """Tango's interval; it leaves out -`margin` exactly where `p_not_worse` rejects."""
+    low, high = tango_interval(n, fixed, broken, alpha)
+    if p_not_worse(n, fixed, broken, margin) <= alpha / 2:
+        return max(low, JUST - margin), high
+    return min(low, -margin), high
 
 
 def p_not_worse(n: int, fixed: int, broken: int, margin: float) -> float:
@@ -89,12 +99,19 @@ def p_not_worse(n: int, fixed: int, broken: int, margin: float) -> float:
     return min(1.0, worst + _LEFT_OUT)
 
 
+def _conditional(discordant: int, least: int) -> float:
+    """McNemar's p-value; exact in integers while that is quick."""
+    if discordant <= _INTEGERS:
+        return binomial_tail(discordant, least)
+    return at_least(discordant, least, 0.5)
+
+
 @lru_cache(maxsize=8192)
 def _fewest_conditional(discordant: int, alpha: float) -> int | None:
     low, high = discordant // 2 + 1, discordant + 1
     while low < high:
         middle = (low + high) // 2
-        if binomial_tail(discordant, middle) <= alpha:
+        if _conditional(discordant, middle) <= alpha:
             high = middle
         else:
             low = middle + 1

@@ -1,6 +1,7 @@
 """Amounts of budget in rows."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from typing import Any
 
@@ -20,6 +21,24 @@ def reserved(row: Mapping[str, Any]) -> Spend:
         row["reserved_calls"],
         row["reserved_tokens"],
         row["reserved_cost"],
+    )
+
+
+def spent_by_run(row: Mapping[str, Any]) -> Spend:
+    """What a run has spent, with how much of it is assumed."""
+    return replace(
+        spent(row),
+        assumed_tokens=row["assumed_tokens"],
+        assumed_cost_nano_usd=row["assumed_cost"],
+    )
+
+
+def all_assumed(amount: Spend) -> Spend:
+    """`amount`, of which nobody knows how much was really spent."""
+    return replace(
+        amount,
+        assumed_tokens=amount.tokens,
+        assumed_cost_nano_usd=amount.cost_nano_usd,
     )
 
 

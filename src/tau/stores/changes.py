@@ -21,7 +21,8 @@ STATUSES = (
 _SLOT = {str(status): slot for slot, status in enumerate(STATUSES)}
 _SPENT = 7
 _RESERVED = 11
-_WIDTH = 15
+_ASSUMED = 15
+_WIDTH = 17
 
 
 class Changes(ABC):
@@ -50,6 +51,8 @@ class Changes(ABC):
         change[_SPENT + 1] += times * spent.calls
         change[_SPENT + 2] += times * spent.tokens
         change[_SPENT + 3] += times * spent.cost_nano_usd
+        change[_ASSUMED] += times * spent.assumed_tokens
+        change[_ASSUMED + 1] += times * spent.assumed_cost_nano_usd
 
     def reserve(self, run: int, reserved: Spend, *, times: int = 1) -> None:
         """Set `reserved` aside; -1 `times` gives it back."""
@@ -69,7 +72,7 @@ class Changes(ABC):
         self.later("insert_result", (rollout[0], *result))
 
     def counted(self) -> list[tuple[int, ...]]:
-        """The sums by run, each told once: seven statuses, spend, reservations."""
+        """The sums by run, each told once: seven statuses, spend, reservations, what is assumed."""
         rows = [(run, *change) for run, change in self._changes.items() if any(change)]
         self._changes = {}
         return rows

@@ -1,6 +1,6 @@
 """What becomes of an attempt and its rollout: ended by its worker, given back, or taken away."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tau.domain.failure import Failure, FailureClass
@@ -96,12 +96,14 @@ def cancelled() -> End:
 def end_attempt(changes: Changes, held: Row, end: Ending, unix_ms: int) -> Spend:
     """Write the attempt's end and settle its reservation; returns what was booked."""
     reserved = amounts.reserved(held)
-    real = reserved if end.spent is None else end.spent
+    real = amounts.all_assumed(reserved) if end.spent is None else end.spent
     booked = Spend(
         rollouts=0 if end.refund else reserved.rollouts,  # a rollout is counted here, not reported
         calls=real.calls,
         tokens=real.tokens,
         cost_nano_usd=real.cost_nano_usd,
+        assumed_tokens=real.assumed_tokens,
+        assumed_cost_nano_usd=real.assumed_cost_nano_usd,
     )
     changes.later(
         "end_attempt",
@@ -166,6 +168,8 @@ def book_late(changes: Changes, held: Row, spent: Spend) -> None:
     if not held["taken"] or held["late_calls"] is not None:
         return
     before = amounts.spent(held)
+    if held["assumed"]:
+        before = amounts.all_assumed(before)
     kept = Spend(rollouts=before.rollouts) if held["assumed"] else before
     changes.later(
         "book_late",
@@ -180,7 +184,7 @@ def book_late(changes: Changes, held: Row, spent: Spend) -> None:
             spent.cost_nano_usd,
         ),
     )
-    late = Spend(calls=spent.calls, tokens=spent.tokens, cost_nano_usd=spent.cost_nano_usd)
+    late = replace(spent, rollouts=0)
     changes.spend(held["run"], before, times=-1)
     changes.spend(held["run"], kept + late)
     changes.claimable = True

@@ -1,7 +1,8 @@
-"""Aliases, verdicts and checkpoints from their rows."""
+"""Aliases, policies, verdicts and checkpoints from their rows."""
 
 from collections.abc import Sequence
 
+from tau.domain.access import CarriedPolicy
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.decision import Decision, Verdict
 from tau.domain.ids import RunId
@@ -69,6 +70,27 @@ def verdict_digest(
 ) -> bytes:
     """Over the whole of what a run recommended."""
     return codec.digest(run, resources, decision, evidence, caveats, unix_ms)
+
+
+@rows.decoding
+def policy(row: Row) -> CarriedPolicy:
+    """One policy; StoreDamaged unless its digest is that of its content."""
+    number, content, unix_ms = row["number"], row["content"], row["installed_unix_ms"]
+    known = policy_digest(number, content, row["principal"], row["reason"], unix_ms)
+    if known != row["digest"]:
+        raise codec.damaged(f"policy {number}")
+    return CarriedPolicy(
+        number=number,
+        document=codec.parsed(content, f"policy {number}"),
+        principal=row["principal"],
+        reason=row["reason"],
+        installed_unix_ms=unix_ms,
+    )
+
+
+def policy_digest(number: int, content: str, principal: str, reason: str, unix_ms: int) -> bytes:
+    """Over the whole of a policy's entry."""
+    return codec.digest(number, content, principal, reason, unix_ms)
 
 
 def newest_whole(found: Sequence[Row]) -> Checkpoint | None:

@@ -115,7 +115,8 @@ def run(row: Row) -> Run:
         updated_unix_ms=row["updated_unix_ms"],
         active_s=row["active_s"],
         trainer=worker_id(row["trainer"]) if row["trainer"] is not None else None,
-        spent=amounts.spent(row),
+        spent=amounts.spent_by_run(row),
+        reported=bool(row["reported"]),
         reserved=amounts.reserved(row),
     )
 

@@ -28,11 +28,11 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "key", "id", "config_hash", "model_ref", "seed", "algorithm", "config", "limit_rollouts",
         "limit_calls", "limit_tokens", "limit_cost", "limit_seconds", "max_attempts", "status",
         "stop_reason", "stop_detail", "created_unix_ms", "updated_unix_ms", "active_s", "trainer",
-        "digest",
+        "digest", "reported",
     ),
     "tally": (
         "run", "queuing", "preparing", "running", "succeeded", "failed", "cancelled", "requeuing",
-        *_amounts("spent", "brought"),
+        *_amounts("spent", "brought"), "assumed_tokens", "assumed_cost",
     ),
     "resources": ("key", "hash", "parent", "content", "digest"),
     "resources_version": ("number", "resources", "run", "published_unix_ms"),
@@ -59,6 +59,7 @@ TABLES: Mapping[str, tuple[str, ...]] = {
     "verdict": (
         "run", "resources", "decision", "evidence", "caveats", "reached_unix_ms", "digest",
     ),
+    "policy": ("number", "content", "principal", "reason", "installed_unix_ms", "digest"),
 }  # fmt: skip
 """Columns by table, in an order in which every row finds what it refers to."""
 
@@ -70,6 +71,7 @@ ORDER: Mapping[str, tuple[str, ...]] = {
     "span_block": ("rollout", "n", "first"),
     "candidate": ("run", "resources"),
     "verdict": ("run",),
+    "policy": ("number",),
 }
 """By what a table's rows are put in order where it has no `key`."""
 

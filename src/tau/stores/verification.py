@@ -68,5 +68,6 @@ CONTENTS: Mapping[str, Callable[[Row], Any]] = {
     "all_checkpoints": rows.checkpoint,
     "all_aliases": naming.alias,
     "all_verdicts": naming.read_verdict,
+    "all_policies": naming.policy,
 }
 """How the rows of each statement are checked: digests are computed anew."""

@@ -3,12 +3,15 @@
 import re
 from collections.abc import Sequence
 
+import orjson
+
 from tau.domain.dataset import Split
+from tau.domain.failure import FailureClass
 from tau.domain.ids import ExampleId, ResourcesHash, RunId, attempt_id, rollout_id
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutStatus
 from tau.errors import Conflict, NotFound
-from tau.ports.insights import Measurement, RolloutView, ScoreSummary
+from tau.ports.insights import Measurement, RolloutView, ScoreSummary, Shortfalls
 from tau.stores import rows
 from tau.stores.rows import Row
 
@@ -67,26 +70,50 @@ def measurement(row: Row) -> Measurement:
         replicate=row["ordinal"],
         status=RolloutStatus(row["status"]),
         score=row["score"],
+        failure=FailureClass(row["failure_kind"]) if row["failure_kind"] else None,
     )
+
+
+@rows.decoding
+def shortfalls(
+    unscored: Sequence[Row], failed: Sequence[Row], answers: Sequence[Row]
+) -> Shortfalls:
+    """From rows of a reason and a number; reasons are JSON strings, or null."""
+    return Shortfalls(
+        unscored=_counted(unscored), failed=_counted(failed), answers=_counted(answers)
+    )
+
+
+def _counted(found: Sequence[Row]) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    for row in found:
+        why = (orjson.loads(row["why"]) if row["why"] else None) or ""
+        why = why.replace("\0", "\ufffd")  # which one of the databases cannot read
+        counts[why] = counts.get(why, 0) + row["number"]
+    return counts
 
 
 def summaries(scored: Sequence[Row]) -> list[ScoreSummary]:
     """Scores by split and resources, in the order of the rows."""
-    scores: dict[tuple[str, str], list[float]] = {}
+    scores: dict[tuple[str, str], list[tuple[float, str]]] = {}
     others: dict[tuple[str, str], dict[str, int]] = {}
     for row in scored:
         place = (row["split"], row["hash"])
         found = scores.setdefault(place, [])
         other = others.setdefault(place, {"unscored": 0, "failed": 0, "cancelled": 0})
         if row["status"] == "succeeded" and row["score"] is not None:
-            found.append(row["score"])
+            found.append((row["score"], row["example_id"]))
         elif row["status"] == "succeeded":
             other["unscored"] += 1
         elif row["status"] in other:
             other[row["status"]] += 1
     return [
         ScoreSummary(
-            split=Split(split), resources=digest, scores=tuple(found), **others[split, digest]
+            split=Split(split),
+            resources=digest,
+            scores=tuple(score for score, _ in found),
+            examples=tuple(example for _, example in found),
+            **others[split, digest],
         )
         for (split, digest), found in scores.items()
     ]

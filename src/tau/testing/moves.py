@@ -161,7 +161,7 @@ async def save(world: World, a: int, b: int, c: int, d: int) -> None:
         lambda: world.model.save(run_id, trainer, waves, drop),
     )
     if not isinstance(saved, type) and publish is not None:
-        world.model.publications.append(publish.hash)
+        world.model.publish(publish.hash)
 
 
 async def publish(world: World, a: int, b: int, c: int, d: int) -> None:
@@ -169,9 +169,10 @@ async def publish(world: World, a: int, b: int, c: int, d: int) -> None:
     resources = RESOURCES[a % 3]
     run_id = world.run(b) if c % 2 else None
     version = await world.store.resources.publish(resources, run_id=run_id)
-    world.model.publications.append(resources.hash)
-    if (version.number, version.latest) != (len(world.model.publications), True):
-        raise Divergence(f"publication {len(world.model.publications)} is {version}")
+    number = world.model.publish(resources.hash)
+    latest = number == len(world.model.publications)
+    if (version.number, version.latest) != (number, latest):
+        raise Divergence(f"publication {number} is {version}")
 
 
 async def register(world: World, a: int, b: int, c: int, d: int) -> None:

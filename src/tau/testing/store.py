@@ -7,7 +7,7 @@ Subclass it in a test module, implement `open_store` and run pytest::
             return await MyStore.open(..., clock=clock, processes=processes)
 """
 
-from tau.testing.store_aliases import AliasContract, VerdictContract
+from tau.testing.store_aliases import AliasContract, PolicyContract, VerdictContract
 from tau.testing.store_checkpoints import CheckpointContract
 from tau.testing.store_leases import (
     AdoptionContract,
@@ -36,6 +36,7 @@ class StoreContract(
     BudgetContract,
     ResourcesContract,
     AliasContract,
+    PolicyContract,
     VerdictContract,
     CheckpointContract,
     InsightsContract,

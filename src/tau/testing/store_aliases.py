@@ -60,6 +60,23 @@ class AliasContract(StoreCase):
         assert await bench.store.aliases.history() == []
 
 
+class PolicyContract(StoreCase):
+    """The policy that a store carries."""
+
+    async def test_the_newest_policy_holds(self, bench: Bench) -> None:
+        policies = bench.store.policies
+        assert await policies.current() is None
+        first: dict[str, Json] = {"schema_version": 1, "team_mode": True, "unknown": ["ü", 1]}
+        made = await policies.install(first, principal="local:ann", reason="to begin with")
+        assert (made.number, made.document, made.reason) == (1, first, "to begin with")
+        assert (made.principal, made.installed_unix_ms) == ("local:ann", bench.clock.unix_ms())
+        assert await policies.current() == made
+        bench.clock.advance(1000)
+        second = await policies.install({"team_mode": False}, principal="local:bob")
+        assert (second.number, second.document) == (2, {"team_mode": False})
+        assert await policies.current() == second
+
+
 class VerdictContract(StoreCase):
     """What runs recommended, and the measurements that it can be checked with."""
 

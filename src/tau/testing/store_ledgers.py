@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 
 from tau.domain.dataset import Split
+from tau.domain.failure import FailureClass
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.resources import Resources
-from tau.domain.rollout import RolloutKind, RolloutStatus
+from tau.domain.reward import Reward
+from tau.domain.rollout import Output, RolloutKind, RolloutStatus
 from tau.domain.run import RunStatus
 from tau.domain.spend import Budget, Spend
 from tau.domain.worker import WorkerRole
@@ -36,6 +38,10 @@ class BudgetContract(StoreCase):
     async def _money(self, bench: Bench) -> tuple[Spend, Spend]:
         run = await bench.store.runs.get(RUN)
         return run.spent, run.reserved
+
+    async def _assumed(self, bench: Bench) -> tuple[int, int]:
+        spent = (await bench.store.runs.get(RUN)).spent
+        return spent.assumed_tokens, spent.assumed_cost_nano_usd
 
     @pytest.mark.parametrize(
         ("budget", "covered", "name"),
@@ -124,6 +130,37 @@ class BudgetContract(StoreCase):
         attempt = await bench.attempt(claim.attempt_id, claim.rollout_id)
         assert (attempt.spent, attempt.late_spent) == (Spend(rollouts=1), real)
 
+    async def test_what_nobody_told_is_marked_until_it_is_told(self, bench: Bench) -> None:
+        await bench.run()
+        await bench.submit(1, reserve=RESERVE)
+        claim = (await bench.claim(await bench.worker()))[0]
+        await bench.pass_lease()
+        await bench.store.work.reap()
+        assert await self._assumed(bench) == (100, 1000)
+        with pytest.raises(LeaseLost):
+            await bench.store.work.complete(
+                claim.attempt_id, success(spent=Spend(calls=1, tokens=40, assumed_tokens=7))
+            )
+        assert await self._assumed(bench) == (7, 0)
+
+    @pytest.mark.parametrize("succeeds", [True, False])
+    async def test_what_an_outcome_assumes_is_summed_by_run(
+        self, bench: Bench, succeeds: bool
+    ) -> None:
+        await bench.run(budget=Budget(tokens=1000))
+        await bench.submit(3, reserve=RESERVE)
+        spent = Spend(
+            calls=2, tokens=90, cost_nano_usd=900, assumed_tokens=50, assumed_cost_nano_usd=500
+        )
+        first, second, third = await bench.claim(await bench.worker(), limit=3)
+        work = bench.store.work
+        ended = success(spent=spent) if succeeds else failure(spent=spent)
+        await work.complete(first.attempt_id, ended)
+        await work.complete(second.attempt_id, success(spent=Spend(calls=2, tokens=90)))
+        await work.release([third.attempt_id], spent=spent)
+        assert await self._assumed(bench) == (100, 1000)
+        assert (await bench.store.runs.get(RUN)).spent.tokens == 270
+
     async def test_what_is_cancelled_in_flight_is_still_paid_for(self, bench: Bench) -> None:
         await bench.run()
         await bench.submit(1, reserve=RESERVE)
@@ -161,17 +198,18 @@ class ResourcesContract(StoreCase):
         other = Resources(values={"system_prompt": "Other."}, parent=SEED.hash)
         first = await ledger.publish(SEED, run_id=None)
         second = await ledger.publish(other, run_id=RUN)
-        third = await ledger.publish(SEED, run_id=RUN)
-        assert [made.id for made in (first, second, third)] == [
-            "resources-1", "resources-2", "resources-3",
-        ]  # fmt: skip
-        assert (third.run_id, third.published_unix_ms) == (RUN, bench.clock.unix_ms())
-        assert await ledger.latest() == third
+        assert [made.id for made in (first, second)] == ["resources-1", "resources-2"]
+        assert (second.run_id, second.published_unix_ms) == (RUN, bench.clock.unix_ms())
+        assert await ledger.latest() == second
+        bench.clock.advance(1000)
+        known = await ledger.publish(SEED, run_id=RUN)
+        assert (known.number, known.latest, known.run_id) == (1, False, None)
+        assert await ledger.latest() == second
         listed = await bench.store.insights.versions()
-        assert [(v.number, v.latest) for v in listed] == [(3, True), (2, False), (1, False)]
+        assert [(v.number, v.latest) for v in listed] == [(2, True), (1, False)]
         assert (await ledger.version(2)).resources == other
-        assert [v.number for v in await bench.store.insights.versions(limit=1, offset=1)] == [2]
-        for number in (0, 4, -1):
+        assert [v.number for v in await bench.store.insights.versions(limit=1, offset=1)] == [1]
+        for number in (0, 3, -1):
             with pytest.raises(NotFound):
                 await ledger.version(number)
 
@@ -251,9 +289,34 @@ class InsightsContract(StoreCase):
             await bench.store.work.complete(claim.attempt_id, outcome)
         first, second = await bench.store.insights.scores(RUN)
         assert (first.split, first.resources, first.scores) == ("optimize", SEED.hash, (0.75, 0.25))
+        assert len(first.examples) == 2
         assert (first.unscored, first.failed, first.cancelled) == (1, 1, 0)
         assert (second.split, second.resources, second.scores) == ("test", other.hash, (0.5,))
         assert await bench.store.insights.failures(RUN) == {"server": 1}
+
+    async def test_shortfalls_are_counted_by_their_reason(self, bench: Bench) -> None:
+        await bench.run()
+        await bench.store.queue.submit(RUN, [*map(evaluation, rows(6)), proposal({})])
+        claims = await bench.claim(await bench.worker())
+        silent = Reward(name="exact", score=None, error="no \x00 reference")
+        empty = Output(text="", reason_codes=("answer_empty", "answer_cut"))
+        outcomes = [
+            replace(success(None), rewards=(silent,)),
+            replace(success(None), rewards=(silent,), output=empty),
+            replace(success(None), rewards=(Reward(name="own", score=None, reason="skipped"),)),
+            replace(success(None), rewards=()),
+            replace(success(0.0), output=replace(empty, reason_codes=("answer_empty",))),
+            failure(),
+            success(1.0),
+        ]
+        for claim, outcome in zip(claims, outcomes, strict=True):
+            await bench.store.work.complete(claim.attempt_id, outcome)
+        found = await bench.store.insights.shortfalls(RUN)
+        assert found.unscored == {"no \ufffd reference": 2, "skipped": 1, "": 1}
+        assert list(found.failed.values()) == [1]
+        assert found.answers == {"answer_empty": 2, "answer_cut": 1}
+        measured = await bench.store.insights.measurements(run=RUN)
+        assert [one.failure for one in measured] == [None] * 5 + [FailureClass.SERVER]
 
     async def test_spans_are_numbered_and_kept_for_every_attempt(self, bench: Bench) -> None:
         worker, claims = await bench.held()

@@ -38,6 +38,12 @@ class StoreModel:
         self.watch = Watch()
         self._keys: dict[tuple[str | int, ...], RolloutId] = {}
 
+    def publish(self, content: str) -> int:
+        """The number of a publication; what is known is not published again."""
+        if content not in self.publications:
+            self.publications.append(content)
+        return self.publications.index(content) + 1
+
     # --- runs
 
     def create(self, run: Run) -> None:

@@ -106,6 +106,19 @@ class RunsContract(StoreCase):
 
         assert (await bench.store.runs.get(RUN)).active_s == 2.5
 
+    async def test_a_report_is_marked_as_delivered_once_and_for_all(self, bench: Bench) -> None:
+        runs = bench.store.runs
+        made = await bench.run()
+        assert not made.reported
+        await runs.set_status(RUN, RunStatus.COMPLETED, reason=StopReason.FINISHED)
+        assert not (await runs.get(RUN)).reported
+        for _ in range(2):
+            await runs.mark_reported(RUN)
+            assert (await runs.get(RUN)).reported
+        assert [run.reported for run in await runs.find(made.config_hash)] == [True]
+        with pytest.raises(NotFound):
+            await runs.mark_reported(RunId("run-nobody"))
+
 
 class QueueContract(StoreCase):
     """Submitting, claiming in order, completing once."""

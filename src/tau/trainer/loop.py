@@ -8,11 +8,9 @@ from typing import TypeVar
 
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.control import LifecycleState
-from tau.domain.decision import Decision
 from tau.domain.ids import RolloutId, RunId, WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import (
-    RolloutKind,
     RolloutRequest,
     RolloutResult,
     RolloutStatus,
@@ -25,8 +23,10 @@ from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import Clock
 from tau.ports.store import Store
 from tau.trainer.control import Control, Lost
+from tau.trainer.limits import budget_end
 from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
+from tau.trainer.waves import limited_by, load, measured, promoted
 
 _COLLECT_CHUNK = 2_000
 _SUBMIT_CHUNK = 1_000
@@ -112,14 +112,22 @@ class Trainer:
             refused = await self._settle(run)
             results = await self._results(run, wave, ids)
             algorithm.tell(results)
+            detail = None
             if refused:
-                detail = f"the budget of {', '.join(refused)} is used up"
+                run = await self._store.runs.get(run.id)
+                detail = budget_end(refused, run, results, self._estimate)
+            elif short := limited_by(algorithm):
+                detail = (
+                    f"the budget of {', '.join(short)} is used up before anything was compared: "
+                    "it goes on with a larger one"
+                )
+            if detail is not None:
                 best = algorithm.best()
                 return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
             waves, rollouts = waves + 1, rollouts + len(wave)
             await self._checkpoint(
                 run, algorithm, waves, rollouts,
-                candidates=_candidates(wave), publish=_promoted(algorithm),
+                candidates=measured(wave), publish=promoted(algorithm),
             )  # fmt: skip
 
     async def _restore(self, run: Run, algorithm: Algorithm) -> tuple[int, int]:
@@ -136,7 +144,7 @@ class Trainer:
             last is None or lost.checkpoint.saved_unix_ms > last.saved_unix_ms
         ):
             found = lost.checkpoint
-            _load(algorithm, run, found)
+            load(algorithm, run, found)
             await self._checkpoint(
                 run, algorithm, found.waves, found.rollouts,
                 candidates=lost.candidates, publish=None if last or damaged else found.best,
@@ -147,7 +155,7 @@ class Trainer:
             await self._checkpoint(run, algorithm, 0, 0, publish=seed if seed.values else None)
             return 0, 0
         await self._show(run.id, last)
-        _load(algorithm, run, last)
+        load(algorithm, run, last)
         return last.waves, last.rollouts
 
     async def _at_boundary(
@@ -159,7 +167,7 @@ class Trainer:
             return waves, rollouts
         try:
             target = self._control.rollback_target()
-            _load(algorithm, run, target)
+            load(algorithm, run, target)
         except (ControlError, RunError) as error:
             await self._control.rolled_back(str(error))
             return waves, rollouts
@@ -252,10 +260,8 @@ class Trainer:
             self._check_stop()
 
     async def _submit(self, run: Run, wave: Sequence[RolloutRequest]) -> Sequence[RolloutId]:
-        """Queue the wave, in parts: one huge transaction would keep heartbeats waiting.
-
-        Keys are derived, so a crash between two parts only means that they are submitted again.
-        """
+        """Queue the wave, in parts: one huge transaction would keep heartbeats waiting."""
+        # Keys are derived: a crash between two parts only means that they are submitted again.
         ids: list[RolloutId] = []
         for start in range(0, len(wave), _SUBMIT_CHUNK):
             some = wave[start : start + _SUBMIT_CHUNK]
@@ -274,7 +280,8 @@ class Trainer:
                 return ()
             next_ready_ms: int | None = None
             if counts.in_flight == 0:
-                if refused := await queue.refused(run.id):
+                refused = await queue.refused(run.id)
+                if refused and await queue.counts(run.id) == counts:  # none claimed since
                     return refused
                 next_ready_ms = await queue.next_ready_ms(run.id)
             self._patience.watch(counts, next_ready_ms)
@@ -373,26 +380,3 @@ class Trainer:
             if isinstance(error, TauError):
                 raise error
             raise RunError("waiting for the store failed", why=str(error)) from error
-
-
-def _candidates(wave: Sequence[RolloutRequest]) -> Sequence[Resources]:
-    """The resources that a wave measures, each once, in its order."""
-    measured = [one.resources for one in wave if one.kind is RolloutKind.EVALUATE]
-    return tuple({one.hash: one for one in measured}.values())
-
-
-def _promoted(algorithm: Algorithm) -> Resources | None:
-    """What a finished algorithm has proved better, to be published with its last checkpoint."""
-    best = algorithm.best()
-    if best.decision is not Decision.PROMOTE or algorithm.ask():
-        return None
-    return best.resources
-
-
-def _load(algorithm: Algorithm, run: Run, checkpoint: Checkpoint) -> None:
-    if checkpoint.algorithm != run.algorithm:
-        raise RunError(f"the checkpoint of {run.id} is one of algorithm '{checkpoint.algorithm}'")
-    try:
-        algorithm.load_state_dict(checkpoint.state)
-    except ValueError as error:
-        raise RunError(f"the checkpoint of {run.id} does not fit", why=str(error)) from error

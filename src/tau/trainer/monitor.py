@@ -3,16 +3,17 @@
 import asyncio
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.json import Json
-from tau.domain.run import RunStatus
+from tau.domain.run import RunStatus, StopReason
 from tau.errors import FileError, StoreError
 from tau.ports.clock import Clock
 from tau.ports.insights import ScoreSummary
 from tau.ports.store import Store
 from tau.reports.account import baseline_of
-from tau.scoring.aggregate import summarize
+from tau.scoring.aggregate import summarize_by_example
 from tau.trainer.progress import Progress, SearchProgress, SplitScore
 from tau.trainer.status import StatusFile
 
@@ -58,6 +59,7 @@ class Monitor:
         self._scores_due_ms = 0
         self._scores: Sequence[ScoreSummary] = ()
         self._file_trouble = ""
+        self._latest: Progress | None = None
         self._due = asyncio.Event()
 
     async def watch(self) -> None:
@@ -96,9 +98,17 @@ class Monitor:
             waiting_for=self._waiting_for(),
             limit_now=self._limit_now(),
         )
+        self._latest = progress
         await self._project(progress)
         self._observe(progress)
         return progress
+
+    async def tell_failed(self, reason: StopReason, detail: str) -> None:
+        """Say in the file, with the last look, that the run failed: the store cannot be asked."""
+        last = self._latest
+        if last is not None:
+            run = replace(last.run, status=RunStatus.FAILED, stop_reason=reason, stop_detail=detail)
+            await self._project(replace(last, run=run))
 
     def _unbooked_s(self) -> float:
         return (self._clock.monotonic_ms() - self._booked_ms) / 1000
@@ -126,7 +136,8 @@ def split_scores(summaries: Sequence[ScoreSummary]) -> tuple[SplitScore, ...]:
     """Means with their intervals, in the order given."""
     made = []
     for one in summaries:
-        estimate = summarize(one.scores) if one.scores else None
+        scored = list(zip(one.examples, one.scores, strict=True))
+        estimate = summarize_by_example(scored) if scored else None
         made.append(
             SplitScore(
                 split=str(one.split),

@@ -80,7 +80,10 @@ class Patience:
 
 
 def _timeout(counts: RolloutCounts, why: str) -> TrainerTimeout:
-    shown = " ".join(f"{status}={counts[status]}" for status in RolloutStatus)
+    ended = (RolloutStatus.SUCCEEDED, RolloutStatus.FAILED, RolloutStatus.CANCELLED)
+    parts = [(counts.waiting, "waiting"), (counts.in_flight, "in flight")]
+    parts += [(counts[status], str(status)) for status in ended]
+    shown = ", ".join(f"{number:,} {what}" for number, what in parts if number) or "none queued"
     return TrainerTimeout(
         f"trainer timeout waiting for rollouts to complete: {shown}",
         why=why,

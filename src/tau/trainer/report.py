@@ -8,6 +8,7 @@ from tau.domain.rollout import RolloutCounts
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import Spend
 from tau.ports.algorithm import Plan
+from tau.ports.insights import Shortfalls
 from tau.reports.account import Account
 from tau.trainer.progress import SplitScore
 
@@ -22,7 +23,8 @@ class RunReport:
     tried and found; None where only the given resources were measured. `plan` is what the algorithm
     had planned. `cost_usd` is None where calls were made and no price is known. `duration_s` is of
     this start, `active_s` of all starts of the run. `resumable` tells whether starting it again
-    goes on. `last_failure` is the message of the rollout that failed last.
+    goes on. `last_failure` is the message of the rollout that failed last, `shortfalls` why
+    rows have no score.
     """
 
     run_id: str
@@ -48,3 +50,4 @@ class RunReport:
     caveats: tuple[str, ...] = ()
     account: Account | None = None
     plan: Plan | None = None
+    shortfalls: Shortfalls = field(default_factory=Shortfalls)

@@ -84,6 +84,8 @@ class StatusFile:
                 "calls": run.spent.calls,
                 "tokens": run.spent.tokens,
                 "cost_usd": run.spent.cost_usd,
+                "assumed_tokens": run.spent.assumed_tokens,
+                "assumed_cost_usd": run.spent.assumed_cost_usd,
             },
             "process": self._process_json(run),
             **self._more,

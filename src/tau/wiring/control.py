@@ -1,8 +1,7 @@
 """Lifecycle commands with what they mean for the run's store, where it is there."""
 
 import asyncio
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,13 +17,16 @@ from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document, read_document
 from tau.files.lock import FileLock
 from tau.lifecycle.audit import AuditHead, Repair
-from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.commands import Command, ControlResult, Lifecycle
+from tau.lifecycle.elsewhere import Elsewhere
 from tau.lifecycle.paths import StateDir
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
 from tau.stores.location import on_server, shown
+from tau.wiring.access import authorizer_for
+from tau.wiring.seals import keep_seal
 from tau.wiring.stores import open_store
 
 _LEASE_MS = 10_000
@@ -35,19 +37,24 @@ async def control(
     folder: StateDir,
     command: Command,
     *,
-    policy: Path,
+    policy: PolicyFile,
     dry_run: bool = False,
     store: str | None = None,
+    elsewhere: Callable[[], Elsewhere | None] = lambda: None,
 ) -> ControlResult:
     """Carry out a command; its result's notes tell what the store could not be told.
 
     A `dry_run` tells what it would come to, and writes nothing. `store` is the run's store where
-    that is known; a URL with a password is in no file.
+    that is known; a URL with a password is in no file. `elsewhere` finds the run that is
+    likely meant where none has used `folder`.
 
     Raises:
         ControlError, FileError: as `Lifecycle.execute`.
     """
-    lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock())
+    authorizer = await authorizer_for(policy, store_of(folder, store))
+    if authorizer.trouble is not None and command.action is Action.STATUS:
+        authorizer = Authorizer(policy)
+    lifecycle = Lifecycle(folder, authorizer, SystemClock(), elsewhere=elsewhere)
     if dry_run:
         return lifecycle.preview(command)
     try:
@@ -66,7 +73,12 @@ async def control(
 
 
 async def repair_audit(
-    folder: StateDir, *, principal: str, reason: str | None, policy: Path, store: str | None = None
+    folder: StateDir,
+    *,
+    principal: str,
+    reason: str | None,
+    policy: PolicyFile,
+    store: str | None = None,
 ) -> Repair:
     """Repair the audit of `folder`, and let the store remember its new head.
 
@@ -74,7 +86,8 @@ async def repair_audit(
         AccessDenied, PolicyInvalid: the policy does not allow it.
         FileError: nothing was changed.
     """
-    lifecycle = Lifecycle(folder, Authorizer(policy), SystemClock())
+    authorizer = await authorizer_for(policy, store_of(folder, store))
+    lifecycle = Lifecycle(folder, authorizer, SystemClock())
     repair = await asyncio.to_thread(lifecycle.repair_audit, principal, reason)
     await _with_store(folder, repair.head, None, store)
     return repair
@@ -102,21 +115,6 @@ def store_of(folder: StateDir, known: str | None = None) -> str | None:
     return None
 
 
-async def keep_seal(store: Store, location: str, audit: Path, head: AuditHead) -> None:
-    """Remember the audit's head in the store, which is at `location`."""
-    value = json.dumps({"sequence": head.sequence, "line_hash": head.line_hash})
-    await store.seals.keep(_name(location, audit), value)
-
-
-async def find_seal(store: Store, location: str, audit: Path) -> AuditHead | None:
-    """The audit's head as the store remembers it, None where it does not."""
-    found = await store.seals.find(_name(location, audit))
-    if found is None:
-        return None
-    fields = json.loads(found)
-    return AuditHead(sequence=fields["sequence"], line_hash=fields["line_hash"])
-
-
 async def end_run(store: Store, run_id: RunId, *, trainer: WorkerId | None = None) -> None:
     """Cancel a run that nobody drives, or `trainer`, with everything that is not finished."""
     await store.queue.cancel(run_id, in_flight=True)
@@ -140,12 +138,6 @@ async def _end_shared(store: Store, run: Run) -> None:
         await end_run(store, run.id, trainer=me.id)
     finally:
         await store.work.retire([me.id])
-
-
-def _name(location: str, audit: Path) -> str:
-    """The audit as its store knows it: machines that share one may have equal paths."""
-    path = str(audit.resolve()).encode("utf-8", "backslashreplace").decode()
-    return f"{SystemProcesses().this().host}:{path}" if on_server(location) else path
 
 
 async def _with_store(

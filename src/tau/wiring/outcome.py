@@ -1,16 +1,22 @@
 """What a run leaves in the store for those who read of it later."""
 
+from dataclasses import replace
+
 from tau.domain.decision import Verdict
 from tau.domain.ids import WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutStatus
-from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.run import Run, StopReason
 from tau.ports.algorithm import Plan, Recommendation
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
 from tau.reports.account import Account, baseline_of, gather
+from tau.reports.shortfalls import nothing_scored
+from tau.trainer.loop import Fit
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
+
+_VERSIONS = 1000
 
 
 async def give_verdict(store: Store, run: Run, best: Recommendation, trainer: WorkerId) -> None:
@@ -23,6 +29,19 @@ async def give_verdict(store: Store, run: Run, best: Recommendation, trainer: Wo
         caveats=best.caveats,
     )
     await store.verdicts.save(verdict, trainer=trainer)
+
+
+async def judged(store: Store, run: Run, fit: Fit) -> Fit:
+    """`fit`, or that nothing could be scored, which is no result and decides nothing."""
+    why = await nothing_scored(store, run.id)
+    if why is None:
+        return fit
+    found = fit.recommendation
+    evidence = {name: value for name, value in found.evidence.items() if name != "certificate"}
+    undecided = replace(found, decision=None, evidence=evidence)
+    if fit.stop_reason is not StopReason.FINISHED:
+        return replace(fit, recommendation=undecided, detail=f"{fit.detail}; {why}")
+    return Fit(recommendation=undecided, stop_reason=StopReason.NOTHING_SCORED, detail=why)
 
 
 async def account_of(store: Store, run: Run, best: Recommendation) -> Account | None:
@@ -45,7 +64,7 @@ async def report_of(
 ) -> RunReport:
     """The final report; `progress` is the last look, `plan` what the algorithm had planned."""
     run = progress.run
-    versions = await store.insights.versions(limit=20)
+    versions = await store.insights.versions(limit=_VERSIONS)
     unpriced = not prices_known and run.spent.calls and not run.spent.cost_nano_usd
     return RunReport(
         run_id=run.id,
@@ -54,12 +73,14 @@ async def report_of(
         status=run.status,
         stop_reason=run.stop_reason or StopReason.FINISHED,
         stop_detail=run.stop_detail,
-        resumable=run.status in (RunStatus.PAUSED, RunStatus.FAILED),
+        resumable=run.unfinished,
         resumed=resumed,
         counts=progress.counts,
         splits=progress.splits,
         best_hash=best.resources.hash,
-        best_version=next((one.id for one in versions if one.run_id == run.id), None),
+        best_version=next(
+            (one.id for one in versions if one.resources.hash == best.resources.hash), None
+        ),
         decision=best.decision and str(best.decision),
         evidence=best.evidence,
         spent=run.spent,
@@ -70,6 +91,7 @@ async def report_of(
         active_s=run.active_s,
         caveats=best.caveats,
         account=await account_of(store, run, best),
+        shortfalls=await store.insights.shortfalls(run.id),
         plan=plan,
     )
 

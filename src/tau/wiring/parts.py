@@ -97,6 +97,7 @@ def problem_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Problem:
         certified=past.certified,
         claim=config.claim,
         earlier=past.scores,
+        template=config.template,
     )
 
 
@@ -127,7 +128,8 @@ def _executor(config: RunConfig, model: Model | None) -> Executor:
         params=config.params,
         base_dir=config.base_dir,
         concurrency=config.concurrency,
-        environ=config.child_environ,
+        environ=config.inherited(config.executor.settings),
+        template=config.template,
     )
     return cast(Executor, plugin.build(config.executor.settings, context))
 
@@ -143,7 +145,7 @@ def _grader(
         model=model,
         base_dir=config.base_dir,
         concurrency=config.concurrency,
-        environ=config.child_environ,
+        environ=config.inherited(choice.settings),
     )
     grader = cast(Grader, plugin.build(choice.settings, context))
     closing.push_async_callback(grader.aclose)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast
 
 from tau import plugins
-from tau.config.environment import child_environ
 from tau.config.loading import compose, load
 from tau.config.settings import RunConfig
 from tau.domain.dataset import Split
@@ -147,14 +146,14 @@ def _configuration(
         except ConfigError as error:
             skipped.append(f"nothing could be graded again: {error}")
             return None
-    return replace(config, budget=run.budget, child_environ=child_environ(environ))
+    return replace(config, budget=run.budget, surroundings=environ)
 
 
 def _from_file(
     path: str, run: Run, environ: Mapping[str, str], skipped: list[str]
 ) -> RunConfig | None:
     """The configuration in the file, if it is the run's."""
-    config = load(path, environ=environ, model=run.model_ref, default_algorithm=run.algorithm)
+    config = load(path, environ=environ, model=run.model_ref, algorithm=run.algorithm)
     if config.config_hash == run.config_hash:
         return config
     skipped.append(

@@ -1,5 +1,6 @@
 """What one attempt at a rollout may spend at most, reserved before it is handed out."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -13,7 +14,8 @@ _BYTES_PER_TOKEN = 3
 """Few bytes for a token, so that the reservation is rather too large."""
 _PROMPT_OVERHEAD_TOKENS = 64
 _DEFAULT_OUTPUT_TOKENS = 2_048
-_OUTPUT_PARAMS = ("max_completion_tokens", "max_tokens")
+_LARGEST = 1_000_000_000
+_OUTPUT_PARAMS = ("max_completion_tokens", "max_tokens", "max_output_tokens", "max_new_tokens")
 
 Price = Callable[[Usage], int | None]
 """Nano-dollars for tokens, None where no price is known."""
@@ -74,11 +76,15 @@ class Reservation:
 
 
 def _output_tokens(params: Mapping[str, Json]) -> int:
-    for name in _OUTPUT_PARAMS:
-        value = params.get(name)
-        if isinstance(value, int) and not isinstance(value, bool) and value > 0:
-            return value
-    return _DEFAULT_OUTPUT_TOKENS
+    """The largest answer that is asked for, `n` times where so many are."""
+    limits = [size for name in _OUTPUT_PARAMS if (size := _positive(params.get(name)))]
+    return max(limits, default=_DEFAULT_OUTPUT_TOKENS) * (_positive(params.get("n")) or 1)
+
+
+def _positive(value: Json) -> int:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value >= 1:
+        return 0
+    return min(math.ceil(value), _LARGEST) if value < math.inf else _LARGEST
 
 
 def _free(_usage: Usage) -> int | None:

@@ -7,16 +7,14 @@ from datetime import UTC, datetime
 from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
 from tau.domain.ids import RunId
-from tau.domain.run import Run, RunStatus
-from tau.errors import InputError, NotFound, RunStopped
+from tau.domain.run import Run
+from tau.errors import InputError, NotFound, RunError, RunStopped
 from tau.lifecycle.checkpoint_file import CheckpointFile
 from tau.lifecycle.live import RunControl, paused_by_operator
 from tau.ports.clock import Clock
 from tau.ports.store import Store
 from tau.trainer.control import Lost
 from tau.wiring.control import end_run
-
-_FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,9 +27,15 @@ class Chosen:
 
 
 async def choose_run(
-    store: Store, config: RunConfig, clock: Clock, control: RunControl, *, run_id: str | None
+    store: Store,
+    config: RunConfig,
+    clock: Clock,
+    control: RunControl,
+    *,
+    run_id: str | None,
+    new: bool,
 ) -> Chosen:
-    """The named run, else the newest unfinished one of the configuration, else a new one.
+    """The named run, else the newest unfinished one of the configuration, else a `new` one.
 
     A run that the store has lost goes on from its checkpoint file. One that an operator cancelled
     while it was not running is ended first.
@@ -42,6 +46,8 @@ async def choose_run(
         ControlError: the control state cannot be read.
     """
     wish = control.wish()
+    if new:
+        return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
     file = await _lost(store, config, control, run_id)
     if file is not None and run_id == file.run_id:
         run = None
@@ -62,10 +68,25 @@ async def choose_run(
     if run is not None:
         return Chosen(run=run, resumed=True, lost=_of(control.orphan(config.config_hash), run.id))
     if file is not None:
-        new = replace(_new(config, clock), id=file.run_id, spent=file.spend, active_s=file.active_s)
+        made = replace(
+            _new(config, clock), id=file.run_id, spent=file.spend, active_s=file.active_s
+        )
         lost = _of(file, file.run_id)
-        return Chosen(run=await store.runs.create(new), resumed=True, lost=lost)
+        return Chosen(run=await store.runs.create(made), resumed=True, lost=lost)
     return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
+
+
+async def check_goes_on(store: Store, run_id: str) -> None:
+    """Raise RunError where others have ended the run while this process stood still."""
+    run = await store.runs.get(RunId(run_id))
+    if run.over:
+        raise RunError(
+            f"run '{run.id}' was taken over by another process while this one stood still, and is "
+            f"{run.status} now",
+            why="this one was silent for longer than its lease (suspended, or starved of time); "
+            "what it did since counts for nothing",
+            fix=f"nothing is left to do: tau export --run {run.id} shows what came of it",
+        )
 
 
 async def _lost(
@@ -76,7 +97,7 @@ async def _lost(
     if file is None or run_id not in (None, file.run_id):
         return None
     found = await store.runs.find(config.config_hash)
-    if any(run.status not in _FINAL for run in found) or await _known(store, file.run_id):
+    if any(not run.over for run in found) or await _known(store, file.run_id):
         return None
     return file
 
@@ -95,7 +116,7 @@ async def _unfinished(store: Store, config: RunConfig, run_id: str | None) -> Ru
     if run_id is not None:
         return await _named(store, config, RunId(run_id))
     found = await store.runs.find(config.config_hash)
-    return next((run for run in found if run.status not in _FINAL), None)
+    return next((run for run in found if not run.over), None)
 
 
 async def _known(store: Store, run_id: RunId) -> bool:
@@ -119,7 +140,7 @@ async def _named(store: Store, config: RunConfig, run_id: RunId) -> Run:
             why="its model, data, prompts, graders or seed differ",
             fix="use its configuration, or leave out --run to begin a new run",
         )
-    if run.status in _FINAL:
+    if run.over:
         raise InputError(
             f"run '{run_id}' is {run.status}; it cannot go on", fix="leave out --run to begin anew"
         )

@@ -1,14 +1,13 @@
 """One start of a run, from a validated configuration to its report."""
 
 import asyncio
-import contextlib
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Self
 
-from tau.config.paths import state_dir, status_files, store_folder
+from tau.config.paths import state_dir
 from tau.config.settings import RunConfig
 from tau.domain.control import LifecycleState
 from tau.domain.ids import WorkerId
@@ -28,17 +27,19 @@ from tau.trainer.control import Lost
 from tau.trainer.loop import Fit, Trainer, TrainerSettings
 from tau.trainer.monitor import Monitor
 from tau.trainer.patience import TimeLimits
-from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
-from tau.wiring.control import keep_seal
-from tau.wiring.outcome import give_verdict, report_of
+from tau.wiring.delivery import report_again
+from tau.wiring.observing import Observer
+from tau.wiring.outcome import give_verdict, judged, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.past import Past, past_of
 from tau.wiring.reserve import Reservation
-from tau.wiring.runs import choose_run
-from tau.wiring.stores import open_store
+from tau.wiring.runs import check_goes_on, choose_run
+from tau.wiring.seals import keep_seal
+from tau.wiring.status import status_file
+from tau.wiring.stores import check_kept, open_store
 from tau.wiring.workers import runner_settings, supervisor
 
 _CLOCK = SystemClock()
@@ -49,6 +50,7 @@ _ENDINGS = {
     StopReason.BUDGET: RunStatus.FAILED,
     StopReason.TIME_LIMIT: RunStatus.FAILED,
     StopReason.ERROR: RunStatus.FAILED,
+    StopReason.NOTHING_SCORED: RunStatus.FAILED,
 }
 """What a run becomes; a signal pauses it, and an operator's wish has been carried out."""
 
@@ -59,31 +61,20 @@ class SessionRequest:
 
     `store` is as the user gave it. `state_dir` gets `status.json` too, besides the store's folder.
     `run_id` names the run to continue; without it, the newest unfinished one of the same
-    configuration is continued, or a new one begun. `origin` says how to start it again, for whoever
-    resumes it; it holds no key.
+    configuration is continued, or a new one begun; a `new` one is begun whatever there is. `origin`
+    says how to start it again, for whoever resumes it; it holds no key.
     """
 
     config: RunConfig
     store: str
     state_dir: Path | None = None
     run_id: str | None = None
+    new: bool = False
     origin: Mapping[str, Json] = field(default_factory=dict)
 
-
-class Observer(Protocol):
-    """Who watches a session; called on the event loop, must not block."""
-
-    def started(self, run: Run, *, resumed: bool, total: int | None) -> None:
-        """The run is about to begin or go on; `total` rollouts, where that is known."""
-        ...
-
-    def progress(self, progress: Progress) -> None:
-        """About once a second, and once at the end."""
-        ...
-
-    def notice(self, text: str) -> None:
-        """One line for people."""
-        ...
+    def status_file(self) -> StatusFile:
+        """Where the run's status is shown."""
+        return status_file(self.store, self.state_dir, self.origin)
 
 
 async def run_session(
@@ -100,6 +91,7 @@ async def run_session(
         RunError: the run failed; it stands as failed in the store and can be started again.
     """
     config = request.config
+    check_kept(request.store)
     async with AsyncExitStack() as closing:
         parts = build_parts(config, closing)
         algorithm = build_algorithm(config, parts)
@@ -111,6 +103,13 @@ async def run_session(
         await control.take(_PROCESSES.this())
         closing.callback(control.release)
         store = await closing.enter_async_context(await open_store(request.store))
+        if not request.new:
+            report = await report_again(
+                store, config, request.run_id, parts=parts, status=request.status_file(),
+                store_path=shown(request.store), observer=observer,
+            )  # fmt: skip
+            if report is not None:
+                return report
         while True:
             session = await _Session.begin(
                 request, store, parts, algorithm, control, observer, stop
@@ -119,8 +118,9 @@ async def run_session(
                 return await session.drive()
             except LeaseLost as error:
                 # Where nobody else has taken it, the run is this one's again; else RunActive.
+                await check_goes_on(store, session.run_id)
                 observer.notice(f"{error}: taking it up again")
-                request = replace(request, run_id=session.run_id)
+                request = replace(request, run_id=session.run_id, new=False)
                 algorithm = build_algorithm(config, parts)
 
 
@@ -176,7 +176,9 @@ class _Session:
     ) -> Self:
         """Register as a trainer, adopt the run to drive and write that it runs."""
         config = request.config
-        chosen = await choose_run(store, config, _CLOCK, control, run_id=request.run_id)
+        chosen = await choose_run(
+            store, config, _CLOCK, control, run_id=request.run_id, new=request.new
+        )
         trainer = await store.work.register(
             name="trainer",
             role=WorkerRole.TRAINER,
@@ -221,7 +223,7 @@ class _Session:
                     asyncio.create_task(self._control.watch(), name="control"),
                 }
                 try:
-                    fit = await self._fit()
+                    fit = await judged(self._store, self._run, await self._fit())
                     await give_verdict(self._store, self._run, fit.recommendation, self._worker)
                     await self._close(_ENDINGS[fit.stop_reason], fit.stop_reason, fit.detail)
                 except RunStopped:
@@ -233,7 +235,9 @@ class _Session:
         except LeaseLost as error:
             raise LeaseLost("this process no longer drives the run", why=str(error)) from error
         except TrainerTimeout as error:
-            await self._fail(StopReason.NO_PROGRESS, error)
+            named = self._config.completion_timeout_s is not None
+            reason = StopReason.TIME_LIMIT if named else StopReason.NO_PROGRESS
+            await self._fail(reason, error)
             raise
         except TauError as error:
             await self._fail(StopReason.ERROR, error)
@@ -257,17 +261,7 @@ class _Session:
             run=self._run.id,
             trainer=self._worker,
             clock=_CLOCK,
-            status=StatusFile(
-                status_files(self._request.store, self._request.state_dir),
-                store_path=shown(self._request.store),
-                process=_PROCESSES.this(),
-                clock=_CLOCK,
-                more={
-                    "store_file": _absolute(self._request.store),
-                    "state_dir": str(self._control.folder.root.absolute()),
-                    "started_with": dict(self._request.origin) or None,
-                },
-            ),
+            status=self._request.status_file(),
             observe=self._observer.progress,
             notice=self._observer.notice,
             waiting_for=self._waiting_for,
@@ -350,10 +344,12 @@ class _Session:
 
     async def _fail(self, reason: StopReason, error: TauError) -> None:
         """Say in the store and the file that the run failed, as far as they can be written."""
-        with contextlib.suppress(StoreError):
+        try:
             await self._close(RunStatus.FAILED, reason, str(error))
             await self._monitor.look(final=True)
             await self._store.work.retire([self._worker])
+        except StoreError:
+            await self._monitor.tell_failed(reason, str(error))
 
     def _waiting_for(self) -> str | None:
         """What keeps the run from going on at full speed; halts it where nothing else would."""
@@ -381,9 +377,3 @@ class _Session:
     def _lease_lost(self, reason: str) -> None:
         self._lost = reason
         self._losing.set()
-
-
-def _absolute(store: str) -> str | None:
-    """The store's file from wherever one looks, None where it is no file."""
-    folder = store_folder(store)
-    return None if folder is None else str((folder / Path(store).name).absolute())

@@ -28,6 +28,7 @@ def as_configuration(run: Run, rows: Mapping[str, Sequence[Json]]) -> dict[str, 
         "algorithm": algorithm,
         "seed": kept["seed"],
         "replicates": kept["replicates"],
+        "template": kept.get("template"),
     }
 
 

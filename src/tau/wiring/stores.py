@@ -13,6 +13,16 @@ def scheme_of(location: str) -> str:
     return scheme.lower() if separator else "sqlite"
 
 
+def check_kept(location: str) -> None:
+    """Raise InputError for a store that would be gone with the process: a run is to survive it."""
+    if location.removeprefix("sqlite://") == ":memory:":
+        raise InputError(
+            "a run cannot be kept in ':memory:'",
+            why="everything it paid for would be gone when the process ends, its report included",
+            fix="name a file, e.g. --store .tau/training/store.sqlite",
+        )
+
+
 async def open_store(location: str, *, read_only: bool = False) -> Store:
     """Open the store at `location`, making it where it does not exist (not when `read_only`).
 

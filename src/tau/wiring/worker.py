@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-from tau.config.environment import child_environ
 from tau.config.loading import compose
 from tau.config.settings import RunConfig
 from tau.domain.ids import RunId
@@ -183,7 +182,7 @@ class _Hall:
             replace(
                 config,
                 heartbeat_interval_ms=_HEARTBEAT_MS,
-                child_environ=child_environ(request.environ),
+                surroundings=request.environ,
             )
         )
 

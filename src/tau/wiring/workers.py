@@ -43,6 +43,7 @@ def runner_settings(config: RunConfig) -> RunnerSettings:
         worker_concurrency=config.worker_concurrency,
         poll_interval_ms=config.poll_interval_ms,
         heartbeat_interval_ms=config.heartbeat_interval_ms,
+        keep_reasoning=config.keep_reasoning,
         fail_fast=config.fail_fast,
     )
     limit_s = config.rollout_time_limit_s
@@ -51,4 +52,6 @@ def runner_settings(config: RunConfig) -> RunnerSettings:
 
 def detect_unsafe(output: Output, resources: Resources) -> Sequence[str]:
     """Safety reason codes of an output, the system prompt at hand."""
-    return unsafe_codes(output.text, resources.text("system_prompt"))
+    reasoning = output.metadata.get("reasoning")
+    text = f"{reasoning}\n{output.text}" if isinstance(reasoning, str) else output.text
+    return unsafe_codes(text, resources.text("system_prompt"))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tau.algorithms.demonstrations import demonstrable, demonstrating
+from tau.algorithms.demonstrations import HEADING, demonstrable, demonstrating
 from tau.algorithms.evidence import Failure, deal
 from tau.algorithms.few_shot import FewShot, FewShotSettings
 from tau.algorithms.pool import Candidate
@@ -13,9 +13,11 @@ from tau.domain.decision import Decision
 from tau.domain.draws import uniform
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.errors import InputError
+from tau.executors.template import fill
 from tau.ports.algorithm import Algorithm
 from unit.algorithms.pretended import START, answering, drive, learning, problem, proposals
 
@@ -78,6 +80,46 @@ def test_what_stands_in_braces_in_a_row_is_no_placeholder() -> None:
     assert made is not None
     assert (made.resources.text("system_prompt") or "").endswith("Write {{name}}\n=> {{name}}")
     assert made.bred == {known[0].example.id}
+
+
+@pytest.mark.parametrize("template", list(Template))
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "use {{name}} 6",
+        "{{{{name}}}}",
+        "{{{name}}}",
+        "{x} {{ y }}",
+        '{"a": {x}}',
+        r"\frac{a}{b}",
+        "}{",
+    ],
+)
+def test_a_demonstration_shows_the_row_itself(template: Template, asked: str) -> None:
+    start = f"In {template.written('tone')}."
+    target = Target(name="system_prompt", placeholders=frozenset({"tone"}), template=template)
+    base = Candidate(resources=Resources(values={"system_prompt": start}), origin="given")
+    known = demonstrable(examples(Split.OPTIMIZE, [{"prompt": asked, "expected": asked}]), {})
+
+    made = demonstrating(base, target, known, max_chars=500, born=1)
+
+    assert made is not None
+    sent = fill(made.resources.text("system_prompt") or "", {"tone": "T"}, template)
+    assert sent == f"In T.\n\n{HEADING}\n\n{asked}\n=> {asked}"
+
+
+def test_a_demonstration_has_the_columns_that_the_prompt_asks_for() -> None:
+    rows: list[Json] = [{"subject": "s {x}", "body": "b", "id": 7, "expected": "high"}]
+    start = "Sort {subject}: {body}"
+    target = Target(name="system_prompt", placeholders=frozenset({"subject", "body"}))
+    base = Candidate(resources=Resources(values={"system_prompt": start}), origin="given")
+
+    known = demonstrable(examples(Split.OPTIMIZE, rows), {})
+    made = demonstrating(base, target, known, max_chars=500, born=1)
+
+    assert made is not None
+    text = made.resources.text("system_prompt") or ""
+    assert text.endswith("subject: s {{x}}\nbody: b\n=> high")
 
 
 def test_as_many_as_fit_are_taken() -> None:

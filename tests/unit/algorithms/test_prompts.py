@@ -1,12 +1,16 @@
 """Prompts as texts: what may be changed, and what must stay as it is."""
 
+import re
+
 import pytest
 
-from tau.algorithms.fences import answer_in, fence
+from tau.algorithms.fences import answer_in, fence, refuse_cut
 from tau.algorithms.lines import joined, restored, rivals
-from tau.algorithms.prompts import Unusable, edited, shown, targets_of
+from tau.algorithms.prompts import Unusable, edited, proposed, shown, targets_of
 from tau.domain.json import Json
+from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
+from tau.domain.rollout import Output
 from tau.errors import InputError
 
 CHAT: list[Json] = [
@@ -94,7 +98,34 @@ def test_messages_keep_their_number_and_roles(text: str) -> None:
 
 
 def test_the_answer_is_the_one_fenced_text() -> None:
-    assert answer_in("Here it is:\n```text\n a\nb \n```\nDone.") == "a\nb"
+    assert answer_in("Here it is:\n```text\n a\nb \n```\nDone.") == " a\nb "
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ("~~~\na\n~~~", "a"),
+        ("<prompt>\na\n</prompt>", "a"),
+        ("```a```", "a"),
+        ("```\nSay:\n```json\n{}\n```\nEnd.\n```", "Say:\n```json\n{}\n```\nEnd."),
+        ("```\na\u2028b\x0cc\n```", "a\u2028b\x0cc"),
+        ("```\r\na\r\n```", "a"),
+    ],
+)
+def test_other_forms_with_one_reading_are_read(said: str, text: str) -> None:
+    assert answer_in(said) == text
+
+
+def test_a_prompt_keeps_the_blanks_around_it() -> None:
+    given = resources(a="\nx\n\n")
+    (target,) = targets_of(given, None)
+    assert edited(given, target, "y", max_chars=100).text("a") == "\ny\n\n"
+
+
+def test_an_answer_cut_at_the_token_limit_is_no_candidate() -> None:
+    with pytest.raises(Unusable, match="token limit"):
+        refuse_cut(Output(text="```\nDraft\n```", finish_reason="length"))
+    refuse_cut(Output(text="```\nWhole\n```", finish_reason="stop"))
 
 
 def test_a_longer_fence_may_hold_a_shorter_one() -> None:
@@ -147,3 +178,44 @@ def test_joining_prefers_the_first_where_both_speak_of_one_thing() -> None:
 def test_rivals_are_lines_about_one_thing() -> None:
     text = "Be kind.\nPrices are in cents.\nDates have dots.\nRound every price up."
     assert rivals(text) == (("Prices are in cents.", "Round every price up."),)
+
+
+@pytest.mark.parametrize(
+    ("template", "start", "text", "why"),
+    [
+        (Template.PYTHON, "Say {q}.", "{q} {{question}}", "'{{question}}' is no placeholder"),
+        (Template.PYTHON, "Say {q}.", "{{ q }} {q}", "write '{q}'"),
+        (Template.PYTHON, "Say {q}.", "{{q}}", "write '{q}'"),
+        (Template.MUSTACHE, "Say {{q}}.", "{q}", "write '{{q}}'"),
+        (Template.MUSTACHE, "Say {{q}}.", "{{q}} {question}", "leave it out"),
+        (Template.MUSTACHE, "Say {{q}}.", "nothing", "missing: {{q}}"),
+        (Template.MUSTACHE, "Say {{q}}.", "{{q}} {{other}}", "not in the prompt: {{other}}"),
+    ],
+)
+def test_a_proposal_in_another_habit_is_told(
+    template: Template, start: str, text: str, why: str
+) -> None:
+    given = resources(a=start)
+    (target,) = targets_of(given, None, template, {"question", "q"})
+
+    with pytest.raises(Unusable, match=re.escape(why)):
+        proposed(given, target, text, max_chars=100)
+
+
+@pytest.mark.parametrize(
+    ("template", "start", "text"),
+    [
+        (Template.PYTHON, "Say {q}.", r"\frac{{a}}{{b}} of {q}"),
+        (Template.PYTHON, "Say {q}, not {{question}}.", "{{question}} is kept as {q}"),
+        (Template.PYTHON, "Say {q}.", '{"question": 1, "b": {c: 1}} {q}'),
+        (Template.MUSTACHE, "Say {{q}}.", r"\frac{a}{b} of {{ q }}"),
+        (Template.MUSTACHE, "Say {{q}}.", '{"a": {{q}}}'),
+    ],
+)
+def test_a_proposal_in_the_prompts_habit_is_taken(
+    template: Template, start: str, text: str
+) -> None:
+    given = resources(a=start)
+    (target,) = targets_of(given, None, template, {"question", "q"})
+
+    assert proposed(given, target, text, max_chars=100).values == {"a": text}

@@ -14,7 +14,7 @@ import tau
 from tau.api import Progress
 from tau.domain.chat import Message
 from tau.domain.dataset import Split
-from tau.errors import ConfigError, InputError, PluginError
+from tau.errors import ConfigError, InputError, PluginError, TauError
 from tau.plugins import load_callable
 from tau.sim.simulator import Simulator
 from tau.sim.world import START_PROMPT, World
@@ -102,7 +102,7 @@ def test_an_interrupt_is_recorded_and_passed_on(
 
     monkeypatch.setattr("tau.api.driving.threading.Thread", Interrupted)
     CALLS.clear()
-    rows = [{"prompt": str(n)} for n in range(400)]
+    rows = [{"prompt": str(n), "expected": "4"} for n in range(400)]
     with pytest.raises(KeyboardInterrupt):
         tau.evaluate(waits, prompt="p", data=rows, store=tmp_path / "store.sqlite", concurrency=1)
     monkeypatch.undo()
@@ -180,12 +180,10 @@ def test_where_nothing_can_be_scored_the_reason_says_so() -> None:
     def broken(example: Mapping[str, Any], prompt: str) -> str:
         raise RuntimeError("no")
 
-    found = tau.optimize(
-        broken, prompt="x", data=SUMS * 5, budget=100, reflection_model="sim/rules"
-    )
-    assert found.decision == "keep_baseline"
-    assert found.reason == "no evaluation could be scored"
-    assert found.failures["executor"] > 0
+    with pytest.raises(TauError, match="nothing could be scored") as caught:
+        tau.optimize(broken, prompt="x", data=SUMS * 5, budget=100, reflection_model="sim/rules")
+    assert "failed: " in str(caught.value)
+    assert "no" in str(caught.value)
 
 
 def test_a_failing_progress_function_costs_no_work() -> None:

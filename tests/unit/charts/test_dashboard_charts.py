@@ -4,10 +4,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tau.charts.curve import Dot, Point, curve_chart, dot_key
+from tau.charts.curve import Certified, Dot, Point, curve_chart, dot_key, ticks
 from tau.charts.lanes import Stretch, lane_chart
 from tau.charts.lineage import Node, edge_key, lineage_chart
-from tau.charts.matrix import Cell, matrix_chart
+from tau.charts.matrix import Cell, cell_mark
 from tau.charts.svg import Svg
 from tau.charts.timeline import Stack, meter, timeline_chart
 from tau.charts.waterfall import Bar, waterfall_chart
@@ -40,7 +40,7 @@ def test_a_curve_has_its_band_its_dots_and_the_baseline() -> None:
             Dot(label="a", rollouts=40, mean=0.4, tone="baseline")]  # fmt: skip
     root = parsed(curve_chart(HOSTILE, best, dots, baseline=0.4))
     line = points(marks(root, "polyline", "line best")[0])
-    assert [round(x) for x, _ in line] == [302, 564, 564, 1088]
+    assert [round(x) for x, _ in line] == [284, 528, 528, 1016]
     assert line[0][1] == line[1][1] > line[2][1] == line[3][1], "higher is better, in steps"
     assert len(points(marks(root, "polygon", "band")[0])) == 8
     assert (len(marks(root, "circle", "dot other")), len(marks(root, "rect", "dot baseline"))) == (
@@ -121,16 +121,44 @@ def test_a_circle_of_parents_ends(parents: dict[str, str]) -> None:
     assert len(marks(parsed(lineage_chart("t", nodes)), "circle", "node other")) == len(parents)
 
 
-def test_a_matrix_has_a_square_per_measurement() -> None:
-    failed = Cell(score=None, mark="✕", about=HOSTILE)
-    rows: list[tuple[str, list[Cell | None]]] = [
-        (HOSTILE, [Cell(score=1.0, href="/r"), None]),
-        ("b", [Cell(score=0.0, mark="·"), failed]),
-    ]
-    root = parsed(matrix_chart("t", rows, ["baseline", HOSTILE]))
-    filled = [float(one.get("fill-opacity", 0)) for one in marks(root, "rect", "cell scored")]
-    assert filled == [1.0, 0.12]
-    assert len(marks(root, "rect", "cell failed")) == 1
+def test_a_square_is_fuller_the_better_and_says_what_it_is() -> None:
+    full, half, failed = (
+        parsed(cell_mark(Cell(score=score, mark=mark, about=HOSTILE)))
+        for score, mark in ((1.0, ""), (0.5, ""), (None, "✕"))
+    )
+    shade = [float(marks(one, "rect", "cell scored")[0].get("fill-opacity", "")) for one in
+             (full, half)]  # fmt: skip
+    assert shade == [1.0, 0.56]
+    assert marks(failed, "rect", "cell failed")
+    assert [one.text for one in marks(failed, "text", "mark")] == ["✕"]
+
+
+@pytest.mark.parametrize("last", [1, 3, 5, 6, 11, 74, 75, 184, 499, 1000, 12_345, 100_000])
+def test_marks_of_an_axis_are_whole_and_few(last: int) -> None:
+    found = ticks(last)
+    assert found[0] == 0
+    assert found[-1] <= last
+    assert 2 <= len(found) <= 6
+    assert all(type(one) is int for one in found)
+
+
+def test_what_was_certified_stands_apart_with_its_interval() -> None:
+    best = [Point(rollouts=40, mean=0.5, low=0.2, high=0.8)]
+    apart = Certified(mean=0.7, low=0.6, high=0.8, label="certified: +0.2")
+    root = parsed(curve_chart("t", best, [], baseline=0.5, certified=apart))
+    right = max(x for x, _ in points(marks(root, "polyline", "line best")[0]))
+    bars = marks(root, "line", "range best")
+    assert len(bars) == 3
+    assert all(float(one.get("x1", "")) > right for one in bars)
+    assert marks(root, "path", "point certified")
+
+
+@pytest.mark.parametrize("linked", [True, False])
+def test_a_picture_with_links_is_a_group_and_one_without_an_image(linked: bool) -> None:
+    dot = Dot(label="d", rollouts=1, mean=0.5, href="/x" if linked else None)
+    root = parsed(curve_chart("t", [], [dot], baseline=None))
+    assert root.get("role") == ("group" if linked else "img")
+    assert root.get("aria-label") == "t"
 
 
 def test_a_waterfall_keeps_time() -> None:
@@ -191,7 +219,8 @@ def test_a_meter_is_filled_to_its_share(share: float, width: float) -> None:
 
 def test_empty_pictures_are_whole() -> None:
     for picture in (
-        curve_chart("t", [], [], baseline=None), lineage_chart("t", []), matrix_chart("t", [], []),
+        curve_chart("t", [], [], baseline=None), lineage_chart("t", []),
+        cell_mark(Cell(score=None)),
         waterfall_chart("t", []), lane_chart("t", [], [], first="", last=""),
         timeline_chart("t", [], say=str, first="", last=""),
     ):  # fmt: skip

@@ -105,7 +105,7 @@ def test_environment_stays_out_of_the_repr(load: Load) -> None:
 
     assert "canary-value" not in repr(settings)
     assert settings.environ["OPENAI_API_KEY"] == "canary-value"
-    assert settings.child_environ == {"HOME": "/h"}
+    assert settings.inherited(settings.executor.settings) == {"HOME": "/h"}
 
 
 def test_params_go_to_the_model_as_they_are(load: Load) -> None:
@@ -163,6 +163,15 @@ def test_a_row_that_cannot_be_graded_is_only_a_warning(load: Load) -> None:
 
     assert warning.pointer == "/graders/0"
     assert "'expected' is a number" in warning.message
+
+
+def test_all_rows_that_cannot_be_graded_are_counted(load: Load) -> None:
+    rows = [{"prompt": "a", "expected": each} for each in ("3", "10:45", "3-5")]
+    (warning,) = load({"optimize": rows, "validate": [], "graders": ["number"]}).warnings
+
+    assert "2 of 3 rows cannot be graded" in warning.message
+    assert "row 2 of 'optimize'" in warning.message
+    assert "which is a time" in warning.message
 
 
 def test_unknown_placeholder(problems: Problems) -> None:

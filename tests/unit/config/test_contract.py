@@ -210,7 +210,7 @@ def test_unknown_fields_under_strict(
 
 @pytest.mark.parametrize("row", ["text", {"prompt": 3}, {"expected": "4"}, 5, None, ["a"], True])
 def test_rows_of_any_kind_are_kept(load: Load, row: Any) -> None:  # noqa: ANN401
-    settings = load({"optimize": [row, row]})
+    settings = load({"optimize": [row, row], "validate": ["a row that can be sent"]})
 
     rows = settings.examples[Split.OPTIMIZE]
     assert [each.value for each in rows] == [row, row]

@@ -16,8 +16,9 @@ from unit.config.conftest import Load, Problems
 
 ROWS = [{"question": "a", "answer": "1"}, {"question": "b", "answer": "2"}]
 MAP = {"prompt": "question", "expected": "answer"}
-MAPPED = [{"prompt": "a", "expected": "1"}, {"prompt": "b", "expected": "2"}]
+MAPPED = [{**row, "prompt": row["question"], "expected": row["answer"]} for row in ROWS]
 JSONL = "".join(json.dumps(row) + "\n" for row in ROWS)
+ENCODINGS = ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
 CSV = "question,answer\na,1\nb,2\n"
 
 
@@ -28,7 +29,8 @@ def read(load: Load, tmp_path: Path) -> Any:  # noqa: ANN401
     def reading(content: bytes | str, name: str = "rows.jsonl", **fields: Any) -> list[Any]:  # noqa: ANN401
         data = content.encode() if isinstance(content, str) else content
         (tmp_path / name).write_bytes(data)
-        settings = load({"optimize": {"file": name, **fields}}, bare=True)
+        value = {"optimize": {"file": name, **fields}, "validate": ["a row that can be sent"]}
+        settings = load(value, bare=True)
         return [row.value for row in settings.examples[Split.OPTIMIZE]]
 
     return reading
@@ -59,7 +61,9 @@ def mistakes(read: Any) -> Any:  # noqa: ANN401
         ("rows.yaml", "- {question: a, answer: '1'}\n- question: b\n  answer: '2'\n"),
     ],
 )
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])
+@pytest.mark.parametrize(
+    "encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"]
+)
 @pytest.mark.parametrize("packed", [False, True])
 def test_formats(read: Any, name: str, content: str, encoding: str, packed: bool) -> None:  # noqa: ANN401
     data = content.encode(encoding)
@@ -73,6 +77,104 @@ def test_format_by_name_where_the_ending_tells_none(read: Any, mistakes: Any) ->
     assert read(JSONL, "rows.txt", format="jsonl") == ROWS
     (problem,) = mistakes(JSONL, "rows.txt")
     assert "tells no format" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words", "fix"),
+    [
+        ("rows.xlsx", b"PK\x03\x04rest", "an Excel workbook", "save it as CSV UTF-8"),
+        ("rows.csv", b"PK\x03\x04rest", "an Excel workbook", "save it as CSV UTF-8"),
+        ("rows.jsonl", b"PK\x03\x04rest", "an Excel workbook", "save it as CSV UTF-8"),
+        ("rows.xls", b"\xd0\xcf\x11\xe0rest", "an old Excel workbook", "save it as CSV UTF-8"),
+        ("rows.parquet", b"PAR1rest", "a Parquet file", "write it as JSONL or CSV"),
+        ("rows.json", b"PAR1rest", "a Parquet file", "write it as JSONL or CSV"),
+        ("rows.csv", b"SQLite format 3\0", "a SQLite database", "export the table as CSV UTF-8"),
+    ],
+)
+def test_files_that_are_no_text_are_told_by_their_content(
+    mistakes: Any,  # noqa: ANN401
+    name: str,
+    content: bytes,
+    words: str,
+    fix: str,
+) -> None:
+    (problem,) = mistakes(content, name)
+
+    assert words in problem.message
+    assert problem.fix == fix
+
+
+@pytest.mark.parametrize("name", ["rows.cvs", "rows.xlsx", "rows"])
+def test_a_missing_file_is_missing_whatever_its_name_tells(problems: Problems, name: str) -> None:
+    found = problems({"optimize": {"file": name}}, bare=True)
+
+    assert "does not exist" in found["/optimize/file"].message
+
+
+TWO = [{"prompt": "a;b", "expected": "1"}, {"prompt": "c", "expected": "2"}]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        'prompt,expected\n"a;b",1\nc,2\n',
+        '\n\r\n\nprompt,expected\n"a;b",1\nc,2\n',
+        'sep=,\r\nprompt,expected\r\n"a;b",1\r\nc,2\r\n',
+        '\nSEP=,\nprompt,expected\n"a;b",1\n\n  \nc,2\n',
+    ],
+)
+def test_tables_as_spreadsheets_write_them(read: Any, content: str) -> None:  # noqa: ANN401
+    assert read(content, "rows.csv") == TWO
+
+
+@pytest.mark.parametrize(
+    ("content", "separator"),
+    [
+        ("prompt;expected\na;1\n", "';'"),
+        ("sep=;\nprompt;expected\na;1\n", "';'"),
+        ("prompt;expected, exact\na;1\nb;2\n", "';'"),
+        ("prompt\texpected\na, b\t1\n", "tabs"),
+        ("prompt|expected\na|1\n", "'|'"),
+        ("a, b|expected\nx|1\n", "'|'"),
+        ("prompt\texpected, exact\na\t1\n", "tabs"),
+    ],
+)
+def test_another_separator_is_named_once(mistakes: Any, content: str, separator: str) -> None:  # noqa: ANN401
+    (problem,) = mistakes(content, "rows.csv")
+
+    assert f"the columns are separated by {separator}, not by ','" in problem.message
+
+
+def test_a_row_of_another_width_is_named_with_its_line(mistakes: Any) -> None:  # noqa: ANN401
+    (problem,) = mistakes("\n\nprompt,expected\na,1\nb\nc,2\n", "rows.csv")
+
+    assert (problem.line, problem.message) == (5, "row has 1 cells, the header 2")
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (json.dumps(ROWS), "one JSON list"),
+        (json.dumps(ROWS, indent=2), "one JSON list"),
+        ("\n".join(json.dumps(row, indent=2) for row in ROWS), "several lines"),
+        ('{"prompt": "a"},\n{"prompt": "b"},\n', "separated by commas"),
+        ('{"prompt": "a"},\n{"prompt": "b"}\n', "separated by commas"),
+    ],
+)
+def test_what_is_json_and_no_jsonl_is_one_problem(mistakes: Any, content: str, words: str) -> None:  # noqa: ANN401
+    (problem,) = mistakes(content, "rows.jsonl")
+
+    assert words in problem.message
+    assert problem.fix is not None
+
+
+def test_cells_of_lists_are_read_as_json(read: Any, mistakes: Any) -> None:  # noqa: ANN401
+    content = 'prompt,labels\n"[a]","[""A"", ""B""]"\n{x},\n'
+
+    rows = read(content, "rows.csv", map={"choices": "labels"})
+    assert [(row["prompt"], row["choices"]) for row in rows] == [("[a]", ["A", "B"]), ("{x}", "")]
+    (problem,) = mistakes('prompt,choices\na,"[A, B]"\n', "rows.csv")
+    assert (problem.line, "the cell 'choices' is not JSON" in problem.message) == (2, True)
 
 
 def test_offset_and_limit(read: Any) -> None:  # noqa: ANN401
@@ -94,10 +196,34 @@ def test_pointer(read: Any, mistakes: Any) -> None:  # noqa: ANN401
     assert problem.fix == "did you mean 'data'?"
 
 
-def test_other_columns_are_kept(read: Any) -> None:  # noqa: ANN401
+def test_a_map_gives_further_names_and_takes_none_away(read: Any) -> None:  # noqa: ANN401
     row = {"q": "a", "topic": "sums", "prompt": "replaced"}
 
-    assert read(json.dumps(row), map={"prompt": "q"}) == [{"prompt": "a", "topic": "sums"}]
+    mapped = {"q": "a", "topic": "sums", "prompt": "a"}
+    assert read(json.dumps(row), map={"prompt": "q"}) == [mapped]
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("rows.csv", CSV), ("rows.jsonl", JSONL), ("rows.json", json.dumps(ROWS))]
+)
+def test_a_map_turned_round_is_one_problem_with_the_map_to_write(
+    mistakes: Any,  # noqa: ANN401
+    name: str,
+    content: str,
+) -> None:
+    (problem,) = mistakes(content, name, map={"question": "prompt", "answer": "expected"})
+
+    assert "turned round" in problem.message
+    assert problem.pointer == "/optimize/map"
+    assert problem.fix == "write map: {prompt: question, expected: answer}"
+
+
+def test_a_column_that_no_row_has_is_one_problem(mistakes: Any) -> None:  # noqa: ANN401
+    content = "qestion,answer\n" + "a,1\n" * 60
+    (problem,) = mistakes(content, "rows.csv", map={"prompt": "question"})
+
+    assert (problem.line, problem.fix) == (2, "did you mean 'qestion'?")
+    assert problem.message == "row has no column 'question', nor have 59 others"
 
 
 def test_missing_column_is_named_with_its_line(mistakes: Any) -> None:  # noqa: ANN401
@@ -174,7 +300,6 @@ def test_what_rows_may_be(read: Any) -> None:  # noqa: ANN401
     ("content", "line", "words"),
     [
         (b'"a"\n"b"\n"caf\xe9"\n', 3, "invalid byte 0xe9 at byte 4"),
-        ('"a"\n'.encode("utf-16")[2:], 1, "not JSON"),
         (b"\xff\xfe\x00", 1, "not UTF-16-LE"),
     ],
 )
@@ -274,7 +399,7 @@ def test_columns_separated_otherwise(mistakes: Any, name: str, content: str, wor
 def test_rows_of_a_document_are_named_by_pointer_and_line(mistakes: Any) -> None:  # noqa: ANN401
     content = '{"data": [\n{"question": "a"},\n{"q": "b"},\n5]}'
     found = mistakes(content, "rows.json", pointer="/data", map={"prompt": "question"})
-    assert [(each.line, each.pointer) for each in found] == [(3, "/data/1"), (4, "/data/2")]
+    assert [(each.line, each.pointer) for each in found] == [(4, "/data/2"), (3, "/data/1")]
 
 
 def test_device(problems: Problems) -> None:

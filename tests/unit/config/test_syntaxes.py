@@ -111,7 +111,8 @@ def test_aliases_of_aliases_do_not_explode(load: Load) -> None:
 
 def test_positions_in_yaml(problems: Problems) -> None:
     text = (
-        "optimize: [a]\ngraders:\n  - exact\n  - type: contains\n    valuez: [x]\n"
+        "optimize: [{prompt: a, expected: b}]\n"
+        "graders:\n  - exact\n  - type: contains\n    valuez: [x]\n"
         "budget: {usd: 0}\n"
     )
     found = problems(text, name="c.yaml")

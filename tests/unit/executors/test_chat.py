@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
+from tau.domain.answers import REFUSED
 from tau.domain.chat import Completion, ModelRequest, ToolCall
 from tau.domain.dataset import Example, Split, examples
 from tau.domain.json import Json
@@ -11,7 +12,7 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.domain.spend import Usage
 from tau.errors import ExampleInvalid, InputError
-from tau.executors.chat import REFUSED, ChatExecutor, ChatSettings
+from tau.executors.chat import ChatExecutor, ChatSettings
 from tau.ports.executor import ExecutorContext
 from tau.testing.executor import recorder
 

@@ -11,6 +11,7 @@ from starlette.testclient import TestClient
 
 from tau.gateway.application import build
 from tau.gateway.settings import AuthMode, GatewaySettings
+from tau.lifecycle.authorization import PolicyFile
 from tau.lifecycle.paths import StateDir
 from tau.testing.clock import ManualClock
 from unit.stores.stores import fill
@@ -25,7 +26,7 @@ def settings_in(folder: Path, **changes: Any) -> GatewaySettings:  # noqa: ANN40
     made = GatewaySettings(
         store=str(folder / "store.sqlite"),
         state_dir=StateDir(folder),
-        policy=folder / "rbac.json",
+        policy=PolicyFile(folder / "rbac.json"),
         principal="local:tester",
         auth=AuthMode.TOKEN,
         token=TOKEN,

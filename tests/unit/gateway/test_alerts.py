@@ -14,7 +14,7 @@ from tau.testing.clock import ManualProcesses
 
 NOW_MS = 1_700_000_000_000
 RUNNING = Run(id=RunId("r"), config_hash="h", model_ref="sim/rules", seed=0, algorithm="evaluate",
-              config={})  # fmt: skip
+              config={}, trainer=WorkerId("worker-1"))  # fmt: skip
 
 
 def beating(role: WorkerRole, *, ago_ms: int = 100) -> Worker:

@@ -90,13 +90,32 @@ async def test_a_long_run_is_read_bit_by_bit() -> None:
     assert seen == [(2_000, False), (4_000, False), (4_999, True)]
 
 
-async def test_the_course_keeps_few_points_of_a_long_run() -> None:
-    rows, board = Rows([row(n, n, score=n / 3000) for n in range(1, 3001)]), Board(RUN)
-    await follow(board, rows, 3)
-    points = board.courses[Split.OPTIMIZE].points
-    assert 200 <= len(points) <= 400
-    assert [number for number, _ in points] == sorted({number for number, _ in points})
-    assert points[-1][1].mean == pytest.approx(0.5, abs=0.01)
+def measured(start: int, name: str, scores: list[float]) -> list[SettledRow]:
+    return [
+        row(start + n, start + n, score=score)._replace(resources=name)
+        for n, score in enumerate(scores)
+    ]
+
+
+async def test_the_best_so_far_comes_from_whole_sets_and_never_falls() -> None:
+    first = measured(1, "baseline", [1.0] + [0.0] * 9 + [0.5] * 10)
+    lucky = measured(21, "lucky", [1.0] * 5)
+    better = measured(26, "better", [1.0, 0.0] * 10)
+    worse = measured(46, "worse", [0.1] * 20)
+    best = measured(66, "best", [0.9] * 20)
+    rows, board = Rows([*first, *lucky, *better, *worse, *best]), Board(RUN)
+    await follow(board, rows)
+    found = board.course(Split.OPTIMIZE)
+    assert [(n, round(one.mean, 2)) for n, one in found.points] == [(18, 0.3), (43, 0.5), (83, 0.9)]
+    assert found.led == {"baseline", "better", "best"}
+
+
+@pytest.mark.parametrize("size", [1, 9])
+async def test_fewer_than_ten_scores_are_no_course(size: int) -> None:
+    rows = Rows([*measured(1, "a", [0.0] * size), *measured(20, "b", [1.0] * size)])
+    board = Board(RUN)
+    await follow(board, rows)
+    assert board.course(Split.OPTIMIZE).points == ()
 
 
 async def test_a_failure_that_settles_anew_replaces_what_was() -> None:
@@ -135,15 +154,12 @@ async def test_a_pause_is_seen_as_one() -> None:
     assert [sum(one.statuses.values()) for one in board.slices(64)] == [1, *[0] * 19, 1]
 
 
-async def test_who_led_and_who_was_gated_is_remembered() -> None:
-    rows = Rows([row(1, 1, score=0.2), row(2, 2, score=0.5), row(3, 3, score=0.9)])
-    rows.rows[1] = rows.rows[1]._replace(resources="i")
-    rows.rows[2] = rows.rows[2]._replace(resources="j", gated=True)
-    rows.rows.append(row(4, 4, score=0.1)._replace(resources="k"))
+async def test_who_was_gated_is_remembered() -> None:
+    rows = Rows([row(1, 1, score=0.2), row(2, 2, score=0.9)])
+    rows.rows[1] = rows.rows[1]._replace(resources="j", gated=True)
     board = Board(RUN)
     await follow(board, rows)
-    assert board.courses[Split.OPTIMIZE].led == {"h", "i", "j"}
-    assert [one.gated for one in board.of_split[Split.OPTIMIZE]] == [False, False, True, False]
+    assert [one.gated for one in board.of_split[Split.OPTIMIZE]] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -2,13 +2,14 @@
 
 import asyncio
 import json
+import zlib
 from collections.abc import AsyncIterator, Mapping
 
 import pytest
 
 from tau.gateway import stream
 from tau.gateway.answers import Refused
-from tau.gateway.stream import Channel, Hub, Parts, event
+from tau.gateway.stream import Channel, Hub, Parts, compressed, event
 
 
 class Source:
@@ -148,12 +149,35 @@ async def test_a_reader_that_breaks_lets_its_clients_go() -> None:
 
 
 async def test_silence_is_kept_alive_and_who_is_no_longer_welcome_is_let_go() -> None:
-    welcome = [True, False]
-    events = Source().channel().listen(welcome=lambda: welcome.pop(0), keep_alive_s=0.02)
+    answers = [True, False]
+
+    async def welcome() -> bool:
+        return answers.pop(0)
+
+    listening = Source().channel()
+    events = listening.listen(welcome=welcome, keep_alive_s=0.02, recheck_s=0.05)
     await read(events)
     assert await anext(events) == b": keep-alive\n\n"
-    with pytest.raises(StopAsyncIteration):
-        await anext(events)
+    async with asyncio.timeout(30):
+        assert {event async for event in events} <= {b": keep-alive\n\n"}
+    assert answers == []
+
+
+async def test_who_is_told_something_all_the_time_is_asked_again_too() -> None:
+    async def unwelcome() -> bool:
+        return False
+
+    source = Source()
+    channel = source.channel()
+    events = channel.listen(welcome=unwelcome, recheck_s=0.2)
+    await read(events)
+    told = 0
+    source.parts = {"a": b"first"}
+    async with asyncio.timeout(30):
+        async for _ in events:
+            told += 1
+            source.parts = {"a": str(told).encode()}
+    assert told > 1
 
 
 async def test_closing_ends_every_stream() -> None:
@@ -179,3 +203,30 @@ async def test_too_many_streams_are_refused(monkeypatch: pytest.MonkeyPatch) -> 
 def test_no_text_can_forge_an_event(text: str) -> None:
     lines = event("n", text.encode()).decode().splitlines()
     assert [line.partition(":")[0] for line in lines if line][1:] == ["data"] * (len(lines) - 2)
+
+
+async def test_the_last_state_is_told_before_a_channel_ends() -> None:
+    source = Source()
+    channel = source.channel(period_s=60)
+    events = channel.listen()
+    await read(events)
+    source.parts["a"] = b"the decision"
+    await channel.finish()
+    last = b"".join([one async for one in events])
+    assert b"the decision" in last
+    assert last.endswith(b"event: end\ndata: end\n\n")
+
+
+async def test_compressed_events_are_whole_as_soon_as_they_are_there() -> None:
+    async def events() -> AsyncIterator[bytes]:
+        for n in range(3):
+            yield event(None, b"x" * 1000 + str(n).encode())
+
+    unpacker = zlib.decompressobj(31)
+    sent = 0
+    seen = []
+    async for piece in compressed(events()):
+        sent += len(piece)
+        seen.append(unpacker.decompress(piece))
+    assert [one.count(b"data: ") for one in seen] == [1, 1, 1, 0]
+    assert sent < 300

@@ -1,5 +1,6 @@
 import gzip
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,9 +76,90 @@ def test_a_row_without_a_number_is_unscored(expected: Json) -> None:
         judged("7", expected, {})
 
 
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("4155550124", "4155550123"),
+        ("1700000000123", "1700000000124"),
+        ("10000000001", "10000000002"),
+        ("999999999", "999999998"),
+        ("9007199254740993", "9007199254740992"),
+        ("9007199254740993", 9007199254740992),
+        ("10,000,000,001", "1.0000000002e10"),
+        ("10000000001.0", "10000000002"),
+        ("20000000002/2", "10000000002"),
+        ("10^30", "1000000000000000000000000000001"),
+        ("25 cm^2", "100 cm^2"),
+        ("9.8 m/s^2", "1.6 m/s^2"),
+        ("2^6", "10^6"),
+        ("7^2", "3^2"),
+        (r"\sqrt{3}", "3"),
+        (r"3\pi", "3"),
+        ("3!", "3"),
+        (r"\frac{1}{2}", r"-\frac{1}{2}"),
+        ("1 234", "5 234"),
+        ("12,34,567", "34567"),
+        ("(1,234)", "1234"),
+        ("1.5 billion", "1.5 million"),
+        ("5 m", "5 million"),
+        ("The total is 10 - 3", "3"),
+    ],
+)
+def test_different_numbers_are_wrong_however_near(text: str, expected: Json) -> None:
+    assert judged(text, expected, {}).score == 0.0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("42.00000000001", "42"),
+        ("-1/2", r"-\frac{1}{2}"),
+        ("1e3", "1,000.0"),
+        ("10,000,000,001", "1.0000000001e10"),
+        ("333.3333333333", "1000/3"),
+        ("25 cm^2", "25"),
+    ],
+)
+def test_equal_numbers_are_right_however_written(text: str, expected: Json) -> None:
+    assert judged(text, expected, {}).score == 1.0
+
+
+def test_a_share_that_was_asked_for_holds_for_integers_too() -> None:
+    assert judged("1010", 1000, {"relative": 0.01}).score == 1.0
+    assert judged("1011", 1000, {"relative": 0.01}).score == 0.0
+
+
+def test_the_rest_of_the_line_may_be_a_remark() -> None:
+    assert judged("#### 18 (see step 2)", 18, {"after": "####"}).score == 1.0
+
+
+def test_what_cannot_be_read_is_told() -> None:
+    said = judged("I leave at 10:45", 45, {}).feedback
+
+    assert said == 'expected 45, got "10:45", which is a time'
+
+
+@pytest.mark.parametrize(
+    ("expected", "why"),
+    [
+        ("3:45", 'holds "3:45", which is a time'),
+        ("2023-01-15", "which is a date"),
+        ("3.5.2024", "which is a date"),
+        ("3, 5", "several different numbers"),
+        ("3 and 5", "several different numbers"),
+        ("3-5", "which is a range"),
+        ("5K", 'a word of size, "K", that means several things'),
+        (r"\sqrt{3}", "formula"),
+    ],
+)
+def test_references_no_number_can_be_compared_with(expected: str, why: str) -> None:
+    with pytest.raises(GraderFailed, match=re.escape(why)):
+        judged("7", expected, {})
+
+
 def test_a_reference_of_several_numbers_is_ambiguous_where_only_one_counts() -> None:
     with pytest.raises(GraderFailed, match="several different numbers"):
-        judged("7", "3 or 7", {"which": "only"})
+        judged("7", "of 3 apples or of 7", {"which": "only"})
 
 
 def test_the_sample_row_is_checked_before_anything_starts() -> None:

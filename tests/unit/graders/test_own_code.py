@@ -5,8 +5,11 @@ import json
 import os
 import sys
 import threading
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tau.domain.json import Json
@@ -32,6 +35,16 @@ ROW = graded_example({"prompt": "p", "expected": "7", "tags": ["x"]})
         ({"score": 0.5, "passed": True}, 0.5, True),
         ({"score": False}, 0.0, False),
         (Reward(name="theirs", score=0.75, passed=True), 0.75, True),
+        (np.float32(0.5), 0.5, None),
+        (np.array(0.5), 0.5, None),
+        (np.int64(1), 1.0, None),
+        (np.bool_(True), 1.0, True),
+        ({"score": np.float32(0.5), "passed": np.bool_(False)}, 0.5, False),
+        (Decimal("0.5"), 0.5, None),
+        (Fraction(1, 2), 0.5, None),
+        (1.0000000002, 1.0, None),
+        (-1e-12, 0.0, None),
+        ({"score": 1, "reason": None}, 1.0, None),
     ],
 )
 def test_answers(answer: object, score: float, passed: bool | None) -> None:
@@ -42,7 +55,7 @@ def test_answers(answer: object, score: float, passed: bool | None) -> None:
 
 def test_an_answer_with_everything() -> None:
     reward = to_reward(
-        "mine", {"score": 1, "reason": "ok", "feedback": "more", "metrics": {"n": 3}}, "f"
+        "mine", {"score": 1, "reason": "ok", "feedback": "more", "metrics": {"n": np.int64(3)}}, "f"
     )
 
     assert (reward.reason, reward.feedback, reward.metrics) == ("ok", "more", {"n": 3.0})
@@ -62,6 +75,13 @@ def test_texts_are_made_storable() -> None:
         (None, "'score' that is nothing"),
         ("0.5", "'score' that is str"),
         ([1], "'score' that is list"),
+        ((True, "why"), "'score' that is tuple of 2"),
+        (np.array([0.5, 0.5]), "'score' that is of type ndarray"),
+        (1 + 2j, "'score' that is of type complex"),
+        (2, "gave the score 2"),
+        (10**400, "gave the score 1000"),
+        (np.float32("nan"), "gave the score nan"),
+        (Decimal("sNaN"), "gave the score sNaN"),
         (1.01, "gave the score 1.01"),
         (-0.1, "from 0 to 1"),
         (float("nan"), "gave the score nan"),

@@ -35,7 +35,19 @@ def fields(output: Json, expected: Json, **settings: Any) -> Reward:  # noqa: AN
     return grader.judge(row, Output(text=json.dumps(output)))
 
 
-@pytest.mark.parametrize("text", ['{"a": 1}', " [1]\n", "3", '"x"', "null", FENCED, "~~~\n[]\n~~~"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1}', " [1]\n", "3", '"x"', "null", FENCED, "~~~\n[]\n~~~",
+        '```json {"a":1} ```', '```{"a":1}```', '```json\n{"a":1}```', '```json {"a":1}\n```',
+        '```json title="x"\n[1]\n```',
+        '\ufeff{"a":1}', '\u200b[1]', '```json\n\ufeff[1]\n```',
+        '1. This:\n\n    ```json\n    {"a":1}\n    ```', '- ```json\n  [1]\n  ```',
+        '> ```json\n> {"a":\n> 1}\n> ```', "```JSON\r\n[1]\r\n```\r\n", "```json\n[1]\n````",
+        'See: ```json {"a":1} ``` as asked.', '```json\n{"a":"```"}\n```',
+        '````json\n{"a":"```"}````', '{"n":' + "9" * 400 + "}", "[0." + "1" * 400 + "]",
+    ],
+)  # fmt: skip
 def test_json(text: str) -> None:
     assert is_json(text) is True
 
@@ -44,7 +56,11 @@ def test_json(text: str) -> None:
     "text",
     [
         "", "{", "{'a': 1}", "[1,]", "NaN", '{"a": 1} and more', "[1] // one", '"\\ud800"',
-        FENCED + FENCED, "```python\n[]\n```", "```json\n{]\n```", "```json\n[1]",
+        "Reasoning: []{\"a\":1}", "```json\n[1]", '```json {"a":1}', "[01234567890123456]",
+        '{"a":1234567890123456789,}', '["\\ud800", 1234567890123456789]', '[' + "9" * 5000 + ']',
+        "[NaN, 1234567890123456789]", "[1e400]", "[" * 2000 + "1234567890123456" + "]" * 2000,
+        "```json [1] ``` or ```json [2] ```", FENCED + FENCED, "```python\n[]\n```",
+        "```json\n{]\n```",
     ],
 )  # fmt: skip
 def test_no_json(text: str) -> None:
@@ -63,6 +79,64 @@ def test_no_json(text: str) -> None:
 )
 def test_fences(fence: str, text: str, right: bool) -> None:
     assert is_json(text, fence=fence) is right
+
+
+def test_a_block_that_was_cut_is_told() -> None:
+    grader = IsJson("json", IsJsonSettings())
+
+    said = grader.judge(graded_example("p"), Output(text='```json\n{"a": 1')).feedback
+
+    assert "not closed" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "settings", "score"),
+    [
+        ('{"id":4155550124}', '{"id":4155550123}', {}, 0),
+        ('{"ts":1700000000123}', '{"ts":1700000000999}', {}, 0),
+        ('{"id":9007199254740993}', '{"id":9007199254740992}', {}, 0),
+        ('{"id":9007199254740993.0}', '{"id":9007199254740992}', {}, 0),
+        ('{"id":9007199254740993}', '{"id":9007199254740992}', {"relative": 0}, 0),
+        ('{"id":18446744073709551617}', '{"id":18446744073709551616}', {"relative": 0}, 0),
+        ('{"id":18446744073709551617}', '{"id":18446744073709551616}', {}, 0),
+        ('{"id":18446744073709551617}', '{"id":18446744073709551617}', {}, 1),
+        ('{"id":18446744073709551617.0}', '{"id":18446744073709551617}', {}, 1),
+        ('{"id":[{"n":1' + "0" * 400 + "}]}", '{"id":[{"n":1' + "0" * 399 + "1}]}", {}, 0),
+        ('{"id":1e3}', '{"id":1000}', {}, 1),
+        ('{"a":1.0}', '{"a":1}', {}, 1),
+        ('{"a":0.30000000000000004}', '{"a":0.3}', {}, 1),
+        ('{"a":1010}', '{"a":1000}', {"relative": 0.01}, 1),
+        ('{"name":"Jos\u00e9"}', '{"name":"Jose\u0301"}', {}, 1),
+        ('{"name":"a\\r\\nb\u200b"}', '{"name":"a\\nb"}', {}, 1),
+    ],
+)
+def test_fields_of_json_text(
+    text: str, expected: str, settings: dict[str, Any], score: float
+) -> None:
+    grader = JsonFields("fields", JsonFieldsSettings(**settings))
+    row = graded_example({"prompt": "p", "expected": expected})
+
+    assert grader.judge(row, Output(text=text)).score == score
+
+
+def test_mistakes_in_long_numbers_are_told_digit_by_digit() -> None:
+    row = graded_example({"prompt": "p", "expected": '{"id":18446744073709551616}'})
+    grader = JsonFields("fields", JsonFieldsSettings())
+
+    said = grader.judge(row, Output(text='{"id":18446744073709551617}')).feedback
+
+    assert said.endswith('"id" is 18446744073709551617, expected 18446744073709551616')
+
+
+def test_a_schema_compares_long_integers_digit_by_digit(tmp_path: Path) -> None:
+    (tmp_path / "s.json").write_text('{"const": 18446744073709551617}')
+    grader = JsonSchema.build(
+        JsonSchemaSettings(file="s.json"), GraderContext(name="schema", base_dir=tmp_path)
+    )
+
+    assert isinstance(grader, JsonSchema)
+    for text, score in (("18446744073709551617", 1), ("18446744073709551616", 0)):
+        assert grader.judge(graded_example("p"), Output(text=text)).score == score
 
 
 @pytest.mark.parametrize(

@@ -37,6 +37,11 @@ def judged(grader: Deterministic[Any], text: str, expected: Json = None) -> Rewa
         ("Paris.", "Paris", 0.0),
         ("", "", 1.0),
         ("e\u0301", "\u00e9", 0.0),
+        ("a\nb", "a\r\nb", 1.0),
+        ("a\rb", "a\nb", 1.0),
+        ("Paris\u200b", "Paris", 1.0),
+        ("\ufeffParis", "Paris", 1.0),
+        ("Pa\u200bris", "Paris", 0.0),
     ],
 )
 def test_exact_match_is_the_contracts(text: str, expected: str, score: float) -> None:
@@ -75,6 +80,15 @@ def test_exact_match_needs_a_text(expected: Json) -> None:
         (ExactSettings(), "true", True, True),
         (ExactSettings(), "1.5", 1.5, True),
         (ExactSettings(), "Rome", ["Paris", "Lutetia"], False),
+        (ExactSettings(), "a\nb", "a\r\nb", True),
+        (ExactSettings(unicode="none"), "a\nb", "a\r\nb", True),
+        (ExactSettings(), "Paris\u200b", "Paris", True),
+        (ExactSettings(), "\ufeffParis", "Paris", True),
+        (ExactSettings(), "Pa\u00adris", "Paris", True),
+        (ExactSettings(), "\u200bParis \ufeff\n", "Paris", True),
+        (ExactSettings(), "\u0646\u200c\u0645", "\u0646\u0645", False),
+        (ExactSettings(unicode="none"), "Pa\u200bris", "Paris", False),
+        (ExactSettings(), "New  York", "New York", False),
     ],
 )
 def test_exact(settings: ExactSettings, text: str, expected: Json, right: bool) -> None:
@@ -176,3 +190,51 @@ def test_an_excerpt_is_short_and_harmless() -> None:
     assert len(long) == 62
     assert long.startswith('"start')
     assert long.endswith('end"')
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "right"),
+    [
+        ("It is a\nb.", "a\r\nb", True),
+        ("in Par\u200bis", "Paris", True),
+        ("New\nYork", "New York", True),
+        ("New  York", "New York", True),
+        ("New\u00a0York", "New York", True),
+        ("New\n\nYork", "New York", False),
+        ("NewYork", "New York", False),
+        ("if x:\n  y", "if x:\n    y", False),
+        ("a b", "a  b", False),
+    ],
+)
+def test_texts_may_be_wrapped(text: str, expected: str, right: bool) -> None:
+    assert judged(Contains("contains", ContainsSettings()), text, expected).passed is right
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "score"),
+    [
+        ("北京", "北京。", 1.0),
+        ("北京", "在北京", 0.8),
+        ("東京です", "東京", pytest.approx(2 / 3)),
+        ("«Paris»", "Paris", 1.0),
+        ("\u201cthe Seine\u201d", "Seine", 1.0),
+        ("กรุงเทพ", "กรุงเทพ", 1.0),
+    ],
+)
+def test_overlap_in_scripts_without_blanks(text: str, expected: str, score: float) -> None:
+    assert judged(TokenF1("f1", TokenF1Settings()), text, expected).score == score
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("北京是中国的首都。", 8),
+        ("GPT 是模型", 4),
+        ("one two \u2014 three", 4),
+        ("caf\u00e9 au lait", 3),
+        ("서울은 수도", 2),
+        ("東京タワー", 5),
+    ],
+)
+def test_words_in_scripts_without_blanks(text: str, words: int) -> None:
+    assert judged(Length("length", LengthSettings(max=0)), text).metrics == {"words": words}

@@ -9,8 +9,9 @@ import pytest
 from recovery.control_cases import WHO, command
 from tau.domain.control import Action
 from tau.domain.json import canonical
-from tau.lifecycle.audit import AuditHead, AuditTrail, head_of, line_hash
-from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.audit import AuditHead, AuditTrail, head_of
+from tau.lifecycle.authorization import Authorizer, PolicyFile
+from tau.lifecycle.chain import line_hash
 from tau.lifecycle.commands import Lifecycle
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.state import load_audit_line
@@ -97,7 +98,7 @@ def test_lines_of_other_programs_are_a_prefix(tmp_path: Path) -> None:
 
 
 def repaired(folder: Path) -> None:
-    lifecycle = Lifecycle(StateDir(folder), Authorizer(folder / "none"), SystemClock())
+    lifecycle = Lifecycle(StateDir(folder), Authorizer(PolicyFile(folder / "none")), SystemClock())
     lifecycle.repair_audit(WHO, "a disk error")
 
 
@@ -129,3 +130,57 @@ def test_what_was_repaired_cannot_be_changed_again(tmp_path: Path, line: int) ->
     lines[line] = lines[line].replace(b"local:", b"LOCAL:", 1)
     trail.path.write_bytes(b"".join(each + b"\n" for each in lines))
     assert trail.verify(head(tmp_path))
+
+
+def forged(folder: Path, *, original: bool) -> None:
+    """Edit a line, and append a repair that vouches for the edit; nobody was asked."""
+    path = StateDir(folder).audit
+    lines = edited(path.read_bytes().splitlines())
+    text = b"".join(line + b"\n" for line in lines)
+    fields = {
+        **json.loads(lines[-1]), "action": "audit_repair", "sequence": len(lines) + 1,
+        "anchored_hash": line_hash(text), "original_file": "control-audit.jsonl.original-1",
+        "original_hash": line_hash(text), "previous_hash": line_hash(lines[-1]),
+    }  # fmt: skip
+    del fields["hash"]
+    fields["hash"] = line_hash(canonical(fields))
+    path.write_bytes(text + json.dumps(fields, separators=(",", ":")).encode() + b"\n")
+    if original:
+        path.with_name("control-audit.jsonl.original-1").write_bytes(text)
+
+
+@pytest.mark.parametrize("original", [False, True])
+def test_a_forged_repair_hides_nothing(tmp_path: Path, original: bool) -> None:
+    remembered = head_of(five(tmp_path).read()[0][-1].raw)
+    forged(tmp_path, original=original)
+    breaks = AuditTrail(StateDir(tmp_path).audit).verify(remembered)
+    assert {(one.line, one.what.split(":")[0]) for one in breaks} >= {(3, "it was changed")}
+    assert any(one.line == 6 for one in breaks)
+
+
+@pytest.mark.parametrize("damage", ["removed", "changed", "another's"])
+def test_a_repair_counts_only_with_its_original(tmp_path: Path, damage: str) -> None:
+    trail = five(tmp_path)
+    trail.path.write_bytes(b"\n".join(edited(trail.path.read_bytes().split(b"\n"))))
+    authorizer = Authorizer(PolicyFile(tmp_path / "none"))
+    Lifecycle(StateDir(tmp_path), authorizer, SystemClock()).repair_audit(WHO, None)
+    assert trail.verify(head(tmp_path)) == []
+    kept = trail.path.with_name("control-audit.jsonl.original-1")
+    if damage == "removed":
+        kept.unlink()
+    elif damage == "changed":
+        kept.write_bytes(kept.read_bytes() + b"{}\n")
+    else:
+        kept.write_bytes(b"")
+    assert {one.line for one in trail.verify(head(tmp_path))} >= {3, 6}
+
+
+@pytest.mark.parametrize("place", range(6))
+def test_a_blank_line_is_found(tmp_path: Path, place: int) -> None:
+    trail = five(tmp_path)
+    lines = trail.path.read_bytes().splitlines()
+    lines.insert(place, b" " if place % 2 else b"")
+    trail.path.write_bytes(b"".join(line + b"\n" for line in lines))
+    assert [(one.line, one.what) for one in trail.verify(head(tmp_path))] == [
+        (place + 1, "a blank line was put in")
+    ]

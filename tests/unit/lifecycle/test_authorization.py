@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tau.errors import AccessDenied, PolicyInvalid
-from tau.lifecycle.authorization import Authorizer, Policy, Role, load_policy, local_principal
+from tau.lifecycle.authorization import (
+    Authorizer,
+    Policy,
+    PolicyFile,
+    Role,
+    load_policy,
+    local_principal,
+    parse_policy,
+)
 
 GOOD: dict[str, Any] = {
     "schema_version": 1,
@@ -50,7 +58,7 @@ def written(folder: Path, policy: Any) -> Path:  # noqa: ANN401
     ],
 )
 def test_reason_codes(tmp_path: Path, principal: str, action: str, code: str) -> None:
-    authorizer = Authorizer(written(tmp_path, GOOD))
+    authorizer = Authorizer(PolicyFile(written(tmp_path, GOOD)))
     decision = authorizer.decide(principal, action)
     assert (str(decision.reason_code), decision.allowed) == (code, code.startswith("allow"))
     if not decision.allowed:
@@ -65,7 +73,7 @@ def test_reason_codes(tmp_path: Path, principal: str, action: str, code: str) ->
 @pytest.mark.parametrize("policy", [None, {**GOOD, "team_mode": False}, {"schema_version": 1}])
 def test_without_team_mode_everyone_may(tmp_path: Path, policy: dict[str, Any] | None) -> None:
     path = tmp_path / "none.json" if policy is None else written(tmp_path, policy)
-    decision = Authorizer(path).decide("", "anything")
+    decision = Authorizer(PolicyFile(path)).decide("", "anything")
     assert (decision.allowed, str(decision.reason_code)) == (True, "allow_team_mode_disabled")
 
 
@@ -83,7 +91,7 @@ BINDING = {"principal": "p", "roles": ["viewer"]}
         ("{", "not JSON"),
         ("[]", "JSON object"),
         ("\0", "not JSON"),
-        ({}, "unsupported schema version None"),
+        ({"schema_version": None}, "unsupported schema version None"),
         (changed(schema_version=2), "unsupported schema version 2"),
         (changed(schema_version=True), "unsupported schema version True"),
         (changed(schema_version="1"), "unsupported schema version '1'"),
@@ -95,6 +103,15 @@ BINDING = {"principal": "p", "roles": ["viewer"]}
         (changed(bindings=[{"principal": " ", "roles": ["v"]}]), "bindings[0].principal"),
         (changed(bindings=[{"principal": 7, "roles": ["v"]}]), "bindings[0].principal"),
         (changed(bindings=[BINDING, BINDING]), "'p' is bound twice"),
+        (changed(bindings=[BINDING, {**BINDING, "principal": " p\t"}]), "'p' is bound twice"),
+        (
+            changed(bindings=[{"principal": "p", "roles": ["operator", "no-cancle"]}]),
+            "bindings[0].roles: there is no role 'no-cancle'; did you mean no-cancel?",
+        ),
+        (
+            changed(bindings=[{"principal": "p", "roles": ["zzz"]}]),
+            "there is no role 'zzz'; known: viewer, operator, no-cancel",
+        ),
         (changed(bindings=[{"principal": "p"}]), "bindings[0].roles"),
         (changed(bindings=[{"principal": "p", "roles": []}]), "at least one role"),
         (changed(bindings=[{"principal": "p", "roles": [" "]}]), "bindings[0].roles"),
@@ -126,7 +143,7 @@ def test_a_malformed_policy_is_refused_and_allows_nothing(
 ) -> None:
     path = written(tmp_path, policy)
     with pytest.raises(PolicyInvalid) as refused:
-        Authorizer(path).require("local:operator", "control:rl:status")
+        Authorizer(PolicyFile(path)).require("local:operator", "control:rl:status")
     assert words in str(refused.value)
     assert str(path) in str(refused.value)
 
@@ -134,13 +151,13 @@ def test_a_malformed_policy_is_refused_and_allows_nothing(
 def test_all_mistakes_are_told_at_once(tmp_path: Path) -> None:
     path = written(tmp_path, changed(schema_version=9, roles={"a": {}}, bindings=[{}]))
     with pytest.raises(PolicyInvalid) as refused:
-        load_policy(path)
+        load_policy(PolicyFile(path))
     assert str(refused.value).count(";") >= 2
 
 
 def test_a_folder_in_the_policys_place_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PolicyInvalid, match="not a regular file"):
-        load_policy(tmp_path)
+        load_policy(PolicyFile(tmp_path))
 
 
 LETTERS = st.text("ab*", max_size=3)
@@ -212,3 +229,50 @@ def test_decisions_are_those_of_a_naive_evaluator(
 )
 def test_the_local_principal(environ: dict[str, str], expected: str) -> None:
     assert local_principal(environ) == expected
+
+
+def test_a_policy_that_is_named_must_be_there(tmp_path: Path) -> None:
+    link = tmp_path / "link.json"
+    link.symlink_to(tmp_path / "nowhere.json")
+    for file in (PolicyFile(tmp_path / "typo.json", named=True), PolicyFile(link)):
+        with pytest.raises(PolicyInvalid, match="cannot be used"):
+            Authorizer(file).require("local:operator", "control:rl:status")
+
+
+def test_a_policy_without_a_version_is_version_one_and_principals_are_trimmed(
+    tmp_path: Path,
+) -> None:
+    policy = {name: value for name, value in GOOD.items() if name != "schema_version"}
+    policy["bindings"] = [{"principal": "  local:viewer\n", "roles": ["viewer"]}]
+    authorizer = Authorizer(PolicyFile(written(tmp_path, policy)))
+    assert authorizer.decide(" local:viewer ", "control:rl:status").allowed
+
+
+@pytest.mark.parametrize(
+    ("file", "carried", "code"),
+    [
+        ("operator", None, "allow_role_policy"),
+        ("operator", "operator", "allow_role_policy"),
+        ("operator", "viewer", "deny_no_matching_allow"),
+        ("viewer", "operator", "deny_no_matching_allow"),
+        (None, "viewer", "deny_no_matching_allow"),
+        (None, "operator", "allow_role_policy"),
+        (None, None, "allow_team_mode_disabled"),
+    ],
+)
+def test_the_file_and_the_store_must_both_allow(
+    tmp_path: Path, file: str | None, carried: str | None, code: str
+) -> None:
+    def bound(role: str) -> dict[str, Any]:
+        return changed(bindings=[{"principal": "local:ann", "roles": [role]}])
+
+    place = PolicyFile(written(tmp_path, bound(file)) if file else tmp_path / "none.json")
+    held = parse_policy(bound(carried), "the store's") if carried else None
+    decision = Authorizer(place, held).decide("local:ann", "control:rl:pause")
+    assert str(decision.reason_code) == code
+
+
+def test_where_nothing_tells_what_the_store_carries_nobody_may(tmp_path: Path) -> None:
+    trouble = PolicyInvalid("nothing tells")
+    with pytest.raises(PolicyInvalid, match="nothing tells"):
+        Authorizer(PolicyFile(tmp_path / "none"), trouble=trouble).decide("local:ann", "x")

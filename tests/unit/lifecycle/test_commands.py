@@ -12,7 +12,7 @@ from recovery.control_cases import RUN, WHO, checkpoint, command, prepare, save,
 from tau.domain.control import Action
 from tau.errors import AccessDenied, ControlError, FileError, PolicyInvalid, TauError
 from tau.files.lock import FileLock
-from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.checkpoint_file import load_checkpoint, save_checkpoint
 from tau.lifecycle.commands import Command, Lifecycle, run_is_alive
 from tau.lifecycle.paths import StateDir
@@ -78,7 +78,9 @@ def test_status_writes_nothing(tmp_path: Path) -> None:
 def test_a_dry_run_tells_the_effect_and_writes_nothing(tmp_path: Path) -> None:
     prepare(tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    lifecycle = Lifecycle(StateDir(tmp_path), Authorizer(tmp_path / "none"), SystemClock())
+    lifecycle = Lifecycle(
+        StateDir(tmp_path), Authorizer(PolicyFile(tmp_path / "none")), SystemClock()
+    )
     found = lifecycle.preview(Command(action=Action.RESUME, principal=WHO))
     assert found.recovery is not None
     assert found.recovery.checkpoint_source == "primary"

@@ -19,7 +19,8 @@ from tau.errors import (
     RequestRejected,
     ServerFailed,
 )
-from tau.models.faults import fault_in, kind_of
+from tau.models.complaints import fault_in
+from tau.models.faults import kind_of
 
 
 def kind(body: Any, status: int) -> type[ModelError]:  # noqa: ANN401
@@ -35,7 +36,7 @@ def openai(message: str = "", code: Any = None, kind: Any = None) -> dict[str, A
     [
         (400, RequestRejected), (401, AuthenticationFailed), (402, QuotaExhausted),
         (403, AuthenticationFailed), (404, ModelNotFound), (405, RequestRejected),
-        (408, ModelTimeout), (409, ServerFailed), (413, RequestRejected), (418, RequestRejected),
+        (408, ModelTimeout), (409, ServerFailed), (413, ContextTooLong), (418, RequestRejected),
         (422, RequestRejected), (425, ServerFailed), (429, RateLimited), (498, Overloaded),
         (500, ServerFailed), (501, ServerFailed), (502, ServerFailed), (503, Overloaded),
         (504, ServerFailed), (520, ServerFailed), (524, ServerFailed), (529, Overloaded),
@@ -127,10 +128,51 @@ def test_by_code_and_words(body: Any, status: int, expected: type[ModelError]) -
 @pytest.mark.parametrize(
     "body",
     [None, [], {}, 5, "x", {"choices": []}, {"error": None}, {"error": ""}, {"choices": [], "error":
-     None}, {"choices": [{}], "message": "x", "detail": "y"}],
+     None}, {"choices": [{}], "message": "x", "detail": "y"},
+     {"choices": [{}], "error": {}}, {"choices": [{}], "error": {"code": 0, "message": "success"}},
+     {"choices": [{}], "error": {"message": "", "type": "", "param": "", "code": None}},
+     {"choices": [{}], "error": {"code": "0", "msg": "OK"}}, {"choices": [{}], "error": False},
+     {"choices": [{}], "base_resp": {"status_code": 0, "status_msg": "success"}},
+     {"code": 0, "msg": "success", "data": None}],
 )  # fmt: skip
 def test_a_body_without_an_error_has_none(body: Any) -> None:  # noqa: ANN401
     assert fault_in(body) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected", "words"),
+    [
+        ({"choices": None, "base_resp": {"status_code": 1008, "status_msg":
+          "insufficient balance"}}, QuotaExhausted, "insufficient balance"),
+        ({"choices": [], "base_resp": {"status_code": 1002, "status_msg": "rate limit"}},
+         RateLimited, "rate limit"),
+        ({"code": 500, "msg": "busy", "success": False}, ServerFailed, "busy"),
+        ({"code": "429", "msg": "slow down", "success": False}, RateLimited, "slow down"),
+        ({"success": False, "errors": [{"code": 10000, "message": "no such account"}]},
+         ServerFailed, "no such account"),
+        ({"errors": ["out of order"]}, ServerFailed, "out of order"),
+        ({"errorCode": "Throttling", "errorMessage": "slow"}, RateLimited, "slow"),
+        ({"error_code": 336100, "error_msg": "try later"}, ServerFailed, "try later"),
+        ({"ResponseMetadata": {"Error": {"Code": "InvalidApiKey", "Message": "bad key"}}},
+         AuthenticationFailed, "bad key"),
+        ({"__type": "ThrottlingException", "Message": "too fast"}, RateLimited, "too fast"),
+        ({"detail": {"error": "x", "message": "model is gone"}}, ServerFailed, "model is gone"),
+        ({"type": "about:blank", "title": "Unavailable", "status": 503}, Overloaded,
+         "Unavailable"),
+        ({"error": [{"message": "first"}]}, ServerFailed, "first"),
+        ({"error": {"message": "x"}, "choices": [{}]}, ServerFailed, "x"),
+    ],
+)  # fmt: skip
+def test_errors_inside_a_success_keep_their_words(
+    body: Any,  # noqa: ANN401
+    expected: type[ModelError],
+    words: str,
+) -> None:
+    fault = fault_in(body)
+
+    assert fault is not None
+    assert fault.message == words
+    assert kind_of(fault, 200) is expected
 
 
 def test_validation_errors_do_not_repeat_the_prompt() -> None:

@@ -122,8 +122,9 @@ async def test_keeps_its_connection_and_no_cookies(server: LoopbackProvider) -> 
     [
         ("openai", "gpt-4o-mini-2024-07-18", {"prompt_tokens": 1000, "completion_tokens": 100},
          210_000),
-        ("openai", "gpt-4o-mini", {"prompt_tokens": 1000, "completion_tokens": 0,
-                                   "prompt_tokens_details": {"cached_tokens": 1000}}, 75_000),
+        ("openai", "gpt-4o-mini", {"prompt_tokens": 1000, "completion_tokens": 100,
+                                   "prompt_tokens_details": {"cached_tokens": 1000}}, 135_000),
+        ("openai", "gpt-4o-mini", {"prompt_tokens": 1000, "completion_tokens": 0}, None),
         ("openai", "gpt-4o-mini", None, None),
         ("openrouter", "some/model", {"prompt_tokens": 10, "completion_tokens": 1, "cost": 0.0021},
          2_100_000),

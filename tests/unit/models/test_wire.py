@@ -127,11 +127,21 @@ def test_tool_calls_are_kept_unparsed() -> None:
         ({"prompt_tokens": 10, "completion_tokens": 4, "total_tokens": 25}, (10, 15, 0, 11)),
         ({"prompt_tokens": 10.0, "completion_tokens": 4.0, "total_tokens": 14}, (10, 4, 0, 0)),
         ({"prompt_tokens": 10, "completion_tokens": -4, "total_tokens": 3}, (10, 0, 0, 0)),
-        ({"prompt_tokens": "10", "completion_tokens": True}, (0, 0, 0, 0)),
-        ({"prompt_tokens": 1e300, "completion_tokens": 10**15}, (0, 0, 0, 0)),
+        ({"prompt_tokens": "10", "completion_tokens": True}, (10, 0, 0, 0)),
+        ({"prompt_tokens": "10", "completion_tokens": "4", "total_tokens": "14"}, (10, 4, 0, 0)),
+        ({"prompt_tokens": "1,010", "completion_tokens": " 4 "}, (1010, 4, 0, 0)),
+        ({"prompt_tokens": 9.2, "completion_tokens": 3.5}, (10, 4, 0, 0)),
+        ({"total_tokens": 14}, (0, 14, 0, 0)),
+        ({"prompt_tokens": -1, "completion_tokens": None, "total_tokens": 14}, (0, 14, 0, 0)),
+        ({"prompt_tokens": 10, "total_tokens": 14}, (10, 4, 0, 0)),
+        ({"completion_tokens": 4, "total_tokens": 14}, (10, 4, 0, 0)),
+        ({"tokens": {"input_tokens": 10, "output_tokens": 4}}, (10, 4, 0, 0)),
+        ({"promptTokenCount": 10, "candidatesTokenCount": 4, "totalTokenCount": 16},
+         (10, 6, 0, 2)),
+        ({"inputTokens": 10, "outputTokens": 4, "totalTokens": 14}, (10, 4, 0, 0)),
         ({"prompt_tokens": 10, "completion_tokens": 4,
           "prompt_tokens_details": {"cached_tokens": 99},
-          "completion_tokens_details": {"reasoning_tokens": 99}}, (10, 4, 10, 4)),
+          "completion_tokens_details": {"reasoning_tokens": 99}}, (10, 99, 0, 99)),
     ],
 )  # fmt: skip
 def test_usage_in_every_dialect(usage: dict[str, Any], expected: tuple[int, ...]) -> None:
@@ -147,12 +157,13 @@ def test_usage_in_every_dialect(usage: dict[str, Any], expected: tuple[int, ...]
 
 def test_missing_usage_is_unknown_not_zero() -> None:
     assert answer(body()).usage is None
+    assert counts(prompt_tokens=1e300, completion_tokens=10**15) is None
     assert counts(queue_time=0.1) is None
 
 
 @pytest.mark.parametrize(
     ("usage", "cost"),
-    [({"cost": 0.5}, 0.5), ({"cost": 0}, 0.0), ({"cost": -1}, None), ({"cost": "1"}, None),
+    [({"cost": 0.5}, 0.5), ({"cost": 0}, 0.0), ({"cost": -1}, None), ({"cost": "1"}, 1.0),
      ({"cost": True}, None), ({"cost": 1e9}, None), ({}, None),
      ({"cost": 0.1, "is_byok": True, "cost_details": {"upstream_inference_cost": 0.4}}, 0.5),
      ({"cost": 0.1, "is_byok": False, "cost_details": {"upstream_inference_cost": 0.1}}, 0.1)],

@@ -9,6 +9,7 @@ import pytest
 
 from tau.domain.dataset import Split
 from tau.domain.failure import Failure, FailureClass
+from tau.domain.ids import ResourcesHash
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.reports.gain import of_evidence
@@ -94,7 +95,32 @@ def test_the_table_of_candidates_names_baseline_and_best() -> None:
     assert f"<td>{SEED.hash[:12]}</td><td>baseline</td>" in page
     assert f"<td>{BEST.hash[:12]}</td><td>best</td>" in page
     kept = html(replace(chosen, best=SEED))
-    assert f"<td>{BEST.hash[:12]}</td><td>leader</td>" in kept, "ahead, not proved better"
+    assert f"<td>{BEST.hash[:12]}</td><td>best</td>" in kept, "ahead, not proved better: one word"
+    assert "leader" not in kept
+
+
+def test_candidates_beyond_twenty_are_folded_and_none_is_left_out() -> None:
+    chosen = account()
+    one = chosen.measurements[0]
+    many = tuple(
+        replace(one, resources=ResourcesHash(f"{n:064x}"), score=n / 100, split=Split.VALIDATE)
+        for n in range(50)
+    )
+    page = html(replace(chosen, measurements=(*chosen.measurements, *many)))
+    before, _, folded = page.partition("<details>")
+    assert "30 candidates more" in folded or "29 candidates more" in folded
+    assert f"<td>{'0' * 10}31</td>" not in before
+    names = {f"{n:064x}"[:12] for n in range(50)}
+    assert names == {name for name in names if name in page}
+
+
+@pytest.mark.parametrize("content", [True, False])
+def test_failing_examples_are_told_and_texts_only_with_leave(content: bool) -> None:
+    rows = [row(0.0), row(1.0)]
+    page = html(account(), rows, content=content)
+    assert "1 evaluation of the best" in page
+    assert ("answered" in page) is content
+    assert ("--content" in page) is not content
 
 
 def test_p_value_and_interval_say_the_same() -> None:
@@ -124,12 +150,19 @@ def test_junit_has_a_case_per_example_of_the_best() -> None:
     assert suite[3][0].get("message") == "server"
 
 
-@pytest.mark.parametrize("start", ["=1+1", "+1", "-1", "@x", "\t=1"])
+@pytest.mark.parametrize("start", ["=1+1", "+1", "-1+1", "-A1", "-1;=1", "@x", "\t=1"])
 def test_a_spreadsheet_calculates_nothing(start: str) -> None:
     table = list(csv.DictReader(io.StringIO(as_csv([row(1.0, start)], content=True))))
 
     assert table[0]["output"] == f"'{start}"
     assert table[0]["reward.right"] == "1.0"
+
+
+@pytest.mark.parametrize("number", ["-5", "-0.25", "-1e9", "-12,5", "-3%"])
+def test_a_plain_negative_number_stays_as_it_was_said(number: str) -> None:
+    table = list(csv.DictReader(io.StringIO(as_csv([row(1.0, number)], content=True))))
+
+    assert table[0]["output"] == number
 
 
 def test_texts_are_exported_on_request_only() -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import orjson
 import pytest
@@ -102,9 +104,46 @@ def test_missing_rows_are_told() -> None:
     found = certify(pairing([1.0] * 20, missing=5), effect=0.02, planned=40)
 
     assert found.caveats == (
-        "5 of 25 examples have no score of both prompts and are left out",
+        "only 20 of 25 rows were compared: had the missing ones all gone against the candidate, it "
+        "would be promote (+0.285 to +0.798); all in its favour, promote (+0.805 to +1.000)",
         "40 examples were planned, 25 were evaluated",
     )
+
+
+def test_a_few_missing_rows_are_left_out() -> None:
+    found = certify(pairing([1.0] * 19, missing=1), effect=0.02)
+
+    assert found.partial is None
+    assert found.caveats == ("1 of 20 examples have no score of both prompts and are left out",)
+
+
+def test_silence_of_the_candidate_gains_nothing() -> None:
+    silent = replace(pairing([1.0] * 10 + [0.0] * 80, missing=9), baseline_only=(1.0,) * 9)
+
+    assert certify(pairing([1.0] * 10 + [0.0] * 80), effect=0.02).decision is Decision.PROMOTE
+    found = certify(silent, effect=0.02)
+    assert found.decision is Decision.INCONCLUSIVE
+    assert "the 9 on which only the candidate has no score" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("differences", "missing", "decision"),
+    [
+        ([1.0] * 11, 19, Decision.INCONCLUSIVE),
+        ([1.0] * 60, 31, Decision.PROMOTE),
+        ([-1.0] * 60, 31, Decision.KEEP_BASELINE),
+        ([-1.0] * 11, 19, Decision.INCONCLUSIVE),
+        ([1.0] * 20, 10, Decision.PROMOTE),
+    ],
+)
+def test_with_a_third_missing_only_what_they_could_not_change_stands(
+    differences: list[float], missing: int, decision: Decision
+) -> None:
+    found = certify(pairing(differences, missing=missing), effect=0.02)
+
+    assert found.decision is decision
+    assert found.partial is not None
+    assert found.partial.missing == missing
 
 
 def test_without_any_pair_it_is_inconclusive() -> None:

@@ -10,7 +10,7 @@ from tau.domain.control import Action
 from tau.domain.ids import RunId
 from tau.domain.run import RunStatus
 from tau.errors import ControlError, RunStopped
-from tau.lifecycle.authorization import Authorizer
+from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.commands import Command, Lifecycle
 from tau.lifecycle.paths import StateDir
 from tau.ports.clock import SystemClock
@@ -20,7 +20,7 @@ from unit.wiring.test_session import Place
 
 
 def ask(folder: Path, action: Action, checkpoint: Path | None = None) -> None:
-    lifecycle = Lifecycle(StateDir(folder), Authorizer(folder / "none"), SystemClock())
+    lifecycle = Lifecycle(StateDir(folder), Authorizer(PolicyFile(folder / "none")), SystemClock())
     lifecycle.execute(Command(action=action, principal="local:test", checkpoint=checkpoint))
 
 

@@ -13,6 +13,7 @@ from tau.domain.run import RunStatus
 from tau.ports.algorithm import EarlierScores
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
+from tau.wiring.delivery import mark_delivered
 from tau.wiring.past import measured
 from tau.wiring.replaying import replay
 from tau.wiring.session import SessionRequest, run_session
@@ -60,6 +61,7 @@ class Shop:
         request = SessionRequest(config=self.config(**fields), store=self.store)
         report = await run_session(request, observer=Watcher(), stop=StopRequest())
         assert report.status is RunStatus.COMPLETED
+        await mark_delivered(self.store, report)
         return report
 
     async def known(self, report: RunReport, config: RunConfig) -> EarlierScores:

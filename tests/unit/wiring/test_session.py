@@ -17,6 +17,7 @@ from tau.testing.provider import Call, LoopbackProvider
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
+from tau.wiring.delivery import mark_delivered
 from tau.wiring.session import SessionRequest, run_session
 from tau.wiring.stores import open_store
 
@@ -52,7 +53,14 @@ class Place:
     def store(self) -> str:
         return str(self.folder / "store.sqlite")
 
-    async def run(self, *, run_id: str | None = None, **fields: Any) -> RunReport:  # noqa: ANN401
+    async def run(
+        self,
+        *,
+        run_id: str | None = None,
+        new: bool = False,
+        delivered: bool = True,
+        **fields: Any,  # noqa: ANN401
+    ) -> RunReport:
         rows = [{"prompt": f"q{n}", "expected": f"q{n}"} for n in range(20)]
         document = {
             "model": {"name": "openai/echo", "base_url": self.provider.base_url},
@@ -65,9 +73,12 @@ class Place:
         path = self.folder / "config.json"
         path.write_text(json.dumps(document))
         config = load(path, environ={"OPENAI_API_KEY": "sk-test-canary-key"})
-        request = SessionRequest(config=config, store=self.store, run_id=run_id)
+        request = SessionRequest(config=config, store=self.store, run_id=run_id, new=new)
         self.stop = StopRequest()
-        return await run_session(request, observer=self.watcher, stop=self.stop)
+        report = await run_session(request, observer=self.watcher, stop=self.stop)
+        if delivered:
+            await mark_delivered(self.store, report)
+        return report
 
     def status(self) -> Mapping[str, Any]:
         found = json.loads((self.folder / "status.json").read_text())
@@ -120,6 +131,45 @@ async def test_a_finished_run_is_followed_by_a_new_one_that_keeps_the_old(tmp_pa
             await place.run(run_id="run-x")
 
 
+async def test_a_run_whose_report_nobody_got_is_reported_again_and_runs_nothing(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        first = await place.run(delivered=False)
+        (tmp_path / "status.json").write_text('{"schema_version": 1, "run_state": "running"}')
+        again = await place.run(delivered=False)
+        named = await place.run(run_id=first.run_id)
+        assert provider.calls == 20
+        assert place.status()["run_state"] == "completed"
+        assert place.status()["run_id"] == first.run_id
+        after = await place.run(delivered=False)
+        anew = await place.run(new=True)
+        assert provider.calls == 60
+
+    assert again.run_id == named.run_id == first.run_id
+    for told in (again, named):
+        assert told.resumed
+        assert (told.counts, told.splits, told.spent) == (first.counts, first.splits, first.spent)
+        assert (told.status, told.stop_reason) == (first.status, first.stop_reason)
+        assert (told.best_hash, told.evidence) == (first.best_hash, first.evidence)
+    assert any("--new" in notice for notice in place.watcher.notices)
+    assert len({first.run_id, after.run_id, anew.run_id}) == 3
+
+
+async def test_only_the_newest_run_of_the_same_configuration_is_reported_again(
+    tmp_path: Path,
+) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        first = await place.run(delivered=False)
+        other = await place.run(seed=7)
+        anew = await place.run(new=True)
+        last = await place.run()
+        assert provider.calls == 80
+    assert len({first.run_id, other.run_id, anew.run_id, last.run_id}) == 4
+
+
 async def test_a_budget_is_never_exceeded_and_a_larger_one_goes_on(tmp_path: Path) -> None:
     async with LoopbackProvider(faults=["1-3=status:status=500"]) as provider:
         place = Place(tmp_path, provider)
@@ -165,18 +215,21 @@ async def test_a_literal_timeout_leaves_nothing_running_and_can_go_on(tmp_path: 
             await place.run(completion_timeout_secs=1)
         assert await place.statuses() == {RolloutStatus.QUEUING: 16, RolloutStatus.REQUEUING: 4}
         status = place.status()
-        assert (status["run_state"], status["stop_reason"]) == ("failed", "no_progress")
+        assert (status["run_state"], status["stop_reason"]) == ("failed", "time_limit")
         provider.latency_s = 0
         report = await place.run(completion_timeout_secs=20)
         assert report.resumed
         assert report.counts[RolloutStatus.SUCCEEDED] == 20
 
 
-async def test_a_provider_that_is_down_fails_rollouts_not_the_run(tmp_path: Path) -> None:
+async def test_a_provider_that_is_down_leaves_nothing_scored(tmp_path: Path) -> None:
     async with LoopbackProvider(faults=["all=status:status=500"]) as provider:
         place = Place(tmp_path, provider)
         report = await place.run(retries={"max_attempts": 2, "backoff_ms": 1, "max_backoff_ms": 2})
-        assert report.status is RunStatus.COMPLETED
+        assert report.status is RunStatus.FAILED
+        assert report.stop_reason is StopReason.NOTHING_SCORED
+        assert not report.resumable
+        assert "20 failed: " in (report.stop_detail or "")
         assert report.counts[RolloutStatus.FAILED] == 20
         assert report.failures == {"server": 20}
         assert provider.calls == 40

@@ -1,7 +1,5 @@
 """Commands about prompts that were tried: candidates, comparisons, promotion, export."""
 
-from pathlib import Path
-
 import click
 
 from tau.cli.commands.control import who_options
@@ -103,7 +101,7 @@ def promote(
     reason: str,
     force: bool,
     principal: str | None,
-    rbac_policy: str,
+    rbac_policy: str | None,
     store: str,
     as_json: bool,
 ) -> int:
@@ -111,11 +109,12 @@ def promote(
 
     A run must have decided for promotion; who, when, why and its evidence are kept.
     """
+    from tau.cli.control import policy_file
     from tau.cli.control import principal as principal_of
     from tau.cli.records.promoting import Promoter
     from tau.cli.records.promoting import promote as promote_resources
 
-    who = Promoter(principal=principal_of(principal), policy=Path(rbac_policy))
+    who = Promoter(principal=principal_of(principal), policy=policy_file(rbac_policy))
     return promote_resources(
         store, name, who, alias=alias, reason=reason, force=force, as_json=as_json
     )
@@ -149,36 +148,57 @@ def prompt() -> None:
 
 @prompt.command("get")
 @click.argument("name", metavar="NAME@VERSION")
+@click.option("--filled", metavar="ROW",
+              help="Show it filled from ROW, an object of columns as JSON.")  # fmt: skip
 @store_option
 @json_option
 @debug_option
-def prompt_get(*, name: str, store: str, as_json: bool) -> int:
+def prompt_get(*, name: str, filled: str | None, store: str, as_json: bool) -> int:
     """Print exactly the text of prompt NAME, without a newline of our own.
 
     Chat messages are printed as JSON. VERSION is an alias, latest, or resources-<n>; without it,
-    the latest. With --json also tell which version it is.
+    the latest. Where the text holds placeholders or doubled braces, standard error says by which
+    rules an application has to fill it; --json tells it too, with the version.
     """
-    from tau.cli.records.promoting import get_prompt
+    from tau.cli.records.prompts import get_prompt
 
-    return get_prompt(store, name, as_json=as_json)
+    return get_prompt(store, name, row=filled, as_json=as_json)
 
 
 @click.command("export", short_help="Write a run as text, JSON, CSV, HTML or JUnit.")
 @click.argument("run", required=False, metavar="[RUN]")
 @click.option("--to", "shape", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", metavar="FILE", help="Write to FILE instead of standard output.")
+@click.option("--pass-at", metavar="SCORE", type=click.FloatRange(0, 1), default=1.0,
+              show_default=True, help="junit: a case passes from this score on.")  # fmt: skip
+@click.option("--name-by", metavar="COLUMN",
+              help="junit: the column that names a case; by default 'id'.")  # fmt: skip
+@click.option("--threshold", "thresholds", metavar="SCORE", type=click.FloatRange(0, 1),
+              multiple=True, help="junit: a case for each split's mean; repeatable.")  # fmt: skip
 @store_option
 @content_option
 @debug_option
-def export(*, run: str | None, shape: str, output: str | None, store: str, content: bool) -> int:
+def export(
+    *,
+    run: str | None,
+    shape: str,
+    output: str | None,
+    pass_at: float,
+    name_by: str | None,
+    thresholds: tuple[float, ...],
+    store: str,
+    content: bool,
+) -> int:
     """Write RUN, by default the newest, for people or programs.
 
     text, json and html are reports; jsonl and csv have a line per evaluation, with --content also
-    the texts; junit has a case per example of what the run recommends.
+    the texts; junit has a case per example of what the run recommends, and one per --threshold.
     """
     from tau.cli.records.exporting import export as export_run
+    from tau.reports.junit import Cases
 
-    return export_run(store, run, shape=shape, output=output, content=content)
+    cases = Cases(pass_at=pass_at, column=name_by, thresholds=thresholds)
+    return export_run(store, run, shape=shape, output=output, content=content, cases=cases)
 
 
 @click.command("replay", short_help="Derive every number of a run again, offline.")

@@ -7,7 +7,7 @@ import click
 
 from tau.cli.commands.running import json_option
 from tau.cli.surface import Surface, debug_option
-from tau.config.paths import DEFAULT_RBAC_POLICY
+from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE
 
 Command = Callable[..., Any]
 
@@ -16,8 +16,7 @@ state_dir_option = click.option(
 )
 store_option = click.option("--store", metavar="PATH", help="The store whose run is meant.")
 policy_option = click.option(
-    "--rbac-policy", metavar="PATH", default=DEFAULT_RBAC_POLICY, show_default=True,
-    help="Who may do what.",
+    "--rbac-policy", metavar="PATH", help=f"Who may do what; {DEFAULT_RBAC_POLICY} if it is there.",
 )  # fmt: skip
 principal_option = click.option(
     "--principal", metavar="NAME", help="Who is asking; the local user by default."
@@ -37,9 +36,22 @@ def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Comm
 
 where_options = _options(state_dir_option, store_option)
 who_options = _options(principal_option, policy_option)
-command_options = _options(
-    where_options, who_options, reason_option, dry_run_option, json_option, debug_option
+run_id_option = click.option(
+    "--run-id", metavar="ID", help="The run that is meant; refused where another has come."
 )
+command_options = _options(
+    where_options,
+    who_options,
+    run_id_option,
+    reason_option,
+    dry_run_option,
+    json_option,
+    debug_option,
+)
+asked_store_option = click.option(
+    "--store", metavar="PATH", default=DEFAULT_STORE, show_default=True,
+    help="The store, which may carry a policy of its own.",
+)  # fmt: skip
 
 
 @click.command("status", short_help="Show how a run is doing.")
@@ -94,32 +106,79 @@ def rollback(surface: Surface, /, **given: Any) -> int:  # noqa: ANN401
     return _carry_out(surface, "rollback", given)
 
 
-@click.group("rbac", short_help="Ask the access policy.")
+@click.group("rbac", short_help="Ask the access policy, or let a store carry one.")
 def rbac() -> None:
-    """Ask the access policy."""
+    """Ask the access policy, let a store carry one, make tokens for the gateway."""
 
 
 @rbac.command("check")
 @click.argument("action", metavar="ACTION")
+@asked_store_option
 @who_options
 @json_option
 @debug_option
-def rbac_check(*, action: str, principal: str | None, rbac_policy: str, as_json: bool) -> int:
-    """Show whether ACTION (pause, ..., or a key such as control:rl:pause) is allowed; 5 if not."""
+def rbac_check(
+    *, action: str, store: str, principal: str | None, rbac_policy: str | None, as_json: bool
+) -> int:
+    """Show whether ACTION (pause, promote, ..., or a key such as control:rl:pause) is allowed.
+
+    Exit code 5 if not.
+    """
     from tau.cli.oversight import check_access
 
-    return check_access(action, given=principal, policy=rbac_policy, as_json=as_json)
+    return check_access(action, store=store, given=principal, policy=rbac_policy, as_json=as_json)
 
 
 @rbac.command("whoami")
+@asked_store_option
 @who_options
 @json_option
 @debug_option
-def rbac_whoami(*, principal: str | None, rbac_policy: str, as_json: bool) -> int:
-    """Show who you are to the policy and what it lets you do."""
+def rbac_whoami(
+    *, store: str, principal: str | None, rbac_policy: str | None, as_json: bool
+) -> int:
+    """Show who you are to the policies and what they let you do."""
     from tau.cli.oversight import who_am_i
 
-    return who_am_i(given=principal, policy=rbac_policy, as_json=as_json)
+    return who_am_i(store=store, given=principal, policy=rbac_policy, as_json=as_json)
+
+
+@rbac.command("install")
+@click.argument("path", metavar="POLICY")
+@asked_store_option
+@who_options
+@reason_option
+@json_option
+@debug_option
+def rbac_install(
+    *,
+    path: str,
+    store: str,
+    principal: str | None,
+    rbac_policy: str | None,
+    reason: str | None,
+    as_json: bool,
+) -> int:
+    """Let the store carry the policy in the file POLICY: it then holds from everywhere.
+
+    The policies that hold until then must allow control:rbac:install. Whoever can write the
+    database itself is beyond it.
+    """
+    from tau.cli.oversight import install
+
+    return install(store, path, given=principal, policy=rbac_policy, reason=reason, as_json=as_json)
+
+
+@rbac.command("token")
+@click.argument("name", metavar="PRINCIPAL")
+@click.option("--tokens", "path", metavar="FILE", required=True,
+              help="The file to add the entry to, for: tau serve --tokens FILE")  # fmt: skip
+@debug_option
+def rbac_token(*, name: str, path: str) -> int:
+    """Make a gateway token for PRINCIPAL: its hash goes into FILE, the token is printed once."""
+    from tau.cli.tokens import make_token
+
+    return make_token(name, path)
 
 
 @click.group("audit", short_help="Look at the audit of lifecycle commands.")
@@ -165,7 +224,7 @@ def audit_repair(
     state_dir: str | None,
     store: str | None,
     principal: str | None,
-    rbac_policy: str,
+    rbac_policy: str | None,
     reason: str | None,
     as_json: bool,
 ) -> int:
@@ -198,5 +257,6 @@ def _arguments(action: str, given: dict[str, Any]) -> Any:  # noqa: ANN401
         reason=given.get("reason"),
         json=given["as_json"],
         dry_run=given.get("dry_run", False),
+        run_id=given.get("run_id"),
         store=given["store"],
     )

@@ -15,7 +15,7 @@ from tau.cli.commands import (
     upkeep,
     working,
 )
-from tau.cli.surface import Exit, debug_option, name_variables
+from tau.cli.surface import Exit, debug_option, name_variables, summarize
 
 
 class _InOrder(click.Group):
@@ -50,6 +50,7 @@ for command in (
     optimizing.plan,
     optimizing.optimize,
     running.run,
+    running.evaluate,
     working.worker,
     control.status,
     control.pause,
@@ -82,3 +83,4 @@ for command in (
 upkeep.db.add_command(serving.db_prune)
 
 name_variables(tau_group)
+summarize(tau_group)

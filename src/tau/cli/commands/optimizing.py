@@ -6,10 +6,11 @@ from typing import Any
 import click
 
 from tau.cli.commands.running import (
+    config_store_option,
     json_option,
     model_option,
+    new_option,
     serve_option,
-    store_option,
     strict_option,
 )
 from tau.cli.surface import Surface, debug_option
@@ -43,9 +44,10 @@ def limits(options: dict[str, Any]) -> dict[str, float]:
 @click.command("optimize", short_help="Look for a better prompt, and say whether it is better.")
 @click.argument("cfg", metavar="CFG")
 @model_option
-@store_option
+@config_store_option
 @click.option("--state-dir", metavar="PATH", help="Where status.json lives; beside the store.")
 @click.option("--run", "run_id", metavar="ID", help="The run to go on with, where several match.")
+@new_option
 @budget_options
 @json_option
 @click.option("--events", is_flag=True, help="Print JSON lines while it goes on.")
@@ -87,12 +89,12 @@ def optimize(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) ->
 @click.command("plan", short_help="Say what a configuration would cost and could show.")
 @click.argument("cfg", metavar="CFG")
 @model_option
-@store_option
+@config_store_option
 @budget_options
 @strict_option
 @json_option
 @debug_option
-def plan(*, cfg: str, store: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401
+def plan(*, cfg: str, store: str | None, as_json: bool, **options: Any) -> int:  # noqa: ANN401
     """Say what CFG's budget buys: rollouts, calls, dollars, proposals, the gain it can show.
 
     Nothing is run, called or written. A configuration that names no algorithm is planned as

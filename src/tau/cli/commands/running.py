@@ -1,5 +1,7 @@
 """Commands about one configuration."""
 
+from typing import Any
+
 import click
 
 from tau.cli.surface import Surface, debug_option
@@ -16,8 +18,17 @@ store_option = click.option(
     show_default=True,
     help="The store, where everything is kept.",
 )
+config_store_option = click.option(
+    "--store",
+    metavar="PATH",
+    help=f"The store, where everything is kept; else the config's 'store', else {DEFAULT_STORE}.",
+)
 strict_option = click.option("--strict", is_flag=True, help="Unknown keys are errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
+
+new_option = click.option(
+    "--new", is_flag=True, help="Begin a new run, whatever of this configuration is there already."
+)
 
 
 serve_option = click.option(
@@ -29,14 +40,17 @@ serve_option = click.option(
 @click.command("run", short_help="Run a configuration to its end.")
 @click.argument("cfg", metavar="CFG")
 @model_option
-@store_option
+@config_store_option
 @click.option("--state-dir", metavar="PATH", help="Where status.json lives; beside the store.")
 @click.option("--run", "run_id", metavar="ID", help="The run to go on with, where several match.")
+@new_option
 @json_option
 @click.option("--events", is_flag=True, help="Print JSON lines while it goes on.")
 @strict_option
 @click.option("--fail-under", metavar="SCORE", type=float,
               help="Exit with 3 where a split's mean score is below SCORE.")  # fmt: skip
+@click.option("--algorithm", "instead", metavar="NAME",
+              help="In place of the config's; evaluate measures prompts as they are.")  # fmt: skip
 @click.option("--workers", type=click.IntRange(1), help="Workers; overrides the config's.")
 @click.option("--concurrency", type=click.IntRange(1),
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
@@ -48,13 +62,15 @@ def run(
     *,
     cfg: str,
     model: str | None,
-    store: str,
+    store: str | None,
     state_dir: str | None,
     run_id: str | None,
+    new: bool,
     as_json: bool,
     events: bool,
     strict: bool,
     fail_under: float | None,
+    instead: str | None,
     workers: int | None,
     concurrency: int | None,
     serve: str | None,
@@ -71,10 +87,33 @@ def run(
     from tau.cli.running import run as run_configuration
 
     arguments = RunArguments(
-        config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, json=as_json,
-        events=events, strict=strict, fail_under=fail_under, workers=workers,
-        concurrency=concurrency, serve=serve,
+        config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, new=new,
+        json=as_json, events=events, strict=strict, fail_under=fail_under, workers=workers,
+        concurrency=concurrency, serve=serve, instead=instead,
     )  # fmt: skip
+    return run_configuration(arguments, surface)
+
+
+@click.command("eval", short_help="Measure a configuration's prompts as they are.")
+@click.argument("cfg", metavar="CFG")
+@model_option
+@store_option
+@click.option("--state-dir", metavar="PATH", help="Where status.json lives; beside the store.")
+@json_option
+@strict_option
+@click.option("--fail-under", metavar="SCORE", type=float,
+              help="Exit with 3 where a split's mean score is below SCORE.")  # fmt: skip
+@debug_option
+@click.pass_obj
+def evaluate(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401
+    """Measure the prompts of CFG as they are, whatever algorithm it names.
+
+    The same as `tau run CFG --algorithm evaluate`: a baseline without a second configuration.
+    """
+    from tau.cli.running import RunArguments
+    from tau.cli.running import run as run_configuration
+
+    arguments = RunArguments(config=cfg, json=as_json, instead="evaluate", **options)
     return run_configuration(arguments, surface)
 
 

@@ -2,6 +2,7 @@
 
 import click
 
+from tau.cli.commands.control import reason_option, who_options
 from tau.cli.commands.running import json_option, store_option
 from tau.cli.surface import Exit, debug_option
 
@@ -17,7 +18,7 @@ def doctor(*, store: str, as_json: bool) -> int:
     return examine(store, as_json=as_json)
 
 
-@click.group("db", short_help="Back up, verify or migrate a store.")
+@click.group("db", short_help="Back up, verify, migrate or recover a store.")
 def db() -> None:
     """Back up, verify or migrate a store."""
 
@@ -46,12 +47,35 @@ def db_verify(*, store: str, as_json: bool) -> int:
 
 @db.command("migrate")
 @store_option
+@who_options
+@reason_option
 @debug_option
-def db_migrate(*, store: str) -> int:
+def db_migrate(
+    *, store: str, principal: str | None, rbac_policy: str | None, reason: str | None
+) -> int:
     """Bring a store of an older Tau to this version's schema, keeping a copy of it."""
+    from tau.cli.control import policy_file
+    from tau.cli.control import principal as principal_of
     from tau.cli.databases import migrate
 
-    return migrate(store)
+    return migrate(
+        store, principal=principal_of(principal), policy=policy_file(rbac_policy), reason=reason
+    )
+
+
+@db.command("recover")
+@store_option
+@click.option("--state-dir", metavar="PATH", help="Where the run's checkpoint file is.")
+@debug_option
+def db_recover(*, store: str, state_dir: str | None) -> int:
+    """Set a store aside whose files were deleted, emptied or damaged; nothing is thrown away.
+
+    Says what the checkpoint file of its run brings back when the run is started again. A store
+    that is whole is left as it is.
+    """
+    from tau.cli.databases import recover
+
+    return recover(store, state_dir)
 
 
 @click.group("graders", short_help="List graders.")
@@ -125,14 +149,20 @@ def sim_serve(
 
 
 @click.command("completion", short_help="Print a script that completes commands in your shell.")
-@click.argument("shell", type=click.Choice(("bash", "zsh", "fish")))
+@click.argument("shell", type=click.Choice(("bash", "zsh", "fish", "powershell")))
 @debug_option
 def completion(*, shell: str) -> int:
-    """Print a script that completes commands; for bash: source <(tau completion bash)."""
+    """Print a script that completes commands, for your shell to read.
+
+    bash and zsh: source <(tau completion bash); fish: tau completion fish | source;
+    PowerShell: tau completion powershell | Out-String | Invoke-Expression
+    """
     from click.shell_completion import get_completion_class
 
     from tau.cli.commands.group import tau_group
+    from tau.cli.completing import register
 
+    register()
     kind = get_completion_class(shell)
     if kind is not None:
         click.echo(kind(tau_group, {}, "tau", "_TAU_COMPLETE").source())

@@ -11,23 +11,25 @@ from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.files.atomic import atomic_write
 from tau.ports.store import Store
-from tau.reports import rows
+from tau.reports import rows, shortfalls
 from tau.reports.account import Account, gather
 from tau.reports.html import html
-from tau.reports.junit import junit
+from tau.reports.junit import Cases, junit
 
 
-def export(store: str, run: str | None, *, shape: str, output: str | None, content: bool) -> int:
+def export(
+    store: str, run: str | None, *, shape: str, output: str | None, content: bool, cases: Cases
+) -> int:
     """Write the run in a shape to a file or to standard output."""
 
     async def query(opened: Store) -> tuple[Account, list[rows.EvaluationRow]]:
         account = await gather(opened, await newest_run(opened, run))
-        wanted = shape in ("jsonl", "csv", "junit")
+        wanted = shape in ("jsonl", "csv", "junit", "html")
         found = account.measurements if wanted else ()
         return account, await rows.evaluation_rows(opened, account.run.id, found)
 
     account, evaluations = read(store, query)
-    text = _text(account, evaluations, shape, content=content)
+    text = _text(account, evaluations, shape, content=content, cases=cases)
     if output is None:
         sys.stdout.write(text)
         return Exit.OK
@@ -37,13 +39,18 @@ def export(store: str, run: str | None, *, shape: str, output: str | None, conte
 
 
 def _text(
-    account: Account, evaluations: list[rows.EvaluationRow], shape: str, *, content: bool
+    account: Account,
+    evaluations: list[rows.EvaluationRow],
+    shape: str,
+    *,
+    content: bool,
+    cases: Cases,
 ) -> str:
     match shape:
         case "html":
-            return html(account)
+            return html(account, evaluations, content=content)
         case "junit":
-            return junit(account, evaluations)
+            return junit(account, evaluations, cases)
         case "csv":
             return rows.as_csv(evaluations, content=content)
         case "jsonl":
@@ -72,6 +79,8 @@ def fields(account: Account) -> dict[str, object]:
         "calls": run.spent.calls,
         "tokens": run.spent.tokens,
         "cost_usd": run.spent.cost_usd,
+        "assumed_tokens": run.spent.assumed_tokens,
+        "assumed_cost_usd": run.spent.assumed_cost_usd,
         "active_s": run.active_s,
         "decision": account.decision,
         "best_resources_hash": account.best.hash,
@@ -79,6 +88,7 @@ def fields(account: Account) -> dict[str, object]:
         "best_resources": dict(account.best.values),
         "evidence": dict(account.evidence),
         "caveats": list(account.verdict.caveats) if account.verdict else [],
+        **shortfalls.to_json(account.shortfalls),
         **optimization.account_fields(account),
     }
 
@@ -91,6 +101,10 @@ def lines(account: Account) -> list[str]:
         f"started {moment(run.created_unix_ms)}, ran for {figures.duration(run.active_s)}",
         "",
     ]
+    if run.stop_detail:
+        said += [line(run.stop_detail), ""]
+    if account.partial is not None:
+        said += [line(account.partial.text), ""]
     if account.decision is not None:
         said += [optimization.decision_text(account), ""]
     said += optimization.split_table(account)
@@ -102,6 +116,9 @@ def lines(account: Account) -> list[str]:
         said.append(f"why        {line(account.reason)}")
     said += ["", *optimization.diff_section(account)]
     said.append(f"used       {', '.join(figures.spending(run.spent)) or 'nothing'}")
+    if assumed := figures.assumed(run.spent):
+        said.append(f"           {assumed}")
     if account.failures:
         said.append(f"failures   {figures.failures(account.failures)}")
+    said += [f"missing    {line(text)}" for text in shortfalls.lines(account.shortfalls)]
     return said

@@ -1,7 +1,7 @@
 """Lists of runs, rollouts and published versions."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,15 @@ from tau.cli import figures
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import table
+from tau.domain.condition import Condition, condition_of
 from tau.domain.dataset import Split
-from tau.domain.ids import RunId
+from tau.domain.ids import RolloutId, RunId
 from tau.domain.rollout import RolloutCounts, RolloutKind, RolloutStatus
 from tau.domain.run import Run, RunStatus
+from tau.ports.clock import SystemClock
 from tau.ports.insights import RolloutFilter, RolloutRow
 from tau.ports.store import Store
+from tau.reports.shortfalls import why_missing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,20 +46,28 @@ class RolloutListing:
 def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_json: bool) -> int:
     """Print runs, newest first."""
 
-    async def query(opened: Store) -> list[tuple[Run, RolloutCounts]]:
+    async def query(opened: Store) -> list[tuple[Run, RolloutCounts, Condition]]:
         insights = opened.insights
         wanted = RunStatus(status) if status else None
         found = await insights.runs(status=wanted, limit=limit, offset=offset)
-        return [(run, await insights.counts(run.id)) for run in found]
+        workers, now = await insights.workers(), SystemClock().unix_ms()
+        return [
+            (run, await insights.counts(run.id), condition_of(run, workers, now)) for run in found
+        ]
 
     found = read(store, query)
     if as_json:
-        print_json([_run_fields(run, counts) for run, counts in found])
+        print_json(
+            [
+                _run_fields(run, counts) | {"condition": str(condition)}
+                for run, counts, condition in found
+            ]
+        )
         return Exit.OK
     rows = [
         (
             run.id,
-            str(run.status) + (f" ({run.stop_reason})" if run.stop_reason else ""),
+            str(condition) + (f" ({run.stop_reason})" if run.stop_reason else ""),
             run.model_ref,
             f"{counts.settled:,}/{counts.total:,}",
             f"{counts[RolloutStatus.FAILED]:,}",
@@ -64,10 +75,10 @@ def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_jso
             figures.money(run.spent.cost_usd),
             moment(run.created_unix_ms),
         )
-        for run, counts in found
+        for run, counts, condition in found
     ]
     _print_table(
-        ("run", "status", "model", "settled", "failed", "tokens", "cost", "started"), rows, "runs"
+        ("run", "state", "model", "settled", "failed", "tokens", "cost", "started"), rows, "runs"
     )
     return Exit.OK
 
@@ -75,7 +86,9 @@ def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_jso
 def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
     """Print rollouts without their contents."""
 
-    async def query(opened: Store) -> tuple[Sequence[RolloutRow], RunId | None]:
+    async def query(
+        opened: Store,
+    ) -> tuple[Sequence[RolloutRow], Mapping[RolloutId, str], RunId | None]:
         insights = opened.insights
         run: RunId | None = None
         if listing.run_id:
@@ -83,17 +96,17 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
         elif not listing.all_runs:
             newest = await insights.runs(limit=1)
             if not newest:
-                return (), None
+                return (), {}, None
             run = newest[0].id
         rows = await insights.rollouts(
             listing.where(run), limit=listing.limit, offset=listing.offset,
             newest_first=listing.newest,
         )  # fmt: skip
-        return rows, run
+        return rows, await _reasons(opened, rows), run
 
-    found, run = read(store, query)
+    found, reasons, run = read(store, query)
     if as_json:
-        print_json([_row_fields(row) for row in found])
+        print_json([{**_row_fields(row), "reason": reasons.get(row.id)} for row in found])
         return Exit.OK
     rows = [
         (
@@ -104,17 +117,37 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
             str(row.attempts),
             figures.duration(row.duration_ms / 1000),
             f"{row.spent.tokens:,}",
-            "" if row.failure is None else f"{row.failure.kind}: {row.failure.message[:80]}",
+            reasons.get(row.id, "")[:100],
         )
         for row in found
     ]
-    header = ("rollout", "status", "split", "score", "attempts", "time", "tokens", "failure")
+    header = ("rollout", "status", "split", "score", "attempts", "time", "tokens", "reason")
     _print_table(header, rows, "rollouts")
     if len(found) == listing.limit:
         sys.stderr.write(f"more: --offset {listing.offset + listing.limit}\n")
     if run is not None and not listing.run_id:
         sys.stderr.write(f"of the newest run, {run}\n")
     return Exit.OK
+
+
+async def _reasons(opened: Store, rows: Sequence[RolloutRow]) -> Mapping[RolloutId, str]:
+    """Why each of the rows has no score, where it failed or could not be graded."""
+    found = {row.id: f"{row.failure.kind}: {row.failure.message}" for row in rows if row.failure}
+    bare = [
+        row
+        for row in rows
+        if row.score is None
+        and row.kind is RolloutKind.EVALUATE
+        and row.status is RolloutStatus.SUCCEEDED
+    ]
+    for run in dict.fromkeys(row.run_id for row in bare):
+        ids = [row.id for row in bare if row.run_id == run]
+        results = await opened.queue.collect(run, ids)
+        found |= {
+            one: f"unscored: {why_missing(result)}"
+            for one, result in zip(ids, results, strict=True)
+        }
+    return found
 
 
 def list_versions(store: str, *, limit: int, offset: int, as_json: bool) -> int:
@@ -175,6 +208,8 @@ def _run_fields(run: Run, counts: RolloutCounts) -> dict[str, Any]:
         "calls": run.spent.calls,
         "tokens": run.spent.tokens,
         "cost_usd": run.spent.cost_usd,
+        "assumed_tokens": run.spent.assumed_tokens,
+        "assumed_cost_usd": run.spent.assumed_cost_usd,
     }
 
 

@@ -50,7 +50,7 @@ async def version_of(store: Store, name: str) -> ResourcesVersion:
 
 
 def prompt_name(text: str) -> tuple[str, str]:
-    """`NAME@VERSION` as its parts; without `@` the latest.
+    """`NAME@VERSION` as its parts; the version is empty without `@`.
 
     Raises:
         InputError: no name.
@@ -60,4 +60,29 @@ def prompt_name(text: str) -> tuple[str, str]:
         raise InputError(
             f"'{text}' names no prompt", fix="write NAME@ALIAS, such as system_prompt@prod"
         )
-    return name, version or "latest"
+    return name, version
+
+
+async def chosen_version(store: Store, name: str, version: str) -> ResourcesVersion:
+    """The publication of a prompt that is named by an alias; without one, that of the only alias.
+
+    The latest publication may be one that nobody has proved: it is taken only by name.
+
+    Raises:
+        InputError: none is named, and there is not exactly one alias.
+        NotFound: there is no such publication.
+    """
+    if version:
+        return await version_of(store, version)
+    known = await store.aliases.current()
+    if len(known) == 1:
+        return known[0].version
+    listed = ", ".join(f"{name}@{one.name}" for one in known)
+    raise InputError(
+        f"'{name}' does not say which version is wanted",
+        why="several aliases point at prompts" if known else "no alias points at a prompt yet",
+        fix=f"write one of: {listed}"
+        if known
+        else f"promote one (tau promote), or write "
+        f"{name}@resources-<n> or {name}@latest, which may be unproved",
+    )

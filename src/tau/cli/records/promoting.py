@@ -3,10 +3,9 @@
 import asyncio
 import sys
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from tau.cli.records.naming import prompt_name, version_of
+from tau.cli.records.naming import version_of
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, table
@@ -15,9 +14,11 @@ from tau.domain.ids import RunId, version_number
 from tau.domain.json import Json
 from tau.domain.resources import Alias, ResourcesVersion
 from tau.errors import InputError, NotFound
-from tau.lifecycle.authorization import PROMOTE_KEY, Authorizer
+from tau.lifecycle.asking import Asked
+from tau.lifecycle.authorization import PROMOTE, PROMOTE_KEY, PolicyFile
 from tau.ports.store import Store
 from tau.reports.account import Account, gather
+from tau.wiring.access import guarded
 from tau.wiring.stores import open_store
 
 
@@ -26,7 +27,7 @@ class Promoter:
     """Who points an alias, and the policy that says whether they may."""
 
     principal: str
-    policy: Path
+    policy: PolicyFile
 
 
 def promote(
@@ -39,11 +40,12 @@ def promote(
         InputError: the run has not decided for its prompt, and nobody forces it.
         NotFound: there is no such run or publication.
     """
-    Authorizer(who.policy).require(who.principal, PROMOTE_KEY)
+    asked = Asked(
+        action=PROMOTE, key=PROMOTE_KEY, principal=who.principal, reason=reason or None,
+        detail=f"{alias} to {name}{', forced' if force else ''}",
+    )  # fmt: skip
 
     async def act() -> Alias:
-        # To write would make a store that is not there.
-        await (await open_store(store, read_only=True)).aclose()
         async with await open_store(store) as opened:
             version, evidence = await _wanted(opened, name, force=force)
             return await opened.aliases.point(
@@ -54,8 +56,13 @@ def promote(
                 evidence=evidence,
             )
 
+    async def promoted() -> Alias:
+        # To write would make a store that is not there.
+        await (await open_store(store, read_only=True)).aclose()
+        return await guarded(store, asked, who.policy, act)
+
     with asyncio.Runner() as runner:
-        made = runner.run(act())
+        made = runner.run(promoted())
     if as_json:
         print_json(_fields(made))
     else:
@@ -119,32 +126,6 @@ def list_aliases(store: str, name: str | None, *, history: bool, limit: int, as_
         for one in found
     ]  # fmt: skip
     print_lines(table(("alias", "version", "hash", "by", "when", "why"), rows))
-    return Exit.OK
-
-
-def get_prompt(store: str, text: str, *, as_json: bool) -> int:
-    """Write exactly the text of a prompt, nothing before or after it; chat messages as JSON."""
-    name, version = prompt_name(text)
-    found = read(store, lambda opened: version_of(opened, version))
-    values = found.resources.values
-    if name not in values:
-        raise InputError(
-            f"{found.id} has no '{name}'", fix=f"it has: {', '.join(values) or 'nothing'}"
-        )
-    value = values[name]
-    if as_json:
-        print_json(
-            {
-                "name": name,
-                "version": found.id,
-                "resources_hash": found.resources.hash,
-                "value": value,
-            }
-        )
-    elif isinstance(value, str):
-        sys.stdout.buffer.write(value.encode("utf-8", "replace"))
-    else:
-        print_json(value)
     return Exit.OK
 
 

@@ -13,9 +13,11 @@ from tau.gateway.admission import COOKIE
 from tau.gateway.answers import Refused, refusal
 from tau.gateway.bodies import form_of, optional_text
 from tau.gateway.context import Gateway
+from tau.gateway.controls import changed_meanwhile
 from tau.gateway.credentials import BROWSER_S, Identity
 from tau.gateway.pages.overview import verdict_of
 from tau.gateway.pages.rendering import Page
+from tau.gateway.paging import number_of
 from tau.gateway.promotion import obstacle, promote, support
 from tau.gateway.settings import AuthMode
 
@@ -27,6 +29,10 @@ async def control_page(gateway: Gateway, request: Request, caller: Identity) -> 
     """What an action would do, with its form."""
     action = _action(request)
     snapshot = await gateway.watch.snapshot()
+    meant = request.query_params.get("run")
+    if meant is not None and (snapshot.run is None or snapshot.run.id != meant):
+        raise changed_meanwhile(snapshot, meant)
+    await gateway.access.refresh()
     found = next(
         one
         for one in steering.controls(gateway, snapshot, caller.principal)
@@ -40,7 +46,9 @@ async def control_page(gateway: Gateway, request: Request, caller: Identity) -> 
         values={
             "control": found,
             "run": snapshot.run,
-            "command": steering.shell_command(gateway, action),
+            "command": steering.shell_command(
+                gateway, action, checkpoint=next(iter(found.checkpoints), None)
+            ),
             "most": steering.MOST_REASON,
         },
     )
@@ -54,9 +62,11 @@ async def control_done(gateway: Gateway, request: Request, caller: Identity) -> 
     if gateway.settings.read_only:
         raise Refused(403, "read_only", "this gateway is read-only")
     reason = optional_text(form, "reason", steering.MOST_REASON)
+    run_id = await steering.run_meant(gateway, form.get("run"), required=True)
     command = steering.command_of(
-        gateway, action, caller.principal, reason=reason, checkpoint=form.get("checkpoint")
-    )
+        gateway, action, caller.principal, reason=reason, checkpoint=form.get("checkpoint"),
+        run_id=run_id,
+    )  # fmt: skip
     try:
         result = await gateway.execute(command)
     except TauError as error:
@@ -130,12 +140,15 @@ async def login_page(gateway: Gateway, request: Request) -> Page:
 async def log_in(gateway: Gateway, request: Request) -> Response | Page:
     """Open a browser session for a link, a token or the password."""
     gateway.doorkeeper.same_origin(request)
-    gateway.doorkeeper.stranger(request)
-    gateway.doorkeeper.refuse_guessing(request)
+    gateway.doorkeeper.stranger(request, "login")
     form = await form_of(request)
+    given = form.get("link") or form.get("secret", "")
+    if gateway.settings.auth is AuthMode.PASSWORD_SESSION:
+        gateway.doorkeeper.refuse_guessing(request, given)
     secret = await _session(gateway, form)
     if secret is None:
-        gateway.doorkeeper.failed(request)
+        gateway.doorkeeper.refuse_guessing(request, given)
+        gateway.doorkeeper.failed(request, given)
         values: dict[str, Any] = {
             "link": "",
             "mode": gateway.settings.auth,
@@ -188,6 +201,7 @@ def _action(request: Request) -> Action:
 
 def _number(request: Request) -> int:
     text = request.path_params["number"]
-    if not text.isdigit() or len(text) > 12:
+    found = number_of(text)
+    if found is None:
         raise Refused(404, "not_found", "there is no such publication")
-    return int(text)
+    return found

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 from tau.domain.visible import clipped
+from tau.reports.wording import sentence as sentence_of
 from tau.scoring.aggregate import Estimate
 
 NOTHING = "–"
@@ -28,6 +29,18 @@ def count(value: float) -> str:
     return f"{value:,.0f}"
 
 
+def counted(value: float, noun: str) -> str:
+    """`1 rollout`, `2 rollouts`."""
+    return f"{count(value)} {noun}{'' if value == 1 else 's'}"
+
+
+def ago(age_ms: float) -> str:
+    """How long since; what is recent stays the same word, so that a page need not change for it."""
+    if age_ms < 5_000:
+        return "just now"
+    return f"{seconds(5 * (age_ms // 5_000))} ago"
+
+
 def amount(value: float) -> str:
     """Short, for axes: `950`, `2.5`, `12k`, `3.4M`."""
     if value >= 1_000_000:
@@ -42,7 +55,12 @@ def dollars(nano_usd: int | None) -> str:
     if nano_usd is None:
         return NOTHING
     usd = nano_usd / 1e9
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.6f}".rstrip("0")
+    if usd >= 1 or usd == 0:
+        return f"${usd:,.2f}"
+    if usd < 0.000001:
+        return "<$0.000001"
+    whole, _, rest = f"{usd:.6f}".rstrip("0").partition(".")
+    return f"${whole}.{rest:0<2}"
 
 
 def seconds(value: float | None) -> str:
@@ -87,3 +105,13 @@ def short(text: str, most: int = 12) -> str:
 def percent(share: float) -> str:
     """`42 %`."""
     return f"{100 * share:.0f} %"
+
+
+def place(rollout: str) -> str:
+    """`r304`: a rollout where the run is known."""
+    return rollout.rpartition("-")[2]
+
+
+def sentence(text: str) -> str:
+    """A reason as a sentence begins; how it ends is the page's."""
+    return sentence_of(text).removesuffix(".") if text else ""

@@ -11,11 +11,12 @@ from tau.errors import NotFound, TauError
 from tau.gateway.alerts import alerts as alerts_of
 from tau.gateway.alerts import health_state
 from tau.gateway.context import Gateway
+from tau.gateway.pages.overview import verdict_of
 from tau.gateway.pages.rendering import Page
 from tau.gateway.pages.rollout import shortened
 from tau.gateway.pages.run import bounded_diff
-from tau.gateway.paging import Paging, page_number
-from tau.gateway.promotion import obstacle
+from tau.gateway.paging import Paging, number_of, page_number
+from tau.gateway.promotion import obstacle, support
 from tau.lifecycle.audit import AuditTrail
 from tau.lifecycle.paths import StateDir
 from tau.reports.account import resource_text
@@ -60,7 +61,11 @@ async def audit(gateway: Gateway, request: Request) -> Page:
             "found": found,
             "path": str(gateway.settings.state_dir.audit),
             "paging": Paging(
-                request, number=number, more=number * PER_PAGE < found.total, total=found.total
+                request,
+                number=number,
+                more=number * PER_PAGE < found.total,
+                total=found.total,
+                size=PER_PAGE,
             ),
         },
     )
@@ -80,19 +85,27 @@ def _audited(folder: StateDir, number: int) -> Audited:
 async def prompts(gateway: Gateway, request: Request) -> Page:
     """Published versions, the names that point at them, and how those were moved."""
     number = page_number(request)
-    versions = await gateway.window.ask(
+    published = await gateway.window.ask(
         lambda store: store.insights.versions(limit=PER_PAGE + 1, offset=(number - 1) * PER_PAGE)
     )
+    shown = published[:PER_PAGE]
+    newest = {one.resources.hash: one.number for one in reversed(shown)}
+    versions = [one for one in shown if newest[one.resources.hash] == one.number]
     return Page(
         template="prompts.html",
         title="Prompts",
         section="prompts",
         values={
-            "versions": versions[:PER_PAGE],
+            "versions": versions,
+            "proofs": {
+                one.number: support(one, await verdict_of(gateway, one.run_id))
+                for one in versions
+                if one.run_id
+            },
             "obstacle": obstacle(gateway, gateway.settings.principal),
             "aliases": await gateway.window.ask(lambda store: store.aliases.current()),
             "history": await gateway.window.ask(lambda store: store.aliases.history(limit=20)),
-            "paging": Paging(request, number=number, more=len(versions) > PER_PAGE),
+            "paging": Paging(request, number=number, more=len(published) > PER_PAGE),
         },
     )
 
@@ -100,9 +113,10 @@ async def prompts(gateway: Gateway, request: Request) -> Page:
 async def prompt(gateway: Gateway, request: Request) -> Page:
     """One published version: its texts, and what changed from its parent or the one before."""
     text = request.path_params["number"]
-    if not text.isdigit() or len(text) > 12:
+    number = number_of(text)
+    if number is None:
         raise NotFound(f"there is no publication '{text[:40]}'")
-    version = await gateway.window.ask(lambda store: store.resources.version(int(text)))
+    version = await gateway.window.ask(lambda store: store.resources.version(number))
     before = None
     if version.number > 1:
         before = await gateway.window.ask(lambda store: store.resources.version(version.number - 1))

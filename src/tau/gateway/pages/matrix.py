@@ -2,10 +2,13 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
 
 from starlette.requests import Request
 
-from tau.charts.matrix import Cell, matrix_chart
+from tau.charts.matrix import Cell, cell_mark
+from tau.charts.svg import Svg
 from tau.domain.dataset import Example
 from tau.domain.ids import RolloutId, RunId, rollout_id
 from tau.domain.run import Run
@@ -14,7 +17,7 @@ from tau.gateway.answers import Refused
 from tau.gateway.board import Board
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
-from tau.gateway.pages.overview import contest_of, verdict_of
+from tau.gateway.pages.overview import Contest, contest_of, verdict_of
 from tau.gateway.pages.rendering import Page
 from tau.gateway.pages.run import run_and_board
 from tau.gateway.paging import Paging, page_number
@@ -22,7 +25,9 @@ from tau.ports.insights import SettledRow
 from tau.reports.account import resource_text
 
 EXAMPLES = 30
-_WORDS = 44
+_WORDS = 400
+_SHOWN = 120
+_SHARED = 3
 CANDIDATES = 16
 
 FILTERS = {
@@ -46,15 +51,13 @@ async def matrix(gateway: Gateway, request: Request) -> Page:
     contest = contest_of(run, board, await verdict_of(gateway, run.id))
     columns = _columns(board, contest.baseline_hash, contest.best_hash)
     table = _table(board, columns)
-    judge = _judges(contest.baseline_hash, contest.best_hash)[wanted]
+    judges = _judges(contest.baseline_hash, contest.best_hash)
+    judge = judges[wanted]
     names = [name for name, cells in table.items() if judge(cells)]
+    names.sort(key=lambda name: _FIRST.index(_fate(table[name], contest)))
     shown = names[(number - 1) * EXAMPLES : number * EXAMPLES]
-    heads = [_head(name, contest.baseline_hash, contest.best_hash) for name in columns]
     words = await _words(gateway, run, board, [next(iter(table[name].values())) for name in shown])
-    rows = [
-        (_label(name, words), [_cell(run.id, table[name].get(column)) for column in columns])
-        for name in shown
-    ]
+    told = telling({name: words[name] for name in shown if name in words})
     return Page(
         template="matrix.html",
         title=f"Matrix of {run.id}",
@@ -63,20 +66,95 @@ async def matrix(gateway: Gateway, request: Request) -> Page:
         values={
             "run": run,
             "filter": wanted,
-            "filters": FILTERS,
+            "filters": {
+                key: (label, sum(judges[key](cells) for cells in table.values()))
+                for key, label in FILTERS.items()
+            },
             "examples": len(names),
             "total": len(table),
             "candidates": len({name for name, _ in board.standings}),
             "shown": len(columns),
-            "heads": heads,
-            "rows": rows,
-            "chart": matrix_chart("What each candidate scored on each example", rows, heads),
+            "heads": [_head(board, name, contest) for name in columns],
+            "rows": [
+                _row(run.id, name, told, table[name], columns, contest) for name in shown
+            ],
             "paging": Paging(
-                request, number=number, more=number * EXAMPLES < len(names), total=len(names)
+                request, number=number, more=number * EXAMPLES < len(names), total=len(names),
+                size=EXAMPLES,
             ),
             "reading": not board.complete,
         },
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Head:
+    """A column: which candidate, and its mean over the examples it was measured on."""
+
+    name: str
+    digest: str
+    mean: float | None
+    scored: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """An example with a square for each column; `fate` is how the best does against the baseline.
+
+    `text` is how the example begins.
+    """
+
+    split: str
+    text: str
+    fate: str
+    cells: tuple[tuple[Cell, Svg] | None, ...]
+
+
+def _row(
+    run: RunId,
+    name: str,
+    words: Mapping[str, str],
+    cells: Mapping[str, SettledRow],
+    columns: Sequence[str],
+    contest: Contest,
+) -> Row:
+    split, _, rest = name.partition(":")
+    digest, _, occurrence = rest.partition(":")
+    again = f" (occurrence {occurrence})" if occurrence not in ("", "1") else ""
+    text = words.get(name) or digest[:8]
+    found = [_cell(run, cells.get(column), text) for column in columns]
+    return Row(
+        split=split,
+        text=f"{text}{again}",
+        fate=_fate(cells, contest),
+        cells=tuple((one, cell_mark(one)) if one else None for one in found),
     )
+
+
+def _fate(cells: Mapping[str, SettledRow], contest: Contest) -> str:
+    """What became of an example from the baseline to the best: newly wrong or right."""
+    pair = [cells.get(name or "") for name in (contest.baseline_hash, contest.best_hash)]
+    before, after = (one.score if one else None for one in pair)
+    if before is None or after is None or before == after:
+        return ""
+    return "newly right" if after > before else "newly wrong"
+
+
+_FIRST = ("newly wrong", "newly right", "")
+
+
+def telling(texts: Mapping[str, str]) -> dict[str, str]:
+    """Each text without what all of them say alike, so that what is left tells them apart."""
+    split = {name: text.split() for name, text in texts.items()}
+    shared = set.intersection(*map(set, split.values())) if len(split) > 1 else set()
+    found = {}
+    for name, words in split.items():
+        kept: list[str] = []
+        for alike, group in groupby(words, key=shared.__contains__):
+            some = list(group)
+            kept += ["…"] if alike and len(some) >= _SHARED else some
+        found[name] = clipped(" ".join(kept), _SHOWN) if kept != ["…"] else " ".join(words)
+    return found
 
 
 def _columns(board: Board, baseline: str, best: str | None) -> list[str]:
@@ -125,7 +203,7 @@ def _judges(
     }
 
 
-def _cell(run: RunId, row: SettledRow | None) -> Cell | None:
+def _cell(run: RunId, row: SettledRow | None, text: str) -> Cell | None:
     if row is None:
         return None
     identity = rollout_id(run, row.number)
@@ -138,15 +216,21 @@ def _cell(run: RunId, row: SettledRow | None) -> Cell | None:
     return Cell(
         score=row.score,
         mark=mark,
-        about=f"{row.example} with {row.resources[:8]}: {said}",
+        about=f"{text} with {row.resources[:8]}: {said}",
         href=f"/rollouts/{identity}",
     )
 
 
-def _head(name: str, baseline: str, best: str | None) -> str:
-    if name == baseline:
-        return "baseline"
-    return "best" if name == best else figures.short(name, 8)
+def _head(board: Board, name: str, contest: Contest) -> Head:
+    standings = [one for (digest, _), one in board.standings.items() if digest == name]
+    scored = sum(one.scored for one in standings)
+    total = sum(one.scored * one.known.mean for one in standings if one.scored)
+    label = figures.short(name, 8)
+    if name == contest.baseline_hash:
+        label = "baseline"
+    elif name == contest.best_hash:
+        label = "best"
+    return Head(name=label, digest=name, mean=total / scored if scored else None, scored=scored)
 
 
 async def _words(
@@ -168,11 +252,3 @@ def _beginning(example: Example) -> str:
 async def _example(gateway: Gateway, identity: RolloutId) -> Example | None:
     view = await gateway.window.ask(lambda store: store.insights.rollout(identity))
     return view.result.request.example
-
-
-def _label(example: str, words: Mapping[str, str]) -> str:
-    """`validate · How much is ...` of an example's id."""
-    split, _, rest = example.partition(":")
-    digest, _, occurrence = rest.partition(":")
-    again = f" #{occurrence}" if occurrence not in ("", "1") else ""
-    return f"{split} · {words.get(example) or digest[:8]}{again}"

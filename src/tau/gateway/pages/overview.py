@@ -12,7 +12,7 @@ from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
 from tau.domain.ids import RunId
 from tau.domain.run import Run, RunStatus
-from tau.gateway.alerts import alerts
+from tau.gateway.alerts import alerts, shown_state
 from tau.gateway.board import Board, Slice, Standing, leading
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
@@ -77,6 +77,8 @@ async def overview(gateway: Gateway, request: Request) -> Page:
         live=True,
         values={
             "run": run,
+            "state": str(shown_state(snapshot)),
+            "states": {one.id: str(shown_state(snapshot, one)) for one in runs},
             "snapshot": snapshot,
             "verdict": verdict,
             "gain": of_evidence(verdict.evidence) if verdict else None,

@@ -16,6 +16,7 @@ from tau.charts.svg import Svg
 from tau.domain.visible import shown
 from tau.gateway.pages import figures
 from tau.gateway.static_files import address
+from tau.reports.wording import capital
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,12 +55,17 @@ def environment() -> Environment:
         "interval": figures.interval,
         "signed": figures.signed,
         "count": figures.count,
+        "counted": figures.counted,
+        "ago": figures.ago,
+        "capital": capital,
+        "sentence": figures.sentence,
         "dollars": figures.dollars,
         "seconds": figures.seconds,
         "moment": figures.moment,
         "stamp": figures.stamp,
         "short": figures.short,
         "percent": figures.percent,
+        "place": figures.place,
         "json": _pretty,
     }
     made.globals["static"] = address

@@ -77,6 +77,10 @@ async def rollouts(gateway: Gateway, request: Request) -> Page:
             where, limit=PER_PAGE + 1, offset=(number - 1) * PER_PAGE, newest_first=True
         )
     )
+    counts = await gateway.window.ask(lambda store: store.insights.counts(run.id))
+    total = None
+    if not (split or kind):
+        total = counts[RolloutStatus(status)] if status else counts.total
     return Page(
         template="rollouts.html",
         title=f"Rollouts of {run.id}",
@@ -92,7 +96,9 @@ async def rollouts(gateway: Gateway, request: Request) -> Page:
             "statuses": list(RolloutStatus),
             "splits": list(Split),
             "kinds": list(RolloutKind),
-            "paging": Paging(request, number=number, more=len(found) > PER_PAGE),
+            "paging": Paging(
+                request, number=number, more=len(found) > PER_PAGE, total=total, size=PER_PAGE
+            ),
         },
     )
 

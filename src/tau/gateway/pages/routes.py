@@ -1,5 +1,6 @@
 """The dashboard's routes: each page once as a whole, and those that live once as a stream."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -10,23 +11,28 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from tau.domain.condition import Condition
+from tau.domain.run import RunStatus
 from tau.errors import TauError
 from tau.gateway.admission import Permission
 from tau.gateway.alerts import alerts as alerts_of
-from tau.gateway.alerts import health_state, shown_state
+from tau.gateway.alerts import shown_state
 from tau.gateway.answers import Refused, refusal
 from tau.gateway.context import Gateway, gateway_of
 from tau.gateway.contract import still_welcome
-from tau.gateway.controls import controls
 from tau.gateway.credentials import Identity
 from tau.gateway.pages import actions, candidates, ledgers, matrix, overview, rollout, run, work
+from tau.gateway.pages.parts import encode, split, whole
 from tau.gateway.pages.rendering import Page, render
-from tau.gateway.stream import Channel, Parts, event
+from tau.gateway.stream import Channel, Parts, compressed
+from tau.gateway.watch import Snapshot
 
 View: TypeAlias = Callable[[Gateway, Request], Awaitable[Page]]
 Deed: TypeAlias = Callable[[Gateway, Request, Identity], Awaitable[Page | Response]]
 
 _PERIOD_S = 1.0
+_MOST_RUNNING = 50
+_EVENT_ID = re.compile(r"page-(?P<number>[0-9]{1,18})$")
 
 VIEWS: dict[str, View] = {
     "/": overview.overview,
@@ -117,18 +123,24 @@ def _live(view: View) -> Callable[[Request], Awaitable[Response]]:
         await view(gateway, request)  # an unknown page is refused before anything streams
 
         async def produce() -> Parts:
-            return {"content": (await _content(gateway, request, view)).encode()}
+            found = split(await _content(gateway, request, view))
+            return {name: text.encode() for name, text in found.items()}
 
         address = f"{request.url.path}?{request.url.query}"
         channel = gateway.hub.channel(
             address,
-            lambda: Channel(produce, _encode, first=gateway.clock.unix_ms(), period_s=_PERIOD_S),
+            lambda: Channel(produce, encode, first=gateway.clock.unix_ms(), period_s=_PERIOD_S),
         )
-        return StreamingResponse(
-            channel.listen(welcome=still_welcome(gateway, request)),
-            media_type="text/event-stream",
-            headers={"X-Accel-Buffering": "no"},
+        match = _EVENT_ID.match(request.headers.get("last-event-id", ""))
+        events = channel.listen(
+            seen=int(match["number"]) if match else None,
+            welcome=still_welcome(gateway, request),
         )
+        headers = {"X-Accel-Buffering": "no"}
+        if "gzip" in request.headers.get("accept-encoding", ""):
+            headers |= {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"}
+            events = compressed(events)
+        return StreamingResponse(events, media_type="text/event-stream", headers=headers)
 
     return endpoint
 
@@ -145,10 +157,6 @@ async def _content(gateway: Gateway, request: Request, view: View) -> str:
     return render("body.html", {"page": page, "content": content, **frame})
 
 
-def _encode(number: int, parts: Parts, whole: bool) -> bytes:
-    return event(None, parts["content"], identity=f"page-{number}")
-
-
 async def document(
     gateway: Gateway, request: Request, page: Page, caller: Identity | None, *, status: int = 200
 ) -> Response:
@@ -156,11 +164,12 @@ async def document(
     content = render(page.template, {**page.values, **_form_values(caller)})
     frame = await _frame(gateway, caller.principal, page) if caller else {"header": None}
     query = f"?{request.url.query}" if request.url.query else ""
+    body = render("body.html", {"page": page, "content": content, **frame})
     text = render(
         "frame.html",
         {
             "page": page,
-            "content": content,
+            "body": whole(split(body)),
             "caller": caller,
             "csrf": caller.csrf if caller else None,
             "live": f"/live{request.url.path}{query}" if page.live and caller else None,
@@ -177,19 +186,25 @@ def _form_values(caller: Identity | None) -> dict[str, Any]:
 
 async def _frame(gateway: Gateway, principal: str, page: Page) -> dict[str, Any]:
     snapshot = await gateway.watch.snapshot()
-    state, reason = health_state(snapshot)
     current = snapshot.run.id if snapshot.run else None
     return {
         "header": {
             "run": page.run or current,
             "current": current,
-            "state": shown_state(snapshot),
-            "health": state,
-            "reason": reason,
-            "controls": controls(gateway, snapshot, principal),
-            "alerts": sum(alert.severity != "info" for alert in alerts_of(snapshot)),
+            "running": await _running(gateway, snapshot),
+            "alerts": sum(alert.wanting for alert in alerts_of(snapshot)),
         }
     }
+
+
+async def _running(gateway: Gateway, snapshot: Snapshot) -> list[str]:
+    """The runs that go on now."""
+    if snapshot.trouble is not None:
+        return []
+    found = await gateway.window.ask(
+        lambda store: store.insights.runs(status=RunStatus.RUNNING, limit=_MOST_RUNNING)
+    )
+    return [run.id for run in found if shown_state(snapshot, run) == Condition.RUNNING]
 
 
 def _for_people(
@@ -235,7 +250,7 @@ async def missing(request: Request, error: HTTPException) -> Response:
 async def _login(request: Request) -> Response:
     async def endpoint(request: Request) -> Response:
         gateway = gateway_of(request)
-        gateway.doorkeeper.stranger(request)
+        gateway.doorkeeper.stranger(request, "login page")
         return await document(gateway, request, await actions.login_page(gateway, request), None)
 
     return await _for_people(endpoint)(request)

@@ -1,16 +1,17 @@
 """One run: how it went, what is best, what changed, why it stopped."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 from starlette.requests import Request
 
-from tau.charts.curve import Dot, Point, curve_chart
+from tau.charts.curve import Certified, Dot, Point, curve_chart
 from tau.charts.outcomes import Fate, Outcome, outcome_chart
 from tau.charts.svg import Svg
 from tau.domain.dataset import Split
+from tau.domain.decision import Verdict
 from tau.domain.ids import ExampleId, ResourcesHash, RunId, rollout_id
 from tau.domain.resources import Resources
 from tau.domain.run import Run, RunStatus
@@ -18,6 +19,7 @@ from tau.errors import NotFound
 from tau.gateway.alerts import shown_state
 from tau.gateway.board import Board, Standing
 from tau.gateway.context import Gateway
+from tau.gateway.controls import controls
 from tau.gateway.pages import figures
 from tau.gateway.pages.overview import (
     Contest,
@@ -51,6 +53,8 @@ class Course:
     baseline: float | None
     beside: Split | None
     beside_points: tuple[Point, ...]
+    certified: Certified | None
+    last: int
     picture: Svg
 
     @property
@@ -61,6 +65,10 @@ class Course:
             "beside": [_rounded(p.rollouts, p.mean) for p in self.beside_points],
             "dots": [[*_rounded(d.rollouts, d.mean), d.tone, d.label] for d in self.dots],
             "baseline": self.baseline,
+            "certified": [*(round(v, 4) for v in (one.mean, one.low, one.high)), one.label]
+            if (one := self.certified)
+            else None,
+            "last": self.last,
             "split": self.split,
             "beside_split": self.beside,
         }
@@ -73,6 +81,11 @@ class Course:
         return [tone for tone in TONES if tone in found]
 
 
+_NEEDS = {
+    "crashed": "its process ended without a word; what had settled is kept.",
+    "paused": "it stopped before its end and does not go on by itself.",
+    "failed": "it cannot go on until its cause is mended.",
+}
 TONES = {
     "baseline": "baseline",
     "best": "best",
@@ -94,7 +107,9 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
     failures = await gateway.window.ask(lambda store: store.insights.failures(run.id))
     verdict = await verdict_of(gateway, run.id)
     contest = contest_of(run, board, verdict)
-    course = course_of(run, board, contest)
+    course = course_of(run, board, contest, verdict)
+    if course is not None and len(course.dots) < 2:
+        course = None  # one measurement is no course
     snapshot = await gateway.watch.snapshot()
     current = snapshot.run is not None and snapshot.run.id == run.id
     return Page(
@@ -105,7 +120,10 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
         live=True,
         values={
             "run": run,
-            "state": shown_state(snapshot) if current else run.status,
+            "state": shown_state(snapshot, run),
+            "needs": _NEEDS,
+            "store": gateway.settings.store_shown,
+            "controls": controls(gateway, snapshot, gateway.settings.principal) if current else [],
             "counts": counts,
             "failures": failures,
             "verdict": verdict,
@@ -114,6 +132,7 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
             "contest": contest,
             "contest_chart": contest_chart(contest),
             "course": course,
+            "scored": any(one.scored for one in board.standings.values()),
             "standings": split_table(board, contest),
             "meters": meters(run),
             "activity": activity(board),
@@ -136,25 +155,28 @@ async def run_and_board(gateway: Gateway, name: str) -> tuple[Run, Board]:
     return run, await gateway.watch.board(run.id)
 
 
-def course_of(run: Run, board: Board, contest: Contest) -> Course | None:
-    """The best so far, sampled along the run, a dot for each candidate; None without a score."""
+def course_of(
+    run: Run, board: Board, contest: Contest, verdict: Verdict | None = None
+) -> Course | None:
+    """The best so far along the run, a dot for each candidate; None without a score."""
     split = contest.split
     standings = [one for one in board.of_split[split] if one.scored] if split else []
     if split is None or not standings:
         return None
     points = _points(board, split)
     others = (Split.OPTIMIZE, Split.VALIDATE)
-    beside = next((one for one in others if one != split and board.courses[one].points), None)
+    beside = next((one for one in others if one != split and board.course(one).points), None)
     beside_points = _points(board, beside) if beside else []
     baseline = contest.baseline.estimate if contest.baseline else None
     over = run.status in (RunStatus.COMPLETED, RunStatus.CANCELLED)
     enough = 0 if over else max((one.scored for one in standings), default=0) / 2
+    led = board.course(split).led
     dots = [
-        _dot(board, one, fate_of(board, one, contest, enough))
-        for one in _thinned(standings, contest)
+        _dot(board, one, fate_of(led, one, contest, enough)) for one in _thinned(standings, contest)
     ]
     mean = baseline.mean if baseline else None
     title = f"Best score so far on {split} against rollouts"
+    certified = certified_of(verdict)
     return Course(
         split=split,
         points=tuple(points),
@@ -162,7 +184,29 @@ def course_of(run: Run, board: Board, contest: Contest) -> Course | None:
         baseline=mean,
         beside=beside,
         beside_points=tuple(beside_points),
-        picture=curve_chart(title, _few(points), dots, baseline=mean, beside=_few(beside_points)),
+        certified=certified,
+        last=len(board.rows),
+        picture=curve_chart(
+            title, _few(points), dots, baseline=mean, beside=_few(beside_points),
+            certified=certified,
+        ),
+    )  # fmt: skip
+
+
+def certified_of(verdict: Verdict | None) -> Certified | None:
+    """The best where it was certified: the baseline's mean there and the gain with its interval."""
+    gain = of_evidence(verdict.evidence) if verdict else None
+    before = verdict.evidence.get("baseline_mean") if verdict else None
+    if gain is None or not isinstance(before, int | float):
+        return None
+    words = (
+        f"certified: {before + gain.difference:.3f}, {figures.signed(gain.difference)} on "
+        f"{figures.counted(gain.n, 'example')} that chose nothing "
+        f"({figures.percent(1 - gain.alpha)} interval of the gain "
+        f"{figures.signed(gain.low)} to {figures.signed(gain.high)})"
+    )
+    return Certified(
+        mean=before + gain.difference, low=before + gain.low, high=before + gain.high, label=words
     )
 
 
@@ -175,7 +219,7 @@ def _few(points: Sequence[Point]) -> list[Point]:
 def _points(board: Board, split: Split) -> list[Point]:
     return [
         Point(rollouts=number, mean=found.mean, low=found.low, high=found.high)
-        for number, found in board.courses[split].points
+        for number, found in board.course(split).points
     ]
 
 
@@ -186,7 +230,7 @@ def _thinned(standings: Sequence[Standing], contest: Contest) -> list[Standing]:
     return [one for n, one in enumerate(standings) if n % step == 0 or one.resources in named]
 
 
-def fate_of(board: Board, standing: Standing, contest: Contest, enough: float) -> str:
+def fate_of(led: Container[str], standing: Standing, contest: Contest, enough: float) -> str:
     """What became of a candidate, as a tone of `TONES`; with fewer than `enough` it is open."""
     if standing.resources == contest.baseline_hash:
         return "baseline"
@@ -194,7 +238,7 @@ def fate_of(board: Board, standing: Standing, contest: Contest, enough: float) -
         return "gated"
     if standing.resources == contest.best_hash:
         return "best"
-    if standing.resources in board.courses[standing.split].led:
+    if standing.resources in led:
         return "accepted"
     return "discarded" if standing.scored >= enough else "other"
 

@@ -120,6 +120,7 @@ async def cost(gateway: Gateway, request: Request) -> Page:
             "splits": board.splits,
             "spending": spending(run, slices),
             "plan": planned(verdict, board),
+            "retries": sum(max(0, row.attempts - 1) for row in board.rows.values()),
             "percentiles": [(q, _percentile(latest, q)) for q in (50, 90, 95, 99)],
             "measured": len(latest),
             "rate_limited": board.failures["rate_limit"],

@@ -16,6 +16,7 @@ from tau.ports.insights import (
     RolloutView,
     ScoreSummary,
     SettledRow,
+    Shortfalls,
     Stint,
     StoreFacts,
 )
@@ -25,7 +26,7 @@ from tau.stores.postgres.queue import tally
 from tau.stores.postgres.runs import run_key, run_row
 from tau.stores.postgres.statements import SQL, Statements
 from tau.stores.settled import settled, stints
-from tau.stores.views import is_prefix, measurement, summaries, the_one, view
+from tau.stores.views import is_prefix, measurement, shortfalls, summaries, the_one, view
 
 
 class PostgresInsights:
@@ -145,6 +146,17 @@ class PostgresInsights:
         async def query(statements: Statements) -> dict[str, int]:
             run = await run_key(statements, run_id)
             return {row["kind"]: row["number"] for row in await statements.tuples("failures", run)}
+
+        return await self._database.read(query)
+
+    async def shortfalls(self, run_id: RunId) -> Shortfalls:
+        async def query(statements: Statements) -> Shortfalls:
+            run = await run_key(statements, run_id)
+            return shortfalls(
+                await statements.rows("unscored", run),
+                await statements.rows("failed_why", run),
+                await statements.rows("answer_codes", run),
+            )
 
         return await self._database.read(query)
 

@@ -1,7 +1,8 @@
-"""Publications, checkpoints, aliases, verdicts and seals."""
+"""Publications, checkpoints, aliases, verdicts, policies and seals."""
 
 from collections.abc import Mapping, Sequence
 
+from tau.domain.access import CarriedPolicy
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.decision import Verdict
 from tau.domain.ids import RolloutId, RunId, WorkerId, version_id
@@ -9,6 +10,7 @@ from tau.domain.json import Json
 from tau.domain.resources import Alias, Resources, ResourcesVersion
 from tau.errors import NotFound
 from tau.stores import codec, naming, rows
+from tau.stores.postgres import schema
 from tau.stores.postgres.contents import store_resources
 from tau.stores.postgres.database import Database
 from tau.stores.postgres.queue import cancel_queued
@@ -88,7 +90,7 @@ class PostgresCheckpoints:
             )  # fmt: skip
             await transaction.tuples("prune_checkpoints", run, _KEPT_CHECKPOINTS)
             if publish is not None:
-                await _publish(transaction, publish, run)
+                await _publish(transaction, publish, run, anew=rewind)
             queued = await transaction.tuples("queued_among", run, dropped)
             await cancel_queued(transaction, checkpoint.run_id, run, queued)
             return rows.checkpoint((await transaction.rows("checkpoints", checkpoint.run_id))[0])
@@ -198,6 +200,39 @@ class PostgresVerdicts:
         return await self._database.read(query)
 
 
+class PostgresPolicies:
+    """See ports.store.Policies."""
+
+    def __init__(self, database: Database) -> None:
+        """Shares the database with the other roles."""
+        self._database = database
+
+    async def install(
+        self, document: Mapping[str, Json], *, principal: str, reason: str = ""
+    ) -> CarriedPolicy:
+        content = codec.text(dict(document))
+        who, why = (storable(text) or "" for text in (principal, reason))
+
+        async def operation(transaction: Transaction) -> CarriedPolicy:
+            await transaction.tuples("lock_publications")
+            held = await transaction.row("policy")
+            number = held["number"] + 1 if held else 1
+            now = transaction.moment.unix_ms()
+            digest = naming.policy_digest(number, content, who, why, now)
+            await transaction.tuples("insert_policy", number, content, who, why, now, digest)
+            await transaction.tuples("set_oldest", str(schema.CARRIES))
+            return naming.policy((await transaction.rows("policy"))[0])
+
+        return await self._database.write(operation)
+
+    async def current(self) -> CarriedPolicy | None:
+        async def query(statements: Statements) -> CarriedPolicy | None:
+            row = await statements.row("policy")
+            return None if row is None else naming.policy(row)
+
+        return await self._database.read(query)
+
+
 class PostgresSeals:
     """See ports.store.Seals."""
 
@@ -227,9 +262,14 @@ async def version_row(statements: Statements, number: int) -> Row:
     return row
 
 
-async def _publish(transaction: Transaction, resources: Resources, run: int | None) -> int:
-    """Make `resources` the next version; its number."""
+async def _publish(
+    transaction: Transaction, resources: Resources, run: int | None, *, anew: bool = False
+) -> int:
+    """Make `resources` the next version, unless known and not wanted `anew`; its number."""
     key = (await store_resources(transaction, [resources]))[resources.hash]
     await transaction.tuples("lock_publications")
+    known = None if anew else await transaction.value("published", key)
+    if known is not None:
+        return int(known)
     now = transaction.moment.unix_ms()
     return int(await transaction.value("insert_version", key, run, now))

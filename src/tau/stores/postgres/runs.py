@@ -79,7 +79,14 @@ class PostgresRuns:
                 raise Conflict(f"there is a run '{run.id}' already")
             spent = run.spent
             await transaction.tuples(
-                "insert_tally", key, spent.rollouts, spent.calls, spent.tokens, spent.cost_nano_usd
+                "insert_tally",
+                key,
+                spent.rollouts,
+                spent.calls,
+                spent.tokens,
+                spent.cost_nano_usd,
+                spent.assumed_tokens,
+                spent.assumed_cost_nano_usd,
             )
             return rows.run(await run_row(transaction, run.id))
 
@@ -157,6 +164,13 @@ class PostgresRuns:
             await check_driver(transaction, row, trainer)
             now = transaction.moment.unix_ms()
             await transaction.tuples("add_run_time", row["key"], active_s, now)
+
+        await self._database.write(operation)
+
+    async def mark_reported(self, run_id: RunId) -> None:
+        async def operation(transaction: Transaction) -> None:
+            row = await run_row(transaction, run_id)
+            await transaction.tuples("mark_reported", row["key"])
 
         await self._database.write(operation)
 

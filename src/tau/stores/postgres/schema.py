@@ -24,6 +24,8 @@ _MOST_TRIES = 30
 _PAUSE_S = 0.2
 _APART = 4
 """The last migration after which programs of the version before cannot go on."""
+CARRIES = 5
+"""The migration after which a store can carry its policy; older programs would not hold to one."""
 _BUSIEST = (
     "receipt", "worker", "run", "waiting", "held", "request", "rollout", "ended", "attempt",
     "outcome", "result", "span_block", "tally",
@@ -91,12 +93,14 @@ async def check(connection: Any, address: Address) -> int:  # noqa: ANN401
             why=f"its schema is version {found.get('version')}, this Tau knows {CURRENT}",
             fix="upgrade Tau, or name another store",
         )
-    missing = sorted(_EXPECTED - names) if found.get("version", 0) >= _APART else ()
+    version = found.get("version", 0)
+    expected = _EXPECTED | ({"policy"} if version >= CARRIES else set())
+    missing = sorted(expected - names) if version >= _APART else ()
     if missing:
         raise StoreDamaged(
             "the store is damaged", where=address.shown, why=f"it has no table {', '.join(missing)}"
         )
-    return found.get("version", 0)
+    return version
 
 
 async def migrate(

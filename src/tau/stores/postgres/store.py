@@ -13,6 +13,7 @@ from tau.stores.postgres.insights import PostgresInsights
 from tau.stores.postgres.ledger import (
     PostgresAliases,
     PostgresCheckpoints,
+    PostgresPolicies,
     PostgresResources,
     PostgresSeals,
     PostgresVerdicts,
@@ -38,6 +39,7 @@ class PostgresStore:
         self.aliases = PostgresAliases(database)
         self.verdicts = PostgresVerdicts(database)
         self.checkpoints = PostgresCheckpoints(database)
+        self.policies = PostgresPolicies(database)
         self.seals = PostgresSeals(database)
         self.insights = PostgresInsights(database)
 

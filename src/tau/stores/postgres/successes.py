@@ -49,6 +49,8 @@ def _plain(record: Record) -> bool:
     return (
         outcome.status is AttemptStatus.SUCCEEDED
         and record.failed is None
+        and not outcome.spent.assumed_tokens
+        and not outcome.spent.assumed_cost_nano_usd
         and (record.block is not None or not outcome.spans)
     )
 

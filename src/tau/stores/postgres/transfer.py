@@ -10,6 +10,7 @@ from tau.domain.rollout import SETTLED
 from tau.errors import StoreUnavailable
 from tau.stores.postgres import address, faults, schema
 from tau.stores.postgres.sessions import Access, Pool, Session
+from tau.stores.postgres.statements import SQL
 from tau.stores.transfer import TABLES, Line, is_flag, order_of
 
 _PAGE = 1000
@@ -98,6 +99,8 @@ class ServerTransfer:
                 self._connection.fetch(_ADD_RESULTS, *map(list, zip(*lines, strict=True)))
             )
             return
+        if table == "policy" and lines:
+            await self._told(self._connection.execute(SQL["set_oldest"], str(schema.CARRIES)))
         flags = [is_flag(table, column) for column in columns]
         rows = [
             tuple(bool(value) if flag else value for flag, value in zip(flags, line, strict=True))

@@ -24,6 +24,7 @@ from tau.ports.insights import (
     RolloutView,
     ScoreSummary,
     SettledRow,
+    Shortfalls,
     Stint,
     StoreFacts,
 )
@@ -34,7 +35,7 @@ from tau.stores.sqlite.connection import Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.queue import run_key, tally
 from tau.stores.sqlite.runs import run_row
-from tau.stores.views import is_prefix, measurement, summaries, the_one, view
+from tau.stores.views import is_prefix, measurement, shortfalls, summaries, the_one, view
 
 
 class SqliteInsights:
@@ -141,6 +142,17 @@ class SqliteInsights:
         return await self._database.read(
             lambda statements: dict(statements.tuples("failures", (run_key(statements, run_id),)))
         )
+
+    async def shortfalls(self, run_id: RunId) -> Shortfalls:
+        def query(statements: Statements) -> Shortfalls:
+            run = (run_key(statements, run_id),)
+            return shortfalls(
+                statements.rows("unscored", run),
+                statements.rows("failed_why", run),
+                statements.rows("answer_codes", run),
+            )
+
+        return await self._database.read(query)
 
     async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:
         return await self._database.read(

@@ -89,7 +89,7 @@ class SqliteCheckpoints:
             transaction.run("insert_checkpoint", row)
             transaction.run("prune_checkpoints", (run["key"], _KEPT_CHECKPOINTS))
             if publish is not None:
-                _publish(transaction, publish, run["key"], now)
+                _publish(transaction, publish, run["key"], now, anew=rewind)
             queued = transaction.tuples("queued_among", (run["key"], dropped))
             cancel_queued(transaction, checkpoint.run_id, run["key"], queued, now)
             return rows.checkpoint(transaction.rows("checkpoints", (checkpoint.run_id,))[0])
@@ -104,9 +104,19 @@ class SqliteCheckpoints:
         return await self._database.read(query)
 
 
-def publish(transaction: Transaction, resources: Resources, run: int | None, unix_ms: int) -> int:
-    """Make `resources` the next version; its number."""
+def publish(
+    transaction: Transaction,
+    resources: Resources,
+    run: int | None,
+    unix_ms: int,
+    *,
+    anew: bool = False,
+) -> int:
+    """Make `resources` the next version, unless known and not wanted `anew`; its number."""
     key = store_resources(transaction, resources)
+    known = None if anew else transaction.value("published", (key,))
+    if known is not None:
+        return int(known)
     return int(transaction.value("insert_version", (key, run, unix_ms)))
 
 

@@ -12,10 +12,11 @@ from tau.stores.sqlite.backup import back_up
 from tau.stores.sqlite.connection import Access
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.location import Place
+from tau.stores.sqlite.salvage import set_aside, trouble
 from tau.stores.sqlite.verification import verify
 from tau.stores.verification import Verification
 
-__all__ = ["Migration", "Verification", "backup", "migrate", "verify"]
+__all__ = ["Migration", "Verification", "backup", "migrate", "set_aside", "trouble", "verify"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

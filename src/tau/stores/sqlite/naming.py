@@ -1,7 +1,8 @@
-"""Aliases of publications, and what runs recommended."""
+"""Aliases of publications, what runs recommended, and who may do what."""
 
 from collections.abc import Mapping, Sequence
 
+from tau.domain.access import CarriedPolicy
 from tau.domain.decision import Verdict
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.json import Json
@@ -9,7 +10,15 @@ from tau.domain.resources import Alias
 from tau.errors import NotFound
 from tau.ports.clock import Clock
 from tau.stores import codec
-from tau.stores.naming import alias, alias_digest, check_name, read_verdict, verdict_digest
+from tau.stores.naming import (
+    alias,
+    alias_digest,
+    check_name,
+    policy,
+    policy_digest,
+    read_verdict,
+    verdict_digest,
+)
 from tau.stores.sqlite.connection import Statements
 from tau.stores.sqlite.contents import store_resources
 from tau.stores.sqlite.database import Database
@@ -109,5 +118,36 @@ class SqliteVerdicts:
             run_key(statements, run_id)
             row = statements.row("verdict", (run_id,))
             return None if row is None else read_verdict(row)
+
+        return await self._database.read(query)
+
+
+class SqlitePolicies:
+    """See ports.store.Policies."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        """Shares both with the other roles."""
+        self._database = database
+        self._clock = clock
+
+    async def install(
+        self, document: Mapping[str, Json], *, principal: str, reason: str = ""
+    ) -> CarriedPolicy:
+        content = codec.text(dict(document))
+
+        def operation(transaction: Transaction) -> CarriedPolicy:
+            held = transaction.row("policy")
+            number = held["number"] + 1 if held else 1
+            now = self._clock.unix_ms()
+            digest = policy_digest(number, content, principal, reason, now)
+            transaction.run("insert_policy", (number, content, principal, reason, now, digest))
+            return policy(transaction.rows("policy")[0])
+
+        return await self._database.write(operation)
+
+    async def current(self) -> CarriedPolicy | None:
+        def query(statements: Statements) -> CarriedPolicy | None:
+            row = statements.row("policy")
+            return None if row is None else policy(row)
 
         return await self._database.read(query)

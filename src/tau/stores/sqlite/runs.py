@@ -127,6 +127,12 @@ class SqliteRuns:
 
         await self._database.write(operation)
 
+    async def mark_reported(self, run_id: RunId) -> None:
+        def operation(transaction: Transaction) -> None:
+            transaction.run("mark_reported", (run_row(transaction, run_id)["key"],))
+
+        await self._database.write(operation)
+
     def _adopt(
         self,
         transaction: Transaction,

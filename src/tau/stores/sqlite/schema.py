@@ -15,7 +15,7 @@ _EXPECTED = frozenset(
     {
         "schema_meta", "worker", "run", "tally", "resources", "resources_version", "example",
         "rollout", "attempt", "result", "span_block", "checkpoint", "candidate",
-        "alias", "verdict",
+        "alias", "verdict", "policy",
     }
 )  # fmt: skip
 
@@ -33,6 +33,18 @@ def check_version(found: int, where: str, *, newest: int = CURRENT) -> None:
             where=where,
             why=f"its schema is version {found}, this Tau knows {newest}",
             fix="upgrade Tau, or name another store",
+        )
+
+
+def check_filled(connection: apsw.Connection, where: str) -> None:
+    """Raise StoreDamaged where there is nothing at all: no older Tau leaves that."""
+    if not version(connection):
+        raise StoreDamaged(
+            "the store is empty",
+            where=where,
+            why="its log was deleted before anything was moved out of it, or no run came to begin",
+            fix="start the run again, which goes on from its checkpoint file where there is one; "
+            "what it would bring back is told by: tau db recover",
         )
 
 

@@ -24,10 +24,11 @@ from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
 from tau.stores.sqlite.location import Place, file_system
 from tau.stores.sqlite.machine import refuse_another
 from tau.stores.sqlite.maintenance import keep_old
-from tau.stores.sqlite.naming import SqliteAliases, SqliteVerdicts
+from tau.stores.sqlite.naming import SqliteAliases, SqlitePolicies, SqliteVerdicts
 from tau.stores.sqlite.queue import SqliteQueue
 from tau.stores.sqlite.readers import Readers
 from tau.stores.sqlite.runs import SqliteRuns
+from tau.stores.sqlite.salvage import check_whole
 from tau.stores.sqlite.seals import SqliteSeals
 from tau.stores.sqlite.transaction import Transaction
 from tau.stores.sqlite.work import SqliteWork
@@ -49,6 +50,7 @@ class SqliteStore:
         self.aliases = SqliteAliases(database, clock)
         self.verdicts = SqliteVerdicts(database, clock)
         self.checkpoints = SqliteCheckpoints(database, clock)
+        self.policies = SqlitePolicies(database, clock)
         self.seals = SqliteSeals(database)
         self.insights = SqliteInsights(database)
 
@@ -125,11 +127,14 @@ class _Opening:
         self._clock = clock
         self._poll_interval_s = poll_interval_s
         self._check_file = place.check if place is not None else _no_check
+        self._check_log = place.check_log if place is not None else _no_check
 
     def writer(self) -> Database:
         """Ready for everything."""
         access, place = self._access, self._place
         if place is not None:
+            place.check_name()
+            check_whole(place.path)
             place.prepare(read_only=False)
             place.recognise(access)
         try:
@@ -149,16 +154,18 @@ class _Opening:
             access,
             signals=signals,
             clock=self._clock,
-            check_file=self._check_file,
+            check_file=self._check_log,
             poll_interval_s=self._poll_interval_s,
         )
-        readers = None if access.single else Readers(access, check_file=self._check_file)
+        readers = None if access.single else Readers(access, check_file=self._check_log)
         return self._database(writer, readers, signals)
 
     def reader(self) -> Database:
         """Ready for reading."""
         access, place = self._access, self._place
         if place is not None:
+            place.check_name()
+            check_whole(place.path)
             place.prepare(read_only=True)
             place.recognise(access)
         try:
@@ -167,6 +174,7 @@ class _Opening:
             with contextlib.closing(connection):
                 found = schema.version(connection)
                 schema.check_version(found, access.path)
+                schema.check_filled(connection, access.path)
                 if found < schema.CURRENT:
                     raise StoreVersion(
                         "the store was written by an older Tau",

@@ -7,7 +7,7 @@ from typing import Any
 
 import apsw
 
-from tau.errors import StoreDamaged
+from tau.errors import StoreDamaged, StoreVersion
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import Access, Row, Statements
 from tau.stores.sqlite.faults import translated
@@ -34,6 +34,13 @@ def verify(path: Path) -> Verification:
         with contextlib.closing(access.reader()) as connection:
             version = schema.version(connection)
             schema.check_version(version, str(path))
+            if 0 < version < schema.CURRENT:
+                raise StoreVersion(
+                    "the store was written by an older Tau",
+                    where=str(path),
+                    why=f"its schema is version {version}, this Tau checks {schema.CURRENT}",
+                    fix="migrate it, or a copy of it, with `tau db migrate`",
+                )
             schema.check_tables(connection, str(path))
             connection.execute("BEGIN")
             inspection = _Inspection(Statements(connection))

@@ -214,6 +214,7 @@ class Writer:
         try:
             self._check_file()
             self._transact(jobs)
+            self._check_file()  # what went into a file that is gone is not to be acknowledged
         except (StoreError, apsw.Error) as error:
             if not isinstance(error, StoreError):
                 error = translated(error, self._access.path, writing=True)

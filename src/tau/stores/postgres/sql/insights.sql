@@ -90,7 +90,7 @@ SELECT rollout, n, first, count, data, digest FROM span_block WHERE rollout = $1
 
 -- name: scored
 -- Evaluations of a run in submission order; the status is that of settled ones, else null.
-SELECT o.status, o.score, r.resources, e.split, s.hash
+SELECT o.status, o.score, r.resources, e.split, e.id AS example_id, s.hash
 FROM request AS r
 LEFT JOIN outcome AS o ON o.rollout = r.key
 JOIN example AS e ON e.key = r.example
@@ -101,7 +101,8 @@ ORDER BY r.key;
 -- name: measurements
 -- Evaluations of a run, of some resources, or of both, run by run in submission order.
 SELECT
-  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score
+  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
+  (r.failure::json ->> 'kind') AS failure_kind
 FROM rollout AS r
 JOIN run ON run.key = r.run
 JOIN example AS e ON e.key = r.example
@@ -109,6 +110,38 @@ JOIN resources AS s ON s.key = r.resources
 WHERE
   r.kind = 'evaluate' AND ($1::bigint IS NULL OR r.run = $1) AND ($2::text IS NULL OR s.hash = $2)
 ORDER BY r.run, r.key;
+
+-- name: unscored
+-- Why evaluations of a run have no score though they succeeded: what the first grader said, as JSON.
+SELECT
+  CASE WHEN (given.rewards #> '{0,error}')::text NOT IN ('null', '""')
+    THEN (given.rewards #> '{0,error}')::text ELSE (given.rewards #> '{0,reason}')::text END
+    AS why,
+  count(*) AS number
+FROM outcome AS o
+JOIN request AS r ON r.key = o.rollout
+CROSS JOIN LATERAL (SELECT replace(o.rewards, '\u0000', '\ufffd')::json AS rewards) AS given
+WHERE o.run = $1 AND r.kind = 'evaluate' AND o.status = 'succeeded' AND o.score IS NULL
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
+
+-- name: failed_why
+-- The commonest messages of evaluations of a run that failed.
+SELECT (replace(o.failure, '\u0000', '\ufffd')::json -> 'message')::text AS why, count(*) AS number
+FROM outcome AS o JOIN request AS r ON r.key = o.rollout
+WHERE o.run = $1 AND o.status = 'failed' AND r.kind = 'evaluate'
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
+
+-- name: answer_codes
+-- Reason codes of outputs of a run's evaluations; most outputs have none, and are not parsed.
+SELECT code.value::text AS why, count(*) AS number
+FROM outcome AS o
+JOIN request AS r ON r.key = o.rollout
+CROSS JOIN LATERAL json_array_elements(
+  CASE WHEN position('"reason_codes":["' IN o.output) > 0
+    THEN replace(o.output, '\u0000', '\ufffd')::json -> 'reason_codes' ELSE '[]'::json END
+) AS code
+WHERE o.run = $1 AND r.kind = 'evaluate'
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100;
 
 -- name: failures
 -- Final failures of a run by class.

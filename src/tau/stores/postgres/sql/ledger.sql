@@ -27,6 +27,10 @@ INSERT INTO resources_version (number, resources, run, published_unix_ms)
 SELECT coalesce(max(number), 0) + 1, $1, $2, $3 FROM resources_version
 RETURNING number;
 
+-- name: published
+-- The newest publication of some resources.
+SELECT max(number) FROM resources_version WHERE resources = $1;
+
 -- name: version
 -- One publication.
 SELECT
@@ -145,3 +149,18 @@ FROM run
 JOIN verdict AS d ON d.run = run.key
 JOIN resources AS s ON s.key = d.resources
 WHERE run.id = $1;
+
+-- name: insert_policy
+-- Who may do what from now on.
+INSERT INTO policy (number, content, principal, reason, installed_unix_ms, digest)
+VALUES ($1, $2, $3, $4, $5, $6);
+
+-- name: set_oldest
+-- Programs of an older schema know nothing of this one: they may not go on with the store.
+UPDATE schema_meta SET value = $1::text WHERE name = 'oldest' AND value::int < $1::text::int;
+
+-- name: policy
+-- The policy that holds.
+SELECT number, content, principal, reason, installed_unix_ms, digest FROM policy
+ORDER BY number DESC
+LIMIT 1;

@@ -16,9 +16,9 @@ RETURNING key;
 -- Counters of a new run, with what it brings along from a store that was lost.
 INSERT INTO tally (
   run, slot, spent_rollouts, spent_calls, spent_tokens, spent_cost,
-  brought_rollouts, brought_calls, brought_tokens, brought_cost
+  brought_rollouts, brought_calls, brought_tokens, brought_cost, assumed_tokens, assumed_cost
 )
-VALUES ($1, 0, $2, $3, $4, $5, $2, $3, $4, $5);
+VALUES ($1, 0, $2, $3, $4, $5, $2, $3, $4, $5, $6, $7);
 
 -- name: run_by_id
 -- One run with its spend and its driver.
@@ -63,6 +63,10 @@ WHERE key = $1;
 -- Time spent running.
 UPDATE run SET active_s = active_s + $2, updated_unix_ms = $3 WHERE key = $1;
 
+-- name: mark_reported
+-- The final report of a run was delivered.
+UPDATE run SET reported = 1 WHERE key = $1;
+
 -- name: update_run_driver
 -- Adoption: the trainer drives the run under these limits, and it runs.
 UPDATE run
@@ -77,14 +81,15 @@ WHERE key = $1;
 INSERT INTO tally AS t (
   run, slot, queuing, preparing, running, succeeded, failed, cancelled, requeuing,
   spent_rollouts, spent_calls, spent_tokens, spent_cost,
-  reserved_rollouts, reserved_calls, reserved_tokens, reserved_cost
+  reserved_rollouts, reserved_calls, reserved_tokens, reserved_cost, assumed_tokens, assumed_cost
 )
-SELECT c.run, $17, c.a, c.b, c.c, c.d, c.e, c.f, c.g, c.h, c.i, c.j, c.k, c.l, c.m, c.n, c.o
+SELECT
+  c.run, $19, c.a, c.b, c.c, c.d, c.e, c.f, c.g, c.h, c.i, c.j, c.k, c.l, c.m, c.n, c.o, c.p, c.q
 FROM unnest(
   $1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[],
   $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[],
-  $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[]
-) AS c (run, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o)
+  $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[], $17::bigint[], $18::bigint[]
+) AS c (run, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q)
 ORDER BY c.run
 ON CONFLICT (run, slot) DO UPDATE SET
   queuing = t.queuing + excluded.queuing, preparing = t.preparing + excluded.preparing,
@@ -98,7 +103,9 @@ ON CONFLICT (run, slot) DO UPDATE SET
   reserved_rollouts = t.reserved_rollouts + excluded.reserved_rollouts,
   reserved_calls = t.reserved_calls + excluded.reserved_calls,
   reserved_tokens = t.reserved_tokens + excluded.reserved_tokens,
-  reserved_cost = t.reserved_cost + excluded.reserved_cost;
+  reserved_cost = t.reserved_cost + excluded.reserved_cost,
+  assumed_tokens = t.assumed_tokens + excluded.assumed_tokens,
+  assumed_cost = t.assumed_cost + excluded.assumed_cost;
 
 -- name: tally
 -- Counters of one run.

@@ -29,7 +29,7 @@ SELECT rollout, n, first, count, data, digest FROM span_block WHERE rollout = ?1
 
 -- name: scored
 -- Settled evaluations of a run in submission order.
-SELECT r.status, r.score, r.resources, e.split, s.hash
+SELECT r.status, r.score, r.resources, e.split, e.id AS example_id, s.hash
 FROM rollout AS r INDEXED BY rollout_run
 JOIN example AS e ON e.key = r.example
 JOIN resources AS s ON s.key = r.resources
@@ -39,7 +39,8 @@ ORDER BY r.key;
 -- name: measurements_of_run
 -- Evaluations of a run in submission order, of some resources alone where asked.
 SELECT
-  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score
+  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
+  r.failure ->> '$.kind' AS failure_kind
 FROM rollout AS r INDEXED BY rollout_run
 JOIN run ON run.key = r.run
 JOIN example AS e ON e.key = r.example
@@ -50,7 +51,8 @@ ORDER BY r.key;
 -- name: measurements_of_resources
 -- Evaluations of resources in any run, run by run.
 SELECT
-  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score
+  r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
+  r.failure ->> '$.kind' AS failure_kind
 FROM resources AS s
 CROSS JOIN run
 CROSS JOIN rollout AS r INDEXED BY rollout_evaluate
@@ -109,6 +111,32 @@ SELECT json_extract(failure, '$.kind') AS kind, count(*)
 FROM rollout
 WHERE run = ?1 AND status = 'failed'
 GROUP BY 1 ORDER BY 1;
+
+-- name: unscored
+-- Why evaluations of a run have no score though they succeeded: what the first grader said, as JSON.
+SELECT
+  CASE WHEN (x.rewards ->> '$[0].error') <> '' THEN x.rewards -> '$[0].error'
+       ELSE x.rewards -> '$[0].reason' END AS why,
+  count(*) AS number
+FROM rollout AS r INDEXED BY rollout_run LEFT JOIN result AS x ON x.rollout = r.key
+WHERE r.run = ?1 AND r.kind = 'evaluate' AND r.status = 'succeeded' AND r.score IS NULL
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
+
+-- name: failed_why
+-- The commonest messages of evaluations of a run that failed.
+SELECT failure -> '$.message' AS why, count(*) AS number
+FROM rollout INDEXED BY rollout_failed
+WHERE run = ?1 AND status = 'failed' AND kind = 'evaluate'
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
+
+-- name: answer_codes
+-- Reason codes of outputs of a run's evaluations; most outputs have none, and are not parsed.
+SELECT json_quote(code.value) AS why, count(*) AS number
+FROM rollout AS r INDEXED BY rollout_run
+CROSS JOIN result AS x ON x.rollout = r.key
+CROSS JOIN json_each(x.output, '$.reason_codes') AS code
+WHERE r.run = ?1 AND r.kind = 'evaluate' AND instr(x.output, '"reason_codes":["') > 0
+GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 100;
 
 -- name: workers
 -- Everyone who registered, in order, with what they hold.

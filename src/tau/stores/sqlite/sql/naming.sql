@@ -48,3 +48,14 @@ FROM run
 JOIN verdict AS d ON d.run = run.key
 JOIN resources AS s ON s.key = d.resources
 WHERE run.id = ?1;
+
+-- name: insert_policy
+-- Who may do what from now on.
+INSERT INTO policy (number, content, principal, reason, installed_unix_ms, digest)
+VALUES (?1, ?2, ?3, ?4, ?5, ?6);
+
+-- name: policy
+-- The policy that holds.
+SELECT number, content, principal, reason, installed_unix_ms, digest FROM policy
+ORDER BY number DESC
+LIMIT 1;

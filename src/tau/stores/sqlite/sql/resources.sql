@@ -21,6 +21,10 @@ INSERT INTO resources_version (number, resources, run, published_unix_ms)
 SELECT ifnull(max(number), 0) + 1, ?1, ?2, ?3 FROM resources_version
 RETURNING number;
 
+-- name: published
+-- The newest publication of some resources.
+SELECT max(number) FROM resources_version WHERE resources = ?1;
+
 -- name: version
 -- One publication.
 SELECT

@@ -15,10 +15,11 @@ RETURNING key;
 -- Counters of a new run, with what it brings along from a store that was lost.
 INSERT INTO tally (
   run, spent_rollouts, spent_calls, spent_tokens, spent_cost,
-  brought_rollouts, brought_calls, brought_tokens, brought_cost
+  brought_rollouts, brought_calls, brought_tokens, brought_cost, assumed_tokens, assumed_cost
 )
 VALUES (
-  :run, :rollouts, :calls, :tokens, :cost_nano_usd, :rollouts, :calls, :tokens, :cost_nano_usd
+  :run, :rollouts, :calls, :tokens, :cost_nano_usd, :rollouts, :calls, :tokens, :cost_nano_usd,
+  :assumed_tokens, :assumed_cost_nano_usd
 );
 
 -- name: run_by_id
@@ -52,6 +53,10 @@ WHERE key = :key;
 -- Time spent running.
 UPDATE run SET active_s = active_s + ?2, updated_unix_ms = ?3 WHERE key = ?1;
 
+-- name: mark_reported
+-- The final report of a run was delivered.
+UPDATE run SET reported = 1 WHERE key = ?1;
+
 -- name: update_run_driver
 -- Adoption: the trainer drives the run under these limits, and it runs.
 UPDATE run
@@ -72,5 +77,6 @@ SET
   spent_rollouts = spent_rollouts + ?9, spent_calls = spent_calls + ?10,
   spent_tokens = spent_tokens + ?11, spent_cost = spent_cost + ?12,
   reserved_rollouts = reserved_rollouts + ?13, reserved_calls = reserved_calls + ?14,
-  reserved_tokens = reserved_tokens + ?15, reserved_cost = reserved_cost + ?16
+  reserved_tokens = reserved_tokens + ?15, reserved_cost = reserved_cost + ?16,
+  assumed_tokens = assumed_tokens + ?17, assumed_cost = assumed_cost + ?18
 WHERE run = ?1;

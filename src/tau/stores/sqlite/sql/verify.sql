@@ -150,3 +150,7 @@ SELECT
 FROM verdict AS d
 JOIN run ON run.key = d.run
 JOIN resources AS s ON s.key = d.resources;
+
+-- name: all_policies
+-- Who might do what.
+SELECT number, content, principal, reason, installed_unix_ms, digest FROM policy;

@@ -1,0 +1,36 @@
+"""Why a search came to no winner, and whether that is a result or only the end of the budget."""
+
+from tau.algorithms.certification import Certification
+from tau.algorithms.pool import Pool
+from tau.algorithms.purse import Purse
+from tau.domain.ids import ResourcesHash
+
+
+def limited_by(
+    pool: Pool, chosen: ResourcesHash | None, purse: Purse, certification: Certification, least: int
+) -> list[str]:
+    """The hard limits that ended a search before anything was compared; none where it was.
+
+    A limit that leaves the `least` evaluations of a search did not end it.
+    """
+    if chosen is None:
+        return []
+    measured = pool.table[chosen].cells
+    if chosen == pool.baseline:
+        compared = purse.evaluations > len(measured)
+    else:
+        rows = certification.rows
+        compared = not rows or any((row.id, 0) in measured for row in rows)
+    if compared or not pool.table[pool.baseline].n:
+        return []
+    return purse.short(least + certification.cost)
+
+
+def no_winner(pool: Pool, tried: str, failed: int, why: str) -> str:
+    """Why the baseline stays: `tried` says it where there were candidates.
+
+    `failed` proposals were unusable, the last one for `why`.
+    """
+    if pool.tried or not failed:
+        return tried
+    return f"no candidate could be tried, as no proposal was usable; of the last one: {why}"

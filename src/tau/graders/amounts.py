@@ -1,0 +1,147 @@
+"""Numbers in words and words of size: "forty-two", "四十二", "million", "万"."""
+
+import re
+from fractions import Fraction
+
+SIZES: dict[str, int] = {
+    "hundred": 10**2, "thousand": 10**3, "dozen": 12,
+    "million": 10**6, "millions": 10**6, "billion": 10**9, "billions": 10**9,
+    "trillion": 10**12, "trillions": 10**12, "quadrillion": 10**15,
+    "hundreds": 10**2, "thousands": 10**3, "dozens": 12,
+    "lakh": 10**5, "lakhs": 10**5, "lac": 10**5, "lacs": 10**5,
+    "crore": 10**7, "crores": 10**7, "mio": 10**6, "mln": 10**6, "bn": 10**9, "mrd": 10**9,
+    "bln": 10**9, "tn": 10**12, "trn": 10**12, "tausend": 10**3, "millionen": 10**6,
+    "milliarde": 10**9, "milliarden": 10**9, "milliard": 10**9, "milliards": 10**9,
+    "milliardo": 10**9, "milioni": 10**6, "miliardi": 10**9, "millones": 10**6,
+    "milhões": 10**6, "bilhões": 10**9, "тыс": 10**3, "тысяч": 10**3, "тысячи": 10**3,
+    "млн": 10**6, "миллион": 10**6, "миллиона": 10**6, "миллионов": 10**6,
+    "млрд": 10**9, "миллиард": 10**9, "миллиарда": 10**9, "миллиардов": 10**9,
+}  # fmt: skip
+"""Words of size that mean one thing, in lower case."""
+
+UNSURE_SIZES = frozenset(
+    {"billionen", "billones", "billón", "billiarde", "mil", "mille", "gross", "score"}
+)
+"""Words of size that mean different things to different people."""
+
+LETTERS: dict[str, int] = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
+"""Letters of size behind money; `k` and `M` also right behind other numbers."""
+
+CJK_SIZES: dict[str, int] = {
+    "十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "億": 10**8, "亿": 10**8,
+    "천": 1000, "백": 100, "만": 10**4, "억": 10**8,
+}  # fmt: skip
+UNSURE_CJK_SIZES = "兆조"
+"""10^6 or 10^12."""
+
+_UNITS = [
+    "zero",
+    "one",
+    "two",
+    "three",
+    "four",
+    "five",
+    "six",
+    "seven",
+    "eight",
+    "nine",
+    "ten",
+    "eleven",
+    "twelve",
+    "thirteen",
+    "fourteen",
+    "fifteen",
+    "sixteen",
+    "seventeen",
+    "eighteen",
+    "nineteen",
+]
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
+_SMALL = {word: i for i, word in enumerate(_UNITS)}
+_SMALL |= {word: 20 + 10 * i for i, word in enumerate(_TENS)} | {"fourty": 40}
+_LARGE = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+_ANY = "|".join(sorted([*_SMALL, *_LARGE, "hundred", "dozen"], key=len, reverse=True))
+_PHRASE = rf"(?:{_ANY})(?:(?:\s*-\s*|,?\s+(?:and\s+)?)(?:{_ANY}))*+(?:\s+point(?:\s+(?:{_ANY}))+)?"
+_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")}
+_DIGITS |= {"〇": 0, "两": 2, "兩": 2, "壹": 1, "贰": 2, "叁": 3, "肆": 4, "伍": 5, "陆": 6}
+_DIGITS |= {"柒": 7, "捌": 8, "玖": 9}
+_CHARACTERS = "".join(_DIGITS) + "十百千拾佰仟万萬億亿"
+
+WORDS = re.compile(
+    rf"(?<![\w\\])(?:(?P<sign>minus|negative)\s+)?(?:(?:a|an)\s+(?=hundred|thousand|dozen|mill|bil|tri))?"
+    rf"(?P<words>{_PHRASE})(?![\w])"
+    rf"(?P<part>[\s-]+(?:half|halves|thirds?|quarters?|fourths?|fifths?|sixths?|sevenths?|eighths?"
+    rf"|ninths?|tenths?|hundredths?|thousandths?|percent|per\s+cent|and\s+a\s+half|or\s|to\s+\w)"
+    r"|-[a-z])?",
+    re.IGNORECASE,
+)
+"""An English number in words; `part` is there where it is only a part of one."""
+
+CHARACTERS = re.compile(
+    rf"(?P<sign>[负負])?(?P<words>[{_CHARACTERS}]+)(?P<part>[点點分成个]?[{_CHARACTERS}])?"
+)
+"""A Chinese or Japanese number in characters."""
+
+
+def english(words: str) -> Fraction | None:
+    """The number, or None where the words do not make one."""
+    whole, _, digits = words.lower().partition(" point ")
+    total = current = 0
+    last = 10**18
+    room = 10**9  # what the next small word has to be below
+    for word in re.findall(r"[a-z]+", whole):
+        if word == "and":
+            continue
+        if word in _SMALL:
+            value = _SMALL[word]
+            if value >= room or (value == 0 and (current or total or room < 10**9)):
+                return None
+            current += value
+            room = 10 if value >= 20 else 1
+        elif word in {"hundred", "dozen"}:
+            if current >= 100 or (current == 0 and room < 10**9):
+                return None
+            current = (current or 1) * (100 if word == "hundred" else 12)
+            room = 100 if word == "hundred" else 0
+        elif _LARGE[word] >= last:
+            return None
+        else:
+            last = _LARGE[word]
+            total += (current or 1) * last
+            current, room = 0, 1000
+    return Fraction(total + current) if not digits else _with_digits(total + current, digits)
+
+
+def _with_digits(whole: int, digits: str) -> Fraction | None:
+    places = [_SMALL.get(word, 10) for word in digits.split()]
+    if any(place > 9 for place in places):
+        return None
+    return Fraction(f"{whole}.{''.join(map(str, places))}")
+
+
+def chinese(text: str) -> Fraction | None:
+    """The number, or None where the characters do not make one."""
+    text = text.translate(str.maketrans("拾佰仟", "十百千"))
+    if all(c in _DIGITS for c in text):
+        one_by_one = len(text) == 1 or (len(text) > 2 and len(text) < 30)
+        return Fraction(int("".join(str(_DIGITS[c]) for c in text))) if one_by_one else None
+    total = part = digit = 0
+    rank, large = 10**5, 10**9
+    for c in text:
+        size = CJK_SIZES.get(c)
+        if size is None:
+            if digit:
+                return None
+            digit = _DIGITS[c]
+        elif size < 10**4:
+            if size >= rank:
+                return None
+            part += (digit or 1) * size
+            digit, rank = 0, size
+        else:
+            if size >= large or not part + digit:
+                return None
+            total += (part + digit) * size
+            part = digit = 0
+            rank, large = 10**5, size
+    return Fraction(total + part + digit)

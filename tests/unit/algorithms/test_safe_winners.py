@@ -1,0 +1,55 @@
+"""Whoever trips a safety gate has lost everywhere, so that the best safe one is certified."""
+
+from tau.algorithms.pool import Candidate, Pool
+from tau.domain.dataset import Split, examples
+from tau.domain.failure import Failure, FailureClass
+from tau.domain.resources import Resources
+from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED, Reward
+from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
+
+ROWS = examples(Split.VALIDATE, [{"prompt": str(n)} for n in range(4)])
+BASE = Resources(values={"system_prompt": "base"})
+OTHER = Resources(values={"system_prompt": "other"})
+
+
+def result(
+    resources: Resources, row: int, score: float | None, *, gated: bool = False,
+    failure: FailureClass | None = None,
+) -> RolloutResult:  # fmt: skip
+    return RolloutResult(
+        request=RolloutRequest(kind=RolloutKind.EVALUATE, resources=resources, example=ROWS[row]),
+        rollout_id=None,
+        status=RolloutStatus.FAILED if failure else RolloutStatus.SUCCEEDED,
+        score=score,
+        rewards=(Reward(name=SAFETY_HARD_GATE_TRIGGERED, score=0.0),) if gated else (),
+        failure=Failure(kind=failure, message="no answer") if failure else None,
+    )
+
+
+def pool() -> Pool:
+    made = Pool(BASE)
+    made.add(Candidate(resources=OTHER, origin="given"))
+    return made
+
+
+def test_one_trip_loses_every_row_of_the_contest() -> None:
+    made = pool()
+    made.record([result(OTHER, 0, 1.0, gated=True), result(OTHER, 1, 1.0), result(BASE, 0, 0.5)])
+
+    assert made.contest[OTHER.hash].mean == 0.0
+    assert made.table[OTHER.hash].mean == 1.0
+    assert made.contest[BASE.hash].mean == 0.5
+
+
+def test_what_the_prompt_led_to_is_a_zero_and_trouble_elsewhere_is_missing() -> None:
+    made = pool()
+    made.record(
+        [
+            result(OTHER, 0, None, failure=FailureClass.CONTENT_FILTER),
+            result(OTHER, 1, None, failure=FailureClass.CONTEXT_LENGTH),
+            result(OTHER, 2, None, failure=FailureClass.SERVER),
+            result(OTHER, 3, 1.0),
+        ]
+    )
+
+    assert list(made.table[OTHER.hash].cells.values()) == [0.0, 0.0, None, 1.0]
