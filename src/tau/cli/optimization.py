@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tau.cli import figures
+from tau.cli import claiming, figures
 from tau.cli.text import line, shown, table
 from tau.domain.run import StopReason
 from tau.ports.algorithm import Plan
@@ -46,6 +46,7 @@ def account_fields(account: Account) -> dict[str, Any]:
             name: [[str(piece.change), piece.text] for piece in pieces]
             for name, pieces in account.diffs().items()
         },
+        **claiming.claim_fields(account),
     }
 
 
@@ -69,7 +70,8 @@ def decision_text(account: Account) -> str:
     """The decision in a few words, and on how many rows where some are missing."""
     if account.run.stop_reason is StopReason.NOTHING_SCORED:
         return "no decision: nothing could be scored"
-    text = DECISIONS.get(account.decision or "", "nothing is decided yet")
+    usual = DECISIONS.get(account.decision or "", "nothing is decided yet")
+    text = claiming.decision_words(account) or usual
     partial = account.partial
     return f"{text} (on {partial.rows} rows)" if partial else text
 
@@ -82,6 +84,8 @@ def claim_lines(report: RunReport) -> Iterator[str]:
     if gain is not None:
         yield f"gain       {gain_text(gain)}"
         yield f"evidence   {gain_evidence(gain)}"
+        yield from claiming.group_lines(gain)
+    yield from claiming.claim_lines(account)
     if account.reason:
         yield f"why        {line(account.reason)}"
     if account.partial is not None:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import combinations
 
 from tau.config.report import Report, suggestion
+from tau.config.resemblance import resemblances
 from tau.config.settings import RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json, canonical, content_hash
@@ -67,6 +68,7 @@ def notes(config: RunConfig) -> Iterator[str]:
             yield f"{len(rows):,} rows of '{split}' are {units:,} groups: the claim counts groups"
     for earlier, later in combinations(Split, 2):
         yield from _divided(config, earlier, later)
+    yield from resemblances(config)
 
 
 def _divided(config: RunConfig, earlier: Split, later: Split) -> Iterator[str]:
