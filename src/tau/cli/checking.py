@@ -82,10 +82,10 @@ def _problem_fields(problem: Problem) -> dict[str, Any]:
 
 
 def _lines(settings: RunConfig) -> list[str]:
-    rows = {str(split): len(rows) for split, rows in settings.examples.items() if rows}
+    rows = [_rows_text(settings, split) for split in Split if settings.examples[split]]
     graders = ", ".join(_grader_text(grader) for grader in settings.graders)
     facts = [
-        ("rows", ", ".join(f"{split} {number:,}" for split, number in rows.items())),
+        ("rows", ", ".join(rows)),
         ("model", settings.model_ref or "none: give --model provider/model"),
         ("resources", ", ".join(settings.resources.values) or "none"),
         ("algorithm", settings.algorithm.type),
@@ -96,6 +96,13 @@ def _lines(settings: RunConfig) -> list[str]:
     ]
     facts_lines = table(("", ""), facts)[1:]
     return [f"{line(str(settings.path))} can be run", *(f"  {text}" for text in facts_lines)]
+
+
+def _rows_text(settings: RunConfig, split: Split) -> str:
+    """`test 80`, with its groups where it has any."""
+    text = f"{split} {len(settings.examples[split]):,}"
+    grouped = split in settings.groups
+    return f"{text} ({_units(settings, split):,} groups)" if grouped else text
 
 
 def _grader_text(grader: GraderChoice) -> str:

@@ -93,7 +93,7 @@ def claim_lines(report: RunReport) -> Iterator[str]:
     if gain is not None and gain.rows_to_settle is not None:
         yield f"to settle  about {figures.count(gain.rows_to_settle, 'example')} would decide it"
     detectable = report.plan.detectable if report.plan else None
-    if detectable is not None:
+    if detectable is not None and "claim" not in account.evidence:
         yield f"could show gains from {detectable:+.3f} on, in 4 runs of 5"
     yield f"tried      {tried_text(account)}"
     if report.plan is not None:

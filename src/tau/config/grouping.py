@@ -56,7 +56,6 @@ def grouped(
 def notes(config: RunConfig) -> Iterator[str]:
     """What a claim does with rows that belong together, for those who look before they spend."""
     for split, rows in config.examples.items():
-        units = len({row.unit for row in rows})
         equal = len(rows) - len({row.same for row in rows})
         if equal:
             belong = "" if config.groups.get(split) else ": equal rows count as one"
@@ -64,8 +63,6 @@ def notes(config: RunConfig) -> Iterator[str]:
                 f"{equal:,} of {len(rows):,} rows of '{split}' ask the model the same as others"
                 f"{belong}"
             )
-        if config.groups.get(split):
-            yield f"{len(rows):,} rows of '{split}' are {units:,} groups: the claim counts groups"
     for earlier, later in combinations(Split, 2):
         yield from _divided(config, earlier, later)
     yield from resemblances(config)
