@@ -1,18 +1,21 @@
 """Set aside first: the one winner meets the baseline once and in full."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import dataclass, replace
+from typing import Any, Self, TypedDict
 
+from tau.algorithms.economy import Economy
+from tau.algorithms.finding import Finding, nothing_chosen, saved
 from tau.algorithms.parts import Parts
 from tau.algorithms.pool import Pool
 from tau.algorithms.settings import SearchSettings
+from tau.domain.claim import ClaimTerms
 from tau.domain.dataset import Example
-from tau.domain.decision import Decision
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
-from tau.ports.algorithm import CERTIFICATION_SET, CERTIFIED_BEFORE
-from tau.scoring.certify import Certificate, certify, no_candidate
+from tau.ports.algorithm import CERTIFICATION_KEYS, CERTIFICATION_SET, CERTIFIED_BEFORE
+from tau.scoring.certify import Bar, settle
+from tau.scoring.claim_parts import paired, plain_part
 from tau.scoring.power import detectable_gain, fewest_rows
 from tau.scoring.spending import CertificationLevel, certification_level
 from tau.scoring.table import pair
@@ -22,19 +25,31 @@ SHARE = 0.25
 _FEWEST = 20
 _BROKEN = 0.03
 """The share of examples a better prompt usually breaks, for the smallest detectable effect."""
+_CORRELATION = 0.3
+"""Taken for rows of one group, for the smallest detectable effect; equal rows go together."""
+
+
+class Forecast(TypedDict):
+    """See `ports.algorithm.Plan`."""
+
+    certification: int
+    detectable: float | None
+    groups: int
+    independent: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certification:
     """`rows` in their order; both prompts are evaluated on each of them.
 
-    They are the first of a set whose hash is `whole`, by which later claims know it again.
+    They come from a set whose hash is `whole`. `terms` say what is claimed.
     """
 
     rows: tuple[Example, ...]
     whole: str
     level: CertificationLevel
     effect: float
+    terms: ClaimTerms
 
     @classmethod
     def planned(
@@ -44,31 +59,62 @@ class Certification:
         *,
         evaluations: int,
         search: int,
-        certified: Sequence[str],
+        terms: ClaimTerms,
     ) -> Self:
-        """As many rows as wanted, else a share of the `evaluations`; `search` must remain.
-
-        `certified` are the sets of earlier claims.
-        """
+        """As many rows as wanted, else a share of the `evaluations`; `search` must remain."""
         wanted = settings.certification
         size = max(_FEWEST, round(evaluations * SHARE / 2)) if wanted is None else wanted
         size = min(size, len(parts.certify), max(0, (evaluations - search) // 2))
-        uses = list(certified).count(parts.certification_set)
-        return cls.from_json([size, uses], parts, settings)
+        rows = parts.certify[:size]
+        return cls._of(rows, parts.used(rows), parts, settings, terms)
 
-    def to_json(self) -> Json:
-        """For a checkpoint: a claim stays at the level it was begun at."""
-        return [len(self.rows), self.level.uses]
+    def to_json(self, parts: Parts) -> Json:
+        """For a checkpoint: a claim stays on the rows and at the level it was begun with."""
+        place = {one.id: number for number, one in enumerate(_in_order(parts))}
+        return [[place[row.id] for row in self.rows], self.level.uses]
 
     @classmethod
-    def from_json(cls, state: Any, parts: Parts, settings: SearchSettings) -> Self:  # noqa: ANN401
-        """What `to_json` made; TypeError or ValueError for anything else."""
-        size, uses = state
+    def from_json(
+        cls,
+        state: Any,  # noqa: ANN401
+        parts: Parts,
+        settings: SearchSettings,
+        terms: ClaimTerms,
+    ) -> Self:
+        """What `to_json` made; TypeError, ValueError or IndexError for anything else."""
+        places, uses = state
+        order = _in_order(parts)
+        return cls._of(tuple(order[place] for place in places), int(uses), parts, settings, terms)
+
+    @classmethod
+    def _of(
+        cls,
+        rows: tuple[Example, ...],
+        uses: int,
+        parts: Parts,
+        settings: SearchSettings,
+        terms: ClaimTerms,
+    ) -> Self:
         return cls(
-            rows=parts.certify[: int(size)],
+            rows=rows,
             whole=parts.certification_set,
-            level=certification_level(settings.alpha, int(uses)),
+            level=certification_level(settings.alpha, uses),
             effect=settings.effect,
+            terms=terms,
+        )
+
+    def within(self, evaluations: int) -> Self:
+        """On no more rows than so many evaluations buy: decided before any of them is seen."""
+        return replace(self, rows=self.rows[: max(0, evaluations // 2)])
+
+    def undecided(self, left: int) -> str:
+        """Why nothing is decided, `left` evaluations having been cut off by a limit."""
+        if not left:
+            return "nothing has been certified yet"
+        return (
+            f"a limit ended the certification with {left} of {self.cost} evaluations to come: "
+            "nothing is decided before it is complete, so that the claim is made once; raise the "
+            "budget and start the same run again"
         )
 
     @property
@@ -77,25 +123,78 @@ class Certification:
         return 2 * len(self.rows)
 
     @property
+    def groups(self) -> int:
+        """How many groups the rows are, which is what the claim counts."""
+        return len({row.unit for row in self.rows})
+
+    @property
+    def independent(self) -> int:
+        """About how many independent rows tell as much (L. Kish, Survey Sampling, 1965, 5.4).
+
+        Rows of a group are taken to be correlated by .3, equal ones fully.
+        """
+        groups: dict[str, dict[str, int]] = {}
+        for row in self.rows:
+            same = groups.setdefault(row.unit, {})
+            same[row.same] = same.get(row.same, 0) + 1
+        rows = len(self.rows)
+        if len(groups) == rows:
+            return rows
+        pairs = 0.0
+        for same in groups.values():
+            size = sum(same.values())
+            equal = sum(count * count for count in same.values())
+            pairs += equal + _CORRELATION * (size * size - equal)
+        return max(1, int(rows * rows / pairs))
+
+    @property
     def detectable(self) -> float | None:
         """The smallest true gain promoted in 4 of 5 runs; None where no gain is."""
         alpha = self.level.alpha
-        if len(self.rows) < fewest_rows(alpha):
+        if min(self.independent, self.groups) < fewest_rows(alpha):
             return None
-        return detectable_gain(len(self.rows), _BROKEN, alpha=alpha)
+        return detectable_gain(self.independent, _BROKEN, alpha=alpha)
 
-    def decide(self, pool: Pool, winner: ResourcesHash, why_none: str) -> Certificate:
+    def forecast(self) -> Forecast:
+        """Its part of a plan."""
+        return Forecast(
+            certification=len(self.rows),
+            detectable=self.detectable,
+            groups=self.groups,
+            independent=self.independent,
+        )
+
+    def decide(self, pool: Pool, economy: Economy, winner: ResourcesHash, why_none: str) -> Finding:
         """The decision, once both have been evaluated."""
         if winner == pool.baseline:
-            return no_candidate(pool.exhausted(why_none))
-        ids: list[ExampleId] = [example.id for example in self.rows]
-        return certify(
-            pair(pool.table, winner, pool.baseline, ids),
-            effect=self.effect,
-            alpha=self.level.alpha,
-            planned=len(self.rows),
+            return nothing_chosen(pool.exhausted(why_none))
+        alpha, names = self.level.alpha, (pool.baseline, winner)
+        rows: list[ExampleId] = [example.id for example in self.rows]
+        groups = {row.id: row.unit for row in self.rows}
+        units = tuple(groups.values())
+        main = settle(
+            pair(pool.table, winner, pool.baseline, rows, groups=groups),
+            self._bar(),
+            alpha=alpha,
+            planned=len(rows),
             gated=winner in pool.gated,
         )
+        guards = {}
+        for number, guard in enumerate(self.terms.guards):
+            columns = [economy.guarded(name, rows, number) for name in names]
+            bar = Bar(effect=-guard.margin, margin=guard.margin)
+            pairing = paired(rows, columns[0], columns[1], units)
+            guards[guard.grader] = plain_part(guard.grader, pairing, bar, alpha)
+        if self.terms.minimize is None:
+            return Finding(main=main, guards=guards)
+        costs = [economy.cost(name, rows) for name in names]
+        cost, spent = saved(self.terms.minimize, costs[0], costs[1], units, alpha=alpha)
+        return Finding(main=main, cost=cost, spent=spent, guards=guards)
+
+    def _bar(self) -> Bar:
+        """What the difference is held against."""
+        margin = self.terms.margin
+        return Bar(effect=self.effect) if margin is None else Bar(effect=-margin, margin=margin)
 
     def mean(self, pool: Pool, name: ResourcesHash) -> float | None:
         """Of a candidate on the rows set aside; None where nothing of it is known there."""
@@ -104,19 +203,24 @@ class Certification:
         return sum(scores) / len(scores) if scores else None
 
     def known(self) -> Mapping[str, Json]:
-        """The set and its earlier claims, by which later ones count them."""
-        return {CERTIFICATION_SET: self.whole, CERTIFIED_BEFORE: self.level.uses}
+        """The rows and their earlier claims, by which later ones count them."""
+        return {
+            CERTIFICATION_SET: self.whole,
+            CERTIFICATION_KEYS: "".join(key for row in self.rows for key in row.row_keys),
+            CERTIFIED_BEFORE: self.level.uses,
+        }
 
-    def evidence(self, found: Certificate) -> Mapping[str, Json]:
+    def evidence(self, found: Finding) -> Mapping[str, Json]:
         """The certificate for reports."""
         return {
             "certificate": found.to_json(),
             "certification_rows": len(self.rows),
+            "certification_groups": self.groups,
             "detectable_effect": self.detectable,
             "effect_that_matters": self.effect,
         }
 
 
-def decision_of(found: Certificate) -> Decision:
-    """As the domain names it."""
-    return Decision(str(found.decision))
+def _in_order(parts: Parts) -> Sequence[Example]:
+    """The whole set in an order that no earlier claim changes."""
+    return sorted(parts.certify, key=lambda example: example.id)

@@ -26,8 +26,11 @@ def limited_by(
     return purse.short(least + certification.cost)
 
 
-def no_winner(pool: Pool, *, failed: int, why: str) -> str:
-    """Why the baseline stays; `failed` proposals were unusable, the last one for `why`."""
+def no_winner(pool: Pool, tried: str, failed: int, why: str) -> str:
+    """Why the baseline stays: `tried` says it where there were candidates.
+
+    `failed` proposals were unusable, the last one for `why`.
+    """
     if pool.tried or not failed:
-        return "no candidate did better than the baseline in the search"
+        return tried
     return f"no candidate could be tried, as no proposal was usable; of the last one: {why}"

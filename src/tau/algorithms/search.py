@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
-from tau.algorithms.certification import Certification, decision_of
+from tau.algorithms.certification import Certification
 from tau.algorithms.demonstrations import longest
+from tau.algorithms.economy import Economy
 from tau.algorithms.ending import limited_by, no_winner
 from tau.algorithms.fences import refuse_cut
+from tau.algorithms.finding import Finding
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
@@ -18,11 +20,10 @@ from tau.algorithms.settings import SearchSettings, fingerprint
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json, content_hash
-from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
+from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.ports.algorithm import LIMITED_BY, Plan, Problem, Recommendation
-from tau.scoring.certify import Certificate
 
-_STATE_VERSION = 2
+_STATE_VERSION = 3
 _REASON_CHARS = 300
 
 
@@ -47,6 +48,7 @@ class Search(ABC):
     least_proposals: ClassVar[int] = 1
     evaluations_per_proposal: ClassVar[int] = EVALUATIONS_PER_PROPOSAL
     pool: Pool
+    economy: Economy
     purse: Purse
     shown: int = 0
     cells: list[Cell]
@@ -58,6 +60,7 @@ class Search(ABC):
     _told: str
     _chosen: ResourcesHash | None
     _certified: bool
+    _cut: int
     _wave: tuple[RolloutRequest, ...] | None
 
     def __init__(self, settings: SearchSettings, problem: Problem) -> None:
@@ -84,7 +87,7 @@ class Search(ABC):
             settings,
             evaluations=self.allowed.evaluations,
             search=least,
-            certified=problem.certified,
+            terms=problem.claim,
         )
         cost = self.certification.cost
         self.allowed.check(self.name, least, certification=cost, proposals=self.least_proposals)
@@ -215,8 +218,7 @@ class Search(ABC):
             proposals=allowed.proposals,
             rollouts=allowed.evaluations + allowed.proposals,
             calls=allowed.evaluations * per + allowed.proposals,
-            certification=len(search.certification.rows),
-            detectable=search.certification.detectable,
+            **search.certification.forecast(),
             least_rollouts=search.least() + cls.least_proposals + search.certification.cost,
             shown_bytes=longest(search.parts.breed, search.shown, search.targets),
             caveats=search.caveats,
@@ -240,12 +242,14 @@ class Search(ABC):
         self.drafts, self.cells, self._wave, self._told = [], [], None, told
         self.purse.pay(results)
         self.pool.record([one for one in results if one.request.kind is RolloutKind.EVALUATE])
+        self.economy.record(results, self.pool)
         if self._chosen is None:
             self.observe(results)
             self.advance(answers)
             self._end_search()
         else:
-            self._certified = True
+            self._cut = sum(one.status is RolloutStatus.CANCELLED for one in results)
+            self._certified = not self._cut
 
     def best(self) -> Recommendation:
         """The baseline until the winner has been proved better."""
@@ -256,14 +260,13 @@ class Search(ABC):
             return Recommendation(
                 resources=baseline,
                 evidence={**self._report(None), **({LIMITED_BY: short} if short else {})},
-                caveats=("nothing has been certified yet", *self.caveats),
+                caveats=(self.certification.undecided(self._cut), *self.caveats),
             )
         found = self._certificate()
-        decision = decision_of(found)
-        promoted = decision == "promote"
+        promoted = found.decision == "promote"
         return Recommendation(
             resources=self.pool[self._chosen].resources if promoted else baseline,
-            decision=decision,
+            decision=found.decision,
             evidence=self._report(found),
             caveats=(*self.caveats, *found.caveats),
         )
@@ -284,7 +287,8 @@ class Search(ABC):
             "told": self._told,
             "chosen": self._chosen,
             "certified": self._certified,
-            "certification": self.certification.to_json(),
+            "certification": self.certification.to_json(self.parts),
+            "economy": self.economy.to_json(),
             "stop_reason": self.stop_reason,
             "memo": self.memo(),
         }
@@ -305,6 +309,7 @@ class Search(ABC):
 
     def _reset(self) -> None:
         self.pool = Pool(self.problem.seed_resources)
+        self.economy = Economy(self.problem.claim)
         self.purse = Purse(
             self.problem.budget,
             self.allowed,
@@ -313,7 +318,7 @@ class Search(ABC):
         self.cells, self.drafts = [], []
         self.asked = self.failed = 0
         self.why_unusable = self.stop_reason = self._told = ""
-        self._chosen, self._certified, self._wave = None, False, None
+        self._chosen, self._certified, self._cut, self._wave = None, False, 0, None
 
     def _load(self, state: Any) -> None:  # noqa: ANN401  (JSON)
         self.pool = Pool.from_json(state["pool"], state["origins"], self.problem.seed_resources)
@@ -325,8 +330,9 @@ class Search(ABC):
         self.stop_reason, self._told = str(state["stop_reason"]), str(state["told"])
         self._chosen, self._certified = state["chosen"], bool(state["certified"])
         self.certification = Certification.from_json(
-            state["certification"], self.parts, self.settings
+            state["certification"], self.parts, self.settings, self.problem.claim
         )
+        self.economy.load(state["economy"])
         self.load_memo(state["memo"])
         self._wave = None
         self.ask()
@@ -349,27 +355,28 @@ class Search(ABC):
         """Once nothing is due any more: the winner, and its certification."""
         if self.cells or self.drafts:
             return
-        chosen = self._chosen = self.winner()
+        chosen = self._chosen = self.economy.choose(self.pool, self.winner())
         self.pool.keep([chosen])
+        self.economy.keep([self.pool.baseline, chosen])
         if chosen == self.pool.baseline:
             return
-        affordable = self.purse.evaluations_left() // 2
-        for row in self.certification.rows[:affordable]:
+        self.certification = self.certification.within(self.purse.evaluations_left())
+        for row in self.certification.rows:
             self.cells += [
                 Cell(candidate=name, example=row.id) for name in (self.pool.baseline, chosen)
             ]
         self._certified = not self.cells
 
-    def _certificate(self) -> Certificate:
+    def _certificate(self) -> Finding:
         assert self._chosen is not None
-        why_none = no_winner(self.pool, failed=self.failed, why=self.why_unusable)
-        return self.certification.decide(self.pool, self._chosen, why_none)
+        why = no_winner(self.pool, self.economy.why_none, self.failed, self.why_unusable)
+        return self.certification.decide(self.pool, self.economy, self._chosen, why)
 
     def _limited_by(self) -> list[str]:
-        chosen = None if self.cells else self._chosen
+        chosen = None if self.cells or self._cut else self._chosen
         return limited_by(self.pool, chosen, self.purse, self.certification, self.least())
 
-    def _report(self, found: Certificate | None) -> Mapping[str, Json]:
+    def _report(self, found: Finding | None) -> Mapping[str, Json]:
         ending = "certification" if self.cells else "finished"
         told: dict[str, Json] = {
             "candidates": self.pool.tried,
@@ -380,6 +387,7 @@ class Search(ABC):
             "leader": self._chosen or self.winner(),
             **self.certification.known(),
             **self.purse.report(),
+            **self.economy.report(),
         }
         if found is None or self._chosen is None:
             return told
@@ -387,9 +395,6 @@ class Search(ABC):
             **told,
             **self.certification.evidence(found),
             "origin": self.pool[self._chosen].origin,
-            "leader_mean": self._mean(self._chosen),
-            "baseline_mean": self._mean(self.pool.baseline),
+            "leader_mean": self.certification.mean(self.pool, self._chosen),
+            "baseline_mean": self.certification.mean(self.pool, self.pool.baseline),
         }
-
-    def _mean(self, name: ResourcesHash) -> float | None:
-        return self.certification.mean(self.pool, name)

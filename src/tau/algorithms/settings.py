@@ -1,6 +1,6 @@
 """What every search can be told, and what makes a state belong to it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -53,8 +53,18 @@ def fingerprint(settings: SearchSettings, problem: Problem) -> str:
             problem.graders,
             problem.model,
             _plain(told),
+            *_claimed(problem),
         ]
     )
+
+
+def _claimed(problem: Problem) -> Iterator[Json]:
+    """What rows belong to and what is claimed, where anything is said."""
+    if not problem.claim.usual:
+        yield problem.claim.to_json()
+    rows = [one for split in problem.examples.values() for one in split]
+    if any(one.group is not None for one in rows):
+        yield [one.unit for one in rows]
 
 
 def _plain(value: Any) -> Json:  # noqa: ANN401  (a settings object as a dict)

@@ -9,7 +9,7 @@ from pathlib import Path
 from tau.api.certification import certify
 from tau.api.driving import driven
 from tau.api.results import Evaluation, Optimization
-from tau.api.setup import Budget, Data, Graders, Limits, Prompts, Task, configuration
+from tau.api.setup import Budget, Columns, Data, Graders, Limits, Prompts, Task, configuration
 from tau.domain.json import Json
 from tau.trainer.progress import Progress
 
@@ -87,6 +87,7 @@ def optimize(
     calls: int | None = None,
     retries: Retries = None,
     time_limit_s: float | None = None,
+    group: Columns = None,
 ) -> Optimization:
     """Look for a better prompt, and say whether it is better.
 
@@ -94,6 +95,8 @@ def optimize(
     a function; else the task's own model is the default. `algorithm` is a name, or a dict of its
     settings with the name as `type`. One list of rows is divided into three parts: to learn from,
     to choose on, and to certify on; the parts can be given as `optimize`, `validate` and `test`.
+    `group` names a column, or several, whose value says which rows belong together (a document, a
+    customer): no part divides a group, and the claim counts groups.
 
     Raises:
         InputError: something given cannot be used; nothing was run.
@@ -102,7 +105,7 @@ def optimize(
     """
     config = configuration(
         task, prompt, data, graders, algorithm=algorithm, params=params, budget=budget,
-        seed=seed, concurrency=concurrency, reflection_model=reflection_model,
+        seed=seed, concurrency=concurrency, reflection_model=reflection_model, group=group,
         limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
     return Optimization(driven(config, store=store, progress=progress))

@@ -3,6 +3,7 @@
 import hashlib
 import inspect
 import re
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ Rows: TypeAlias = Sequence[Json] | str | Path
 Data: TypeAlias = Rows | Mapping[str, Rows]
 Graders: TypeAlias = Sequence[str | Mapping[str, Json] | Callable[..., Any]]
 Budget: TypeAlias = int | Mapping[str, float] | None
+Columns: TypeAlias = str | Sequence[str] | None
 
 PROMPT = "system_prompt"
 _CALLS = 8
@@ -46,6 +48,7 @@ def configuration(
     limits: "Limits",
     replicates: int = 1,
     reflection_model: str | None = None,
+    group: Columns = None,
 ) -> RunConfig:
     """The configuration.
 
@@ -56,7 +59,7 @@ def configuration(
     if reflection_model is not None:
         chosen["reflection_model"] = reflection_model
     value: dict[str, Any] = {
-        **_splits(data, whole=chosen.get("type") == "evaluate", seed=seed),
+        **_splits(data, whole=chosen.get("type") == "evaluate", group=group),
         "resources": {PROMPT: prompt} if isinstance(prompt, str) else dict(prompt),
         "algorithm": chosen,
         "params": dict(params or {}),
@@ -67,6 +70,8 @@ def configuration(
         "worker_concurrency": concurrency,
         **limits.fields(),
     }
+    if group is not None:
+        value["group"] = group if isinstance(group, str) else list(group)
     if graders:
         value["graders"] = [_grader(one) for one in graders]
     if isinstance(task, str):
@@ -130,8 +135,8 @@ def _executor(task: Answer, prompt: Prompts, limits: Limits) -> dict[str, Any]:
     return {"type": "python", "function": target, "calls": calls}
 
 
-def _splits(data: Data, *, whole: bool, seed: int) -> dict[str, Any]:
-    """Rows per split; a single list is measured whole, or divided in three by hash."""
+def _splits(data: Data, *, whole: bool, group: Columns) -> dict[str, Any]:
+    """Rows per split; a single list is measured whole, or divided in three by hash of groups."""
     if isinstance(data, Mapping):
         return {name: _rows(rows) for name, rows in data.items()}
     if whole:
@@ -141,12 +146,26 @@ def _splits(data: Data, *, whole: bool, seed: int) -> dict[str, Any]:
             f"one file, '{data}', is to be divided",
             fix="give its rows as a list, or a file for each of optimize, validate and test",
         )
-    order = sorted(range(len(data)), key=lambda n: content_hash([seed, data[n], n]))
-    part = {n: place % len(_SPLITS) for place, n in enumerate(order)}
+    columns = (group,) if isinstance(group, str) else tuple(group or ())
+    units = [_unit(row, columns) for row in data]
+    sizes = Counter(units)
+    part, before = {}, 0
+    # The same whatever the seed, and nearly the same with a row more: what a claim has used up
+    # does not become fresh by dividing anew.
+    for unit in sorted(sizes, key=lambda one: content_hash(["split", one])):
+        middle = before + sizes[unit] / 2
+        part[unit] = min(len(_SPLITS) - 1, int(len(_SPLITS) * middle / len(data)))
+        before += sizes[unit]
     return {
-        split: [row for n, row in enumerate(data) if part[n] == number]
+        split: [row for row, unit in zip(data, units, strict=True) if part[unit] == number]
         for number, split in enumerate(_SPLITS)
     }
+
+
+def _unit(row: Json, columns: Sequence[str]) -> str:
+    """What rows that must stay together have in common: their group, else that they are equal."""
+    found = [row.get(name) for name in columns] if isinstance(row, Mapping) else []
+    return content_hash(found if any(one not in (None, "") for one in found) else row)
 
 
 def _rows(rows: Rows) -> Any:  # noqa: ANN401  (JSON, or a file as a configuration names it)

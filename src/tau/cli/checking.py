@@ -7,8 +7,10 @@ from typing import Any
 from tau.cli.surface import Exit, warn
 from tau.cli.text import line, table
 from tau.config.environment import snapshot
+from tau.config.grouping import notes
 from tau.config.loading import load
 from tau.config.settings import GraderChoice, RunConfig
+from tau.domain.dataset import Split
 from tau.errors import ConfigError, Problem
 
 
@@ -31,6 +33,7 @@ def check(path: str, *, model: str | None, strict: bool, as_json: bool) -> int:
         return Exit.OK
     warn(settings.warnings)
     sys.stdout.write("\n".join(_lines(settings)) + "\n")
+    sys.stderr.writelines(f"note: {line(note)}\n" for note in notes(settings))
     return Exit.OK
 
 
@@ -47,7 +50,17 @@ def _fields(settings: RunConfig) -> dict[str, Any]:
         "concurrency": settings.concurrency,
         "seed": settings.seed,
         "problems": [_problem_fields(problem) for problem in settings.warnings],
+        "claim": dict(settings.claim.to_json()),
+        "groups": {
+            str(split): {"columns": list(columns), "groups": _units(settings, split)}
+            for split, columns in settings.groups.items()
+        },
+        "notes": [*notes(settings)],
     }
+
+
+def _units(settings: RunConfig, split: Split) -> int:
+    return len({row.unit for row in settings.examples[split]})
 
 
 def _grader_fields(grader: GraderChoice) -> dict[str, Any]:
@@ -69,19 +82,27 @@ def _problem_fields(problem: Problem) -> dict[str, Any]:
 
 
 def _lines(settings: RunConfig) -> list[str]:
-    rows = {str(split): len(rows) for split, rows in settings.examples.items() if rows}
+    rows = [_rows_text(settings, split) for split in Split if settings.examples[split]]
     graders = ", ".join(_grader_text(grader) for grader in settings.graders)
     facts = [
-        ("rows", ", ".join(f"{split} {number:,}" for split, number in rows.items())),
+        ("rows", ", ".join(rows)),
         ("model", settings.model_ref or "none: give --model provider/model"),
         ("resources", ", ".join(settings.resources.values) or "none"),
         ("algorithm", settings.algorithm.type),
         ("executor", settings.executor.type),
         ("graders", graders),
+        ("claim", line(settings.claim.words())),
         ("in flight", f"at most {settings.concurrency:,}"),
     ]
     facts_lines = table(("", ""), facts)[1:]
     return [f"{line(str(settings.path))} can be run", *(f"  {text}" for text in facts_lines)]
+
+
+def _rows_text(settings: RunConfig, split: Split) -> str:
+    """`test 80`, with its groups where it has any."""
+    text = f"{split} {len(settings.examples[split]):,}"
+    grouped = split in settings.groups
+    return f"{text} ({_units(settings, split):,} groups)" if grouped else text
 
 
 def _grader_text(grader: GraderChoice) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from tau.cli import figures
+from tau.cli import claiming, figures
 from tau.cli.text import line, shown, table
 from tau.domain.run import StopReason
 from tau.ports.algorithm import Plan
@@ -46,6 +46,7 @@ def account_fields(account: Account) -> dict[str, Any]:
             name: [[str(piece.change), piece.text] for piece in pieces]
             for name, pieces in account.diffs().items()
         },
+        **claiming.claim_fields(account),
     }
 
 
@@ -57,6 +58,8 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "rollouts": plan.rollouts,
         "calls": plan.calls,
         "certification_rows": plan.certification,
+        "certification_groups": plan.groups,
+        "independent_rows": plan.independent,
         "least_rollouts": plan.least_rollouts,
         "detectable_gain": plan.detectable,
         "caveats": list(plan.caveats),
@@ -67,7 +70,8 @@ def decision_text(account: Account) -> str:
     """The decision in a few words, and on how many rows where some are missing."""
     if account.run.stop_reason is StopReason.NOTHING_SCORED:
         return "no decision: nothing could be scored"
-    text = DECISIONS.get(account.decision or "", "nothing is decided yet")
+    usual = DECISIONS.get(account.decision or "", "nothing is decided yet")
+    text = claiming.decision_words(account) or usual
     partial = account.partial
     return f"{text} (on {partial.rows} rows)" if partial else text
 
@@ -80,6 +84,8 @@ def claim_lines(report: RunReport) -> Iterator[str]:
     if gain is not None:
         yield f"gain       {gain_text(gain)}"
         yield f"evidence   {gain_evidence(gain)}"
+        yield from claiming.group_lines(gain)
+    yield from claiming.claim_lines(account)
     if account.reason:
         yield f"why        {line(account.reason)}"
     if account.partial is not None:
@@ -87,7 +93,7 @@ def claim_lines(report: RunReport) -> Iterator[str]:
     if gain is not None and gain.rows_to_settle is not None:
         yield f"to settle  about {figures.count(gain.rows_to_settle, 'example')} would decide it"
     detectable = report.plan.detectable if report.plan else None
-    if detectable is not None:
+    if detectable is not None and "claim" not in account.evidence:
         yield f"could show gains from {detectable:+.3f} on, in 4 runs of 5"
     yield f"tried      {tried_text(account)}"
     if report.plan is not None:

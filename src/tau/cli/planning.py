@@ -87,9 +87,10 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
         ("tokens", f"at most about {found.most.tokens:,}{_limit(found.budget.tokens)}"),
         ("cost", _cost(found)),
     ]  # fmt: skip
-    if plan.proposals:
+    if plan.proposals or plan.certification:
         facts += [
             ("at least", _least(found)),
+            ("claim", line(settings.claim.words())),
             ("certification", _certification(found)),
             ("can show", _detectable(found)),
         ]
@@ -131,7 +132,13 @@ def _certification(found: Forecast) -> str:
     rows = found.plan.certification
     if not rows:
         return "none: nothing can be promoted"
-    return f"{figures.count(rows, 'example')} that choose nothing, seen once by both prompts"
+    text = f"{figures.count(rows, 'example')} that choose nothing, seen once by both prompts"
+    if found.plan.groups == rows:
+        return text
+    return (
+        f"{text}; in {figures.count(found.plan.groups, 'group')}, like about "
+        f"{found.plan.independent:,} rows that have nothing in common"
+    )
 
 
 def _detectable(found: Forecast) -> str:

@@ -13,6 +13,11 @@ from tau.domain.placeholders import Template
 _DAY_MS = 86_400_000
 _MOST = 2**63 - 1  # what a store can hold
 
+Margin = Annotated[float, Field(gt=0, lt=1)]
+Columns = (
+    Annotated[str, Field(min_length=1)]
+    | Annotated[tuple[Annotated[str, Field(min_length=1)], ...], Field(min_length=1)]
+)
 Interval = Annotated[int, Field(gt=0, le=_DAY_MS)]
 
 
@@ -65,6 +70,14 @@ class Scalars:
             "others too: the key, the credit, the model's name."
         ),
     ] = False
+    group: Annotated[
+        Columns | None,
+        Field(
+            description="Column, or columns, whose value says which rows belong together: a "
+            "document, a conversation, a customer. No part of the rows divides a group, and the "
+            "claim counts groups. Unset: only equal rows belong together.",
+        ),
+    ] = None
     keep_reasoning: Annotated[
         bool,
         Field(
@@ -184,6 +197,10 @@ class DatasetFields:
         Mapping[str, str],
         Field(description='Further names of columns, as {"prompt": "question"}.'),
     ] = field(default_factory=dict)
+    group: Annotated[
+        Columns | None,
+        Field(description="As the field of this name beside the splits, for this split alone."),
+    ] = None
     pointer: Annotated[
         str | None,
         Field(
@@ -197,6 +214,48 @@ class DatasetFields:
     max_mb: Annotated[
         int, Field(gt=0, le=1_000_000, description="The most MiB to read, unpacked.")
     ] = 256
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimFields:
+    """What the winner must be proved to be, beside the baseline."""
+
+    kind: Annotated[
+        Literal["better", "not_worse", "cheaper_and_not_worse"],
+        Field(
+            description="`better`, or `not_worse` by the margin; `cheaper_and_not_worse` is what "
+            "`objective` claims."
+        ),
+    ] = "better"
+    margin: Annotated[
+        Margin | None,
+        Field(description="The loss from which a prompt counts as worse: 0.02 for two points."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ObjectiveFields:
+    """Something to have less of, as long as the score is proved not to be worse."""
+
+    minimize: Annotated[
+        Literal["usd", "latency", "output_tokens", "prompt_length"],
+        Field(
+            description="Per evaluation: dollars, seconds, tokens of the answer (executor `chat`), "
+            "or the characters of the prompts."
+        ),
+    ]
+    not_worse: Annotated[
+        Margin,
+        Field(description="The loss from which a prompt counts as worse: 0.02 for two points."),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardFields:
+    """A grader beside the first whose score must not be worse."""
+
+    grader: Annotated[str, Field(min_length=1, description="Name of its reward.")]
+    margin: Annotated[Margin, Field(description="The loss from which it counts as worse.")]
 
 
 def given(value: Mapping[str, Json]) -> dict[str, Json]:

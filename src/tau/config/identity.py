@@ -36,10 +36,17 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         },
         "seed": config.seed,
         "replicates": config.replicates,
+        # Left out where nothing is said: runs from before these could be given are still the same.
+        **({} if config.claim.usual else {"claim": config.claim.to_json()}),
+        **({"groups": _groups(config)} if config.groups else {}),
         **({"keep_reasoning": True} if config.keep_reasoning else {}),
         # Left out where it is the default: runs from before it was a setting are still the same.
         **({} if config.template is Template.PYTHON else {"template": config.template.value}),
     }
+
+
+def _groups(config: RunConfig) -> dict[str, Json]:
+    return {split.value: list(columns) for split, columns in config.groups.items()}
 
 
 def _model(choice: ModelChoice | None) -> Json:

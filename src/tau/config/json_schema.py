@@ -6,8 +6,11 @@ from typing import Any
 from tau import plugins
 from tau.config.fields import (
     BudgetFields,
+    ClaimFields,
     DatasetFields,
+    GuardFields,
     ModelFields,
+    ObjectiveFields,
     RetriesFields,
     Scalars,
 )
@@ -38,6 +41,10 @@ _DESCRIPTIONS = {
     "graders": "What outputs are graded by: names, or objects with the name as `type`. "
     "`exact_match` where not given.",
     "algorithm": "What chooses what to try next: a name, or an object with the name as `type`.",
+    "claim": "What the winner must be proved to be: a name, or an object with it as `kind`. Fixed "
+    "before anything is measured.",
+    "objective": "Claim less of something instead: the cheapest prompt that is not worse wins.",
+    "guards": "Graders beside the first that must not get worse; each is part of the claim.",
     "budget": "Hard limits of the run; it stops before it would exceed one, and can be continued.",
     "retries": "How failed attempts are retried.",
     "safety_reward": "What unsafe behaviour costs. A given list or map replaces the default one.",
@@ -66,6 +73,12 @@ def schema() -> Schema:
     }
     algorithms = _choices(plugins.ALGORITHMS, "evaluate", defs)
     properties["algorithm"] = {"anyOf": [_with_reflection(way, defs) for way in algorithms]}
+    claim = _settings(ClaimFields, "claim", defs)
+    kinds = claim["properties"]["kind"]["enum"]
+    properties["claim"] = {"anyOf": [{"type": "string", "enum": kinds}, claim]}
+    properties["objective"] = _settings(ObjectiveFields, "objective", defs)
+    defs["guard"] = {"type": "object", **_settings(GuardFields, "guard", defs)}
+    properties["guards"] = {"type": "array", "items": {"$ref": "#/$defs/guard"}}
     properties["budget"] = _settings(BudgetFields, "budget", defs)
     properties["retries"] = _settings(RetriesFields, "retries", defs)
     properties["safety_reward"] = _settings(SafetyPolicy, "safety", defs)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from tau.config import choices, documents, identity
+from tau.config import choices, claims, documents, grouping, identity
 from tau.config.checks import check
 from tau.config.credentials import check_store, without_credentials
 from tau.config.datasets import rows
@@ -24,7 +24,7 @@ from tau.scoring.safety import SafetyPolicy
 
 SECTIONS = (
     "$schema", "optimize", "validate", "test", "train", "val", "resources", "model", "params",
-    "executor", "graders", "algorithm", "budget", "retries", "safety_reward",
+    "executor", "graders", "algorithm", "budget", "retries", "safety_reward", *claims.SECTIONS,
 )  # fmt: skip
 SCALARS = tuple(Scalars.__dataclass_fields__)
 _ALIASES = {"train": "optimize", "val": "validate"}
@@ -164,9 +164,20 @@ class _Reader:
         return self._checked(config)
 
     def _checked(self, config: RunConfig) -> RunConfig:
-        """`config` with its identity, after every plug-in has had a look."""
-        check(config, self._report, {split: self._written(split.value) for split in Split})
+        """`config` with its claim and its identity, after every plug-in has had a look."""
+        written = {split: self._written(split.value) for split in Split}
+        config = self._claiming(config, written)
+        check(config, self._report, written)
         return identity.identified(config)
+
+    def _claiming(self, config: RunConfig, written: Mapping[Split, str]) -> RunConfig:
+        """`config` with what it claims, and its rows with what they belong to."""
+        columns = grouping.columns_of(self._value, written)
+        splits = grouping.grouped(config, columns, written=written, report=self._report)
+        claim = claims.terms(self._value, config.graders, self._report)
+        if claim is None:
+            return replace(config, examples=splits, groups=columns)
+        return replace(config, examples=splits, groups=columns, claim=claim)
 
     def _written(self, split: str) -> str:
         """The name that the file uses for the split."""

@@ -50,9 +50,14 @@ def markdown() -> str:
         ("Budget", "budget"),
         ("Retries", "retries"),
         ("Safety", "safety_reward"),
+        ("Claim", "claim"),
+        ("Objective", "objective"),
     ):
         parts += [f"\n## {title}\n", *_object(_object_of(properties[field]))]
-    parts += ["\nOf a class of failures:\n", *_fields(defs["retries.RetryFields"]["properties"])]
+        if field == "retries":
+            classes = defs["retries.RetryFields"]["properties"]
+            parts += ["\nOf a class of failures:\n", *_fields(classes)]
+    parts += ["\n## Guards\n", *_object(defs["guard"])]
     parts.append("\n## Models\n")
     for way in _objects(properties["model"]):
         if "properties" in way:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tau.config.environment import child_environ
+from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json
 from tau.domain.placeholders import Template
@@ -90,6 +91,7 @@ class RunConfig:
     `base_dir` is what relative paths in the file are relative to. `examples` has all three splits.
     `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
     means the default of 30 s *without progress*; a number is literal, for the whole run.
+    `groups` names the columns of each split that say which rows belong together, where any do.
     `store` is the one that the file names, a path or URL. `environ` is what plug-ins of models read
     their keys from, `surroundings` what `inherited` picks from for child processes. `semantic` is
     what decides whether two configurations mean the same run, `config_hash` its hash: neither
@@ -119,6 +121,8 @@ class RunConfig:
     seed: int = 0
     replicates: int = 1
     fail_fast: bool = False
+    claim: ClaimTerms = BETTER
+    groups: Mapping[Split, tuple[str, ...]] = field(default_factory=dict)
     keep_reasoning: bool = False
     template: Template = Template.PYTHON
     store: str | None = None

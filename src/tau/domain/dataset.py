@@ -2,13 +2,14 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json, content_hash
 from tau.domain.quick import quickly_made
 
+ROW_KEY_DIGITS = 12
 _OBJECT = (dict, Mapping)  # asking for a Mapping alone takes twenty times as long
 
 
@@ -25,17 +26,40 @@ class Split(StrEnum):
 class Example:
     """One row. `value` is what the dataset holds: a string, or an object with a string `prompt`.
 
-    Anything else is kept as it is; executing it fails as an invalid example.
+    Anything else is kept as it is; executing it fails as an invalid example. `group` is what the
+    row belongs to (a document, a customer), `given` a hash of what the model is given of it: both
+    are the configuration's view of the row, None where it has none, and no part of its identity.
     """
 
     id: ExampleId
     split: Split
     value: Json
+    group: str | None = field(default=None, compare=False)
+    given: str | None = field(default=None, compare=False)
 
     @property
     def content(self) -> str:
         """The hash of the row, the same in any split."""
         return content_of(self.id)
+
+    @property
+    def same(self) -> str:
+        """By what rows are known that ask the same, in any split."""
+        return self.given or self.content
+
+    @property
+    def row_keys(self) -> tuple[str, ...]:
+        """By any of which a later run knows a row again that carried a claim."""
+        found = (self.content, self.same)
+        return tuple(dict.fromkeys(one[:ROW_KEY_DIGITS] for one in found))
+
+    @property
+    def unit(self) -> str:
+        """What rows that are not independent have in common: their group, else that they are equal.
+
+        The unit of every division and of every test.
+        """
+        return self.same if self.group is None else f"group:{self.group}"
 
     @property
     def prompt(self) -> str | None:

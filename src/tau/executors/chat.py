@@ -230,7 +230,10 @@ def _refuse_incomplete(output: Output) -> None:
 
 
 def _output(completion: Completion) -> Output:
-    metadata: dict[str, Json] = {"model": completion.model}
+    metadata: dict[str, Json] = {
+        "model": completion.model,
+        "output_tokens": completion.usage.output_tokens,
+    }
     if completion.response_id is not None:
         metadata["response_id"] = completion.response_id
     if completion.refusal is not None:

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol, runtime_checkable
 
+from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example, Split
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
@@ -14,6 +15,7 @@ from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget
 
 CERTIFICATION_SET = "certification_set"
+CERTIFICATION_KEYS = "certification_keys"
 CERTIFIED_BEFORE = "certified_before"
 LIMITED_BY = "limited_by"
 """Keys of evidence, see `Recommendation`."""
@@ -28,10 +30,10 @@ class Problem:
 
     `examples` are in dataset order per split. `graders` and `model` are hashes of how outputs are
     made and graded. `calls_per_evaluation` is the most model calls that one takes. `certified`
-    holds, once for each earlier claim, the `certification_set` in that claim's evidence. `earlier`
-    is what runs that ended before this one began measured with the same model and graders: by the
-    content of a row, mean scores by candidate. It is empty for plug-ins that are not `Experienced`.
-    `template` is how the prompts ask for the fields of an example.
+    counts the earlier claims that a row carried, by `Example.row_keys`. `claim` is what is to be
+    proved. `earlier` is what runs that ended before this one began measured with the same model
+    and graders: by the content of a row, mean scores by candidate. It is empty for plug-ins that
+    are not `Experienced`. `template` is how the prompts ask for the fields of an example.
     """
 
     seed_resources: Resources
@@ -41,7 +43,8 @@ class Problem:
     seed: int = 0
     graders: str = ""
     model: str = ""
-    certified: Sequence[str] = ()
+    certified: Mapping[str, int] = field(default_factory=dict)
+    claim: ClaimTerms = BETTER
     earlier: EarlierScores = field(default_factory=dict)
     template: Template = Template.PYTHON
 
@@ -56,10 +59,12 @@ class Recommendation:
     Reports and displays know these keys of `evidence`, each of which may be absent: `phase` (one
     word: what the search is at), `leader` (hash of the candidate that is ahead, proved or not),
     `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`),
-    `certification_set` (a hash of the rows set aside for the claim), `certified_before` (how many
-    claims they had carried), `stopped` (one sentence: why the search ended) and `limited_by` (the
-    limits of the budget that ended it before anything was compared: the run goes on with larger
-    ones).
+    `certification_set` (a hash of the rows set aside for the claim), `certification_keys` (the
+    `Example.row_keys` of those that carried it, one after another), `certified_before` (how many
+    claims the most-used of them had carried), `claim` (`ClaimTerms.to_json`, where more than a
+    better score is claimed), `front` (see `algorithms.economy`), `stopped` (one sentence: why the
+    search ended) and `limited_by` (the limits of the budget that ended it before anything was
+    compared: the run goes on with larger ones).
     """
 
     resources: Resources
@@ -113,8 +118,9 @@ class Plan:
     At most so many `evaluations` (certification included) and `proposals`, which take at most so
     many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
     baseline; of true gains, `detectable` (0..1) is the smallest that would be promoted in 4 of 5
-    runs, None where none would be. With fewer than `least_rollouts` no candidate would be tried and
-    compared. Demonstrations add up to `shown_bytes` to a candidate's prompt.
+    runs, None where none would be; the rows are `groups`, and tell about as much as `independent`
+    rows that have nothing to do with each other. With fewer than `least_rollouts` no candidate
+    would be tried and compared. Demonstrations add up to `shown_bytes` to a candidate's prompt.
     """
 
     evaluations: int
@@ -123,6 +129,8 @@ class Plan:
     calls: int
     certification: int = 0
     detectable: float | None = None
+    groups: int = 0
+    independent: int = 0
     shown_bytes: int = 0
     least_rollouts: int = 0
     caveats: tuple[str, ...] = ()

@@ -13,7 +13,8 @@ class Gain:
 
     The p-value is that of the direction that is claimed where it is `one_sided`: it is then at most
     half of `alpha` exactly when the interval lies above 0, as a two-sided one is at most `alpha`.
-    `rows_to_settle` is about how many examples would settle an inconclusive one.
+    `rows_to_settle` is about how many examples would settle an inconclusive one. Where rows belong
+    together, `groups` says how many, `design_effect` how many times larger that makes the variance.
     """
 
     n: int
@@ -29,6 +30,8 @@ class Gain:
     method: str = ""
     reason: str = ""
     rows_to_settle: int | None = None
+    groups: int | None = None
+    design_effect: float | None = None
 
     def short(self) -> dict[str, Json]:
         """The figures alone, as an alias keeps them for evidence."""
@@ -56,6 +59,8 @@ class Gain:
             "broken": list(self.broken),
             "reason": self.reason,
             "rows_to_settle": self.rows_to_settle,
+            "groups": self.groups,
+            "design_effect": self.design_effect,
         }
 
 
@@ -72,6 +77,8 @@ def of_comparison(found: Comparison) -> Gain:
         method=found.method.value,
         fixed=tuple(found.fixed),
         broken=tuple(found.broken),
+        groups=found.groups,
+        design_effect=found.design_effect,
     )
 
 
@@ -102,6 +109,8 @@ def of_evidence(evidence: Mapping[str, Json]) -> Gain | None:
         broken=_names(found.get("broken")),
         reason=reason if isinstance(reason, str) else "",
         rows_to_settle=settle if isinstance(settle, int) else None,
+        groups=int(_number(found, "groups")) or None,
+        design_effect=_number(found, "design_effect") or None,
     )
 
 

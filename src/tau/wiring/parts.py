@@ -95,6 +95,7 @@ def problem_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Problem:
         graders=content_hash([_described(choice) for choice in config.graders]),
         model=content_hash([config.model_ref, dict(config.params)]),
         certified=past.certified,
+        claim=config.claim,
         earlier=past.scores,
         template=config.template,
     )

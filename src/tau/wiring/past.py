@@ -1,16 +1,17 @@
 """What earlier runs leave to a new one: their claims, and what they measured on its rows."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
 
 from tau import plugins
 from tau.config.settings import RunConfig
-from tau.domain.dataset import content_of
+from tau.domain.dataset import ROW_KEY_DIGITS, content_of
 from tau.domain.ids import ResourcesHash, RunId
+from tau.domain.json import Json
 from tau.domain.run import Run, RunStatus
-from tau.ports.algorithm import CERTIFICATION_SET, EarlierScores, Experienced
+from tau.ports.algorithm import CERTIFICATION_KEYS, EarlierScores, Experienced
 from tau.ports.store import Store
 from tau.reports.gain import of_evidence
 
@@ -24,7 +25,7 @@ _MOST_ROLLOUTS = 50_000
 class Past:
     """See `Problem.certified` and `Problem.earlier`."""
 
-    certified: tuple[str, ...] = ()
+    certified: Mapping[str, int] = field(default_factory=dict)
     scores: EarlierScores = field(default_factory=dict)
 
 
@@ -35,17 +36,26 @@ async def past_of(store: Store, config: RunConfig, run: Run) -> Past:
     )
 
 
-async def certified(store: Store, *, besides: RunId | None = None) -> tuple[str, ...]:
-    """The certification set of every claim that a run in the store made; not of `besides`."""
-    found: list[str] = []
+async def certified(store: Store, *, besides: RunId | None = None) -> Mapping[str, int]:
+    """How many claims of runs in the store each row carried, by its keys; not of `besides`.
+
+    Whatever the claims were: a row that has shown what it thinks of one prompt is not unseen.
+    """
+    found: Counter[str] = Counter()
     async for run in _runs(store):
         verdict = None if run.id == besides else await store.verdicts.find(run.id)
-        if verdict is None or of_evidence(verdict.evidence) is None:
-            continue
-        used = verdict.evidence.get(CERTIFICATION_SET)
-        if isinstance(used, str):
-            found.append(used)
-    return tuple(found)
+        if verdict is not None and of_evidence(verdict.evidence) is not None:
+            found.update(certified_rows(verdict.evidence))
+    return found
+
+
+def certified_rows(evidence: Mapping[str, Json]) -> frozenset[str]:
+    """The keys of the rows that carried the claim in a run's evidence."""
+    keys = evidence.get(CERTIFICATION_KEYS)
+    if not isinstance(keys, str):
+        return frozenset()
+    size = ROW_KEY_DIGITS
+    return frozenset(keys[start : start + size] for start in range(0, len(keys), size))
 
 
 async def measured(store: Store, config: RunConfig, run: Run) -> EarlierScores:

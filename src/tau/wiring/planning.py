@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from itertools import combinations
 
+from tau.config.grouping import notes
 from tau.config.settings import RunConfig
 from tau.domain.dataset import Split
 from tau.domain.json import content_hash
@@ -104,6 +105,8 @@ def _warnings(config: RunConfig, plan: Plan, most: Spend) -> Iterator[str]:
         yield f"the budget of {' and '.join(over)} may end the run before the plan is through"
     if plan.proposals != 0:
         yield from shared_rows(config)
+    if plan.certification:
+        yield from notes(config)
 
 
 def shared_rows(config: RunConfig) -> Iterator[str]:

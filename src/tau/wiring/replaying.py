@@ -19,7 +19,6 @@ from tau.domain.spend import Spend
 from tau.errors import AttemptError, ConfigError
 from tau.models.providers import PROVIDERS
 from tau.ports.algorithm import (
-    CERTIFICATION_SET,
     CERTIFIED_BEFORE,
     Algorithm,
     EarlierScores,
@@ -34,7 +33,7 @@ from tau.runner.grading import Graded, Grading
 from tau.runner.pacing import Pacing, PacingSettings
 from tau.runner.recorder import SpanRecorder
 from tau.wiring.parts import Parts, build_parts, default_grader, problem_of
-from tau.wiring.past import Past, measured
+from tau.wiring.past import Past, certified_rows, measured
 from tau.wiring.snapshots import as_configuration
 from tau.wiring.workers import detect_unsafe
 
@@ -266,12 +265,22 @@ def _algorithm(
     scores: EarlierScores,
 ) -> Algorithm:
     """As it was then: what others have claimed since does not count."""
-    used, times = evidence.get(CERTIFICATION_SET), evidence.get(CERTIFIED_BEFORE)
-    earlier = (used,) * times if isinstance(used, str) and isinstance(times, int) else ()
-    past = Past(certified=earlier, scores=scores)
+    past = Past(certified=_certified_then(config, evidence), scores=scores)
     problem = replace(problem_of(config, parts, past), budget=run.budget)
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
+
+
+def _certified_then(config: RunConfig, evidence: Mapping[str, Json]) -> Mapping[str, int]:
+    """Counts with which the same rows certify at the same level: all others are used up more."""
+    before, keys = evidence.get(CERTIFIED_BEFORE), certified_rows(evidence)
+    times = before if isinstance(before, int) else 0
+    rows = [row for rows in config.examples.values() for row in rows]
+    return {
+        key: times if keys.issuperset(row.row_keys) else times + 1
+        for row in rows
+        for key in row.row_keys
+    }
 
 
 def _tell_again(

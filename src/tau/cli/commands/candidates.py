@@ -72,9 +72,13 @@ def candidates_diff(
 @store_option
 @click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True, max_open=True), default=0.05,
               show_default=True, help="1 minus the level of the interval.")  # fmt: skip
+@click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
+              help="Ask whether B is not worse than A by so much.")  # fmt: skip
 @json_option
 @debug_option
-def compare(*, first: str, second: str, store: str, alpha: float, as_json: bool) -> int:
+def compare(
+    *, first: str, second: str, store: str, alpha: float, margin: float | None, as_json: bool
+) -> int:
     """Compare A and B from stored scores: B minus A, paired, with an interval.
 
     Each is a run (what it recommends), resources-<n>, latest, @alias or digits of a hash. Nothing
@@ -82,7 +86,7 @@ def compare(*, first: str, second: str, store: str, alpha: float, as_json: bool)
     """
     from tau.cli.records.comparing import compare_stored
 
-    return compare_stored(store, first, second, alpha=alpha, as_json=as_json)
+    return compare_stored(store, first, second, alpha=alpha, margin=margin, as_json=as_json)
 
 
 @click.command("promote", short_help="Point an alias at a better prompt.")

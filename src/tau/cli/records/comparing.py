@@ -2,10 +2,11 @@
 
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tau.cli import figures
+from tau.cli.claiming import group_lines
 from tau.cli.optimization import estimate_text, gain_evidence, gain_text
 from tau.cli.records.naming import resolve
 from tau.cli.records.reading import print_json, print_lines, read
@@ -38,11 +39,14 @@ class _Both:
     estimates: tuple[Estimate | None, Estimate | None]
     shared: int
     notes: tuple[str, ...]
+    margin: float | None = None
 
 
-def compare_stored(store: str, first: str, second: str, *, alpha: float, as_json: bool) -> int:
-    """Print the paired difference, `second` minus `first`."""
-    both = read(store, lambda opened: _both(opened, first, second, alpha))
+def compare_stored(
+    store: str, first: str, second: str, *, alpha: float, margin: float | None, as_json: bool
+) -> int:
+    """Print the paired difference, `second` minus `first`; with a margin, whether it is worse."""
+    both = replace(read(store, lambda opened: _both(opened, first, second, alpha)), margin=margin)
     if as_json:
         print_json(_fields(both))
     else:
@@ -154,7 +158,20 @@ def _verdict(both: _Both) -> str:
         return "cannot tell"
     if gain.low > 0:
         return "the second is better"
+    if both.margin is not None:
+        return _against_margin(gain, both.margin)
     return "the first is better" if gain.high < 0 else "no difference is proved"
+
+
+def _against_margin(gain: Gain, margin: float) -> str:
+    """By the bounds of the interval: each holds with half of what the interval's level leaves."""
+    if gain.low > -margin:
+        return f"the second is not worse by {margin:g}"
+    if gain.high < -margin:
+        return f"the second is worse by more than {margin:g}"
+    if gain.high < 0:
+        return f"the first is better; whether by {margin:g} is not proved"
+    return f"it is not proved that the second is not worse by {margin:g}"
 
 
 def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
@@ -168,6 +185,7 @@ def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
     if both.gain is not None:
         yield f"difference {gain_text(both.gain)}"
         yield f"evidence   {gain_evidence(both.gain)}"
+        yield from group_lines(both.gain)
         for title, names in (("fixed", both.gain.fixed), ("broken", both.gain.broken)):
             if names:
                 rest = len(names) - _NAMED
@@ -188,6 +206,7 @@ def _fields(both: _Both) -> dict[str, Any]:
         "first_hash": both.first.hash,
         "second_hash": both.second.hash,
         "verdict": _verdict(both),
+        "margin": both.margin,
         "shared_examples": both.shared,
         "difference": both.gain.to_json() if both.gain else None,
         "first_mean": both.estimates[0].mean if both.estimates[0] else None,

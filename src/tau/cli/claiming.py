@@ -1,0 +1,102 @@
+"""What a run set out to prove and what came of it, where it is more than a better score."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from tau.cli import figures
+from tau.cli.text import line
+from tau.domain.json import Json
+from tau.reports.account import Account
+from tau.reports.gain import Gain, certificate
+
+FLATTERED = (
+    "scores on rows that chose the prompt flatter it; only 'gain' is measured on rows that did not"
+)
+_LISTED = 6
+
+
+def decision_words(account: Account) -> str | None:
+    """The decision in the words of the claim; None where a better score is claimed."""
+    claim = _claim(account)
+    words = claim.get("words")
+    if not isinstance(words, str) or account.decision is None:
+        return None
+    return {
+        "promote": f"promote: proved ({line(words)})",
+        "keep_baseline": f"keep the baseline: refuted or not found ({line(words)})",
+        "inconclusive": f"inconclusive: this data can't tell ({line(words)})",
+    }.get(account.decision)
+
+
+def claim_fields(account: Account) -> dict[str, Any]:
+    """For the JSON result: what is claimed, the text that is recommended, and what flatters it."""
+    found = certificate(account.evidence)
+    return {
+        "claim": dict(_claim(account)) or None,
+        "cost": found.get("cost"),
+        "guards": found.get("guards"),
+        "front": account.evidence.get("front"),
+        "best_resources": dict(account.best.values),
+        "leader_resources": dict(account.leader.values),
+        "comparison_note": FLATTERED,
+    }
+
+
+def group_lines(gain: Gain) -> Iterator[str]:
+    """The groups that the rows of a claim are."""
+    if gain.groups is not None and gain.design_effect is not None:
+        yield (
+            f"groups     {figures.count(gain.groups, 'group')} of rows that belong together, the "
+            f"unit of the claim; design effect {gain.design_effect:.2f}"
+        )
+
+
+def claim_lines(account: Account) -> Iterator[str]:
+    """Cost, guards and the front, a line each."""
+    claim, found = _claim(account), certificate(account.evidence)
+    words = claim.get("words")
+    if isinstance(words, str):
+        yield f"claim      {line(words)}"
+    cost = found.get("cost")
+    if isinstance(cost, Mapping):
+        yield f"cost       {_cost_text(cost, str(claim.get('minimize')))}"
+    guards = found.get("guards")
+    if isinstance(guards, Mapping):
+        for name, guard in guards.items():
+            if isinstance(guard, Mapping):
+                yield f"guard      {line(str(name))}: {line(str(guard.get('reason')))}"
+    yield from _front_lines(account.evidence.get("front"), str(claim.get("minimize")))
+
+
+def _claim(account: Account) -> Mapping[str, Json]:
+    found = account.evidence.get("claim")
+    return found if isinstance(found, Mapping) else {}
+
+
+def _cost_text(cost: Mapping[str, Json], measure: str) -> str:
+    """`312 instead of 1,020 (0.31 of it), prompt_length per row`."""
+    rows, before, after = (_number(cost.get(name)) for name in ("rows", "baseline", "candidate"))
+    if not rows:
+        return "not known"
+    ratio = f" ({after / before:.2f} of it)" if before else ""
+    return f"{after / rows:,.4g} instead of {before / rows:,.4g}{ratio}, {measure} per row"
+
+
+def _front_lines(front: Json, measure: str) -> Iterator[str]:
+    """Candidates that no other beats both in score and in cost; the search's own scores."""
+    if not isinstance(front, Sequence) or isinstance(front, str) or not front:
+        return
+    yield f"front      score and {line(measure)} per row, on rows that chose:"
+    for one in front[:_LISTED]:
+        if isinstance(one, Mapping):
+            yield (
+                f"           {str(one.get('candidate'))[:12]}  {_number(one.get('score')):.3f}  "
+                f"{_number(one.get('cost')):,.6g}  {line(str(one.get('origin')))}, "
+                f"{figures.count(int(_number(one.get('rows'))), 'row')}"
+            )
+    if len(front) > _LISTED:
+        yield f"           and {len(front) - _LISTED} more, see --json"
+
+
+def _number(value: Json) -> float:
+    return float(value) if isinstance(value, int | float) else 0.0
