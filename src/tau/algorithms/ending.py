@@ -3,6 +3,7 @@
 from tau.algorithms.certification import Certification
 from tau.algorithms.pool import Pool
 from tau.algorithms.purse import Purse
+from tau.algorithms.refusals import Refusals
 from tau.domain.ids import ResourcesHash
 
 
@@ -26,8 +27,8 @@ def limited_by(
     return purse.short(least + certification.cost)
 
 
-def no_winner(pool: Pool, *, failed: int, why: str) -> str:
-    """Why the baseline stays; `failed` proposals were unusable, the last one for `why`."""
-    if pool.tried or not failed:
+def no_winner(pool: Pool, refusals: Refusals) -> str:
+    """Why the baseline stays."""
+    if pool.tried or not refusals.lost:
         return "no candidate did better than the baseline in the search"
-    return f"no candidate could be tried, as no proposal was usable; of the last one: {why}"
+    return f"no candidate could be tried, as no proposal was usable: {refusals.summary}"

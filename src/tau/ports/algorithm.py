@@ -57,9 +57,10 @@ class Recommendation:
     word: what the search is at), `leader` (hash of the candidate that is ahead, proved or not),
     `candidates` (how many were tried), `certificate` (`scoring.certify.Certificate.to_json`),
     `certification_set` (a hash of the rows set aside for the claim), `certified_before` (how many
-    claims they had carried), `stopped` (one sentence: why the search ended) and `limited_by` (the
-    limits of the budget that ended it before anything was compared: the run goes on with larger
-    ones).
+    claims they had carried), `unusable_answers` and `noted_answers` (how many answers to proposals
+    could not be used, or were used with a note, by reason), `stopped` (one sentence: why the search
+    ended) and `limited_by` (the limits of the budget that ended it before anything was compared:
+    the run goes on with larger ones).
     """
 
     resources: Resources
@@ -93,7 +94,8 @@ class Algorithm(Protocol):
         """The whole state as JSON; a copy.
 
         `origins`, where there are any, is shown by displays: how each candidate was made (reflect,
-        merge ...), by the first 16 digits of its hash.
+        merge ...), by the first 16 digits of its hash. So is `proposals`: its `unusable` says, by
+        the id of a rollout, why the answer could not be used.
         """
         ...
 

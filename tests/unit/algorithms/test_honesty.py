@@ -32,7 +32,9 @@ def test_proposals_that_change_nothing_are_rarely_promoted(rows: int, runs: int)
         drive(algorithm, answering(noisy(seed)))
         found.append(algorithm.best())
 
-    assert sum(best.decision is Decision.PROMOTE for best in found) <= 0.05 * runs
+    promoted = sum(best.decision is Decision.PROMOTE for best in found)
+    # Two standard errors more are chance: the level itself is kept with room.
+    assert promoted <= 0.05 * runs + 2 * (0.05 * 0.95 * runs) ** 0.5
     tried = [best for best in found if reported_gain(best)]
     assert len(tried) > runs / 2, "the search did not even try"
     # Four standard errors of the mean gain of coins: the report is not optimistic.
