@@ -6,7 +6,7 @@ from tau.algorithms.prompts import Target, Unusable
 from tau.domain.placeholders import placeholders
 
 UNFENCED = "it stood between no fences, and was taken as a whole"
-_NO_FENCES = "there must be exactly one text between fences, and there is no text"
+_NO_FENCES = "there is no text between fences, and as a whole"
 _OPENER = re.compile(
     r"\W*(?:sure|certainly|of course|okay|ok|absolutely|great|thanks?|thank you|understood|got it"
     r"|here(?:'s|\u2019s| is| are)|below|based on|after (?:review|analy)|looking at|to improve"
@@ -43,13 +43,13 @@ def refuse_chatter(text: str, before: str, target: Target) -> None:
         Unusable: with the reason.
     """
     if _OPENER.match(text) or _spoken(text, before):
-        raise Unusable(f"{_NO_FENCES}; it says more than the prompt")
+        raise Unusable(f"{_NO_FENCES} it says more than the prompt")
     if not target.placeholders <= set(placeholders(text, target.template)):
-        raise Unusable(f"{_NO_FENCES}; it does not keep the prompt's placeholders")
+        raise Unusable(f"{_NO_FENCES} it does not keep the prompt's placeholders")
     words = set(_TOKEN.findall(before.casefold()))
     kept = len(words & set(_TOKEN.findall(text.casefold())))
     if kept < _KEPT * len(words):
-        raise Unusable(f"{_NO_FENCES}; too little of the prompt is in it to be a new version")
+        raise Unusable(f"{_NO_FENCES} it has too little of the prompt to be a new version of it")
 
 
 def _spoken(text: str, before: str) -> bool:

@@ -64,10 +64,10 @@ def counted(evidence: Mapping[str, Json], key: str) -> Sequence[tuple[str, int]]
 def refused_lines(evidence: Mapping[str, Json]) -> list[str]:
     """A line for each reason why answers could not be used, or were taken with a note."""
     told: list[str] = []
-    for key, word in (("unusable_answers", "unusable"), ("noted_answers", "used, but noted")):
+    for key, word in (("unusable_answers", "unusable"), ("noted_answers", "used with a note")):
         found = counted(evidence, key)
-        told += [f"{word} answers: {number:,} x {why}" for why, number in found[:_SHOWN]]
+        told += [f"{number:,} x {word}: {why}" for why, number in found[:_SHOWN]]
         if len(found) > _SHOWN:
             rest = sum(number for _, number in found[_SHOWN:])
-            told.append(f"{word} answers: {rest:,} x other reasons")
+            told.append(f"{rest:,} x {word} for other reasons")
     return told
