@@ -12,7 +12,8 @@ def limited_by(
 ) -> list[str]:
     """The hard limits that ended a search before anything was compared; none where it was.
 
-    A limit that leaves the `least` evaluations of a search did not end it.
+    A limit that leaves the `least` evaluations of a search did not end it, nor did one where the
+    baseline failed nowhere: there was nothing to learn.
     """
     if chosen is None:
         return []
@@ -22,7 +23,8 @@ def limited_by(
     else:
         rows = certification.rows
         compared = not rows or any((row.id, 0) in measured for row in rows)
-    if compared or not pool.table[pool.baseline].n:
+    right, seen = pool.right(pool.baseline)
+    if compared or right == seen:
         return []
     return purse.short(least + certification.cost)
 
