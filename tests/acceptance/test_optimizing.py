@@ -386,5 +386,5 @@ def test_one_of_several_prompts_made_of_chat_messages_is_optimized(
     assert got[0]["content"].startswith("You are an order clerk.")
     assert got[0]["content"] != START
     assert got[1]["content"] == "{prompt}"
-    kept = programs.run("tau", "prompt", "get", "style", "--json", cwd=tmp_path).json()
+    kept = programs.run("tau", "prompt", "get", "style@latest", "--json", cwd=tmp_path).json()
     assert (kept["value"], kept["version"]) == ("Be kind.", "resources-2")

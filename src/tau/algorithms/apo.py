@@ -12,7 +12,9 @@ from typing import Annotated, Any, ClassVar
 from annotated_types import Ge
 
 from tau.algorithms.evidence import Failure, choose
+from tau.algorithms.fences import whole
 from tau.algorithms.heat import Heat, ids
+from tau.algorithms.prompts import Unusable
 from tau.algorithms.proposers import Draft
 from tau.algorithms.search import Search
 from tau.algorithms.settings import SearchSettings
@@ -131,11 +133,15 @@ class Apo(Search):
                 self._edit(draft, result)
 
     def _edit(self, draft: Draft, result: RolloutResult) -> None:
-        text = "" if result.output is None else result.output.text.strip()
         parent = self.pool.members.get(draft.parents[0])
-        if not text or parent is None:
-            failure = result.failure
-            self.unusable("the critique is empty" if failure is None else failure.message)
+        if result.output is None or parent is None:
+            why = "its parent is gone" if result.failure is None else result.failure.message
+            self.refusals.refuse(result, why, lost=True)
+            return
+        try:
+            text = whole(result.output).strip()
+        except Unusable as error:
+            self.refusals.refuse(result, f"the critique: {error}", lost=True)
             return
         shown = [one for one in self.pool.failures(parent.hash) if one.example in draft.bred]
         target = self.proposers.targets[draft.target]

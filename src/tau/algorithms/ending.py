@@ -3,6 +3,7 @@
 from tau.algorithms.certification import Certification
 from tau.algorithms.pool import Pool
 from tau.algorithms.purse import Purse
+from tau.algorithms.refusals import Refusals
 from tau.domain.ids import ResourcesHash
 
 
@@ -11,7 +12,8 @@ def limited_by(
 ) -> list[str]:
     """The hard limits that ended a search before anything was compared; none where it was.
 
-    A limit that leaves the `least` evaluations of a search did not end it.
+    A limit that leaves the `least` evaluations of a search did not end it, nor did one where the
+    baseline failed nowhere: there was nothing to learn.
     """
     if chosen is None:
         return []
@@ -21,16 +23,14 @@ def limited_by(
     else:
         rows = certification.rows
         compared = not rows or any((row.id, 0) in measured for row in rows)
-    if compared or not pool.table[pool.baseline].n:
+    right, seen = pool.right(pool.baseline)
+    if compared or right == seen:
         return []
     return purse.short(least + certification.cost)
 
 
-def no_winner(pool: Pool, tried: str, failed: int, why: str) -> str:
-    """Why the baseline stays: `tried` says it where there were candidates.
-
-    `failed` proposals were unusable, the last one for `why`.
-    """
-    if pool.tried or not failed:
+def no_winner(pool: Pool, tried: str, refusals: Refusals) -> str:
+    """Why the baseline stays: `tried` says it where there were candidates."""
+    if pool.tried or not refusals.lost:
         return tried
-    return f"no candidate could be tried, as no proposal was usable; of the last one: {why}"
+    return f"no candidate could be tried, as no proposal was usable: {refusals.summary}"

@@ -3,6 +3,8 @@
 import re
 
 from tau.algorithms.prompts import Unusable
+from tau.domain.answers import CUT
+from tau.domain.reasoning import without_reasoning
 from tau.domain.rollout import Output
 
 _OPENING = re.compile(r"[ \t]*(`{3,}|~{3,})[ \t]*([\w+-]*)[ \t]*")
@@ -80,11 +82,26 @@ def _sound(text: str) -> str:
     return text
 
 
-def refuse_cut(output: Output | None) -> None:
-    """Refuse an answer that was cut at the token limit: what is left of it is a draft.
+def whole(output: Output) -> str:
+    """What a model said, without its reasoning.
 
     Raises:
-        Unusable: it was cut.
+        Unusable: it was cut at the token limit, or nothing was said: what there is, is a draft.
     """
-    if output is not None and output.finish_reason in ("length", "max_tokens"):
+    if CUT in output.reason_codes or output.finish_reason in ("length", "max_tokens"):
         raise Unusable("it was cut at the token limit before its end; write a shorter one")
+    said, reasoning = without_reasoning(output.text)
+    if not said.strip():
+        thought = reasoning or output.metadata.get("reasoning")
+        raise Unusable("it is reasoning without an answer" if thought else "it is empty")
+    return said
+
+
+def unfenced(said: str) -> bool:
+    """Whether nothing in what a model said marks a text as the answer."""
+    return not _MARKED.search(said)
+
+
+_MARKED = re.compile(
+    r"`{3,}|~{3,}|</?(?:prompt|new_prompt|improved_prompt|instruction|new_instruction)>"
+)

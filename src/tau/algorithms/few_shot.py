@@ -102,13 +102,12 @@ class FewShot(Search):
         """Ask for instructions, each from other failures; for paraphrases where nothing failed."""
         baseline = self.pool[self.pool.baseline]
         failures = self.pool.failures(baseline.hash)
-        seen = self.pool.table[baseline.hash].n
+        right, seen = self.pool.right(baseline.hash)
         wanted = self.settings.instructions
         for evidence in deal(failures, self.seed, "instructions", hands=wanted):
             if not evidence:
                 self.draft(self.proposers.paraphrase(baseline, self.target))
                 continue
-            right = max(0, seen - len(failures))
             self.draft(
                 self.proposers.reflect(baseline, self.target, evidence, right=right, seen=seen)
             )

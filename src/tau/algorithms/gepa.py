@@ -139,10 +139,10 @@ class Gepa(Search):
                 self.stop(self.pool.exhausted("nothing failed any more"))
             return
         target = self.targets[below(len(self.targets), self.seed, "component", self.step)]
-        right = len(self.rows) - len(failures)
-        self.draft(
-            self.proposers.reflect(parent, target, failures, right=right, seen=len(self.rows))
-        )
+        scores = self.pool.table[parent.hash].by_example
+        known = [scores[row] for row in self.rows if row in scores]
+        right = sum(score >= 1 for score in known)
+        self.draft(self.proposers.reflect(parent, target, failures, right=right, seen=len(known)))
 
     def _try(self, made: Candidate | None) -> None:
         if made is None or not self.pool.add(made):

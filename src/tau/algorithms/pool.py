@@ -143,6 +143,11 @@ class Pool:
         measured = self.table[self.baseline].n > 0
         return why if measured else "no evaluation could be scored"
 
+    def right(self, name: ResourcesHash) -> tuple[int, int]:
+        """On how many examples the candidate was right, of those it has a score on."""
+        scores = self.table[name].by_example.values()
+        return sum(score >= 1 for score in scores), len(scores)
+
     def failures(self, name: ResourcesHash) -> tuple[Failure, ...]:
         """What the candidate did less than perfectly, in the order it came."""
         return tuple(self._failures.get(name, {}).values())

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from tau.domain.json import Json
-from tau.domain.placeholders import Template, foreign, placeholders
+from tau.domain.placeholders import Template, foreign, literally, placeholders
 from tau.domain.resources import Resources
 from tau.errors import InputError
 
@@ -77,6 +77,8 @@ def shown(resources: Resources, target: Target) -> str:
 def proposed(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
     """As `edited`, for a text that a model has written.
 
+    Where the prompt has no placeholders, `{label}` is text, unless rows have such a column.
+
     Raises:
         Unusable: also where it asks for columns in another way than the prompt, which would be
             sent as text.
@@ -90,26 +92,43 @@ def proposed(resources: Resources, target: Target, text: str, *, max_chars: int)
                 f"'{found}' is no placeholder here and would be sent as text; "
                 + (f"write '{right}'" if allowed else "leave it out")
             )
+    if not target.placeholders:
+        meant = set(placeholders(text, target.template)) - target.columns
+        text = literally(text, meant, target.template)
     return edited(resources, target, text, max_chars=max_chars)
 
 
 def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
     """`resources` with `text` (as `shown` would show it) in the place of the target.
 
+    It begins and ends with the blanks of the old prompt.
+
+    Raises:
+        Unusable: as `replaced`.
+    """
+    text = _with_edges_of(resources.values[target.name], text.strip())
+    return replaced(resources, target, text, max_chars=max_chars)
+
+
+def replaced(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
+    """`resources` with exactly `text` in the place of the target.
+
     Raises:
         Unusable: too long, empty, other placeholders, or other messages.
     """
-    text = text.strip()
-    if not text:
+    if not text.strip():
         raise Unusable("it is empty")
-    text = _with_edges_of(resources.values[target.name], text)
     if len(text) > max_chars:
         raise Unusable(f"it has {len(text)} characters, and {max_chars} are allowed")
     found = frozenset(placeholders(text, target.template))
     if missing := target.placeholders - found:
         raise Unusable(f"these placeholders are missing: {target.written(missing)}")
     if strange := found - target.placeholders:
-        raise Unusable(f"these placeholders were not in the prompt: {target.written(strange)}")
+        as_text = ", ".join(target.template.literal(name) for name in sorted(strange))
+        raise Unusable(
+            f"these placeholders were not in the prompt: {target.written(strange)}; "
+            f"where the braces are meant as text, write {as_text}"
+        )
     value: Json = text if target.roles is None else _messages(text, target.roles)
     return Resources(values={**resources.values, target.name: value}, parent=resources.hash)
 

@@ -9,8 +9,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tau.algorithms import templates
+from tau.algorithms.bare import UNFENCED, refuse_chatter
 from tau.algorithms.evidence import Failure, described
-from tau.algorithms.fences import answer_in, fence, fenced
+from tau.algorithms.fences import answer_in, fence, fenced, unfenced, whole
 from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import Target, Unusable, proposed, shown
 from tau.algorithms.settings import SearchSettings
@@ -19,7 +20,7 @@ from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.domain.resources import Resources
-from tau.domain.rollout import RolloutKind, RolloutRequest
+from tau.domain.rollout import Output, RolloutKind, RolloutRequest
 from tau.errors import InputError
 
 _ANSWER_CHARS = 20_000
@@ -195,19 +196,23 @@ class Proposers:
         return self._draft("history", self.texts.history, (best,), target, parts, evidence)
 
     def made(
-        self, draft: Draft, parents: Sequence[Candidate], answer: str, *, born: int
-    ) -> Candidate:
-        """The candidate an answer stands for.
+        self, draft: Draft, parents: Sequence[Candidate], output: Output, *, born: int
+    ) -> tuple[Candidate, str]:
+        """The candidate an answer stands for, and what is to be noted about it.
 
         Raises:
-            Unusable: no single fenced text, or one that breaks the prompt's invariants.
+            Unusable: no single text that is the prompt, or one that breaks its invariants.
         """
         target = self.targets[draft.target]
-        text = answer_in(answer)
+        said = whole(output)
+        bare = unfenced(said)
+        text = said.strip() if bare else answer_in(said)
+        if bare:
+            refuse_chatter(text, shown(parents[0].resources, target), target)
         resources = proposed(parents[0].resources, target, text, max_chars=self.max_chars)
         if resources.hash in {one.hash for one in parents}:
             raise Unusable("it is the same as before")
-        return child(
+        made = child(
             parents[0],
             resources,
             origin=draft.strategy,
@@ -215,10 +220,11 @@ class Proposers:
             others=parents[1:],
             born=born,
         )
+        return made, UNFENCED if bare else ""
 
     def repair(self, draft: Draft, answer: str, why: str) -> Draft:
         """Ask once more, saying why the answer could not be used."""
-        marks = fence(draft.messages[-1][1])
+        marks = fence(draft.messages[-1][1], answer)
         again = fill(self.texts.repair, {"why": why, "marks": marks})
         said = (("assistant", answer[:_ANSWER_CHARS]), ("user", again))
         return replace(draft, messages=(*draft.messages, *said), repaired=True)

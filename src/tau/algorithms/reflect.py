@@ -198,12 +198,10 @@ class Reflect(Search):
             other = self._complement(parent)
             if other is not None and is_prose(shown(parent.resources, target)):
                 return self.proposers.crossover(parent, other, target)
-        failures = self.pool.failures(parent.hash)
         evidence = hands[parent.hash].pop(0)
         if not evidence:
             return None
-        seen = self.pool.table[parent.hash].n
-        right = max(0, seen - len(failures))
+        right, seen = self.pool.right(parent.hash)
         return self.proposers.reflect(parent, target, evidence, right=right, seen=seen)
 
     def _turn(self, number: int) -> int:

@@ -9,13 +9,13 @@ from tau.algorithms.certification import Certification
 from tau.algorithms.demonstrations import longest
 from tau.algorithms.economy import Economy
 from tau.algorithms.ending import limited_by, no_winner
-from tau.algorithms.fences import refuse_cut
 from tau.algorithms.finding import Finding
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Candidate, Pool
 from tau.algorithms.prompts import Unusable, targets_of
 from tau.algorithms.proposers import Draft, Proposers
 from tau.algorithms.purse import EVALUATIONS_PER_PROPOSAL, Purse, allowance
+from tau.algorithms.refusals import Refusals
 from tau.algorithms.settings import SearchSettings, fingerprint
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
@@ -24,7 +24,6 @@ from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, Rollo
 from tau.ports.algorithm import LIMITED_BY, Plan, Problem, Recommendation
 
 _STATE_VERSION = 3
-_REASON_CHARS = 300
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +53,7 @@ class Search(ABC):
     cells: list[Cell]
     drafts: list[Draft]
     asked: int
-    failed: int
-    why_unusable: str
+    refusals: Refusals
     stop_reason: str
     _told: str
     _chosen: ResourcesHash | None
@@ -178,25 +176,23 @@ class Search(ABC):
         found = []
         for draft, result in answers:
             parents = [self.pool.members.get(name) for name in draft.parents]
-            text = None if result.output is None else result.output.text
             known = [one for one in parents if one is not None]
-            if text is None or len(known) < len(parents):
+            if result.output is None or len(known) < len(parents):
                 lost = result.failure
-                self.unusable("its parent is gone" if lost is None else lost.message)
+                why = "its parent is gone" if lost is None else lost.message
+                self.refusals.refuse(result, why, lost=True)
                 continue
             try:
-                refuse_cut(result.output)
-                found.append(self.proposers.made(draft, known, text, born=born))
+                made, note = self.proposers.made(draft, known, result.output, born=born)
             except Unusable as error:
-                again = self.proposers.repair(draft, text, str(error))
-                if draft.repaired or not self.draft(again):
-                    self.unusable(str(error))
+                again = self.proposers.repair(draft, result.output.text, str(error))
+                asked = not draft.repaired and self.draft(again)
+                self.refusals.refuse(result, str(error), lost=not asked)
+                continue
+            found.append(made)
+            if note:
+                self.refusals.note(result, note)
         return found
-
-    def unusable(self, why: str) -> None:
-        """Count a proposal that came to nothing."""
-        self.failed += 1
-        self.why_unusable = why[:_REASON_CHARS]
 
     def stop(self, reason: str) -> None:
         """Say why the search ends; the first reason counts."""
@@ -282,8 +278,7 @@ class Search(ABC):
             "cells": [[one.candidate, one.example, one.replicate] for one in self.cells],
             "drafts": [one.to_json() for one in self.drafts],
             "asked": self.asked,
-            "failed": self.failed,
-            "why_unusable": self.why_unusable,
+            "proposals": self.refusals.to_json(),
             "told": self._told,
             "chosen": self._chosen,
             "certified": self._certified,
@@ -316,8 +311,9 @@ class Search(ABC):
             calls_per_evaluation=self.problem.calls_per_evaluation,
         )
         self.cells, self.drafts = [], []
-        self.asked = self.failed = 0
-        self.why_unusable = self.stop_reason = self._told = ""
+        self.asked = 0
+        self.refusals = Refusals()
+        self.stop_reason = self._told = ""
         self._chosen, self._certified, self._cut, self._wave = None, False, 0, None
 
     def _load(self, state: Any) -> None:  # noqa: ANN401  (JSON)
@@ -325,8 +321,8 @@ class Search(ABC):
         self.purse.load(state["purse"])
         self.cells = [Cell(candidate=c, example=e, replicate=r) for c, e, r in state["cells"]]
         self.drafts = [Draft.from_json(one) for one in state["drafts"]]
-        self.asked, self.failed = int(state["asked"]), int(state["failed"])
-        self.why_unusable = str(state["why_unusable"])
+        self.asked = int(state["asked"])
+        self.refusals = Refusals.from_json(state["proposals"])
         self.stop_reason, self._told = str(state["stop_reason"]), str(state["told"])
         self._chosen, self._certified = state["chosen"], bool(state["certified"])
         self.certification = Certification.from_json(
@@ -369,7 +365,7 @@ class Search(ABC):
 
     def _certificate(self) -> Finding:
         assert self._chosen is not None
-        why = no_winner(self.pool, self.economy.why_none, self.failed, self.why_unusable)
+        why = no_winner(self.pool, self.economy.why_none, self.refusals)
         return self.certification.decide(self.pool, self.economy, self._chosen, why)
 
     def _limited_by(self) -> list[str]:
@@ -380,8 +376,7 @@ class Search(ABC):
         ending = "certification" if self.cells else "finished"
         told: dict[str, Json] = {
             "candidates": self.pool.tried,
-            "failed_proposals": self.failed,
-            "why_unusable": self.why_unusable,
+            **self.refusals.report(),
             "stopped": self.stop_reason,
             "phase": "search" if self._chosen is None else ending,
             "leader": self._chosen or self.winner(),

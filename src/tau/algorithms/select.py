@@ -8,7 +8,7 @@ from annotated_types import Ge, Gt, Le, Lt
 
 from tau.algorithms.heat import Heat, ids
 from tau.algorithms.pool import child
-from tau.algorithms.prompts import Unusable, edited
+from tau.algorithms.prompts import Unusable, replaced
 from tau.algorithms.proposers import Draft
 from tau.algorithms.search import Search
 from tau.algorithms.settings import SearchSettings
@@ -155,7 +155,9 @@ class Select(Search):
                     fix='write an object, as {"system_prompt": "..."}, or set algorithm.targets',
                 )
             try:
-                return edited(baseline, self.targets[0], prompt, max_chars=self.settings.max_chars)
+                return replaced(
+                    baseline, self.targets[0], prompt, max_chars=self.settings.max_chars
+                )
             except Unusable as error:
                 raise InputError(
                     "this prompt cannot take part", where=where, why=str(error)

@@ -9,6 +9,7 @@ from tau.domain.run import StopReason
 from tau.ports.algorithm import Plan
 from tau.reports.account import Account, SplitAccount
 from tau.reports.gain import Gain, p_text
+from tau.reports.refused import counted, refused_lines
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 from tau.trainer.report import RunReport
@@ -38,6 +39,7 @@ def account_fields(account: Account) -> dict[str, Any]:
         "baseline_hash": account.baseline.hash,
         "leader_hash": account.leader.hash,
         "candidates": account.tried,
+        "unusable_answers": dict(counted(account.evidence, "unusable_answers")),
         "reason": account.reason,
         "gain": gain.to_json() if gain else None,
         "partial": account.partial.to_json() if account.partial else None,
@@ -96,6 +98,7 @@ def claim_lines(report: RunReport) -> Iterator[str]:
     if detectable is not None and "claim" not in account.evidence:
         yield f"could show gains from {detectable:+.3f} on, in 4 runs of 5"
     yield f"tried      {tried_text(account)}"
+    yield from (f"           {line(told)}" for told in refused_lines(account.evidence))
     if report.plan is not None:
         yield f"planned    {against_plan(report.plan, account)}"
     stopped = account.evidence.get("stopped")
@@ -130,9 +133,7 @@ def tried_text(account: Account) -> str:
     failed = account.evidence.get("failed_proposals")
     if not isinstance(failed, int) or not failed:
         return tried
-    why = account.evidence.get("why_unusable")
-    reason = f"; of the last one: {line(why)}" if isinstance(why, str) and why else ""
-    return f"{tried}; {figures.count(failed, 'proposal')} could not be used{reason}"
+    return f"{tried}; {figures.count(failed, 'proposal')} could not be used"
 
 
 def against_plan(plan: Plan, account: Account) -> str:

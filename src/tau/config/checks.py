@@ -100,6 +100,7 @@ class _Checker:
             concurrency=config.concurrency,
             environ=config.inherited(config.executor.settings),
             template=config.template,
+            keep_reasoning=config.keep_reasoning,
         )
         plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
         settings = config.executor.settings

@@ -81,8 +81,9 @@ class Scalars:
     keep_reasoning: Annotated[
         bool,
         Field(
-            description="Graders and proposals read reasoning that stands in an answer "
-            "(`<think>...</think>` and its like) too. Else it is kept beside the answer only."
+            description="Graders, and functions that call the model, read reasoning that stands in "
+            "an answer (`<think>...</think>` and its like) too. Else it is kept beside the answer "
+            "only. Proposals are always read without it."
         ),
     ] = False
     template: Annotated[

@@ -72,6 +72,17 @@ def escaped(text: str, template: Template = Template.PYTHON) -> str:
     return _BRACED.sub(replacement, text)
 
 
+def literally(text: str, names: Collection[str], template: Template = Template.PYTHON) -> str:
+    """`text` with the placeholders of `names` written as text, and all else as it stands."""
+
+    def replacement(match: re.Match[str]) -> str:
+        if match["name"] not in names or not _depth(match, template):
+            return match[0]
+        return escaped(match[0], template)
+
+    return _BRACED.sub(replacement, text)
+
+
 def foreign(text: str, names: Collection[str], template: Template) -> dict[str, str]:
     """What in `text` asks for one of `names` by another habit, by name: it would be sent as text.
 

@@ -7,7 +7,7 @@ from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -17,6 +17,7 @@ from tau.domain.chat import Completion, Message, ModelRequest
 from tau.domain.client_errors import ClientErrors
 from tau.domain.dataset import Example
 from tau.domain.json import Json
+from tau.domain.reasoning import without_reasoning
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
@@ -24,7 +25,6 @@ from tau.errors import ExecutorFailed, InputError, boundary
 from tau.executors.answer import to_output
 from tau.plugins import load_callable, spoken
 from tau.ports.executor import ExecutorContext
-from tau.ports.model import Model
 from tau.ports.record import OpenSpan, Recorder
 from tau.processes.threads import CallThreads, TooManyStuck
 
@@ -96,7 +96,7 @@ class PythonExecutor:
 
     async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
         who = f"'{spoken(self._settings.function)}'"
-        session = Session(record, self._context.model, self._context.params)
+        session = Session(record, self._context)
         arguments: list[object] = [dict(example.fields), dict(resources.values)]
         try:
             with boundary(ExecutorFailed, who), ClientErrors(who):
@@ -128,10 +128,11 @@ class PythonExecutor:
 class Session:
     """What an async function may use while its rollout runs."""
 
-    def __init__(self, record: Recorder, model: Model | None, params: Mapping[str, Json]) -> None:
+    def __init__(self, record: Recorder, context: ExecutorContext) -> None:
         self._record = record
-        self._model = model
-        self._params = params
+        self._model = context.model
+        self._params = context.params
+        self._keep_reasoning = context.keep_reasoning
         self._lock = threading.Lock()
         self._over = False
         self._awaited: set[Future[Completion]] = set()
@@ -152,6 +153,9 @@ class Session:
     async def chat(self, messages: Sequence[Mapping[str, str]], **params: Json) -> Completion:
         """Call the run's model with {role, content} messages; `params` come over the config's.
 
+        Reasoning that stands in the text of the answer is in the span alone, unless the run keeps
+        it (`keep_reasoning`); where the answer was cut within it, the text is empty.
+
         Raises:
             ModelError: as the model does; let it pass, so that the rollout is retried if that
                 can help.
@@ -165,7 +169,11 @@ class Session:
             messages=[Message(role=m["role"], content=m["content"]) for m in messages],
             params={**self._params, **params},
         )
-        return await self._record.call(self._model, request)
+        completion = await self._record.call(self._model, request)
+        if self._keep_reasoning:
+            return completion
+        answer, reasoning = without_reasoning(completion.text)
+        return replace(completion, text=answer) if reasoning else completion
 
     def tool(self, name: str, **attributes: Json) -> AbstractContextManager[OpenSpan]:
         """Record a tool call as a span: `with session.tool("search"): ...`."""

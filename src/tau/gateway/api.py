@@ -35,6 +35,7 @@ from tau.gateway.pages.overview import contest_of, verdict_of
 from tau.gateway.pages.run import course_of, run_and_board
 from tau.ports.insights import RolloutFilter
 from tau.reports import shortfalls
+from tau.reports.refused import unusable_counts, unusable_of, why_unusable
 
 _PAGE = "invalid_page"
 
@@ -138,7 +139,14 @@ async def candidates(
                 "means": means,
             }
         )
-    return JsonAnswer({"candidates": listed, "next_offset": _next(len(found), most, skip)})
+    refused = await gateway.window.ask(lambda store: unusable_counts(store, RunId(run)))
+    return JsonAnswer(
+        {
+            "candidates": listed,
+            "unusable_answers": dict(refused),
+            "next_offset": _next(len(found), most, skip),
+        }
+    )
 
 
 @router.get("/runs/{run}/curve", response_model=CurveDocument)
@@ -173,17 +181,18 @@ async def rollouts(
             RolloutFilter(run=known.id), limit=most + 1, offset=skip, newest_first=True
         )
     )
-    listed: list[Json] = [record(one) for one in found[:most]]
+    refused = await gateway.window.ask(lambda store: unusable_of(store, found[:most]))
+    listed: list[Json] = [record(one, refused) for one in found[:most]]
     return JsonAnswer({"rollouts": listed, "next_offset": _next(len(found), most, skip)})
 
 
 @router.get("/rollouts/{rollout}", response_model=RolloutDocument)
 async def rollout(request: Request, caller: Reader, rollout: str) -> Response:
     """One rollout with its attempts; texts are on its page."""
-    view = await gateway_of(request).window.ask(
-        lambda store: store.insights.rollout(RolloutId(rollout))
-    )
+    window = gateway_of(request).window
+    view = await window.ask(lambda store: store.insights.rollout(RolloutId(rollout)))
     result = view.result
+    refused = await window.ask(lambda store: why_unusable(store, view.run_id, result))
     return JsonAnswer(
         {
             "rollout_id": result.rollout_id,
@@ -191,6 +200,7 @@ async def rollout(request: Request, caller: Reader, rollout: str) -> Response:
             "status": str(result.status),
             "score": result.score,
             "failure": str(result.failure.kind) if result.failure else None,
+            "unusable": refused,
             "rewards": [
                 {"name": one.name, "score": one.score, "passed": one.passed}
                 for one in result.rewards

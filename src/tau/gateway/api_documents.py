@@ -51,6 +51,7 @@ class CandidatesDocument(_Document):
     """GET /api/v1/runs/{run}/candidates."""
 
     candidates: list[dict[str, Any]]
+    unusable_answers: dict[str, int]
     next_offset: int | None
 
 
@@ -76,6 +77,7 @@ class RolloutDocument(_Document):
     run_id: str
     status: str
     score: float | None
+    unusable: str | None
     rewards: list[dict[str, Any]]
     attempts: list[dict[str, Any]]
 

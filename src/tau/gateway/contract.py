@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request
@@ -40,6 +40,7 @@ from tau.gateway.stream import Channel, Parts, event
 from tau.gateway.watch import Snapshot
 from tau.lifecycle.commands import Command
 from tau.ports.insights import RolloutFilter, RolloutRow
+from tau.reports.refused import unusable_of
 
 MOST_REASON = 500
 _PERIOD_S = 0.25
@@ -214,6 +215,7 @@ async def training_rollouts(
     size = whole(per_page, "per_page", 1, 200, "invalid_training_rollouts_per_page")
     snapshot = await gateway.watch.snapshot()
     total, rows, diagnostics = 0, [], []
+    refused: Mapping[str, str] = {}
     try:
         total = (await gateway.window.ask(lambda store: store.insights.counts())).total
         if (number - 1) * size < total:
@@ -224,6 +226,7 @@ async def training_rollouts(
                     )
                 )
             )
+            refused = await gateway.window.ask(lambda store: unusable_of(store, rows))
     except StoreError as error:
         diagnostics.append(f"store_unreadable:{refusal(error).message}")
     return JsonAnswer(
@@ -234,7 +237,7 @@ async def training_rollouts(
             total_records=total,
             total_pages=-(-total // size),
             invalid_records=0,
-            records=[record(row) for row in rows],
+            records=[record(row, refused) for row in rows],
             diagnostics=diagnostics,
         )
     )
@@ -330,8 +333,8 @@ async def carried_out(gateway: Gateway, command: Command) -> dict[str, Json]:
         raise refusal(error) from error
 
 
-def record(row: RolloutRow) -> dict[str, Json]:
-    """A rollout as the contract lists it."""
+def record(row: RolloutRow, refused: Mapping[str, str]) -> dict[str, Json]:
+    """A rollout as the contract lists it, and why the answer to a proposal could not be used."""
     settled = row.status in SETTLED
     return {
         "rollout_id": row.id,
@@ -342,6 +345,7 @@ def record(row: RolloutRow) -> dict[str, Json]:
         "duration_ms": row.duration_ms if settled else None,
         "updated_unix_ms": row.updated_unix_ms,
         "run_id": RunId(row.run_id),
+        "unusable": refused.get(row.id),
     }
 
 

@@ -212,6 +212,7 @@ class RolloutRecord(Document):
     reward: float | None
     duration_ms: int | None
     updated_unix_ms: int
+    unusable: str | None
 
 
 class RolloutsDocument(Envelope):

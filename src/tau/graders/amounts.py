@@ -77,10 +77,28 @@ WORDS = re.compile(
 )
 """An English number in words; `part` is there where it is only a part of one."""
 
+_PARTS = {"half": 2, "halves": 2, "quarter": 4, "fourth": 4, "third": 3, "fifth": 5, "sixth": 6}
+_PARTS |= {"seventh": 7, "eighth": 8, "ninth": 9, "tenth": 10}
+_FRACTION = re.compile(
+    rf"(?:(?P<above>an?|{_ANY})[\s-]+)?(?P<below>{'|'.join(_PARTS)})s?", re.IGNORECASE
+)
+
 CHARACTERS = re.compile(
     rf"(?P<sign>[负負])?(?P<words>[{_CHARACTERS}]+)(?P<part>[点點分成个]?[{_CHARACTERS}])?"
 )
 """A Chinese or Japanese number in characters."""
+
+
+def fraction(words: str) -> Fraction | None:
+    """The value of "half", "two thirds" and the like, where `words` are nothing else."""
+    match = _FRACTION.fullmatch(words)
+    if match is None:
+        return None
+    above = (
+        1 if match["above"] in (None, "a", "an", "A", "An") else _SMALL.get(match["above"].lower())
+    )
+    below = _PARTS[match["below"].lower()]
+    return Fraction(above, below) if above and above < below else None
 
 
 def english(words: str) -> Fraction | None:

@@ -3,9 +3,10 @@
 # ruff: noqa: RUF001  (punctuation of many scripts)
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import groupby
 
 from tau.graders import choice_words as words
 from tau.graders.plain import plain
@@ -20,17 +21,71 @@ class Mention:
     end: int
 
 
+_LONG, _LOWER, _EXACT, _MORE = "\ue000", "\ue001", "\ue002", "\ue003"
+"""What labels are replaced by: its first character by its kind, the others by the last one."""
+_OWN = rf"(?P<label>{_LONG}{_MORE}*)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forms:
+    """Sentences around labels, for texts whose labels are hidden: made once, whatever they are."""
+
+    strong: re.Pattern[str]
+    weak: re.Pattern[str]
+    right: re.Pattern[str]
+    leading: re.Pattern[str]
+    item: re.Pattern[str]
+    verdict: re.Pattern[str]
+
+
+@lru_cache(maxsize=1)
+def forms() -> Forms:
+    """Made when first needed: it takes a while."""
+    follows = rf"(?=[)\]}}>]*(?:{words.FOLLOWS.pattern}))"
+    apart = follows.replace(r"[^\w\s]", rf"[^\w\s{_LOWER}]", 1)
+    target = rf"(?P<label>{_LONG}{_MORE}*|[{_LOWER}{_EXACT}]{_MORE}*{apart})"
+    flags = re.IGNORECASE | re.MULTILINE
+    line = rf"^[^\S\n]*(?:(?:final|correct)\s+)?(?:{words.NOUN})\.?[^\S\n]+"
+    return Forms(
+        strong=re.compile(
+            rf"(?:(?:{words.NOUN}){words.CONNECT}{words.FILL}|{line}){target}", flags
+        ),
+        weak=re.compile(rf"(?:(?i:{words.CHOOSE}))(?i:{words.FILL}){_OWN}{follows}"),
+        right=re.compile(rf"{_OWN}(?i:{words.RIGHT})"),
+        leading=re.compile(
+            rf"[\s(\[{{<]*{_OWN}(?=[)\]}}>]*\s*(?:$|[.:;!,\n\u2013\u2014。：，；！(]|-\s))"
+        ),
+        item=re.compile(rf"^[^\S\n]*\(?{_OWN}[).:\]](?=\s+\S)", re.MULTILINE),
+        verdict=re.compile(
+            rf"^[^\w\n{_LONG}✅✔✓☑❌✗✘✖]*{_OWN}[^\w\n✅✔✓☑❌✗✘✖]{{0,6}}"
+            r"(?:(?:is|this\s+is)\s+)?(?:(?P<right>[✅✔✓☑]|(?:correct|right|true)\b)"
+            r"|(?P<wrong>[❌✗✘✖]|(?:incorrect|wrong|false|not\s+(?:correct|right|true))\b))",
+            re.MULTILINE | re.IGNORECASE,
+        ),
+    )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patterns:
     """The labels as patterns: in any case after an answer mark, in their own in running text."""
 
     names: dict[str, str]
     own_case: re.Pattern[str]
-    strong: re.Pattern[str]
-    weak: re.Pattern[str]
-    right: re.Pattern[str]
-    leading: re.Pattern[str]
-    item: re.Pattern[str]
+    any_case: re.Pattern[str]
+
+    def hidden(self, text: str) -> str:
+        """`text`, as long as it is, with its labels in their own case hidden."""
+        return self.own_case.sub(lambda m: _LONG + _MORE * (len(m[0]) - 1), text)
+
+    def all_hidden(self, text: str) -> str:
+        """The same in any case, for what stands behind an answer mark."""
+
+        def hide(match: re.Match[str]) -> str:
+            exact = match[0] in self.names.values()
+            kind = _LONG if _long(match[0]) else _EXACT if exact else _LOWER
+            return kind + _MORE * (len(match[0]) - 1)
+
+        return self.any_case.sub(hide, text)
 
     def label(self, text: str) -> str:
         """The label as it was given."""
@@ -68,12 +123,23 @@ def _key(text: str) -> str:
     return " ".join(re.sub(r"[\s_-]+", " ", text).split()).casefold() or text.casefold()
 
 
-def _one(label: str, *, own_case: bool) -> str:
-    """One label as a pattern with its edges."""
+def _any_of(labels: Sequence[str], *, own_case: bool) -> str:
+    """Labels, the first that matches, with their edges; those with the same ones share them."""
+    found = []
+    for (left, right), group in groupby(labels, key=_edges):
+        bodies = "|".join(_body(label, own_case=own_case) for label in group)
+        found.append(f"{left}(?:{bodies}){right}")
+    return "|".join(found)
+
+
+def _body(label: str, *, own_case: bool) -> str:
     body = r"[\s_-]+".join(re.escape(part) for part in re.split(r"[\s_-]+", label) if part)
     body = body or re.escape(label)
-    body = body if own_case and len(label) == 1 else f"(?i:{body})"
-    return _edge(label[0], label, left=True) + body + _edge(label[-1], label, left=False)
+    return body if own_case and len(label) == 1 else f"(?i:{body})"
+
+
+def _edges(label: str) -> tuple[str, str]:
+    return _edge(label[0], label, left=True), _edge(label[-1], label, left=False)
 
 
 def _edge(char: str, label: str, *, left: bool) -> str:
@@ -92,31 +158,15 @@ def _edge(char: str, label: str, *, left: bool) -> str:
     return rf"(?!{word}|[-\u2010\u2011'\u2019](?:{word})|[+#]+(?!\w))" + digits
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=256)
 def patterns_of(labels: tuple[str, ...]) -> Patterns:
     """The labels as patterns, made once."""
     cleaned = {plain(label, labels).strip() or label: label for label in labels}
     ordered = sorted(cleaned, key=len, reverse=True)
-    strict = "|".join(_one(label, own_case=True) for label in ordered)
-    follows = rf"(?=[)\]}}>]*(?:{words.FOLLOWS.pattern}))"
-    long = "|".join(_one(one, own_case=False) for one in ordered if _long(one)) or r"(?!)"
-    short = "|".join(_one(one, own_case=False) for one in ordered if not _long(one)) or r"(?!)"
-    target = rf"(?P<label>(?:{long})|(?:{short}){follows})"
-    own = rf"(?P<label>(?:{strict})){follows}"
-    flags = re.IGNORECASE | re.MULTILINE
-    line = rf"^[^\S\n]*(?:(?:final|correct)\s+)?(?:{words.NOUN})\.?[^\S\n]+"
     return Patterns(
         names={_key(shown): label for shown, label in cleaned.items()},
-        own_case=re.compile(strict),
-        strong=re.compile(
-            rf"(?:(?:{words.NOUN}){words.CONNECT}{words.FILL}|{line}){target}", flags
-        ),
-        weak=re.compile(rf"(?:(?i:{words.CHOOSE}))(?i:{words.FILL}){own}"),
-        right=re.compile(rf"(?P<label>{strict})(?i:{words.RIGHT})"),
-        leading=re.compile(
-            rf"[\s(\[{{<]*(?P<label>{strict})(?=[)\]}}>]*\s*(?:$|[.:;!,\n\u2013\u2014。：，；！(]|-\s))"
-        ),
-        item=re.compile(rf"^[^\S\n]*\(?(?P<label>{strict})[).:\]](?=\s+\S)", re.MULTILINE),
+        own_case=re.compile(_any_of(ordered, own_case=True)),
+        any_case=re.compile(_any_of(ordered, own_case=False)),
     )
 
 

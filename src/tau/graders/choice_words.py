@@ -22,7 +22,8 @@ NOUN = (
     rf"{_OPEN}(?:"
     + _words(
         "answer ans choice option label verdict classification category class sentiment prediction",
-        "decision conclusion pick selection rating",
+        "decision conclusion pick selection rating relationship relation stance intent topic tone",
+        "priority severity emotion grade score",
         r"Antwort Lösung r[ée]ponse respuesta risposta resposta ответ відповідь odpowiedź odpověď",
         "antwoord svar svaret vastaus cevap yanıt jawaban उत्तर الجواب الإجابة תשובה",
     )
@@ -44,13 +45,14 @@ _IS = (
 )
 _COPULA = rf"{_OPEN}(?:{_IS}){_SHUT}|是|为|為|は|가|이|은|는|คือ"
 CONNECT = (
-    rf"\s*(?:{_OPEN}(?:{_ADJECTIVE}){_SHUT}\s*){{0,2}}"
+    rf"(?:\s+(?:to|for|of)\s+(?:the|this|your)\s+(?:\w+\s+)?(?:question|problem|review|text|task"
+    rf"|message|ticket){_SHUT})?\s*(?:{_OPEN}(?:{_ADJECTIVE}){_SHUT}\s*){{0,2}}"
     rf"(?:(?:{_COPULA})\s*[:：]?|[:=]\s*|[-\u2013\u2014→]+>?\s+|\.?\s*:?\s*\n\s*)\s*"
 )
 """What stands between that and the label."""
 FILL = (
     rf"(?:[\s(\[{{<']|{_OPEN}(?:(?:the\s+)?(?:option|choice|letter|label|answer)|{_ADVERB}"
-    rf"|{_ADJECTIVE}|die|la|opci[óo]n|Option|вариант){_SHUT}|选项|選項|[:]){{0,24}}"
+    rf"|{_ADJECTIVE}|die|la|opci[óo]n|Option|вариант|Antwort|r[ée]ponse|respuesta){_SHUT}|选项|選項|[:]){{0,24}}+"
 )
 """What may stand before a label without a meaning of its own."""
 
@@ -58,7 +60,10 @@ CHOOSE = (
     rf"{_OPEN}(?:(?:I|we)(?:\s+(?:would|will|'d|'ll)|'d|'ll)?\s+)?(?:(?:confidently|therefore)\s+)?"
     r"(?:choose|pick|select|go\s+(?:with|for)|going\s+with|opt\s+for|vote\s+for|take|answer|chose"
     r"|think|believe|w[äa]hle|choisis|elijo|escolho|выбираю)(?:\s+(?:it\s+is|it's|that\s+it\s+is))?"
-    rf"{_SHUT}\s*[:：]?\s*|我?(?:选择?|選擇?|應選|应选|应该选|故选|所以选)\s*[:：]?\s*"
+    rf"{_SHUT}\s*[:：]?\s*|{_OPEN}(?:(?:that|which|this)\s+(?:only\s+)?leaves(?:\s+us\s+with)?"
+    r"|leaving(?:\s+us\s+with)?|left\s+with|belongs\s+(?:to|in|under)|falls\s+(?:under|into)"
+    r"|(?:classif|categori[sz]|label|describ)\w*\s+(?:(?:it|this)\s+)?as|richtig\s+ist|korrekt\s+ist"
+    rf"){_SHUT}\s*[:：]?\s*|我?(?:选择?|選擇?|應選|应选|应该选|故选|所以选)\s*[:：]?\s*"
     rf"|{_OPEN}(?:therefore|thus|hence|so|consequently|also|daher|donc){_SHUT}[,:]?\s*"
     rf"(?:(?:it|this|that)\s+(?:is|must\s+be)\s+|it's\s+)?|{_OPEN}(?:it|this)\s+must\s+be\s+"
     r"|∴\s*|所以是?\s*"

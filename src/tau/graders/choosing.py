@@ -11,11 +11,13 @@ found costs little, a wrong one taken for right spoils the score.
 
 import re
 from bisect import bisect_left
+from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tau.graders import choice_words as words
-from tau.graders.choice_labels import Mention, Patterns, patterns_of
+from tau.graders.choice_json import stated
+from tau.graders.choice_labels import Mention, Patterns, forms, patterns_of
 from tau.graders.plain import plain
 
 _CLAUSE = re.compile(
@@ -46,6 +48,10 @@ class _Statement:
 def chosen(text: str, labels: tuple[str, ...]) -> list[str]:
     """The label the text settles on; none, or the several that keep it from being settled."""
     patterns = patterns_of(labels)
+    if text.rstrip()[-1:] in ("}", "]", "`", "~"):
+        value = stated(text, lambda one: patterns.alone(one) is not None)
+        if not isinstance(value, bool):
+            return _of_value(value, patterns)
     whole = len(text) <= _HEAD + _TAIL
     said = plain(text if whole else f"{text[:_HEAD]}\n{text[-_TAIL:]}", labels)
     alone = patterns.alone(said)
@@ -54,10 +60,20 @@ def chosen(text: str, labels: tuple[str, ...]) -> list[str]:
     return _Reader(said, patterns).read(whole=whole)
 
 
+def _of_value(value: str | None, patterns: Patterns) -> list[str]:
+    """The label that a value in JSON is, or begins with ("B. Mitochondria")."""
+    if value is None:
+        return []
+    alone = patterns.alone(value)
+    if alone is not None:
+        return [alone]
+    return _Reader(plain(value[:_HEAD]), patterns).read(whole=True)
+
+
 class _Reader:
     """One text, cleaned of markup."""
 
-    def __init__(self, text: str, patterns: "Patterns") -> None:
+    def __init__(self, text: str, patterns: Patterns) -> None:
         self._text = text
         self._patterns = patterns
         self._mentions = list(patterns.mentions(text))
@@ -68,10 +84,14 @@ class _Reader:
             masked += [text[last : one.start], _MASK * (one.end - one.start)]
             last = one.end
         self._masked = "".join((*masked, text[last:]))
+        self._hidden = patterns.hidden(text)
 
     def read(self, *, whole: bool) -> list[str]:
         """See `chosen`; in a text that is not `whole` a lone mention says nothing."""
         distinct = list(dict.fromkeys(one.label for one in self._mentions))
+        marked = self._marked()
+        if marked is not None:
+            return [marked]
         statements = sorted(self._statements(), key=lambda one: one.end)
         valid = [one for one in statements if one.valid]
         for strong in (True, False):
@@ -83,13 +103,16 @@ class _Reader:
         return self._only_mention(distinct)
 
     def _statements(self) -> Iterator[_Statement]:
-        patterns, text = self._patterns, self._text
+        known, hidden = forms(), self._patterns.all_hidden(self._text)
         yield from self._edges()
-        for pattern, strong in ((patterns.strong, True), (patterns.weak, False)):
-            for match in list(pattern.finditer(text))[-_MOST:]:
+        for pattern, text, strong in (
+            (known.strong, hidden, True),
+            (known.weak, self._hidden, False),
+        ):
+            for match in deque(pattern.finditer(text), _MOST):
                 yield self._statement(match.start(), *match.span("label"), strong=strong)
-        for match in list(patterns.right.finditer(text))[-_MOST:]:
-            label = patterns.label(match["label"])
+        for match in deque(known.right.finditer(self._hidden), _MOST):
+            label = self._patterns.label(self._text[slice(*match.span("label"))])
             start = match.start("label")
             valid = (
                 not self._denied(self._clause_start(start), match.end(), label)
@@ -103,7 +126,7 @@ class _Reader:
     def _edges(self) -> Iterator[_Statement]:
         """A text that begins with a label, or whose last line is one."""
         text = self._text
-        first = self._patterns.leading.match(text)
+        first = forms().leading.match(self._hidden)
         if first is not None and not self._enumerated():
             yield self._statement(0, *first.span("label"), strong=False)
         line_start = text.rstrip().rfind("\n") + 1
@@ -118,9 +141,22 @@ class _Reader:
                 valid=len({self._patterns.alone(line) for line in alone}) == 1,
             )
 
+    def _marked(self) -> str | None:
+        """The one of several listed labels that is marked as right, the others as wrong."""
+        right: list[str] = []
+        wrong: set[str] = set()
+        for match in forms().verdict.finditer(self._hidden):
+            label = self._patterns.label(self._text[slice(*match.span("label"))])
+            if match["right"]:
+                right.append(label)
+            else:
+                wrong.add(label)
+        others = {one.label for one in self._mentions} - set(right)
+        return right[0] if len(right) == 1 and wrong and wrong == others else None
+
     def _enumerated(self) -> bool:
-        found = {self._patterns.label(m["label"]) for m in self._patterns.item.finditer(self._text)}
-        return len(found) > 1
+        spans = (match.span("label") for match in forms().item.finditer(self._hidden))
+        return len({self._patterns.label(self._text[slice(*span)]) for span in spans}) > 1
 
     def _statement(self, start: int, label_start: int, end: int, *, strong: bool) -> _Statement:
         label = self._patterns.label(self._text[label_start:end])
@@ -176,11 +212,13 @@ class _Reader:
 
     def _bare(self, start: int, end: int, one: Mention) -> bool:
         """Whether a clause is nothing but a label, and no item of a list of options."""
+        if _SUBJECT.match(self._text, one.end):
+            return False
         around = self._text[start : one.start] + self._text[one.end : end]
         if re.search(r"[^\W_]", _EMPTY.sub("", around)):
             return False
         line = self._text.rfind("\n", 0, one.start) + 1
-        return self._patterns.item.match(self._text, line) is None
+        return forms().item.match(self._hidden, line) is None
 
     def _only_mention(self, distinct: list[str]) -> list[str]:
         """The only label there is, where nothing in its sentences speaks against it."""
@@ -273,6 +311,8 @@ _CONDITION = re.compile(
 )
 _BLANKS = re.compile(r"[^\S\n]*")
 _SEPARATE = re.compile(r"[^\W_]{4,}.*[^\W_]{4,}", re.DOTALL)
+_SUBJECT = re.compile(r"[)\].:]{1,2}[^\S\n]+(?!(?:because|since|as|final)\b)[^\W\d_]{2,}")
+"""Words behind a label in brackets or with a full stop: it is spoken of, "(A) holds for ..."."""
 _EMPTY = re.compile(r"\b(?:and|but|or|so|then|the|answer|option|is|it|it's)\b", re.IGNORECASE)
 _HARMLESS = re.compile(r"\b(?:I|we)\s+(?:would|guess)\b|\bonly\b|\bwould\s+be\b", re.IGNORECASE)
 _NEAR = re.compile(

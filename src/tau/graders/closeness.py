@@ -4,6 +4,8 @@ from decimal import Decimal
 from fractions import Fraction
 
 _ROUNDING = Fraction(1, 10**9)
+_LEAST_FOR_INTEGERS = Fraction(1, 10**6)
+"""A smaller share is meant for the rounding of floats, and never makes two integers the same."""
 _LARGEST_EXPONENT = 10_000
 
 
@@ -20,13 +22,13 @@ def exact(value: float | Decimal) -> Fraction | None:
 def close(given: Fraction, wanted: Fraction, *, absolute: float, relative: float | None) -> bool:
     """Whether `given` may stand for `wanted`.
 
-    Without `relative`, two integers are the same or they are not, however they are written, and a
-    number that is none may differ by a billionth.
+    Without `relative`, or with one below a millionth, two integers are the same or they are not,
+    however they are written; without it a number that is none may differ by a billionth.
     """
-    share = exact(relative) if relative is not None else _ROUNDING
-    if relative is None and given.denominator == wanted.denominator == 1:
+    share = _ROUNDING if relative is None else exact(relative) or Fraction(0)
+    if share < _LEAST_FOR_INTEGERS and given.denominator == wanted.denominator == 1:
         share = Fraction(0)
-    allowed = max(exact(absolute) or Fraction(0), (share or Fraction(0)) * abs(wanted))
+    allowed = max(exact(absolute) or Fraction(0), share * abs(wanted))
     return abs(given - wanted) <= allowed
 
 

@@ -50,7 +50,21 @@ _FUNCTION = re.compile(
     r"|prod|int|lim|max|min|gcd|lcm)(?![a-zA-Z])(?:_\{?\w{1,9}\}?)?\s*[({]?\s*[-\w]*[)}]?"
     r"|(?<![\w\\])(?:sqrt|log|ln|lg|exp|sin|cos|tan|cbrt|factorial|abs|fact)"
     r"(?:_?\{?\d{0,3}\}?)?\s?\(\s*[^()\n]{0,40}\)"
-    r"|(?<![\w\\])(?:sqrt|log|ln|lg|sin|cos|tan)\s+\d+",
+    r"|(?<![\w\\])(?:sqrt|log|ln|lg|sin|cos|tan)\s+\d+"
+    r"|(?<![\w\\])log_?\{?\d{1,3}[\u200b}\s]\s?\(?\d+\)?",
+)
+_REPEATED = re.compile(
+    r"[\d.,]*\\(?:overline|bar|dot|overbracket|underline)\s*\{?\s*\d+\s*\}?|\d[\d.,]*[\u0304\u0305\u0307]+\d*"
+)
+"""Digits that repeat without end."""
+_FOOTNOTE = re.compile(r"\[\^\w{1,10}\]")
+_UNIT = (
+    r"\s*(?:\\(?:text|mathrm|textrm|,|;|!|\s)\s*)?\{?\s*(?:m|s|h|g|L|l|N|J|W|V|A|K|Pa|Hz|mol|min|hr|kg|mg|km|cm|mm"
+    r"|ft|mi|in|lb|lbs|rad|kJ|kN|kW|mL|ml|day|year|hour|second|meters?|miles?)\s*\}?"
+    r"(?:\^\{?-?\d\}?)?\s*"
+)
+_FRACTION_OF_UNITS = re.compile(
+    rf"(?<=\d)((?:\\[,;:!\s]|[\s~])*)\\[dtc]?frac\s*\{{({_UNIT})\}}\s*\{{({_UNIT})\}}"
 )
 _SIGNED = re.compile(r"\s*([-+\u2212\u2013]?)\s*(\d[\d,.\u2009\u00a0]{0,40}|\.\d{1,40})\s*\Z")
 _COMMANDS = {
@@ -81,6 +95,8 @@ def plain(text: str, decimal: str = ".") -> str:
     if "_" in text:
         text = _ITALIC.sub(" ", text)
     text = text.replace("{,}", ",").replace("{.}", ".").replace("$$", " ")
+    if "[^" in text:
+        text = _FOOTNOTE.sub(" ", text)
     if "\\" in text or "√" in text:
         text = _without_latex(text)
     text = _FUNCTION.sub(FORMULA, text)
@@ -88,11 +104,12 @@ def plain(text: str, decimal: str = ".") -> str:
 
 
 def _plain_characters(text: str) -> str:
+    text = _REPEATED.sub(FORMULA, text)
     text = _WIDE_COMMA.sub(", ", text)
     text = _SUPERSCRIPT.sub(
         lambda m: "^{" + "".join(_SUPERSCRIPTS[c] for c in m[0]) + "}", _INVISIBLE.sub("", text)
     )
-    text = _SUBSCRIPT.sub(lambda m: f"_{unicodedata.normalize('NFKC', m[0])}", text)
+    text = _SUBSCRIPT.sub(lambda m: f"_{unicodedata.normalize('NFKC', m[0])}\u200b", text)
     text = "".join(map(_plain_character, text.translate(_CHARACTERS)))
     return _LONE_FRACTION.sub("", text)
 
@@ -114,7 +131,8 @@ def _raise(tag: str) -> str:
 
 
 def _without_latex(text: str) -> str:
-    text = _SCRIPT_TEXT.sub("°", text).replace("~", " ")
+    text = _SCRIPT_TEXT.sub("°", _REPEATED.sub(FORMULA, text)).replace("~", " ")
+    text = _FRACTION_OF_UNITS.sub(r"\1 \2/\3", text)
     for _ in range(3):  # \boxed{\text{...}}: the innermost first
         text = _ROOT.sub(FORMULA, text)
         text = _TEXT.sub(r"\1", _FRACTION.sub(_fraction, text))

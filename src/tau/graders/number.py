@@ -44,7 +44,7 @@ class NumberSettings:
     """The difference that is still right."""
     relative: Annotated[float, Ge(0)] | None = None
     """The same as a share of the expected number; the larger one counts. Unset: a billionth where
-    one of the two is no integer, and nothing between integers."""
+    one of the two is no integer. Between two integers it counts only from a millionth on."""
     decimal: DecimalMark = "."
     """The decimal mark; the other one separates thousands."""
     percent: Literal["keep", "divide"] = "keep"

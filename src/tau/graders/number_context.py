@@ -15,6 +15,7 @@ _BRACKET = re.compile(r"[)\]}]\Z")
 _COMPARED = re.compile(
     r"(?:(?P<quote>(?:\A|\n)[ >]*>)|(?P<arrow>[-=]>|<-)|(?P<sign>[<>]=?|[≤≥≠≮≯]|!=)"
     r"|(?P<words>\b(?:less|more|greater|fewer|higher|lower|smaller|larger)\s+than"
+    r"|\b(?:over|under|above|below|exceeding|rather\s+than|instead\s+of|unlike)"
     r"|\bnot(?:\s+(?:equal\s+to|exactly|quite))?|isn['’]t|wasn['’]t|aren['’]t|cannot\s+be|can['’]t\s+be|不是|並非|并非))\s*\Z",
     re.IGNORECASE,
 )
@@ -57,13 +58,25 @@ _ALGEBRA = re.compile(
 )
 _MIXED_NAME = re.compile(rf"[{LETTER}]+\d|[-_]?[{LETTER}]+\d[{LETTER}\d]*-|_[\w]|-[{LETTER}]?\d+-")
 _TRAILING_MINUS = re.compile(r"[-\u2212](?=\s|\Z|[.,;)](?:\s|\Z))")
+_OPEN_ENDED = re.compile(r"\+(?=\s|\Z|[.,;)](?:\s|\Z))(?!\s+[\d(\\])")
 _TOLERANCE = re.compile(rf"{_BLANK}?(?:±|\+/-|\+-)")
 _GAP = re.compile(
     rf"[\s*_`]{{0,3}}?(?:(?<=\d)|(?:{_BLANK}?[{LETTER}]{{1,20}}){{0,2}})[)*_`]{{0,2}}{_BLANK}?"
     rf"(?P<sign>\+|×|÷|\*\*?|·|±|\+/-)[*_`(]{{0,3}}{_BLANK}?[$€£¥₹]?"
     rf"|[)*_`]{{0,2}}{_BLANK}?(?P<other>[-\u2212\u2013\u2014/~:^x…]|\.{{2,3}}"
-    rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|至|到){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
+    rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|in|out{_BLANK}of|mod(?:ulo)?|choose|至|到){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
 )
+_SECOND_ROOT = re.compile(
+    rf"[\s*$,;]{{0,4}}\b(?:or|oder|ou|o|或)\b\s*[*$(]{{0,3}}[{LETTER}](?:_?\d)?\s*=\s*[*$]{{0,3}}[-+\u2212]?"
+)
+"""Between two solutions of one equation."""
+_AND = re.compile(rf"(?:{_BLANK}?[{LETTER}%$°]{{1,15}})?{_BLANK}(?:and|und|et|y){_BLANK}[$€£¥₹]?")
+_BETWEEN = re.compile(r"\b(?:between|zwischen|entre)\s+[$€£¥₹*]*\Z", re.IGNORECASE)
+CONTRAST = re.compile(
+    rf"(?:{_BLANK}?[{LETTER}%°]{{1,15}})?[*_`)]{{0,3}}{_BLANK}?[,;(\u2014-]?{_BLANK}?(?:and{_BLANK})?"
+    rf"(?:not|rather{_BLANK}than|instead{_BLANK}of){_BLANK}[$€£¥₹*]{{0,3}}"
+)
+"""Between a number and one that it is not: "8, not 7"."""
 _MINUS_IN_WORDS = re.compile(
     r"(?:(?<!\w)(?:minus|negative|moins|menos|минус)\s+|[负負]|零下|マイナス|마이너스\s?)\Z",
     re.IGNORECASE,
@@ -175,6 +188,8 @@ def right_reason(text: str, end: int) -> str:
         return "is part of an expression"
     if _MIXED_NAME.match(text, end):
         return "is part of a name"
+    if _OPEN_ENDED.match(text, end):
+        return "is only compared with"
     if _TRAILING_MINUS.match(text, end):
         return "may or may not be negative"
     return ""
@@ -193,11 +208,25 @@ def enclosed(text: str, start: int, end: int) -> bool:
     return not (start > 1 and text[start - 2].isalnum())
 
 
+def _paired(text: str, first: int, start: int, gap: str) -> str:
+    """Why words make one thing of two numbers: a ratio, two solutions, a range."""
+    if gap == " " and text[max(0, start - 3) : start] == " in":
+        return "is a ratio"  # and no inches: "1 in 6"
+    if _SECOND_ROOT.fullmatch(gap):
+        return "are several numbers"
+    if _AND.fullmatch(gap) and _BETWEEN.search(text[max(0, first - 20) : first]):
+        return "is a range"
+    return ""
+
+
 def chained(text: str, first: int, start: int, end: int) -> str:
     """Why two numbers, with `text[start:end]` between them, are one thing; else nothing."""
     gap = text[start:end]
     if len(gap) > 60 or "\n" in gap:
         return ""
+    why = _paired(text, first, start, gap)
+    if why:
+        return why
     found = _GAP.fullmatch(gap)
     if found:
         word = found["other"] or found["sign"]

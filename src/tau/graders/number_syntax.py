@@ -52,6 +52,13 @@ _PAIRS = "|".join(
         (r"hundred|thousand|million|billion|lakh|crore", r"hundred|thousand|lakh|million"),
     )
 )
+_END = rf"(?![\d{LETTER}%]|[.,]\d|{_BLANK}[{LETTER}])"
+_BARE_PAIRS = (
+    rf"(?:feet|foot|ft\.?|{_HOURS}|{_MINUTES}|pounds?|lbs?\.?|stones?|years?){_BLANK}"
+    rf"(?:and{_BLANK})?\d+(?:[.,]\d+)?{_END}"
+    rf"|(?:dozens?|hundred|thousand|million|billion|lakh|crore)(?:,?{_BLANK}and)?{_BLANK}\d+(?:[.,]\d+)?"
+)
+"""The second unit is left out, as in "5 foot 3" and "5 dozen and 3"."""
 _CJK = "".join(CJK_SIZES)
 _OTHERS = rf"""
     (?P<formula>{FORMULA})
@@ -67,7 +74,8 @@ _OTHERS = rf"""
   | (?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\.\d+)?(?:{_BLANK}?[AaPp]\.?[Mm]\b\.?)?(?![\d:])
       | \d{{1,2}}(?:\.\d{{2}})?{_BLANK}?(?:[AaPp]\.?[Mm]\b\.?|o'?clock)
       | \d{{1,2}}h\d{{2}}(?!\d) | \d{{1,2}}{_BLANK}?[時时点點시]{_BLANK}?\d{{1,2}}{_BLANK}?[分분])
-  | (?P<quantity_in_two_units>\d+(?:[.,]\d+)?{_BLANK}?(?:{_PAIRS}) | \d+['′]{_BLANK}?\d+(?:["″]|''))
+  | (?P<quantity_in_two_units>\d+(?:[.,]\d+)?{_BLANK}?(?:{_PAIRS}|{_BARE_PAIRS})
+      | \d+['′]{_BLANK}?\d+(?:["″]|''))
   | (?P<ratio>\d+(?:\.\d+)?(?::\d+(?:\.\d+)?)+)
   | (?P<hexadecimal_number>0[xX][\da-fA-F]+(?![{LETTER}\d]))
 """

@@ -11,6 +11,7 @@ from tau.graders import amounts
 from tau.graders.notation import FORMULA, plain
 from tau.graders.number_context import (
     BRACKETED_UNIT,
+    CONTRAST,
     SCATTERED,
     chained,
     enclosed,
@@ -43,7 +44,7 @@ _SIZE = re.compile(
 _PERCENT = re.compile(r"[ \u00a0\u2009]?(?P<mark>[%‰]|per\s?cent\b|pct\b)", re.IGNORECASE)
 _REMARK = re.compile(
     r"\((?:see|cf|from|by|using|per|as\s+in|as\s+of|step|steps|eq|equation|line|section|page|table|fig"
-    r"|figure|note|rounded\s+to|to)\b[^()\n]{0,80}\)",
+    r"|figure|note|rounded\s+to|to|mod|modulo)\b[^()\n]{0,80}\)|(?<=[\w.!?,)*\s\]])\[(?:see\s)?\d{1,3}\]",
     re.IGNORECASE,
 )
 _PART_OF_NAME = re.compile(rf"(?:[{LETTER}]\d*|_\s?)\Z")
@@ -85,6 +86,10 @@ def numerals(
     shown = BRACKETED_UNIT.sub(" ", plain(text, decimal))
     found = list(_digits(shown, decimal, divide_percent))
     found = _without_remarks(shown, _joined(shown, found))
+    part = None if found else amounts.fraction(shown.strip(_AROUND))
+    if part is not None:
+        yield Numeral(value=part, text=shown.strip())
+        return
     words = _in_words(shown, found)
     for each in sorted([*found, *words], key=lambda one: one.start):
         yield each.numeral
@@ -151,6 +156,7 @@ def _scaled(text: str, end: int, value: Fraction, money: bool) -> tuple[Fraction
     why = ""
     while (size := _SIZE.match(text, end)) is not None:
         word = size["word"].rstrip(".")
+        money = money or text[size.end() : size.end() + 1] in tuple("€$£¥₹")
         factor = amounts.SIZES.get(word.lower())
         glued = not size["space"]
         if factor is None and (money or (glued and word in "kM")):
@@ -174,6 +180,8 @@ def _joined(text: str, found: list[_Found]) -> list[_Found]:
         if joined:
             last = joined[-1]
             why = chained(text, last.start, last.end, each.core)
+            if last.numeral.value is not None and _contrasted(text, last, each):
+                continue
             if last.numeral.why == SCATTERED and text[last.end : each.core] in {" ", "-"}:
                 why = SCATTERED
         if why:
@@ -182,6 +190,12 @@ def _joined(text: str, found: list[_Found]) -> list[_Found]:
         else:
             joined.append(each)
     return joined
+
+
+def _contrasted(text: str, last: _Found, each: _Found) -> bool:
+    """Whether a number only says what the one before it is not."""
+    gap = text[last.end : each.start]
+    return len(gap) < 60 and CONTRAST.fullmatch(gap) is not None
 
 
 def _without_remarks(text: str, found: list[_Found]) -> list[_Found]:

@@ -131,7 +131,7 @@ class JsonFieldsSettings:
     """The difference of numbers that is still right."""
     relative: Annotated[float, Ge(0)] | None = None
     """The same as a share of the expected number; the larger one counts. Unset: a billionth where
-    one of the two is no integer, and nothing between integers."""
+    one of the two is no integer. Between two integers it counts only from a millionth on."""
     casefold: bool = False
     """Ignore case in texts."""
     trim: bool = True

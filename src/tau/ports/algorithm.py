@@ -64,7 +64,8 @@ class Recommendation:
     claims the most-used of them had carried), `claim` (`ClaimTerms.to_json`, where more than a
     better score is claimed), `front` (see `algorithms.economy`), `stopped` (one sentence: why the
     search ended) and `limited_by` (the limits of the budget that ended it before anything was
-    compared: the run goes on with larger ones).
+    compared: the run goes on with larger ones), `unusable_answers` and `noted_answers` (how many
+    answers to proposals could not be used, or were used with a note, by reason).
     """
 
     resources: Resources
@@ -98,7 +99,8 @@ class Algorithm(Protocol):
         """The whole state as JSON; a copy.
 
         `origins`, where there are any, is shown by displays: how each candidate was made (reflect,
-        merge ...), by the first 16 digits of its hash.
+        merge ...), by the first 16 digits of its hash. So is `proposals`: its `unusable` says, by
+        the id of a rollout, why the answer could not be used.
         """
         ...
 

@@ -45,7 +45,7 @@ class ExecutorContext:
     `model` is None where the run names none. `base_dir` is the folder relative paths in the config
     are relative to. `concurrency` is the most rollouts in flight. `environ` is what child
     processes may inherit: provider keys are already taken out. `template` is how texts ask for the
-    fields of an example.
+    fields of an example. With `keep_reasoning`, reasoning in the text of an answer is part of it.
     """
 
     model: Model | None
@@ -53,6 +53,7 @@ class ExecutorContext:
     base_dir: Path = Path()
     concurrency: int = 1
     template: Template = Template.PYTHON
+    keep_reasoning: bool = False
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -11,6 +11,7 @@ from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.reports.examples import failing, texts
 from tau.reports.gain import Gain, p_text
+from tau.reports.refused import refused_lines
 from tau.reports.rows import EvaluationRow
 from tau.reports.wording import counted, dollars, sentence, signed
 from tau.reports.words import Change, Piece
@@ -118,6 +119,8 @@ def _decision(account: Account) -> Iterator[str]:
         yield from _outcomes(account, gain)
     for caveat in account.verdict.caveats if account.verdict else ():
         yield f'<p class="dim">Note: {clean(sentence(caveat))}</p>'
+    for told in refused_lines(account.evidence):
+        yield f'<p class="dim">{clean(sentence(told))}</p>'
 
 
 def _gain_chart(gain: Gain) -> str:

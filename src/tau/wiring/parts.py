@@ -130,6 +130,7 @@ def _executor(config: RunConfig, model: Model | None) -> Executor:
         concurrency=config.concurrency,
         environ=config.inherited(config.executor.settings),
         template=config.template,
+        keep_reasoning=config.keep_reasoning,
     )
     return cast(Executor, plugin.build(config.executor.settings, context))
 

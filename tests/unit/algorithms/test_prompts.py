@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from tau.algorithms.fences import answer_in, fence, refuse_cut
+from tau.algorithms.fences import answer_in, fence, whole
 from tau.algorithms.lines import joined, restored, rivals
 from tau.algorithms.prompts import Unusable, edited, proposed, shown, targets_of
 from tau.domain.json import Json
@@ -124,8 +124,8 @@ def test_a_prompt_keeps_the_blanks_around_it() -> None:
 
 def test_an_answer_cut_at_the_token_limit_is_no_candidate() -> None:
     with pytest.raises(Unusable, match="token limit"):
-        refuse_cut(Output(text="```\nDraft\n```", finish_reason="length"))
-    refuse_cut(Output(text="```\nWhole\n```", finish_reason="stop"))
+        whole(Output(text="```\nDraft\n```", finish_reason="length"))
+    whole(Output(text="```\nWhole\n```", finish_reason="stop"))
 
 
 def test_a_longer_fence_may_hold_a_shorter_one() -> None:

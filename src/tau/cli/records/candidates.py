@@ -15,6 +15,7 @@ from tau.domain.resources import Resources
 from tau.errors import NotFound
 from tau.ports.store import Store
 from tau.reports.account import Account, gather, resource_text, resources_diff
+from tau.reports.refused import refused_lines
 
 _SPLITS = (Split.OPTIMIZE, Split.VALIDATE, Split.TEST)
 
@@ -36,7 +37,9 @@ def list_candidates(store: str, run: str | None, *, limit: int, offset: int, as_
         )
         for resources, wave, abandoned in rows
     ]
-    print_lines(table(("resources", "parent", "wave", *map(str, _SPLITS), ""), cells))
+    told = [line(one) for one in refused_lines(account.evidence)]
+    header = ("resources", "parent", "wave", *map(str, _SPLITS), "")
+    print_lines([*table(header, cells), *([""] if told else []), *told])
     return Exit.OK
 
 

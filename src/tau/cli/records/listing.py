@@ -17,6 +17,7 @@ from tau.domain.run import Run, RunStatus
 from tau.ports.clock import SystemClock
 from tau.ports.insights import RolloutFilter, RolloutRow
 from tau.ports.store import Store
+from tau.reports.refused import UNUSABLE, unusable_of
 from tau.reports.shortfalls import why_missing
 
 
@@ -88,7 +89,7 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
 
     async def query(
         opened: Store,
-    ) -> tuple[Sequence[RolloutRow], Mapping[RolloutId, str], RunId | None]:
+    ) -> tuple[Sequence[RolloutRow], Mapping[RolloutId, str], Mapping[str, str], RunId | None]:
         insights = opened.insights
         run: RunId | None = None
         if listing.run_id:
@@ -96,28 +97,37 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
         elif not listing.all_runs:
             newest = await insights.runs(limit=1)
             if not newest:
-                return (), {}, None
+                return (), {}, {}, None
             run = newest[0].id
         rows = await insights.rollouts(
             listing.where(run), limit=listing.limit, offset=listing.offset,
             newest_first=listing.newest,
         )  # fmt: skip
-        return rows, await _reasons(opened, rows), run
+        return rows, await _reasons(opened, rows), await unusable_of(opened, rows), run
 
-    found, reasons, run = read(store, query)
+    found, reasons, refused, run = read(store, query)
     if as_json:
-        print_json([{**_row_fields(row), "reason": reasons.get(row.id)} for row in found])
+        print_json(
+            [
+                {
+                    **_row_fields(row),
+                    "reason": reasons.get(row.id),
+                    "unusable": refused.get(row.id),
+                }
+                for row in found
+            ]
+        )
         return Exit.OK
     rows = [
         (
             row.id,
-            str(row.status),
+            UNUSABLE if row.id in refused else str(row.status),
             str(row.split or row.kind),
             "-" if row.score is None else f"{row.score:.3f}",
             str(row.attempts),
             figures.duration(row.duration_ms / 1000),
             f"{row.spent.tokens:,}",
-            reasons.get(row.id, "")[:100],
+            (reasons.get(row.id) or refused.get(row.id, ""))[:100],
         )
         for row in found
     ]

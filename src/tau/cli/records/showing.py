@@ -15,6 +15,7 @@ from tau.domain.reward import Reward
 from tau.domain.span import Span
 from tau.ports.insights import AttemptView, RolloutView
 from tau.ports.store import Store
+from tau.reports.refused import UNUSABLE, why_unusable
 
 _TOKENS = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
 _PLAIN = frozenset({"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"})
@@ -23,11 +24,16 @@ _SHORT = 120
 
 def show_rollout(store: str, rollout: str, *, content: bool, as_json: bool) -> int:
     """Print a rollout; texts of people and models only with `content`."""
-    view = read(store, lambda opened: opened.insights.rollout(RolloutId(rollout)))
+
+    async def query(opened: Store) -> tuple[RolloutView, str | None]:
+        found = await opened.insights.rollout(RolloutId(rollout))
+        return found, await why_unusable(opened, found.run_id, found.result)
+
+    view, refused = read(store, query)
     if as_json:
-        print_json(_view_fields(view, content=content))
+        print_json({**_view_fields(view, content=content), "unusable": refused})
     else:
-        print_lines(list(_view_lines(view, content=content)))
+        print_lines(list(_view_lines(view, refused, content=content)))
     return Exit.OK
 
 
@@ -58,11 +64,13 @@ def show_resources(store: str, name: str, *, content: bool, as_json: bool) -> in
     return Exit.OK
 
 
-def _view_lines(view: RolloutView, *, content: bool) -> Iterator[str]:
+def _view_lines(view: RolloutView, refused: str | None, *, content: bool) -> Iterator[str]:
     result = view.result
     yield f"rollout   {line(str(result.rollout_id))}"
     yield f"run       {line(view.run_id)}"
-    yield f"status    {result.status}"
+    yield f"status    {result.status if refused is None else UNUSABLE}"
+    if refused is not None:
+        yield f"why       {line(refused)}"
     yield f"score     {'none' if result.score is None else f'{result.score:.4f}'}"
     example = result.request.example
     yield f"example   {line(example.id) if example else '-'}"

@@ -24,6 +24,7 @@ from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import Candidate, SettledRow
 from tau.reports.account import baseline_of, resource_text
 from tau.reports.gain import Gain, of_comparison
+from tau.reports.refused import unusable_counts
 from tau.scoring.compare import compare
 
 PER_PAGE = 50
@@ -58,6 +59,7 @@ async def candidates(gateway: Gateway, request: Request) -> Page:
     )
     contest = contest_of(run, board, await verdict_of(gateway, run.id))
     operators = await _operators(gateway, run)
+    refused = await gateway.window.ask(lambda store: unusable_counts(store, run.id))
     lines = [_line(candidate, board, contest, operators) for candidate in found[:PER_PAGE]]
     baseline = baseline_of(run)
     if baseline.hash not in {line.resources.hash for line in lines}:
@@ -74,6 +76,7 @@ async def candidates(gateway: Gateway, request: Request) -> Page:
         values={
             "run": run,
             "lines": lines,
+            "refused": refused,
             "split": contest.split,
             "tree": lineage_chart("Which candidate came from which", _nodes(lines, run, request)),
             "operators": sorted({line.operator for line in lines if line.operator}),

@@ -20,6 +20,7 @@ from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import AttemptView, RolloutFilter
 from tau.reports.account import resource_text
+from tau.reports.refused import unusable_of, why_unusable
 
 PER_PAGE = 50
 _MOST_SHOWN = 20_000
@@ -78,6 +79,7 @@ async def rollouts(gateway: Gateway, request: Request) -> Page:
         )
     )
     counts = await gateway.window.ask(lambda store: store.insights.counts(run.id))
+    refused = await gateway.window.ask(lambda store: unusable_of(store, found[:PER_PAGE]))
     total = None
     if not (split or kind):
         total = counts[RolloutStatus(status)] if status else counts.total
@@ -90,6 +92,7 @@ async def rollouts(gateway: Gateway, request: Request) -> Page:
         values={
             "run": run,
             "rows": found[:PER_PAGE],
+            "refused": refused,
             "status": status,
             "split": split,
             "kind": kind,
@@ -110,6 +113,7 @@ async def rollout(gateway: Gateway, request: Request) -> Page:
     result = view.result
     example = result.request.example
     output = result.output
+    refused = await gateway.window.ask(lambda store: why_unusable(store, view.run_id, result))
     return Page(
         template="rollout.html",
         title=name,
@@ -118,6 +122,7 @@ async def rollout(gateway: Gateway, request: Request) -> Page:
         values={
             "view": view,
             "result": result,
+            "refused": refused,
             "example": example,
             "fields": {
                 key: shortened(resource_text(value))
