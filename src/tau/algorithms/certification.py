@@ -164,10 +164,12 @@ class Certification:
             independent=self.independent,
         )
 
-    def decide(self, pool: Pool, economy: Economy, winner: ResourcesHash, why_none: str) -> Finding:
-        """The decision, once both have been evaluated."""
+    def decide(
+        self, pool: Pool, economy: Economy, winner: ResourcesHash, why_none: str, *, searched: bool
+    ) -> Finding:
+        """The decision, once both have been evaluated; not `searched`: no proposal was usable."""
         if winner == pool.baseline:
-            return nothing_chosen(pool.exhausted(why_none))
+            return nothing_chosen(pool.exhausted(why_none), searched=searched)
         alpha, names = self.level.alpha, (pool.baseline, winner)
         rows: list[ExampleId] = [example.id for example in self.rows]
         groups = {row.id: row.unit for row in self.rows}

@@ -78,9 +78,9 @@ class Finding:
                 self.guards.items()}  # fmt: skip
 
 
-def nothing_chosen(reason: str) -> Finding:
-    """The decision where no candidate survived the search."""
-    return Finding(main=no_candidate(reason))
+def nothing_chosen(reason: str, *, searched: bool) -> Finding:
+    """The decision where no candidate survived the search, or none could be tried at all."""
+    return Finding(main=no_candidate(reason, searched=searched))
 
 
 def saved(

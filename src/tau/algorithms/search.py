@@ -215,7 +215,7 @@ class Search(ABC):
             rollouts=allowed.evaluations + allowed.proposals,
             calls=allowed.evaluations * per + allowed.proposals,
             **search.certification.forecast(),
-            least_rollouts=search.least() + cls.least_proposals + search.certification.cost,
+            least_rollouts=search.least() + cls.least_proposals,
             shown_bytes=longest(search.parts.breed, search.shown, search.targets),
             caveats=search.caveats,
         )
@@ -366,7 +366,10 @@ class Search(ABC):
     def _certificate(self) -> Finding:
         assert self._chosen is not None
         why = no_winner(self.pool, self.economy.why_none, self.refusals)
-        return self.certification.decide(self.pool, self.economy, self._chosen, why)
+        searched = bool(self.pool.tried or not self.refusals.lost)
+        return self.certification.decide(
+            self.pool, self.economy, self._chosen, why, searched=searched
+        )
 
     def _limited_by(self) -> list[str]:
         chosen = None if self.cells or self._cut else self._chosen

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from tau.api.arguments import check_store
 from tau.api.troubles import Troubles, troubles_of
 from tau.config.settings import RunConfig
 from tau.domain.ids import RunId
@@ -49,6 +50,7 @@ def driven(
     Raises:
         TauError: as `run_session`.
     """
+    check_store(store)
     if store is None:
         with tempfile.TemporaryDirectory(prefix="tau-") as folder:
             return driven(config, store=f"{folder}/store.sqlite", progress=progress, rows=rows)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tau.api.driving import Driven
-from tau.api.setup import PROMPT
+from tau.api.functions import PROMPT
 from tau.api.troubles import ErrorCount
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash

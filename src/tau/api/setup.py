@@ -1,24 +1,20 @@
 """From what a program gives to a validated configuration."""
 
-import hashlib
-import inspect
-import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from tau import plugins
+from tau.api.arguments import check_data, check_graders, check_limits, check_task
+from tau.api.functions import PROMPT, Answer, Functions, name_of
 from tau.config.environment import snapshot
 from tau.config.loading import compose
 from tau.config.settings import RunConfig
 from tau.domain.json import Json, content_hash
 from tau.errors import InputError
-from tau.executors.python import is_async, takes_session
-from tau.graders.python import takes_details
+from tau.executors.python import takes_session
 
-Answer: TypeAlias = Callable[..., str | Awaitable[str]]
 Task: TypeAlias = str | Answer
 Prompts: TypeAlias = str | Mapping[str, Json]
 Rows: TypeAlias = Sequence[Json] | str | Path
@@ -27,11 +23,9 @@ Graders: TypeAlias = Sequence[str | Mapping[str, Json] | Callable[..., Any]]
 Budget: TypeAlias = int | Mapping[str, float] | None
 Columns: TypeAlias = str | Sequence[str] | None
 
-PROMPT = "system_prompt"
 _CALLS = 8
 """Calls of the model that one row may make where a model is given and no number."""
 _SPLITS = ("optimize", "validate", "test")
-_NOT_IN_NAMES = re.compile(r"[^\w.-]+")
 
 
 def configuration(
@@ -55,6 +49,11 @@ def configuration(
     Raises:
         ConfigError: with every problem found, as for a file.
     """
+    check_task(task, prompt)
+    check_data(data)
+    check_graders(graders)
+    check_limits(budget, limits.retries, params, limits.time_limit_s, concurrency)
+    functions = Functions()
     chosen = {"type": algorithm} if isinstance(algorithm, str) else dict(algorithm)
     if reflection_model is not None:
         chosen["reflection_model"] = reflection_model
@@ -73,7 +72,7 @@ def configuration(
     if group is not None:
         value["group"] = group if isinstance(group, str) else list(group)
     if graders:
-        value["graders"] = [_grader(one) for one in graders]
+        value["graders"] = [functions.grader(one) if callable(one) else one for one in graders]
     if isinstance(task, str):
         if limits.model is not None or limits.calls is not None:
             raise InputError(
@@ -83,7 +82,7 @@ def configuration(
             )
         value["model"] = task
     else:
-        value["executor"] = _executor(task, prompt, limits)
+        value["executor"] = _executor(functions, task, prompt, limits)
         if limits.model is not None:
             value["model"] = limits.model
     return compose(value, base_dir=Path.cwd(), environ=snapshot())
@@ -111,7 +110,9 @@ class Limits:
         return found
 
 
-def _executor(task: Answer, prompt: Prompts, limits: Limits) -> dict[str, Any]:
+def _executor(
+    functions: Functions, task: Answer, prompt: Prompts, limits: Limits
+) -> dict[str, Any]:
     """The function as a configuration names it.
 
     Raises:
@@ -119,19 +120,19 @@ def _executor(task: Answer, prompt: Prompts, limits: Limits) -> dict[str, Any]:
     """
     with_session = takes_session(
         task,
-        what=f"the task '{_name(task)}' cannot be called with a row and a prompt",
+        what=f"the task '{name_of(task)}' cannot be called with a row and a prompt",
         fix="define it as fn(example, prompt) or fn(example, prompt, session)",
     )
     if not with_session and (limits.model is not None or limits.calls is not None):
         raise InputError(
             "'model' and 'calls' are for a task that takes a session",
-            why=f"'{_name(task)}' takes a row and a prompt only",
+            why=f"'{name_of(task)}' takes a row and a prompt only",
             fix="define it as fn(example, prompt, session) and call session.chat(messages)",
         )
     calls = limits.calls
     if calls is None:
         calls = 0 if limits.model is None else _CALLS
-    target = _offered(task, prompt, with_session=with_session)
+    target = functions.task(task, alone=isinstance(prompt, str), with_session=with_session)
     return {"type": "python", "function": target, "calls": calls}
 
 
@@ -170,48 +171,3 @@ def _unit(row: Json, columns: Sequence[str]) -> str:
 
 def _rows(rows: Rows) -> Any:  # noqa: ANN401  (JSON, or a file as a configuration names it)
     return {"file": str(rows)} if isinstance(rows, str | Path) else list(rows)
-
-
-def _grader(grader: str | Mapping[str, Json] | Callable[..., Any]) -> Json:
-    if isinstance(grader, str):
-        return grader
-    if isinstance(grader, Mapping):
-        return dict(grader)
-    name = _name(grader)
-    takes_details(grader, name)
-    return {"type": "python", "name": name, "function": plugins.offer(grader, _mark(grader))}
-
-
-def _offered(task: Answer, prompt: Prompts, *, with_session: bool) -> str:
-    """The function in the shape the executor calls; known by its name and source."""
-    alone = isinstance(prompt, str)
-
-    def arguments(resources: Mapping[str, Json], session: object) -> list[object]:
-        given: object = resources[PROMPT] if alone else resources
-        return [given, session] if with_session else [given]
-
-    async def awaited(
-        example: Mapping[str, Json], resources: Mapping[str, Json], session: object = None
-    ) -> object:
-        return await task(example, *arguments(resources, session))  # type: ignore[misc]
-
-    def called(
-        example: Mapping[str, Json], resources: Mapping[str, Json], session: object = None
-    ) -> object:
-        return task(example, *arguments(resources, session))
-
-    return plugins.offer(awaited if is_async(task) else called, _mark(task))
-
-
-def _name(function: Callable[..., Any]) -> str:
-    found = getattr(function, "__qualname__", None) or type(function).__name__
-    return _NOT_IN_NAMES.sub("_", found.rpartition("<locals>.")[2]).strip("_") or "function"
-
-
-def _mark(function: Callable[..., Any]) -> str:
-    """Name and hash of the source: a changed function is another run, the same one goes on."""
-    try:
-        source = inspect.getsource(function)
-    except (OSError, TypeError):
-        source = repr(getattr(function, "__code__", type(function)).__class__)
-    return f"{_name(function)}-{hashlib.sha256(source.encode()).hexdigest()[:12]}"

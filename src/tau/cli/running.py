@@ -243,7 +243,7 @@ def _delivered(report: RunReport) -> bool:
 
 
 def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
-    if report.stop_reason in _STOPPED:
+    if report.stop_reason in _STOPPED and not _bought_nothing(report):
         return Exit.FAILED if surface.flat else Exit.STOPPED
     if surface.flat and _delivered(report):
         return Exit.OK
@@ -255,6 +255,12 @@ def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:
         sys.stderr.write(f"gate not met: the decision is {report.decision}, not promote\n")
         return Exit.GATE
     return Exit.OK
+
+
+def _bought_nothing(report: RunReport) -> bool:
+    """Whether a limit ended a run of which nothing could be scored: more would buy the same."""
+    limited = report.stop_reason is StopReason.BUDGET and report.counts.settled > 0
+    return limited and not any(split.scored for split in report.splits)
 
 
 def _meets(report: RunReport, floor: float) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 
-from tau.domain.answers import EMPTY
+from tau.domain.answers import EMPTY, REFUSED
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.json import Json, canonical
 from tau.domain.reasoning import without_reasoning
@@ -111,7 +111,7 @@ class Attempt:
                     raise
                 raise first from group
             storable = _storable(output, equipment.max_output_bytes)
-            return storable if equipment.keep_reasoning else _answer_of(storable)
+            return _told_empty(storable if equipment.keep_reasoning else _answer_of(storable))
 
     def _held_s(self) -> float:
         return self._record.held_s
@@ -184,8 +184,13 @@ def _answer_of(output: Output) -> Output:
     answer, reasoning = without_reasoning(output.text)
     if not reasoning:
         return output
-    codes = output.reason_codes
-    if not answer.strip() and output.value is None and EMPTY not in codes:
-        codes = (*codes, EMPTY)
     metadata = {**output.metadata, "reasoning": reasoning}
-    return replace(output, text=answer, reason_codes=codes, metadata=metadata)
+    return replace(output, text=answer, metadata=metadata)
+
+
+def _told_empty(output: Output) -> Output:
+    """`output` with the reason code of an answer that says nothing, whoever gave it."""
+    codes = output.reason_codes
+    if output.text.strip() or output.value is not None or {EMPTY, REFUSED} & set(codes):
+        return output
+    return replace(output, reason_codes=(*codes, EMPTY))

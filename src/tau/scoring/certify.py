@@ -100,9 +100,10 @@ class Certificate:
         }
 
 
-def no_candidate(reason: str) -> Certificate:
-    """The decision where no candidate survived the search."""
-    return Certificate(decision=Decision.KEEP_BASELINE, reason=reason)
+def no_candidate(reason: str, *, searched: bool = True) -> Certificate:
+    """The decision where no candidate survived the search, or none could be tried at all."""
+    decision = Decision.KEEP_BASELINE if searched else Decision.INCONCLUSIVE
+    return Certificate(decision=decision, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
