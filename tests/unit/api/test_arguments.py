@@ -1,4 +1,4 @@
-"""Arguments that cannot be used are refused by name before anything runs; look-alikes stay apart."""
+"""Arguments that cannot be used are refused by name before anything runs."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -39,9 +39,7 @@ def test_it_is_refused_by_its_name(
     with pytest.raises(InputError, match=f"'?{name}") as refused:
         tau.evaluate(given.pop("task"), **given)
 
-    assert type(value).__name__ in str(refused.value) or "None" in str(refused.value) or (
-        "function" in str(refused.value) or "holds no" in str(refused.value)
-    )  # fmt: skip
+    assert " must be " in str(refused.value) or " holds no " in str(refused.value)
     assert ran == []
     assert list(tmp_path.iterdir()) == []
 
