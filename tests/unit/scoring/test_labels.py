@@ -80,7 +80,8 @@ def test_the_labels_that_would_settle_it_are_told_or_that_none_would() -> None:
 
     wanted = found.labels_to_settle(0.1, alpha=0.05)
 
-    assert wanted is not None and wanted > 50
+    assert wanted is not None
+    assert wanted > 50
     assert found.labels_to_settle(0.001, alpha=0.05) is None
 
 
