@@ -724,7 +724,7 @@ def test_a_file_without_answers_cannot_be_labelled(
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that has found a better prompt."""
     folder = tmp_path_factory.mktemp("certify")
-    ended = programs.inside("demo", "demo", "--json", cwd=folder)
+    ended = programs.run("tau", "demo", "demo", "--json", cwd=folder)
     assert ended.code == 0, ended.err
     (folder / "demo" / "run").write_text(str(ended.json()["run_id"]))
     return folder / "demo"
@@ -737,14 +737,18 @@ def test_a_run_s_scores_are_certified_on_rows_that_chose_nothing(run: Path) -> N
     named = certify(
         run, "--run", name, "--store", "store.sqlite", "--candidate", "resources-2", "--json"
     )
-    all_rows = certify(run, "--run", name, "--store", "store.sqlite", "--split", "validate")
+    seen = certify(run, "--run", name, "--store", "store.sqlite", "--split", "optimize")
+    none = certify(run, "--run", name, "--store", "store.sqlite", "--split", "validate")
 
     assert found.code == named.code == 0, found.err + named.err
     assert found.json()["decision"] == "promote"
     assert all(row.startswith("test:") for row in found.json()["fixed"])
     assert found.json()["notes"] == []
     assert named.json()["pairs"] == found.json()["pairs"]
-    assert "the difference flatters it" in " ".join(all_rows.out.split())
+    assert "the difference flatters it" in " ".join(seen.out.split())
+    assert none.code == 2
+    assert "the run has no scores of the baseline" in none.err
+    assert "on 'validate'" in none.err
 
 
 def test_an_export_says_what_the_run_says(run: Path) -> None:
