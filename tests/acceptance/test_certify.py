@@ -623,6 +623,39 @@ def test_labels_are_blind_resumable_and_kept_with_who_and_when(
 
 
 @pytest.mark.usefixtures("answers")
+def test_an_interrupted_sitting_keeps_its_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:
+            data = super().readline(-1 if size is None else size)
+            if not data:
+                raise KeyboardInterrupt
+            return data
+
+    monkeypatch.setattr(sys, "stdin", Interrupted("y\nn\n"))
+    found = programs.inside("label", *ASKED, cwd=tmp_path)
+
+    assert found.code == 0
+    assert "2 labels kept in scores.csv.labels.jsonl" in found.out
+    assert [one["score"] for one in kept(tmp_path)] == [1.0, 0.0]
+
+
+def test_an_archive_is_labelled_with_whole_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_inspect_archives(tmp_path)
+
+    found = label(monkeypatch, tmp_path, "y\n" * 12, "before.eval", "after.eval")
+    used = certify(tmp_path, "before.eval", "after.eval")
+
+    assert "answer:\nx\n" in found.out
+    assert (tmp_path / "before.eval.labels.jsonl").exists()
+    assert (tmp_path / "after.eval.labels.jsonl").exists()
+    assert "people's labels of 12 rows are used" in " ".join(used.out.split())
+
+
+@pytest.mark.usefixtures("answers")
 def test_the_order_is_neither_that_of_the_file_nor_of_the_sides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
