@@ -18,8 +18,9 @@ from tau.scoring.binomial import binomial_tail
 from tau.scoring.claims import Claim, ClaimKind, PairedScores, decide
 from tau.scoring.costs import saving
 from tau.scoring.labels import Judged, corrected
-from tau.scoring.means import mean_test
+from tau.scoring.means import mean_test, p_above
 from tau.scoring.power import power
+from tau.scoring.unconditional import p_better, p_not_worse
 from tau.scoring.units import units_of
 
 Matrix = np.ndarray[tuple[int, int], np.dtype[np.float64]]
@@ -94,8 +95,7 @@ def levels(runs: int, rng: np.random.Generator) -> None:
         cells = []
         for n in SIZES:
             hits = sum(
-                mean_test(units_of(draw(rng, n).tolist()), 0.1, draws=DRAWS).p_greater <= 0.05
-                for _ in range(runs)
+                p_above(units_of(draw(rng, n).tolist()), draws=DRAWS) <= 0.05 for _ in range(runs)
             )
             cells.append(hits / runs)
             spread = float(np.std(draw(rng, 20_000)))
@@ -118,8 +118,6 @@ def outcomes(runs: int, rng: np.random.Generator) -> None:
 
 
 def exact_level(n: int, share: float, margin: float) -> float | None:
-    from tau.scoring.unconditional import p_better, p_not_worse
-
     if share < margin:
         return None
     fixes, breaks = (share - margin) / 2, (share + margin) / 2
