@@ -623,6 +623,39 @@ def test_labels_are_blind_resumable_and_kept_with_who_and_when(
 
 
 @pytest.mark.usefixtures("answers")
+def test_an_interrupted_sitting_keeps_its_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Interrupted(io.StringIO):
+        def readline(self, size: int | None = -1, /) -> str:
+            data = super().readline(-1 if size is None else size)
+            if not data:
+                raise KeyboardInterrupt
+            return data
+
+    monkeypatch.setattr(sys, "stdin", Interrupted("y\nn\n"))
+    found = programs.inside("label", *ASKED, cwd=tmp_path)
+
+    assert found.code == 0
+    assert "2 labels kept in scores.csv.labels.jsonl" in found.out
+    assert [one["score"] for one in kept(tmp_path)] == [1.0, 0.0]
+
+
+def test_an_archive_is_labelled_with_whole_texts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    in_inspect_archives(tmp_path)
+
+    found = label(monkeypatch, tmp_path, "y\n" * 12, "before.eval", "after.eval")
+    used = certify(tmp_path, "before.eval", "after.eval")
+
+    assert "answer:\nx\n" in found.out
+    assert (tmp_path / "before.eval.labels.jsonl").exists()
+    assert (tmp_path / "after.eval.labels.jsonl").exists()
+    assert "people's labels of 12 rows are used" in " ".join(used.out.split())
+
+
+@pytest.mark.usefixtures("answers")
 def test_the_order_is_neither_that_of_the_file_nor_of_the_sides(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -724,7 +757,7 @@ def test_a_file_without_answers_cannot_be_labelled(
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a run that has found a better prompt."""
     folder = tmp_path_factory.mktemp("certify")
-    ended = programs.inside("demo", "demo", "--json", cwd=folder)
+    ended = programs.run("tau", "demo", "demo", "--json", cwd=folder)
     assert ended.code == 0, ended.err
     (folder / "demo" / "run").write_text(str(ended.json()["run_id"]))
     return folder / "demo"
@@ -737,14 +770,18 @@ def test_a_run_s_scores_are_certified_on_rows_that_chose_nothing(run: Path) -> N
     named = certify(
         run, "--run", name, "--store", "store.sqlite", "--candidate", "resources-2", "--json"
     )
-    all_rows = certify(run, "--run", name, "--store", "store.sqlite", "--split", "validate")
+    seen = certify(run, "--run", name, "--store", "store.sqlite", "--split", "optimize")
+    none = certify(run, "--run", name, "--store", "store.sqlite", "--split", "validate")
 
     assert found.code == named.code == 0, found.err + named.err
     assert found.json()["decision"] == "promote"
     assert all(row.startswith("test:") for row in found.json()["fixed"])
     assert found.json()["notes"] == []
     assert named.json()["pairs"] == found.json()["pairs"]
-    assert "the difference flatters it" in " ".join(all_rows.out.split())
+    assert "the difference flatters it" in " ".join(seen.out.split())
+    assert none.code == 2
+    assert "the run has no scores of the baseline" in none.err
+    assert "on 'validate'" in none.err
 
 
 def test_an_export_says_what_the_run_says(run: Path) -> None:

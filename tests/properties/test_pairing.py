@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -20,10 +21,16 @@ IDS = st.text(
     st.characters(blacklist_categories=("Cs", "Cc")), min_size=1, max_size=12
 ).filter(lambda text: text.strip() == text)  # fmt: skip
 SCORES = st.none() | st.floats(0, 1) | st.booleans()
+Side = Mapping[str, float | bool | None]
 SIDE = st.dictionaries(IDS, SCORES, min_size=1, max_size=12)
 
 
-def paired(before: dict[str, object], after: dict[str, object], form: str, **asked: bool) -> Paired:
+def as_score(value: float | bool | None) -> float | None:
+    """What a score is once it has been read."""
+    return None if value is None else float(value)
+
+
+def paired(before: Side, after: Side, form: str, *, common: bool = False) -> Paired:
     """Both sides written as files, read and paired."""
     with TemporaryDirectory() as folder:
         paths = [Path(folder) / f"{name}.{form}" for name in ("before", "after")]
@@ -38,15 +45,13 @@ def paired(before: dict[str, object], after: dict[str, object], form: str, **ask
                 writer.writerows(rows)
                 text = out.getvalue()
             path.write_text(text, encoding="utf-8", newline="")
-        request = Request(**asked)
+        request = Request(common=common)
         return pair_sides(*sides_of([read_scores(str(path)) for path in paths], request), request)
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl"])
 @given(before=SIDE, data=st.data())
-def test_rows_meet_by_id_whatever_their_order(
-    form: str, before: dict[str, object], data: st.DataObject
-) -> None:
+def test_rows_meet_by_id_whatever_their_order(form: str, before: Side, data: st.DataObject) -> None:
     order = data.draw(st.permutations(list(before)))
     after = {row: data.draw(SCORES) for row in order}
 
@@ -54,14 +59,12 @@ def test_rows_meet_by_id_whatever_their_order(
 
     assert list(found.ids) == list(before)
     for row, ours, theirs in zip(found.ids, found.baseline, found.candidate, strict=True):
-        assert ours == (None if before[row] is None else float(before[row]))  # type: ignore[arg-type]
-        assert theirs == (None if after[row] is None else float(after[row]))  # type: ignore[arg-type]
+        assert ours == (as_score(before[row]))
+        assert theirs == (as_score(after[row]))
 
 
 @given(before=SIDE, after=SIDE)
-def test_rows_of_one_side_are_refused_or_missing(
-    before: dict[str, object], after: dict[str, object]
-) -> None:
+def test_rows_of_one_side_are_refused_or_missing(before: Side, after: Side) -> None:
     alone = set(before) ^ set(after)
     if not alone:
         return

@@ -61,7 +61,7 @@ def certify(
     return certify_pairs(paired, claim, names=("baseline", "candidate"))
 
 
-def _listed(name: str, values: Array) -> list[object]:
+def _listed(name: str, values: object) -> list[object]:
     """Plain Python values."""
     if isinstance(values, str | bytes) or not isinstance(values, Iterable):
         kind = type(values).__name__
@@ -70,7 +70,7 @@ def _listed(name: str, values: Array) -> list[object]:
     return list(plain) if isinstance(plain, Iterable) else [plain]
 
 
-def _sized(name: str, values: Array, length: int) -> list[object]:
+def _sized(name: str, values: object, length: int) -> list[object]:
     found = _listed(name, values)
     if len(found) != length:
         raise InputError(
@@ -111,13 +111,14 @@ def _pair(
 ) -> tuple[tuple[float | None, ...], tuple[float | None, ...]] | None:
     if both is None:
         return None
-    if not isinstance(both, Sequence) or len(both) != 2:
+    columns = _listed(name, both)
+    if len(columns) != 2:
         raise InputError(
             f"{name} must be a pair: the baseline's values and the candidate's", where=_WHERE
         )
     of = ("baseline", "candidate")
     found = []
-    for side, values in zip(of, both, strict=True):
+    for side, values in zip(of, columns, strict=True):
         title = f"{name} of the {side}"
         plain = _sized(title, values, len(names))
         if name == "cost":

@@ -132,45 +132,58 @@ def open_sources(sources: Sources, request: Request, *, content: bool = False) -
 
 
 def _of_run(sources: Sources, request: Request, run: str, *, content: bool) -> Opened:
-    async def query(opened: Store) -> tuple[Sheet, str, str, tuple[str, ...]]:
-        account = await gather(opened, (await opened.runs.get(RunId(run))).id)
-        ours, theirs = account.baseline.hash, account.leader.hash
-        if request.baseline is not None:
-            ours = (await resolve(opened, request.baseline)).hash
-        if request.candidate is not None:
-            theirs = (await resolve(opened, request.candidate)).hash
-        if ours == theirs:
-            raise InputError(
-                "baseline and candidate are the same resources", why=f"both are {ours[:12]}",
-                fix="name them by --baseline and --candidate, such as --candidate resources-2",
-            )  # fmt: skip
-        both = {ours: "baseline", theirs: "candidate"}
-        wanted = [one for one in account.measurements if one.resources in both]
-        for resources, side in both.items():
-            if all(one.resources != resources for one in wanted):
-                raise InputError(
-                    f"the run has no scores of the {side}, {resources[:12]}",
-                    fix="tau candidates lists what was tried",
-                )
-        split = sources.split or _certified_split({s: _splits(wanted, s) for s in both})
-        rows = await evaluation_rows(
-            opened, account.run.id, [one for one in wanted if split in (None, one.split)]
-        )
-        found = stored(f"run {run}", [as_json(row, content=content) for row in rows])
-        return found, ours, theirs, () if split is Split.TEST else (_FLATTERED,)
-
     try:
-        sheet, ours, theirs, notes = read(sources.store, query)
+        sheet, ours, theirs, notes = read(
+            sources.store, lambda opened: _stored(opened, sources, request, run, content=content)
+        )
     except NotFound as error:
         raise InputError(error.what, where=error.where, why=error.why, fix=error.fix) from error
-    asked = replace(request, baseline=ours, candidate=theirs)
-    both = sides_of([sheet], asked)
+    both = sides_of([sheet], replace(request, baseline=ours, candidate=theirs))
     sides = (
         replace(both[0], name=request.baseline or f"baseline {ours[:12]}"),
         replace(both[1], name=request.candidate or f"candidate {theirs[:12]}"),
     )
     path = run_labels(sources.store, run)
     return Opened(sides=sides, labels=(path, path), notes=notes)
+
+
+async def _stored(
+    opened: Store, sources: Sources, request: Request, run: str, *, content: bool
+) -> tuple[Sheet, str, str, tuple[str, ...]]:
+    """The run's evaluations of both, their hashes, and what is to be known of them."""
+    account = await gather(opened, (await opened.runs.get(RunId(run))).id)
+    ours, theirs = account.baseline.hash, account.leader.hash
+    if request.baseline is not None:
+        ours = (await resolve(opened, request.baseline)).hash
+    if request.candidate is not None:
+        theirs = (await resolve(opened, request.candidate)).hash
+    if ours == theirs:
+        raise InputError(
+            "baseline and candidate are the same resources", why=f"both are {ours[:12]}",
+            fix="name them by --baseline and --candidate, such as --candidate resources-2",
+        )  # fmt: skip
+    both = {ours: "baseline", theirs: "candidate"}
+    wanted = [one for one in account.measurements if one.resources in both]
+    split = sources.split or _certified_split({s: _splits(wanted, s) for s in both})
+    wanted = [one for one in wanted if split in (None, one.split)]
+    asked = {s: {one.example for one in wanted if one.resources == s} for s in both}
+    for resources, side in both.items():
+        if not asked[resources]:
+            raise InputError(
+                f"the run has no scores of the {side}, {resources[:12]}"
+                + (f", on '{split}'" if split else ""),
+                fix="tau candidates lists what was tried",
+            )
+    common, alone = asked[ours] & asked[theirs], asked[ours] ^ asked[theirs]
+    if not common:
+        raise InputError("the run has measured no row with both", fix="run both on the same rows")
+    wanted = [one for one in wanted if one.example in common]
+    rows = await evaluation_rows(opened, account.run.id, wanted)
+    notes = [] if split is Split.TEST else [_FLATTERED]
+    if alone:
+        notes.append(f"{counted(len(alone), 'row')} the run has asked of one only: left out")
+    sheet = stored(f"run {run}", [as_json(row, content=content) for row in rows])
+    return sheet, ours, theirs, tuple(notes)
 
 
 def run_labels(store: str, run: str) -> Path:

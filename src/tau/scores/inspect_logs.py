@@ -65,16 +65,18 @@ def _sheet(path: str, header: Mapping[str, Any], samples: Any) -> Sheet:  # noqa
         metadata |= dict.fromkeys(f"metadata.{name}" for name in _mapping(sample, "metadata"))
     if not count:
         raise unusable(path, "the log has no samples", fix="evaluate with --log-samples")
-    status = header.get("status")
+    status, eval_ = header.get("status"), _mapping(header, "eval")
+    dataset = _mapping(eval_, "dataset").get("name") or eval_.get("task")
     return Sheet(
         where=path,
         form="inspect",
-        rows=lambda: map(_row, samples(True)),
+        rows=lambda: ({**_row(one), "dataset": dataset} for one in samples(False)),
+        whole=lambda: map(_row, samples(True)),
         columns=("id", "epoch", *scorers, "tokens", "time_s", "input", "output", *metadata),
         ids=("id",),
         scores=tuple(scorers),
         repeats=True,
-        content=("id", "input"),
+        content=("id", "dataset"),
         question="input",
         answer="output",
         notes=(

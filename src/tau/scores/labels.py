@@ -11,7 +11,7 @@ from tau.domain.draws import uniform
 from tau.domain.visible import line
 from tau.errors import InputError
 from tau.files.atomic import append_line
-from tau.scores.pairing import keyed_rows
+from tau.scores.pairing import whole_rows
 from tau.scores.sheet import digest_of
 from tau.scores.sides import Request, Side
 
@@ -114,7 +114,7 @@ def scores_of(
     if not mine:
         return {}, 0
     column = side.sheet.answer
-    for row, values in keyed_rows(side, request):
+    for row, values in whole_rows(side, request):
         label = mine.get(row)
         if label is None or label.score is None or row in found:
             continue
@@ -152,7 +152,7 @@ def items_of(
                 fix="the columns are " + ", ".join(map(line, side.sheet.columns)),
             )  # fmt: skip
     seen: set[str] = set()
-    for row, values in keyed_rows(side, request):
+    for row, values in whole_rows(side, request):
         text = _text(values.get(answer))
         if row not in seen and text:
             seen.add(row)

@@ -93,21 +93,20 @@ def _id_columns(sheet: Sheet, request: Request) -> tuple[str, ...]:
     return tuple(name for name in sheet.columns if name.casefold() == "id")[:1]
 
 
-def keyed_rows(side: Side, request: Request) -> Iterator[tuple[str, Row]]:
-    """A side's rows, each with its id, or else its number.
+def whole_rows(side: Side, request: Request) -> Iterator[tuple[str, Row]]:
+    """A side's rows with their texts, each with its id, or else its number.
 
     Raises:
         InputError: a row without an id.
     """
     ids = _id_columns(side.sheet, request)
-    for number, row in enumerate(_owned(side), 1):
+    for number, row in enumerate(_owned(side, side.sheet.whole or side.sheet.rows), 1):
         key = _key([row.get(name) for name in ids], ids, number, side.sheet) if ids else ""
         yield key or str(number), row
 
 
-def _owned(side: Side) -> Iterator[Row]:
-    rows = side.sheet.rows()
-    return rows if side.variant is None else filter(side.owns, rows)
+def _owned(side: Side, rows: Callable[[], Iterator[Row]]) -> Iterator[Row]:
+    return rows() if side.variant is None else filter(side.owns, rows())
 
 
 _Columns = Mapping[str, Sequence[object]]
@@ -136,7 +135,7 @@ def _columns(sides: Sequence[Side], request: Request) -> list[_Columns]:
 
 
 def _read(side: Side, names: Sequence[str]) -> _Columns:
-    picked = [list(map(row.get, names)) for row in _owned(side)]
+    picked = [list(map(row.get, names)) for row in _owned(side, side.sheet.rows)]
     if not picked:
         raise unusable(side.sheet, f"there is no row of '{_short(side.name)}'")
     return dict(zip(names, zip(*picked, strict=True), strict=True))

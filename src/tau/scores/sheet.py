@@ -22,7 +22,8 @@ class Sheet:
     `ids` together name a row; empty: only its place does. `scores` are columns known to hold
     scores. `variants` are columns that tell whose row it is, the first one as people are shown it;
     empty: the whole file is one's. With `repeats`, rows of one id are tries at the same row.
-    `content` are columns by which a row is known again in another file.
+    `content` are columns by which a row is known again in another file. `whole` gives rows with
+    questions and answers, where `rows` are read from something shorter.
     """
 
     where: str
@@ -37,6 +38,7 @@ class Sheet:
     question: str | None = None
     answer: str | None = None
     notes: tuple[str, ...] = ()
+    whole: Callable[[], Iterator[Row]] | None = None
 
 
 def unusable(sheet_or_path: Sheet | str, what: str, *, fix: str | None = None) -> InputError:
