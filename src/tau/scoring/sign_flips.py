@@ -10,7 +10,7 @@ ENUMERATED = 13
 """Up to so many examples all sign patterns are gone through; beyond, so many draws are made:"""
 DRAWS = 9_999
 
-MOST_UNITS = 1_024
+MOST_UNITS = 512
 """Beyond so many units, they are put into as many blocks at random, which flip as a whole."""
 
 _UNITS = 10**12
@@ -57,9 +57,13 @@ def sign_flips(
     if not totals:
         raise ValueError("no differences to test")
     rows = sizes if sizes is not None else [1] * len(totals)
-    units = sorted((round(total * _UNITS), size) for total, size in zip(totals, rows, strict=True))
-    mirrored = sorted((-unit, size) for unit, size in units)
-    if mirrored > units:
+    counted = [round(total * _UNITS) for total in totals]
+    whole = sum(counted)
+    units = _packed(counted, rows)
+    if whole > 0:
+        return _tested(units, alpha, draws)
+    mirrored = _packed([-unit for unit in counted], rows)
+    if whole < 0 or mirrored > units:
         found = _tested(mirrored, alpha, draws)
         return SignFlips(
             p_greater=found.p_less, p_less=found.p_greater, low=-found.high, high=-found.low
@@ -71,8 +75,12 @@ def sign_flips(
     return found
 
 
-def _tested(units: Sequence[tuple[int, int]], alpha: float, draws: int) -> SignFlips:
-    packed = _blocks([(unit << _SIZE_BITS) + size for unit, size in units])
+def _packed(units: Sequence[int], sizes: Sequence[int]) -> list[int]:
+    return sorted((unit << _SIZE_BITS) + size for unit, size in zip(units, sizes, strict=True))
+
+
+def _tested(packed: Sequence[int], alpha: float, draws: int) -> SignFlips:
+    packed = _blocks(packed)
     exact = len(packed) <= ENUMERATED
     sums = list(_all_sums(packed) if exact else _drawn_sums(packed, draws))
     # The observed pattern flips nothing: among all patterns it is the first, else it is added.
@@ -90,7 +98,7 @@ def _tested(units: Sequence[tuple[int, int]], alpha: float, draws: int) -> SignF
     )
 
 
-def _blocks(packed: list[int]) -> list[int]:
+def _blocks(packed: Sequence[int]) -> Sequence[int]:
     if len(packed) <= MOST_UNITS:
         return packed
     numbers = memoryview(stream(2 * len(packed), 0, "sign-flip-blocks", len(packed))).cast("H")

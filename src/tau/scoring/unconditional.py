@@ -49,7 +49,7 @@ def p_better(n: int, fixed: int, broken: int) -> float:
 def fewest_fixed(n: int, discordant: int, alpha: float) -> int | None:
     """The fewest of `discordant` pairs among `n` that must be fixed for a p-value within alpha."""
     if n <= CONDITIONAL_BEYOND:
-        least = _region(n, _cutoff(n, alpha))[discordant]
+        least = _rejected(n, alpha)[discordant]
         return least if least <= discordant else None
     return _fewest_conditional(discordant, alpha)
 
@@ -61,10 +61,18 @@ def agreeing_interval(n: int, fixed: int, broken: int, alpha: float) -> tuple[fl
     """
     low, high = tango_interval(n, fixed, broken, alpha)
     if fixed >= broken:
-        low = max(low, JUST) if p_better(n, fixed, broken) <= alpha / 2 else min(low, 0.0)
+        low = max(low, JUST) if _rejects(n, fixed, broken, alpha / 2) else min(low, 0.0)
     if broken >= fixed:
-        high = min(high, -JUST) if p_better(n, broken, fixed) <= alpha / 2 else max(high, 0.0)
+        high = min(high, -JUST) if _rejects(n, broken, fixed, alpha / 2) else max(high, 0.0)
     return low, high
+
+
+def _rejects(n: int, fixed: int, broken: int, alpha: float) -> bool:
+    """Whether `p_better` is within alpha; of many tables of one size this is the quicker way."""
+    if n > CONDITIONAL_BEYOND:
+        return p_better(n, fixed, broken) <= alpha
+    least = fewest_fixed(n, fixed + broken, alpha)
+    return least is not None and fixed >= least
 
 
 def interval_against(
@@ -173,8 +181,8 @@ def _size(n: int, region: tuple[int, ...]) -> float:
 
 
 @lru_cache(maxsize=256)
-def _cutoff(n: int, alpha: float) -> float:
-    """The largest estimated p-value whose region keeps the level."""
+def _rejected(n: int, alpha: float) -> tuple[int, ...]:
+    """The largest region that keeps the level."""
     low, high = 0.0, 2 * alpha
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
@@ -182,7 +190,7 @@ def _cutoff(n: int, alpha: float) -> float:
             low = middle
         else:
             high = middle
-    return low
+    return _region(n, low)
 
 
 def _least_fixed(n: int, differing: int, observed: float, margin: float) -> int:

@@ -42,8 +42,9 @@ class Units:
         if min(self.sizes) != max(self.sizes):
             return None
         size = self.sizes[0]
-        counts = [sum(total == step * size for total in self.totals) for step in (-1, 0, 1)]
-        return (counts[2], counts[0]) if sum(counts) == len(self.totals) else None
+        if any(total not in (-size, 0, size) for total in self.totals):
+            return None
+        return self.totals.count(size), self.totals.count(-size)
 
     def shifted(self, null: float) -> tuple[float, ...]:
         """Totals less what they would be if the mean difference were `null`."""

@@ -73,12 +73,12 @@ def test_the_interval_leaves_out_zero_exactly_when_the_test_rejects(alpha: float
 def test_of_right_and_wrong_it_covers_the_true_difference(
     n: int, fixed: float, broken: float
 ) -> None:
-    draws = np.random.default_rng(4).multinomial(n, [fixed, broken, 1 - fixed - broken], 3000)
+    draws = np.random.default_rng(4).multinomial(n, [fixed, broken, 1 - fixed - broken], 1000)
     truth = fixed - broken
     intervals = [agreeing_interval(n, int(f), int(b), 0.1) for f, b, _ in draws]
     covered = sum(low <= truth <= high for low, high in intervals) / len(intervals)
 
-    # Tango's own coverage dips to .87 here and there; 3,000 draws add an error of .006.
+    # Tango's own coverage dips to .87 here and there; 1,000 draws add an error of .01.
     assert covered >= 0.86
 
 
@@ -92,11 +92,10 @@ def test_sign_flips_of_few_are_scipys_permutation_test() -> None:
         n_resamples=np.inf,
     )
 
-    found = compare(pairing(differences))
+    found = sign_flips(differences, 0.05)
 
-    assert found.method is Method.SIGN_FLIPS
+    assert compare(pairing(differences)).method is Method.SIGN_FLIPS
     assert found.p_greater == pytest.approx(oracle.pvalue)
-    assert found.p_value == pytest.approx(min(1, 2 * oracle.pvalue))
 
 
 def test_sign_flips_of_many_are_close_to_scipys() -> None:
@@ -139,10 +138,10 @@ GRADED: dict[str, tuple[float, Draw]] = {
 def test_of_graded_scores_it_covers_the_true_mean(population: str, n: int) -> None:
     truth, draw = GRADED[population]
     rng = np.random.default_rng(12)
-    found = [compare(pairing(draw(rng, n).tolist()), alpha=0.1, draws=499) for _ in range(250)]
+    found = [compare(pairing(draw(rng, n).tolist()), alpha=0.1, draws=499) for _ in range(150)]
     covered = sum(each.low <= truth <= each.high for each in found) / len(found)
 
-    # 250 draws add an error of .019.
+    # 150 draws add an error of .024.
     assert covered >= 0.86
 
 
@@ -150,12 +149,12 @@ def test_sign_flips_keep_their_level_where_nothing_changes() -> None:
     rng = np.random.default_rng(21)
     found = [
         sign_flips(
-            ((rng.binomial(3, 0.4, 80) - rng.binomial(3, 0.4, 80)) / 3).tolist(), 0.1, draws=999
+            ((rng.binomial(3, 0.4, 80) - rng.binomial(3, 0.4, 80)) / 3).tolist(), 0.1, draws=499
         )
-        for _ in range(800)
+        for _ in range(400)
     ]
 
-    assert sum(each.p_greater <= 0.05 for each in found) / len(found) <= 0.05 + 3 * 0.0077
+    assert sum(each.p_greater <= 0.05 for each in found) / len(found) <= 0.05 + 3 * 0.011
     assert sum(each.low > 0 for each in found) == sum(each.p_greater <= 0.05 for each in found)
 
 
