@@ -12,6 +12,7 @@ from tau.config.loading import load
 from tau.config.settings import GraderChoice, RunConfig
 from tau.domain.dataset import Split
 from tau.errors import ConfigError, Problem
+from tau.models.retirements import retirement_of
 
 
 def check(path: str, *, model: str | None, strict: bool, as_json: bool) -> int:
@@ -33,7 +34,8 @@ def check(path: str, *, model: str | None, strict: bool, as_json: bool) -> int:
         return Exit.OK
     warn(settings.warnings)
     sys.stdout.write("\n".join(_lines(settings)) + "\n")
-    sys.stderr.writelines(f"note: {line(note)}\n" for note in notes(settings))
+    found = [*notes(settings), *retiring(settings)]
+    sys.stderr.writelines(f"note: {line(note)}\n" for note in found)
     return Exit.OK
 
 
@@ -55,8 +57,19 @@ def _fields(settings: RunConfig) -> dict[str, Any]:
             str(split): {"columns": list(columns), "groups": _units(settings, split)}
             for split, columns in settings.groups.items()
         },
-        "notes": [*notes(settings)],
+        "notes": [*notes(settings), *retiring(settings)],
     }
+
+
+def retiring(settings: RunConfig) -> list[str]:
+    """The models of a configuration that their provider takes away."""
+    named = [one for one in (settings.model, settings.reflection.model) if one is not None]
+    return [
+        f"{model.ref} is to be retired on {found.on} ({found.source}): measure the prompt with "
+        "another model while this one still answers"
+        for model in named
+        if (found := retirement_of(model.name)) is not None
+    ]
 
 
 def _units(settings: RunConfig, split: Split) -> int:

@@ -142,6 +142,8 @@ def _gain_words(gain: Gain) -> str:
         f"{100 * (1 - gain.alpha):.3g} % interval {signed(gain.low)} to {signed(gain.high)}, "
         f"p {p_text(gain.p_value)}{side}; {len(gain.fixed):,} fixed, {len(gain.broken):,} broken."
     )
+    if gain.groups is not None and gain.design_effect is not None:
+        words += f" They are {gain.groups:,} groups, design effect {gain.design_effect:.2f}."
     if gain.rows_to_settle is not None:
         words += f" About {gain.rows_to_settle:,} examples would settle it."
     return words

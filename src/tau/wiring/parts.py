@@ -6,6 +6,7 @@ from typing import cast
 
 from tau import plugins
 from tau.config.settings import GraderChoice, ModelChoice, RunConfig
+from tau.domain.claim import CostMeasure
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
 from tau.domain.spend import Usage
@@ -75,6 +76,16 @@ def build_algorithm(config: RunConfig, parts: Parts, past: Past = _NONE) -> Algo
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 
 
+def _check_claim(config: RunConfig, parts: Parts) -> None:
+    """Refuse to compare money where no price is known: every saving would look like nothing."""
+    if config.claim.minimize is CostMeasure.USD and not parts.prices_known:
+        raise InputError(
+            "dollars cannot be minimized: no price of the model is known",
+            where="objective.minimize",
+            fix="minimize output_tokens, latency or prompt_length, or give prices",
+        )
+
+
 def plan_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Plan | None:
     """What the algorithm plans; None where it does not say."""
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
@@ -85,7 +96,12 @@ def plan_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Plan | None:
 
 
 def problem_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Problem:
-    """What the algorithm may know; `past` is what earlier runs left."""
+    """What the algorithm may know; `past` is what earlier runs left.
+
+    Raises:
+        InputError: money is to be minimized, and no price is known.
+    """
+    _check_claim(config, parts)
     return Problem(
         seed_resources=config.resources,
         examples=config.examples,

@@ -161,6 +161,7 @@ def test_a_certification_that_a_limit_cuts_off_decides_nothing() -> None:
     def score(request: RolloutRequest) -> float:
         return float("Better" in str(request.resources.values))
 
+    state = algorithm.state_dict()
     while wave := algorithm.ask():
         certifying = any(one.example and one.example.split is Split.TEST for one in wave)
         results = [settled(request, "said", score(request)) for request in wave]

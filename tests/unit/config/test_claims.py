@@ -89,9 +89,10 @@ def test_rows_carry_their_group_by_one_column_or_several(load: Load) -> None:
 def test_a_column_that_no_row_has_is_an_error_and_rows_without_a_value_a_warning(
     load: Load, problems: Problems
 ) -> None:
-    wrong = problems({"optimize": ROWS, "validate": ROWS, "group": "docs"})
+    other = [{"prompt": "another", "doc": "d99", "docs": "d99"}]
+    wrong = problems({"optimize": other, "validate": ROWS, "group": "docs"})
     some = [*ROWS, {"prompt": "alone", "expected": "x"}]
-    config = load({"optimize": ROWS, "validate": some, "group": "doc"})
+    config = load({"optimize": other, "validate": some, "group": "doc"})
 
     assert "no row of 'validate' has the column 'docs'" in wrong["/validate"].message
     assert wrong["/validate"].fix == "did you mean 'doc'?"
