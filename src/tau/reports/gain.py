@@ -127,6 +127,14 @@ class PartialClaim:
             f"{self._case('in_favour')}"
         )
 
+    @property
+    def cases(self) -> tuple[tuple[str, str], ...]:
+        """What the missing rows would have done, and the decision with its interval then."""
+        return (
+            ("had all missing rows gone against the candidate", self._case("against")),
+            ("had all gone in its favour", self._case("in_favour")),
+        )
+
     def to_json(self) -> dict[str, Json]:
         """By name."""
         return {"compared": self.compared, "missing": self.missing, **self.bounds}
