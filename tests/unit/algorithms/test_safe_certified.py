@@ -25,7 +25,7 @@ def prompt_of(request: RolloutRequest) -> str:
 
 
 def answer(request: RolloutRequest) -> RolloutResult:
-    """Reckless prompts score 1 and trip the gate on every tenth row; careful ones mostly score 1."""
+    """Reckless prompts score 1 and trip the gate on every tenth row; careful ones do well."""
     if request.kind is RolloutKind.PROPOSE:
         line = RECKLESS if uniform(7, "kind", *request.key) < 0.5 else CAREFUL
         tag = f"{request.subject[:6]}{request.slot}"
