@@ -144,7 +144,7 @@ class PartialClaim:
         if not isinstance(found, Mapping):
             return "unknown"
         interval = f"{_number(found, 'low'):+.3f} to {_number(found, 'high'):+.3f}"
-        return f"{found.get('decision')} ({interval})"
+        return f"{str(found.get('decision')).replace('_', ' ')} ({interval})"
 
 
 def partial_of(evidence: Mapping[str, Json]) -> PartialClaim | None:

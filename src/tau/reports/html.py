@@ -205,7 +205,8 @@ def _missing(account: Account) -> Iterator[str]:
 def _interval_rows(account: Account) -> Iterator[Interval]:
     for split in account.splits():
         if split.baseline is not None:
-            yield _interval(f"{split.split} baseline", split.baseline, "baseline")
+            name = f"{split.split} baseline" if account.tried else str(split.split)
+            yield _interval(name, split.baseline, "baseline")
         if split.best is not None and account.leader.hash != account.baseline.hash:
             yield _interval(f"{split.split} best", split.best, "best")
 
