@@ -47,8 +47,8 @@ async def control_page(gateway: Gateway, request: Request, caller: Identity) -> 
         values={
             "control": found,
             "run": snapshot.run,
-            "command": steering.shell_command(
-                gateway, action, checkpoint=next(iter(found.checkpoints), None)
+            "commands": steering.shell_commands(
+                gateway, found, snapshot.run.id if snapshot.run else None
             ),
             "most": steering.MOST_REASON,
         },
@@ -80,7 +80,7 @@ async def control_done(gateway: Gateway, request: Request, caller: Identity) -> 
         values={
             "result": result,
             "command": steering.shell_command(
-                gateway, action, reason=reason, checkpoint=form.get("checkpoint")
+                gateway, action, reason=reason, checkpoint=form.get("checkpoint"), run_id=run_id
             ),
         },
     )
