@@ -10,6 +10,7 @@ import pytest
 from tau.domain.dataset import Split, examples
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import ResourcesHash
+from tau.domain.json import Json
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.domain.run import RunStatus, StopReason
@@ -149,8 +150,8 @@ def test_a_plain_evaluation_shows_failing_rows_with_what_was_wanted(content: boo
 @pytest.mark.parametrize("part", [True, False])
 def test_a_decision_on_part_of_the_rows_is_marked_in_the_headline(part: bool) -> None:
     evidence = dict(account().evidence)
-    case = {"decision": "keep_baseline", "low": -0.1, "high": 0.2}
-    partial = {"compared": 20, "missing": 4, "against": case, "in_favour": case}
+    case: dict[str, Json] = {"decision": "keep_baseline", "low": -0.1, "high": 0.2}
+    partial: dict[str, Json] = {"compared": 20, "missing": 4, "against": case, "in_favour": case}
     certificate = {**certificate_of(evidence), **({"partial": partial} if part else {})}
     page = html(account(evidence={**evidence, "certificate": certificate}))
 
