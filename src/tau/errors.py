@@ -19,6 +19,7 @@
     │   ├── StoreVersion           written by a newer Tau, or not migrated
     │   └── StoreFull              no space, or an I/O error while writing
     ├── RunError                   a run could not go on
+    │   ├── NothingScored          rows were tried and none has a score
     │   ├── RunStopped             stopped before its end on purpose; can go on
     │   └── TrainerTimeout         no progress, or not finished, within its limit
     ├── ClusterError               workers could not be placed on a cluster
@@ -195,6 +196,16 @@ class RunError(TauError):
 
 class RunStopped(RunError):
     """The run stopped before its end on purpose (signal, operator, budget); it can go on."""
+
+
+class NothingScored(RunError):
+    """Rows were tried and none has a score: nothing is measured, nothing decided.
+
+    From `tau.evaluate` and `tau.optimize`, `result` is what they would have returned: its `errors`
+    and `traceback` tell what went wrong row by row.
+    """
+
+    result: object = None
 
 
 class TrainerTimeout(RunError):

@@ -55,6 +55,7 @@ TauError
     PluginError
     UsageError
   RunError
+    NothingScored
     RunStopped
     TrainerTimeout
   StoreError

@@ -12,6 +12,7 @@
     const over = box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1;
     if (over && !box.matches("[tabindex]") && !box.querySelector("a[href], button, [tabindex='0']")) found.push(`not scrollable by keyboard: ${box.className}`);
   }
+  for (const one of document.querySelectorAll("th")) if (!one.textContent.trim()) found.push(`empty heading: ${one.outerHTML}`);
   const ids = [...document.querySelectorAll("[id]")].map((one) => one.id);
   if (new Set(ids).size < ids.length) found.push("ids twice");
   return found;

@@ -189,3 +189,16 @@ async def _certified(path: Path, *, proved: bool) -> None:
             evidence={"certificate": certificate},
         )
         await store.verdicts.save(verdict, trainer=trainer)
+
+
+def test_a_rollback_has_its_command_for_every_choice_without_a_script(tmp_path: Path) -> None:
+    filled(tmp_path)
+    names = ("policy-checkpoint.json", "policy-checkpoint.rollback.json")
+    for name in names:
+        (tmp_path / name).write_text("{}")
+    with client(settings_in(tmp_path)) as found:
+        page = found.get("/controls/rollback").text
+    for name in names:
+        assert f'<option value="{name}">' in page
+        command = f"tau rollback {tmp_path / name} --state-dir {tmp_path} --run-id {RUN}"
+        assert f"<code>{command}</code>" in page

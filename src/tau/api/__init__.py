@@ -58,7 +58,7 @@ def evaluate(
 
     Raises:
         InputError: something given cannot be used; nothing was run.
-        RunError: the run failed.
+        RunError: the run failed; NothingScored, which has the `result`, where no row got a score.
         KeyboardInterrupt: after calls in flight have been recorded.
     """
     config = configuration(
@@ -66,7 +66,7 @@ def evaluate(
         seed=seed, concurrency=concurrency, replicates=replicates,
         limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
-    return Evaluation(driven(config, store=store, progress=progress, rows=True))
+    return Evaluation(driven(config, store=store, progress=progress, rows=True)).scored()
 
 
 def optimize(
@@ -100,7 +100,7 @@ def optimize(
 
     Raises:
         InputError: something given cannot be used; nothing was run.
-        RunError: the run failed.
+        RunError: the run failed; NothingScored, which has the `result`, where no row got a score.
         KeyboardInterrupt: after calls in flight have been recorded.
     """
     config = configuration(
@@ -108,4 +108,4 @@ def optimize(
         seed=seed, concurrency=concurrency, reflection_model=reflection_model, group=group,
         limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
-    return Optimization(driven(config, store=store, progress=progress))
+    return Optimization(driven(config, store=store, progress=progress)).scored()

@@ -10,14 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau.api.arguments import check_store
-from tau.api.troubles import Troubles, troubles_of
 from tau.config.settings import RunConfig
 from tau.domain.ids import RunId
 from tau.domain.run import Run, StopReason
-from tau.errors import ExecutorFailed, RunError, boundary
+from tau.errors import ExecutorFailed, boundary
 from tau.reports.account import Account, gather
 from tau.reports.rows import EvaluationRow, evaluation_rows
-from tau.reports.shortfalls import commonest
+from tau.reports.tracebacks import first_traceback
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
@@ -30,12 +29,15 @@ _LOOK_S = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Driven:
-    """A run that has ended; `rows` where they were asked for."""
+    """A run that has ended; `rows` where they were asked for.
+
+    `traceback` is that of the first rollout whose failure the caller's own code raised.
+    """
 
     report: RunReport
     account: Account
     rows: tuple[EvaluationRow, ...]
-    troubles: Troubles
+    traceback: str | None
 
 
 def driven(
@@ -105,20 +107,13 @@ class _Job:
         if self._interrupted.is_set():
             self._stop.set(StopReason.SIGNAL, "interrupted")
         report = await run_session(self._request, observer=self._watcher, stop=self._stop)
-        if report.stop_reason is StopReason.NOTHING_SCORED:
-            raise RunError(
-                "nothing could be scored",
-                where=f"run {report.run_id}",
-                why=commonest(report.shortfalls),
-                fix="mend what the message names and run it again; nothing was decided",
-            )
         async with await open_store(self._request.store, read_only=True) as store:
             account = await gather(store, RunId(report.run_id))
             wanted = account.measurements if self._rows else ()
             rows = await evaluation_rows(store, account.run.id, wanted)
-            troubles = await troubles_of(store, account.run.id, account.measurements)
+            traceback = await first_traceback(store, account.run.id, account.measurements)
         await mark_delivered(self._request.store, report)
-        return Driven(report=report, account=account, rows=tuple(rows), troubles=troubles)
+        return Driven(report=report, account=account, rows=tuple(rows), traceback=traceback)
 
 
 class _Watcher:

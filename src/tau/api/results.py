@@ -2,20 +2,22 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from tau.api.driving import Driven
 from tau.api.functions import PROMPT
-from tau.api.troubles import ErrorCount
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
+from tau.domain.run import StopReason
+from tau.errors import NothingScored
 from tau.files.atomic import atomic_write
 from tau.reports import shortfalls
 from tau.reports.account import SplitAccount
 from tau.reports.gain import Gain
 from tau.reports.html import html
 from tau.reports.rows import as_json
+from tau.reports.shortfalls import ErrorCount
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 
@@ -67,12 +69,31 @@ class _Result:
     @property
     def errors(self) -> tuple[ErrorCount, ...]:
         """What went wrong in words, the commonest first: failed rollouts and unscored rows."""
-        return self._driven.troubles.errors
+        return shortfalls.errors(self._driven.report.shortfalls)
 
     @property
     def traceback(self) -> str | None:
         """Where the first of `errors` was raised, None where no code of yours raised one."""
-        return self._driven.troubles.traceback
+        return self._driven.traceback
+
+    def scored(self) -> Self:
+        """This result.
+
+        Raises:
+            NothingScored: with this result, where rows were tried and none has a score.
+        """
+        report = self._driven.report
+        if report.stop_reason is StopReason.NOTHING_SCORED:
+            error = NothingScored(
+                "nothing could be scored",
+                where=f"run {report.run_id}",
+                why=shortfalls.commonest(report.shortfalls),
+                fix="mend what the message names and run it again; nothing was decided. The "
+                "exception's 'result' has every error and the first traceback",
+            )
+            error.result = self
+            raise error
+        return self
 
     def save_report(self, path: str | Path) -> Path:
         """Write a self-contained HTML report and return where it is.
@@ -81,7 +102,8 @@ class _Result:
             FileError: it cannot be written.
         """
         target = Path(path)
-        atomic_write(target, html(self._driven.account).encode())
+        page = html(self._driven.account, self._driven.rows)
+        atomic_write(target, page.encode())
         return target
 
     def to_dict(self) -> dict[str, Any]:

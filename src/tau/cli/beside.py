@@ -43,9 +43,10 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[C
     )
     assert process.stdin is not None
     assert process.stdout is not None
-    threading.Thread(target=_tell, args=(process.stdout,), daemon=True).start()
+    told = threading.Event()
+    threading.Thread(target=_tell, args=(process.stdout, told), daemon=True).start()
     try:
-        yield lambda: _stay(process)
+        yield lambda: _stay(process, told)
     finally:
         process.stdin.close()
         try:
@@ -55,15 +56,20 @@ def dashboard_beside(bind: str, store: str, state_dir: str | None) -> Iterator[C
             process.wait()
 
 
-def _stay(process: subprocess.Popen[str]) -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()) or process.poll() is not None:
+def _stay(process: subprocess.Popen[str], told: threading.Event) -> None:
+    """A short run is over before the dashboard has said where it is: that comes first."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
         return
-    sys.stderr.write("dashboard: still there, with the result; Ctrl-C ends it\n")
     with suppress(KeyboardInterrupt):
-        process.wait()
+        told.wait()
+        if process.poll() is None:
+            sys.stderr.write("dashboard: still there, with the result; Ctrl-C ends it\n")
+            process.wait()
 
 
-def _tell(stream: IO[str]) -> None:
-    """Pass on the link."""
+def _tell(stream: IO[str], told: threading.Event) -> None:
+    """Pass on the link; `told` is set once it is out, or there will be none."""
     for text in stream:
         sys.stderr.write(f"dashboard: {line(text.strip())}\n")
+        told.set()
+    told.set()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -128,6 +129,7 @@ def run(arguments: RunArguments, surface: Surface) -> int:
         with _display(arguments, output) as display:
             report, signal_number = drive(request, display, resume=resume)
         if report is not None:
+            resume = going_on(arguments, settings.budget, report, surface)
             _print(report, arguments, surface, output, resume)
             output.flush()
             _note_delivered(store, report)
@@ -136,6 +138,47 @@ def run(arguments: RunArguments, surface: Surface) -> int:
     if signal_number is not None:
         return 128 + signal_number
     return Exit.FAILED if report is None else _code(report, arguments, surface)
+
+
+def going_on(arguments: RunArguments, budget: Budget, report: RunReport, surface: Surface) -> str:
+    """The command that goes on with a run; where a limit ended it, with a larger one.
+
+    Under the limit that ended it, a run would stop again at once.
+    """
+    limits = _larger(budget, report)
+    if limits and not surface.flat and arguments.algorithm is not None:
+        raised = replace(arguments, budget={**arguments.budget, **limits})
+        return raised.command(surface)
+    command = arguments.command(surface)
+    if not limits:
+        return command
+    words = ", ".join(f"budget.{name} {value:g}" for name, value in limits.items())
+    return f"{command}  # once {arguments.config} has a larger limit: {words}"
+
+
+def _larger(budget: Budget, report: RunReport) -> dict[str, float]:
+    """Each limit that ended a run, larger: the more so the less of it could be used."""
+    if report.stop_reason not in (StopReason.BUDGET, StopReason.TIME_LIMIT):
+        return {}
+    spent = report.spent
+    limits: tuple[tuple[str, float | None, float], ...] = (
+        ("rollouts", budget.rollouts, spent.rollouts),
+        ("calls", budget.calls, spent.calls),
+        ("tokens", budget.tokens, spent.tokens),
+        ("usd", budget.cost_nano_usd and budget.cost_nano_usd / NANO, spent.cost_usd),
+        ("seconds", budget.seconds, report.active_s),
+    )
+    return {
+        name: limit * (2 if used >= limit / 2 else 4 if used else 20)
+        for name, limit, used in limits
+        if limit and _ended_by(name, report.stop_detail or "")
+    }
+
+
+def _ended_by(name: str, detail: str) -> bool:
+    """Whether a reason names this limit as one that is used up or too small."""
+    said = r"usd\b|\$" if name == "usd" else rf"{name}\b"
+    return re.search(rf"budget of [^:;]*(?:{said})", detail.partition("are left")[0]) is not None
 
 
 def placed(arguments: RunArguments, settings: RunConfig) -> RunArguments:

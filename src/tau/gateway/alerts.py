@@ -9,7 +9,10 @@ from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.visible import line
 from tau.domain.worker import WorkerRole
+from tau.gateway.board import LEAST, Board
 from tau.gateway.watch import Snapshot
+from tau.reports.shortfalls import answers_text, commonest, unscored_text
+from tau.reports.wording import counted
 
 _CRITICAL_STREAK = 3
 _NEAR = 0.9
@@ -29,6 +32,13 @@ class Alert:
     def wanting(self) -> bool:
         """Somebody has to do something; a pause is in order, and yet nothing goes on by itself."""
         return self.severity != "info" or self.command is not None
+
+
+def nothing_scored(run: Run | None, board: Board | None) -> bool:
+    """Whether enough evaluations have settled, or all there are, and not one has a score."""
+    if run is None or board is None or board.scored:
+        return False
+    return board.lost >= (LEAST if run.status is RunStatus.RUNNING else 1)
 
 
 def paused(snapshot: Snapshot) -> bool:
@@ -70,6 +80,8 @@ def health_state(snapshot: Snapshot) -> tuple[str, str]:
     streak = snapshot.board.failure_streak if snapshot.board else 0
     if streak >= _CRITICAL_STREAK:
         return "failing", f"the last {streak} rollouts failed"
+    if nothing_scored(run, snapshot.board):
+        return "failing", "nothing is scored"
     if _abandoned(snapshot):
         return "degraded", "the run's process is gone"
     if streak:
@@ -94,6 +106,7 @@ def _found(snapshot: Snapshot) -> Iterator[Alert]:
             message=what,
             command="tau doctor" if snapshot.trouble else "tau run CFG",
         )
+    yield from _lacking(snapshot)
     streak = snapshot.board.failure_streak if snapshot.board else 0
     if streak:
         yield Alert(
@@ -176,7 +189,35 @@ def _abandoned(snapshot: Snapshot) -> bool:
 
 def _failures(snapshot: Snapshot, failed: int) -> str:
     kinds = ", ".join(f"{kind} {count}" for kind, count in snapshot.failures.items())
-    return f"{failed} rollouts failed" + (f": {kinds}" if kinds else "")
+    noun = "rollout" if failed == 1 else "rollouts"
+    text = f"{failed:,} {noun} failed" + (f": {kinds}" if kinds else "")
+    board = snapshot.board
+    if board is not None and board.shortfalls.failed:
+        most = board.shortfalls.failed[0]
+        text += f"; {most.number:,} of them: {line(most.message)}"
+    return text
+
+
+def _lacking(snapshot: Snapshot) -> Iterator[Alert]:
+    """Rows without a score, and answers that are hardly any: the run may mean less than it says."""
+    run, board = snapshot.run, snapshot.board
+    if run is None or board is None:
+        return
+    command = f"tau rollouts ls --run {run.id}"
+    found = board.shortfalls
+    if board.lost and not board.scored:
+        yield Alert(
+            code="dashboard_nothing_scored",
+            severity="critical" if nothing_scored(run, board) else "warning",
+            message=f"nothing is scored of {counted(board.lost, 'evaluation')}: {commonest(found)}",
+            command=command,
+        )
+    elif unscored := unscored_text(found):
+        yield Alert(
+            code="dashboard_rows_unscored", severity="warning", message=unscored, command=command
+        )
+    if answers := answers_text(found.answers):
+        yield Alert(code="dashboard_answers_lacking", severity="warning", message=answers)
 
 
 def _why(snapshot: Snapshot) -> str:

@@ -78,7 +78,7 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
     found, board = await run_and_board(gateway, run)
     counts = await gateway.window.ask(lambda store: store.insights.counts(found.id))
     failures = await gateway.window.ask(lambda store: store.insights.failures(found.id))
-    lacking = await gateway.window.ask(lambda store: store.insights.shortfalls(found.id))
+    lacking = board.shortfalls
     verdict = await verdict_of(gateway, found.id)
     contest = contest_of(found, board, verdict)
     scores: list[Json] = []

@@ -10,7 +10,7 @@ from tau.domain.dataset import Split
 from tau.domain.ids import RunId
 from tau.domain.rollout import SETTLED, RolloutCounts, RolloutKind, RolloutStatus
 from tau.gateway.window import StoreWindow
-from tau.ports.insights import SettledRow
+from tau.ports.insights import FailedWhy, SettledRow, Shortfalls
 from tau.scoring.aggregate import Estimate, RunningMean
 
 _PAGE = 2000
@@ -18,6 +18,7 @@ LEAST = 10
 _ABOUT = 0.9
 _OVERLAP_MS = 500
 _PATIENCE = 40
+_REASONS = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -153,6 +154,9 @@ class Board:
         self.kinds: dict[RolloutKind, Totals] = {kind: Totals() for kind in RolloutKind}
         self.splits: dict[Split, Totals] = {split: Totals() for split in Split}
         self.failures: Counter[str] = Counter()
+        self._failed: Counter[tuple[RolloutKind, str, str]] = Counter()
+        self._unscored: Counter[str] = Counter()
+        self._answers: Counter[str] = Counter()
         self.settled: Counter[RolloutStatus] = Counter()
         self._seconds: dict[int, Slice] = {}
         self._place = (0, 0)
@@ -213,6 +217,11 @@ class Board:
         second.tokens_of[row.kind] += row.tokens
         if row.status is RolloutStatus.FAILED:
             self.failures[row.failure or "internal"] += 1
+            self._failed[row.kind, row.failure or "internal", row.why or ""] += 1
+        elif row.why is not None:
+            self._unscored[row.why] += 1
+        if row.kind is RolloutKind.EVALUATE:
+            self._answers.update(row.codes)
         if row.split is not None:
             self.splits[row.split].add(row)
             self._stand(row, row.split)
@@ -248,6 +257,28 @@ class Board:
             self._strange = 0
             self._clear()
             self.complete = False
+
+    @property
+    def shortfalls(self) -> Shortfalls:
+        """As Insights.shortfalls, of what is read so far; nothing is asked for it."""
+        return Shortfalls(
+            unscored=dict(self._unscored.most_common(_REASONS)),
+            failed=tuple(
+                FailedWhy(kind=kind, failure=failure, message=message, number=number)
+                for (kind, failure, message), number in self._failed.most_common(_REASONS)
+            ),
+            answers=dict(self._answers.most_common()),
+        )
+
+    @property
+    def scored(self) -> int:
+        """How many evaluations have a score."""
+        return sum(one.scored for one in self.standings.values())
+
+    @property
+    def lost(self) -> int:
+        """How many evaluations have settled without one, cancelled ones not counted."""
+        return sum(one.unscored + one.failed for one in self.standings.values())
 
     @property
     def failure_streak(self) -> int:

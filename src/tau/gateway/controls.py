@@ -112,15 +112,30 @@ def changed_meanwhile(snapshot: Snapshot, meant: str) -> Refused:
     )
 
 
+def shell_commands(gateway: Gateway, control: Control, run_id: str | None) -> list[str]:
+    """What to type for each choice that a control leaves."""
+    return [
+        shell_command(gateway, control.action, checkpoint=one, run_id=run_id)
+        for one in control.checkpoints or (None,)
+    ]
+
+
 def shell_command(
-    gateway: Gateway, action: Action, *, reason: str | None = None, checkpoint: str | None = None
+    gateway: Gateway,
+    action: Action,
+    *,
+    reason: str | None = None,
+    checkpoint: str | None = None,
+    run_id: str | None = None,
 ) -> str:
-    """What to type for the same effect."""
+    """What to type for the same effect, on the same run."""
     words = ["tau", str(action)]
     if action is Action.ROLLBACK:
         folder = gateway.settings.state_dir
         words.append(str(checkpoints(folder).get(checkpoint or "", folder.fallback_checkpoint)))
     words += ["--state-dir", str(gateway.settings.state_dir.root)]
+    if run_id:
+        words += ["--run-id", run_id]
     if reason:
         words += ["--reason", reason]
     return shlex.join(words)

@@ -11,7 +11,7 @@ from tau.gateway.answers import Refused
 from tau.gateway.context import Gateway
 from tau.lifecycle.asking import Asked
 from tau.lifecycle.authorization import PROMOTE, PROMOTE_KEY
-from tau.reports.gain import of_evidence
+from tau.reports.gain import of_evidence, partial_of
 from tau.wiring.access import guarded
 from tau.wiring.stores import open_store
 
@@ -79,4 +79,7 @@ def support(version: ResourcesVersion, verdict: Verdict | None) -> dict[str, Jso
     gain = of_evidence(verdict.evidence)
     if gain is not None:
         found["gain"] = gain.short()
+    partial = partial_of(verdict.evidence)
+    if partial is not None:
+        found["partial"] = partial.to_json()
     return found

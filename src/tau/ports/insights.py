@@ -55,6 +55,8 @@ class SettledRow(NamedTuple):
 
     `number` is its integer key (ids.rollout_id), `failure` a failure class; `calls`, `tokens` and
     `cost_nano_usd` are those of all its attempts, late ones too; `gated`: safety's hard gate shut.
+    `codes` are the output's reason codes; `why`, cut at 300 characters, is what there is to say of
+    a failure or of an evaluation without a score, '' where nothing graded it, else None.
     """
 
     number: int
@@ -73,6 +75,8 @@ class SettledRow(NamedTuple):
     tokens: int
     cost_nano_usd: int
     gated: bool = False
+    codes: tuple[str, ...] = ()
+    why: str | None = None
 
 
 class Stint(NamedTuple):
@@ -155,17 +159,26 @@ class Measurement:
         return compared_score(self.status, self.score, self.failure)
 
 
+class FailedWhy(NamedTuple):
+    """One message of failed rollouts of a kind, with its class and how many it befell."""
+
+    kind: RolloutKind
+    failure: str
+    message: str
+    number: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shortfalls:
-    """What a run's evaluations lack, by reason with how many, the most frequent first.
+    """What a run lacks, by reason with how many, the most frequent first.
 
-    `unscored` are reasons of rollouts that succeeded without a score ('' where nothing graded
-    them), `failed` messages of those that failed; of each only the most frequent few. `answers`
-    counts outputs by their reason codes.
+    `unscored` are reasons of evaluations that succeeded without a score ('' where nothing graded
+    them), `failed` what rollouts of any kind failed of; of each only the most frequent few.
+    `answers` counts outputs of evaluations by their reason codes.
     """
 
     unscored: Mapping[str, int] = field(default_factory=dict)
-    failed: Mapping[str, int] = field(default_factory=dict)
+    failed: tuple[FailedWhy, ...] = ()
     answers: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -258,7 +271,10 @@ class Insights(Protocol):
         ...
 
     async def shortfalls(self, run_id: RunId) -> Shortfalls:
-        """Why evaluations of a run have no score, or hardly an answer; reads every output."""
+        """Why evaluations of a run have no score, or hardly an answer, and why rollouts failed.
+
+        Reads every output: whoever follows a run has the same in `settled`.
+        """
         ...
 
     async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:

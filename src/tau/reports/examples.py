@@ -13,6 +13,7 @@ NEWLINE = "\n"
 _MOST = 50
 _MOST_TEXTS = 1_000
 _LONGEST = 20_000
+_TOLD = frozenset({"id", "expected"})
 _NOT_SETTLED = frozenset({RolloutStatus.QUEUING, RolloutStatus.PREPARING, RolloutStatus.RUNNING,
                           RolloutStatus.REQUEUING})  # fmt: skip
 
@@ -26,7 +27,7 @@ def failing(
     found.sort(key=lambda one: one.measurement.example not in broken)
     if not found:
         return
-    yield f"<h2>Failing examples</h2><p>{counted(len(found), 'evaluation')} of the best "
+    yield f"<h2>Failing examples</h2><p>{counted(len(found), 'evaluation')}{_whose(account)} "
     yield "did not score 1" + (
         f"; the first {_MOST} are shown.</p>" if len(found) > _MOST else ".</p>"
     )
@@ -42,12 +43,12 @@ def texts(account: Account, evaluations: Sequence[EvaluationRow]) -> Iterator[st
     mine = [one for one in evaluations if one.measurement.resources == account.leader.hash]
     if not mine:
         return
-    yield f"<h2>Texts</h2><details><summary>{counted(len(mine), 'evaluation')} of the best"
+    yield f"<h2>Texts</h2><details><summary>{counted(len(mine), 'evaluation')}{_whose(account)}"
     yield f"; the first {_MOST_TEXTS:,} are here" if len(mine) > _MOST_TEXTS else ""
     yield "</summary>"
     for one in mine[:_MOST_TEXTS]:
         score = "unscored" if one.measurement.score is None else f"{one.measurement.score:.3f}"
-        yield f"<h3>{clean(_place(one))} · {one.measurement.split} · {score}</h3>"
+        yield f"<h3>{clean(_place(one, named=True))} · {one.measurement.split} · {score}</h3>"
         yield f'<div class="pair">{_example(one)}{_output(one)}</div>'
     yield "</details>"
 
@@ -62,7 +63,8 @@ def _failed(one: EvaluationRow, account: Account) -> bool:
 def _block(one: EvaluationRow, broken: set[str], *, content: bool) -> Iterator[str]:
     found = one.measurement
     score = "unscored" if found.score is None else f"{found.score:.3f}"
-    yield f'<div class="case"><p><strong>{clean(_place(one))}</strong> {found.split} · {score}'
+    yield f'<div class="case"><p><strong>{clean(_place(one, named=content))}</strong> '
+    yield f"{found.split} · {score}"
     yield ' · <span class="wrong">newly wrong</span></p>' if found.example in broken else "</p>"
     why = _why(one)
     yield f'<p class="dim">{clean(why)}</p>' if why else ""
@@ -85,8 +87,15 @@ def _example(one: EvaluationRow) -> str:
     example = one.result.request.example if one.result else None
     if example is None:
         return ""
-    fields = (f"{name}: {resource_text(value)}" for name, value in example.fields.items())
-    return _pre("asked", NEWLINE.join(fields))
+    asked = (
+        f"{name}: {resource_text(value)}"
+        for name, value in example.fields.items()
+        if name not in _TOLD
+    )
+    wanted = example.fields.get("expected")
+    return _pre("asked", NEWLINE.join(asked)) + (
+        "" if wanted is None else _pre("wanted", resource_text(wanted))
+    )
 
 
 def _output(one: EvaluationRow) -> str:
@@ -99,5 +108,14 @@ def _pre(name: str, text: str) -> str:
     return f'<div><span class="dim">{name}</span><pre dir="auto">{inner}</pre></div>'
 
 
-def _place(one: EvaluationRow) -> str:
-    return one.measurement.rollout_id.rpartition("-")[2]
+def _place(one: EvaluationRow, *, named: bool) -> str:
+    """The rollout's number, after the row's own name where that may be shown."""
+    number = one.measurement.rollout_id.rpartition("-")[2]
+    example = one.result.request.example if one.result else None
+    name = example.fields.get("id") if example and named else None
+    return f"{clipped(str(name), 80)} ({number})" if isinstance(name, str | int) else number
+
+
+def _whose(account: Account) -> str:
+    """Nothing where only the given prompt was measured."""
+    return " of the best" if account.tried else ""

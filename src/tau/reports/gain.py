@@ -136,6 +136,14 @@ class PartialClaim:
             f"{self._case('in_favour')}"
         )
 
+    @property
+    def cases(self) -> tuple[tuple[str, str], ...]:
+        """What the missing rows would have done, and the decision with its interval then."""
+        return (
+            ("had all missing rows gone against the candidate", self._case("against")),
+            ("had all gone in its favour", self._case("in_favour")),
+        )
+
     def to_json(self) -> dict[str, Json]:
         """By name."""
         return {"compared": self.compared, "missing": self.missing, **self.bounds}
@@ -145,7 +153,7 @@ class PartialClaim:
         if not isinstance(found, Mapping):
             return "unknown"
         interval = f"{_number(found, 'low'):+.3f} to {_number(found, 'high'):+.3f}"
-        return f"{found.get('decision')} ({interval})"
+        return f"{str(found.get('decision')).replace('_', ' ')} ({interval})"
 
 
 def partial_of(evidence: Mapping[str, Json]) -> PartialClaim | None:

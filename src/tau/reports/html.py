@@ -7,13 +7,14 @@ from tau.charts.outcomes import Fate, Outcome, outcome_chart
 from tau.charts.progress import Trial, progress_chart
 from tau.charts.svg import clean
 from tau.domain.dataset import Split
+from tau.domain.run import StopReason
 from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.reports.examples import failing, texts
 from tau.reports.gain import Gain, p_text
 from tau.reports.refused import refused_lines
 from tau.reports.rows import EvaluationRow
-from tau.reports.wording import counted, dollars, sentence, signed
+from tau.reports.wording import capital, counted, dollars, sentence, signed
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 
@@ -28,7 +29,7 @@ body { margin: 2rem auto; max-width: 62rem; padding: 0 1rem; background: var(--p
   color: var(--ink); font: 16px/1.5 system-ui, sans-serif; }
 h1 { font-size: 1.5rem; margin: 0; } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem; }
 .dim { color: var(--dim); } .decision { font-size: 1.2rem; font-weight: 600; margin: 1rem 0 .3rem; }
-.promote { color: var(--best); } .inconclusive { color: var(--other); }
+.promote { color: var(--best); } .part, .inconclusive { color: var(--other); }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; padding: .3rem .6rem .3rem 0; border-bottom: 1px solid var(--rule);
   vertical-align: top; }
@@ -94,8 +95,12 @@ def _body(
     )
     if run.model_ref.startswith("sim/"):
         yield '<p class="dim">The model was simulated: this says nothing of a real one.</p>'
+    if run.stop_reason is StopReason.NOTHING_SCORED:
+        yield '<p class="decision wrong">Nothing could be scored: nothing is decided</p>'
+        yield f"<p>{clean(sentence(shortfalls.commonest(account.shortfalls)))}</p>"
     yield from _decision(account)
     yield from _scores(account)
+    yield from _missing(account)
     yield from _search(account)
     yield from _diffs(account)
     yield from failing(account, evaluations, content=content)
@@ -109,7 +114,13 @@ def _decision(account: Account) -> Iterator[str]:
     decision = account.decision
     if decision is None:
         return
-    yield f'<p class="decision {clean(decision)}">{_DECISIONS.get(decision, clean(decision))}</p>'
+    partial = account.partial
+    tone, part = (" part", f", on {partial.rows} rows") if partial else ("", "")
+    said = _DECISIONS.get(decision, clean(decision))
+    yield f'<p class="decision {clean(decision)}{tone}">{said}{part}</p>'
+    if partial is not None:
+        cases = "; ".join(f"{when}, it would be {then}" for when, then in partial.cases)
+        yield f'<p class="partial">Only {partial.rows} rows were compared: {clean(cases)}.</p>'
     if account.reason:
         yield f"<p>{clean(sentence(account.reason))}</p>"
     gain = account.gain
@@ -183,10 +194,24 @@ def _scores(account: Account) -> Iterator[str]:
         )
 
 
+def _missing(account: Account) -> Iterator[str]:
+    rows = list(shortfalls.table(account.shortfalls))
+    if not rows:
+        return
+    yield '<h2>What is missing</h2><div class="scroll"><table>'
+    yield "<tr><th>how many</th><th>what</th><th>why</th></tr>"
+    yield from (
+        f"<tr><td>{number:,}</td><td>{clean(what)}</td><td>{clean(capital(why))}</td></tr>"
+        for what, why, number in rows
+    )
+    yield "</table></div>"
+
+
 def _interval_rows(account: Account) -> Iterator[Interval]:
     for split in account.splits():
         if split.baseline is not None:
-            yield _interval(f"{split.split} baseline", split.baseline, "baseline")
+            name = f"{split.split} baseline" if account.tried else str(split.split)
+            yield _interval(name, split.baseline, "baseline")
         if split.best is not None and account.leader.hash != account.baseline.hash:
             yield _interval(f"{split.split} best", split.best, "best")
 
@@ -311,7 +336,6 @@ def _cost(account: Account) -> Iterator[str]:
         ("configuration", run.config_hash[:16]),
     ]
     facts += [(f"failed: {kind}", f"{count:,}") for kind, count in account.failures.items()]
-    facts += [("missing", text) for text in shortfalls.lines(account.shortfalls)]
     yield '<h2>Cost</h2><div class="scroll"><table>'
     yield from (f"<tr><th>{clean(name)}</th><td>{clean(value)}</td></tr>" for name, value in facts)
     yield "</table></div>"

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from sys import intern
 from typing import Any
 
+import orjson
+
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId, rollout_id
 from tau.domain.rollout import AttemptStatus, RolloutKind, RolloutStatus
@@ -14,7 +16,8 @@ _KINDS = {str(kind): kind for kind in RolloutKind}
 _STATUSES = {str(status): status for status in RolloutStatus}
 _SPLITS: dict[str | None, Split | None] = {None: None} | {str(split): split for split in Split}
 _CALLS = 12
-_GATED = 15
+_GATED, _CODES, _WHY = 15, 16, 17
+_WHY_CHARS = 300
 
 
 @decoding
@@ -36,6 +39,8 @@ def settled(lines: Sequence[tuple[Any, ...]]) -> list[SettledRow]:
             *line[7:_CALLS],
             *(amount or 0 for amount in line[_CALLS:_GATED]),
             bool(line[_GATED]),
+            _codes(line[_CODES]),
+            _why(line[_WHY]),
         )
         found.append(SettledRow._make(parts))
     return found
@@ -48,6 +53,21 @@ def _with_another_attempt(row: SettledRow, line: tuple[Any, ...]) -> SettledRow:
         tokens=row.tokens + tokens,
         cost_nano_usd=row.cost_nano_usd + cost,
     )
+
+
+def _codes(text: str | None) -> tuple[str, ...]:
+    return tuple(map(intern, orjson.loads(text))) if text else ()
+
+
+def _why(text: str | None) -> str | None:
+    """A reason as JSON, or null where it has no words; most are alike, so each is kept once."""
+    return None if text is None else intern(plain_reason(text)[:_WHY_CHARS])
+
+
+def plain_reason(text: str | None) -> str:
+    """A reason that came as JSON, '' for null; with a mark for what one database cannot read."""
+    found = orjson.loads(text) if text else None
+    return str(found or "").replace("\0", "\ufffd")
 
 
 @decoding

@@ -3,17 +3,16 @@
 import re
 from collections.abc import Sequence
 
-import orjson
-
 from tau.domain.dataset import Split
 from tau.domain.failure import FailureClass
 from tau.domain.ids import ExampleId, ResourcesHash, RunId, attempt_id, rollout_id
 from tau.domain.resources import Resources
-from tau.domain.rollout import RolloutStatus
+from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.errors import Conflict, NotFound
-from tau.ports.insights import Measurement, RolloutView, ScoreSummary, Shortfalls
+from tau.ports.insights import FailedWhy, Measurement, RolloutView, ScoreSummary, Shortfalls
 from tau.stores import rows
 from tau.stores.rows import Row
+from tau.stores.settled import plain_reason
 
 _PREFIX = re.compile(r"[0-9a-f]{6,64}\Z")
 
@@ -80,15 +79,24 @@ def shortfalls(
 ) -> Shortfalls:
     """From rows of a reason and a number; reasons are JSON strings, or null."""
     return Shortfalls(
-        unscored=_counted(unscored), failed=_counted(failed), answers=_counted(answers)
+        unscored=_counted(unscored),
+        failed=tuple(
+            FailedWhy(
+                kind=RolloutKind(row["kind"]),
+                failure=row["failure_kind"] or "",
+                message=plain_reason(row["why"]),
+                number=row["number"],
+            )
+            for row in failed
+        ),
+        answers=_counted(answers),
     )
 
 
 def _counted(found: Sequence[Row]) -> dict[str, int]:
     counts: dict[str, int] = {}
     for row in found:
-        why = (orjson.loads(row["why"]) if row["why"] else None) or ""
-        why = why.replace("\0", "\ufffd")  # which one of the databases cannot read
+        why = plain_reason(row["why"])
         counts[why] = counts.get(why, 0) + row["number"]
     return counts
 

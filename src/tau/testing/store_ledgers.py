@@ -1,6 +1,7 @@
 """Part of the store suite: budgets, publications, spans, listings."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -311,9 +312,17 @@ class InsightsContract(StoreCase):
         ]
         for claim, outcome in zip(claims, outcomes, strict=True):
             await bench.store.work.complete(claim.attempt_id, outcome)
+        settled = await bench.store.insights.settled(RUN)
+        assert [row.why for row in sorted(settled)] == [
+            "no \ufffd reference", "no \ufffd reference", "skipped", "", None, "it broke", None,
+        ]  # fmt: skip
+        codes = Counter(code for row in settled for code in row.codes)
+        assert codes == {"answer_empty": 2, "answer_cut": 1}
         found = await bench.store.insights.shortfalls(RUN)
         assert found.unscored == {"no \ufffd reference": 2, "skipped": 1, "": 1}
-        assert list(found.failed.values()) == [1]
+        assert [(one.kind, one.failure, one.number) for one in found.failed] == [
+            (RolloutKind.EVALUATE, "server", 1)
+        ]
         assert found.answers == {"answer_empty": 2, "answer_cut": 1}
         measured = await bench.store.insights.measurements(run=RUN)
         assert [one.failure for one in measured] == [None] * 5 + [FailureClass.SERVER]

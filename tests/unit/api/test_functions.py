@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 import tau
+from tau.api import Evaluation, Optimization
 from tau.domain.dataset import Split
-from tau.errors import InputError
+from tau.errors import InputError, NothingScored
 from tau.executors.python import BlockingSession, Session
 from tau.sim.world import START_PROMPT, World
 
@@ -52,6 +53,48 @@ def test_a_grader_that_raises_says_what_and_where() -> None:
     assert (error.failure, error.count) == ("grader", 1)
     assert "ZeroDivisionError" in error.message
     assert "1 / int(example" in (found.traceback or "")
+
+
+def _raises(example: Mapping[str, Any], prompt: str) -> str:
+    raise KeyError(example["prompt"] if example["prompt"] == "odd" else "customer")
+
+
+def _refuses(example: Mapping[str, Any], output: str) -> str:
+    return "very good"
+
+
+@pytest.mark.parametrize(
+    ("task", "graders", "why"),
+    [(_raises, [fine], "KeyError: 'customer'"), (says, [_refuses], "very good")],
+)
+def test_where_nothing_is_scored_the_commonest_error_is_raised(
+    task: Callable[..., str], graders: list[Callable[..., Any]], why: str
+) -> None:
+    with pytest.raises(NothingScored) as caught:
+        tau.evaluate(task, prompt="p", data=["odd", "a", "b"], graders=graders)
+    text, found = str(caught.value), caught.value.result
+
+    assert "nothing could be scored" in text
+    assert why in text
+    assert "run it again" in text
+    assert isinstance(found, Evaluation)
+    assert found.score is None
+    assert sum(one.count for one in found.errors) == 3
+    assert found.errors[0].message in text
+    assert (found.traceback is not None) == (task is _raises)
+
+
+def test_an_optimization_that_scores_nothing_is_raised_with_its_result(tmp_path: Path) -> None:
+    with pytest.raises(NothingScored, match="KeyError: 'customer'") as caught:
+        tau.optimize(
+            _raises, prompt="p", data=[f"row {n}" for n in range(60)], graders=[fine],
+            reflection_model="sim/rules", budget=90, store=tmp_path / "store.sqlite",
+        )  # fmt: skip
+    found = caught.value.result
+
+    assert isinstance(found, Optimization)
+    assert (found.decision, found.improved) == (None, False)
+    assert "raise KeyError" in (found.traceback or "")
 
 
 def test_nothing_wrong_is_nothing_said() -> None:
@@ -151,19 +194,16 @@ def test_a_session_calls_the_model_counted() -> None:
 
 
 def test_more_calls_than_allowed_are_refused_in_words() -> None:
-    async def sometimes_twice(example: Mapping[str, Any], prompt: str, session: Session) -> str:
-        messages = [{"role": "user", "content": example["prompt"]}]
-        if example["prompt"] != ROWS[0]["prompt"]:
-            await session.chat(messages)
-        return (await session.chat(messages)).text
+    with pytest.raises(NothingScored, match="the attempt has used the 1 model calls") as caught:
+        tau.evaluate(
+            async_clerk, prompt=START_PROMPT, data=ROWS[:3], graders=SIM, model="sim/rules", calls=1
+        )
+    found = caught.value.result
 
-    found = tau.evaluate(
-        sometimes_twice, prompt=START_PROMPT, data=ROWS[:3], graders=SIM, model="sim/rules", calls=1
-    )
-
+    assert isinstance(found, Evaluation)
     assert found.calls == 3
-    assert found.failures == {"budget": 2}
-    assert found.errors[0].count == 2
+    assert found.failures == {"budget": 3}
+    assert found.errors[0].count == 3
 
 
 def test_a_budget_of_calls_binds_a_session() -> None:

@@ -7,11 +7,15 @@ from html.parser import HTMLParser
 
 import pytest
 
-from tau.domain.dataset import Split
+from tau.domain.dataset import Split, examples
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import ResourcesHash
+from tau.domain.json import Json
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
+from tau.domain.run import RunStatus, StopReason
+from tau.ports.insights import Shortfalls
+from tau.reports.gain import certificate as certificate_of
 from tau.reports.gain import of_evidence
 from tau.reports.html import html
 from tau.reports.junit import junit
@@ -121,6 +125,52 @@ def test_failing_examples_are_told_and_texts_only_with_leave(content: bool) -> N
     assert "1 evaluation of the best" in page
     assert ("answered" in page) is content
     assert ("--content" in page) is not content
+
+
+@pytest.mark.parametrize("content", [True, False])
+def test_a_plain_evaluation_shows_failing_rows_with_what_was_wanted(content: bool) -> None:
+    (named,) = examples(
+        Split.TEST, [{"id": "R4-7", "prompt": "which team?", "expected": "Billing"}]
+    )
+    wrong = row(0.0)
+    assert wrong.result is not None
+    request = RolloutRequest(kind=RolloutKind.EVALUATE, resources=SEED, example=named)
+    measurement = replace(wrong.measurement, resources=SEED.hash)
+    mine = EvaluationRow(measurement=measurement, result=replace(wrong.result, request=request))
+    found = replace(account(), verdict=None, best=SEED, candidates=(), measurements=(measurement,))
+    page = html(found, [mine], content=content)
+
+    assert "1 evaluation \ndid not score 1" in page
+    assert "of the best" not in page
+    assert ">baseline<" not in page
+    for text in ("R4-7", "which team?", "wanted", "Billing"):
+        assert (text in page) is content
+
+
+@pytest.mark.parametrize("part", [True, False])
+def test_a_decision_on_part_of_the_rows_is_marked_in_the_headline(part: bool) -> None:
+    evidence = dict(account().evidence)
+    case: dict[str, Json] = {"decision": "keep_baseline", "low": -0.1, "high": 0.2}
+    partial: dict[str, Json] = {"compared": 20, "missing": 4, "against": case, "in_favour": case}
+    certificate = {**certificate_of(evidence), **({"partial": partial} if part else {})}
+    page = html(account(evidence={**evidence, "certificate": certificate}))
+
+    assert ('class="decision promote part"' in page) is part
+    assert ("the new prompt is better, on 20 of 24 rows" in page) is part
+    assert ("gone against the candidate, it would be keep baseline (-0.100" in page) is part
+
+
+def test_a_run_without_a_score_says_so_and_why() -> None:
+    lost = Shortfalls(unscored={"no field 'expected'": 5}, answers={"answer_cut": 2})
+    run = replace(account().run, status=RunStatus.FAILED, stop_reason=StopReason.NOTHING_SCORED)
+    page = html(
+        replace(account(), run=run, verdict=None, measurements=(), candidates=(), shortfalls=lost)
+    )
+
+    assert "Nothing could be scored" in page
+    assert "5 unscored: no field" in page
+    assert "raise max_tokens" in page
+    assert "Keep the baseline" not in page
 
 
 def test_p_value_and_interval_say_the_same() -> None:

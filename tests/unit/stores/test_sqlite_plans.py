@@ -22,6 +22,9 @@ WHOLE = {name for name in SQL if name.startswith(("check_", "all_"))} | {
 }
 SORTED = {
     "aliases",  # one row per name
+    "answer_codes",  # grouped by reason, once at a run's end
+    "failed_why",  # grouped by message, over the failed only
+    "unscored",  # grouped by reason, once at a run's end
     "measurements_of_resources",  # what is known of one candidate, run by run
     "candidates",  # one row per proposal of a run
     "first_due",  # among retries that are due and not yet noticed

@@ -20,6 +20,7 @@ from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import number_of
 from tau.gateway.promotion import obstacle, promote, support
 from tau.gateway.settings import AuthMode
+from tau.reports.gain import partial_of
 
 CONTROLS = (Action.PAUSE, Action.RESUME, Action.CANCEL, Action.ROLLBACK)
 SEE_OTHER = 303
@@ -46,8 +47,8 @@ async def control_page(gateway: Gateway, request: Request, caller: Identity) -> 
         values={
             "control": found,
             "run": snapshot.run,
-            "command": steering.shell_command(
-                gateway, action, checkpoint=next(iter(found.checkpoints), None)
+            "commands": steering.shell_commands(
+                gateway, found, snapshot.run.id if snapshot.run else None
             ),
             "most": steering.MOST_REASON,
         },
@@ -79,7 +80,7 @@ async def control_done(gateway: Gateway, request: Request, caller: Identity) -> 
         values={
             "result": result,
             "command": steering.shell_command(
-                gateway, action, reason=reason, checkpoint=form.get("checkpoint")
+                gateway, action, reason=reason, checkpoint=form.get("checkpoint"), run_id=run_id
             ),
         },
     )
@@ -90,6 +91,7 @@ async def promotion_page(gateway: Gateway, request: Request, caller: Identity) -
     version = await gateway.window.ask(lambda store: store.resources.version(_number(request)))
     aliases = await gateway.window.ask(lambda store: store.aliases.current())
     verdict = await verdict_of(gateway, version.run_id) if version.run_id else None
+    proof = support(version, verdict)
     return Page(
         template="promote.html",
         title=f"Promote {version.id}",
@@ -97,7 +99,8 @@ async def promotion_page(gateway: Gateway, request: Request, caller: Identity) -
         values={
             "version": version,
             "aliases": aliases,
-            "support": support(version, verdict),
+            "support": proof,
+            "partial": partial_of(verdict.evidence) if verdict and proof else None,
             "obstacle": obstacle(gateway, caller.principal),
             "store": gateway.settings.store_shown,
             "most": steering.MOST_REASON,

@@ -12,14 +12,14 @@ from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
 from tau.domain.ids import RunId
 from tau.domain.run import Run, RunStatus
-from tau.gateway.alerts import alerts, shown_state
+from tau.gateway.alerts import alerts, nothing_scored, shown_state
 from tau.gateway.board import Board, Slice, Standing, leading
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import Paging, page_number
 from tau.reports.account import baseline_of
-from tau.reports.gain import Gain, of_evidence
+from tau.reports.gain import Gain, of_evidence, partial_of
 
 RUNS_PER_PAGE = 20
 _OVER = (RunStatus.COMPLETED, RunStatus.CANCELLED)
@@ -82,6 +82,8 @@ async def overview(gateway: Gateway, request: Request) -> Page:
             "snapshot": snapshot,
             "verdict": verdict,
             "gain": of_evidence(verdict.evidence) if verdict else None,
+            "partial": partial_of(verdict.evidence) if verdict else None,
+            "nothing_scored": nothing_scored(run, snapshot.board),
             "contest": contest,
             "chart": contest_chart(contest) if contest else None,
             "gain_chart": gain_chart(verdict),

@@ -16,6 +16,7 @@ from tau.charts.svg import Svg
 from tau.domain.visible import shown
 from tau.gateway.pages import figures
 from tau.gateway.static_files import address
+from tau.reports.gain import partial_of
 from tau.reports.wording import capital
 
 
@@ -67,6 +68,7 @@ def environment() -> Environment:
         "percent": figures.percent,
         "place": figures.place,
         "json": _pretty,
+        "partial": partial_of,
     }
     made.globals["static"] = address
     made.globals["dot_key"] = dot_key

@@ -16,7 +16,7 @@ from tau.domain.ids import ExampleId, ResourcesHash, RunId, rollout_id
 from tau.domain.resources import Resources
 from tau.domain.run import Run, RunStatus
 from tau.errors import NotFound
-from tau.gateway.alerts import shown_state
+from tau.gateway.alerts import nothing_scored, shown_state
 from tau.gateway.board import Board, Standing
 from tau.gateway.context import Gateway
 from tau.gateway.controls import controls
@@ -31,8 +31,9 @@ from tau.gateway.pages.overview import (
     verdict_of,
 )
 from tau.gateway.pages.rendering import Page
+from tau.reports import shortfalls
 from tau.reports.account import baseline_of, resources_diff
-from tau.reports.gain import Gain, of_comparison, of_evidence
+from tau.reports.gain import Gain, of_comparison, of_evidence, partial_of
 from tau.reports.words import Piece
 from tau.scoring.compare import compare
 from tau.scoring.table import Pairing, ScoreRow, ScoreTable, pair
@@ -132,7 +133,12 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
             "contest": contest,
             "contest_chart": contest_chart(contest),
             "course": course,
-            "scored": any(one.scored for one in board.standings.values()),
+            "scored": board.scored,
+            "missing": list(shortfalls.table(board.shortfalls)),
+            "commonest": shortfalls.commonest(board.shortfalls)
+            if nothing_scored(run, board)
+            else None,
+            "partial": partial_of(verdict.evidence) if verdict else None,
             "standings": split_table(board, contest),
             "meters": meters(run),
             "activity": activity(board),

@@ -50,7 +50,17 @@ SELECT
   (o.failure::json ->> 'kind'), o.attempts, o.duration_ms,
   a.spent_calls + coalesce(a.late_calls, 0), a.spent_tokens + coalesce(a.late_tokens, 0),
   a.spent_cost + coalesce(a.late_cost, 0),
-  coalesce(position('"name":"safety.hard_gate_triggered"' IN o.rewards) > 0, false)
+  coalesce(position('"name":"safety.hard_gate_triggered"' IN o.rewards) > 0, false),
+  CASE WHEN position('"reason_codes":["' IN o.output) > 0
+    THEN (replace(o.output, '\u0000', '\ufffd')::json -> 'reason_codes')::text END,
+  CASE WHEN o.status = 'failed'
+    THEN (replace(o.failure, '\u0000', '\ufffd')::json -> 'message')::text
+    WHEN o.status = 'succeeded' AND r.kind = 'evaluate' AND o.score IS NULL
+    THEN coalesce((
+      SELECT CASE WHEN (given.rewards #> '{0,error}')::text NOT IN ('null', '""')
+        THEN (given.rewards #> '{0,error}')::text ELSE (given.rewards #> '{0,reason}')::text END
+      FROM (SELECT replace(o.rewards, '\u0000', '\ufffd')::json AS rewards) AS given
+    ), 'null') END
 FROM (
   SELECT * FROM outcome
   WHERE run = $1 AND (updated_unix_ms, rollout) > ($2, $3)
@@ -125,11 +135,14 @@ WHERE o.run = $1 AND r.kind = 'evaluate' AND o.status = 'succeeded' AND o.score 
 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
 
 -- name: failed_why
--- The commonest messages of evaluations of a run that failed.
-SELECT (replace(o.failure, '\u0000', '\ufffd')::json -> 'message')::text AS why, count(*) AS number
-FROM outcome AS o JOIN request AS r ON r.key = o.rollout
-WHERE o.run = $1 AND o.status = 'failed' AND r.kind = 'evaluate'
-GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
+-- The commonest messages of a run's rollouts that failed, by kind and class.
+SELECT r.kind, told.failure ->> 'kind' AS failure_kind, (told.failure -> 'message')::text AS why,
+  count(*) AS number
+FROM outcome AS o
+JOIN request AS r ON r.key = o.rollout
+CROSS JOIN LATERAL (SELECT replace(o.failure, '\u0000', '\ufffd')::json AS failure) AS told
+WHERE o.run = $1 AND o.status = 'failed'
+GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3 LIMIT 40;
 
 -- name: answer_codes
 -- Reason codes of outputs of a run's evaluations; most outputs have none, and are not parsed.

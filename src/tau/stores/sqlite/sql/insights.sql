@@ -68,10 +68,12 @@ SELECT
   page.failure ->> '$.kind', page.attempts, page.duration_ms,
   a.spent_calls + ifnull(a.late_calls, 0), a.spent_tokens + ifnull(a.late_tokens, 0),
   a.spent_cost + ifnull(a.late_cost, 0),
-  EXISTS (
-    SELECT 1 FROM result AS x
-    WHERE x.rollout = page.key AND instr(x.rewards, '"name":"safety.hard_gate_triggered"')
-  )
+  ifnull(instr(x.rewards, '"name":"safety.hard_gate_triggered"') > 0, 0),
+  CASE WHEN instr(x.output, '"reason_codes":["') > 0 THEN x.output -> '$.reason_codes' END,
+  CASE WHEN page.status = 'failed' THEN page.failure -> '$.message'
+       WHEN page.status = 'succeeded' AND page.kind = 'evaluate' AND page.score IS NULL THEN
+         ifnull(CASE WHEN (x.rewards ->> '$[0].error') <> '' THEN x.rewards -> '$[0].error'
+                     ELSE x.rewards -> '$[0].reason' END, 'null') END
 FROM
   (
     SELECT * FROM rollout INDEXED BY rollout_settled
@@ -83,6 +85,7 @@ FROM
   ) AS page
 CROSS JOIN resources AS s ON s.key = page.resources
 LEFT JOIN example AS e ON e.key = page.example
+LEFT JOIN result AS x ON x.rollout = page.key
 LEFT JOIN attempt AS a ON a.rollout = page.key;
 
 -- name: stints
@@ -123,11 +126,12 @@ WHERE r.run = ?1 AND r.kind = 'evaluate' AND r.status = 'succeeded' AND r.score 
 GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
 
 -- name: failed_why
--- The commonest messages of evaluations of a run that failed.
-SELECT failure -> '$.message' AS why, count(*) AS number
+-- The commonest messages of a run's rollouts that failed, by kind and class.
+SELECT
+  kind, failure ->> '$.kind' AS failure_kind, failure -> '$.message' AS why, count(*) AS number
 FROM rollout INDEXED BY rollout_failed
-WHERE run = ?1 AND status = 'failed' AND kind = 'evaluate'
-GROUP BY 1 ORDER BY 2 DESC, 1 LIMIT 20;
+WHERE run = ?1 AND status = 'failed'
+GROUP BY 1, 2, 3 ORDER BY 4 DESC, 3 LIMIT 40;
 
 -- name: answer_codes
 -- Reason codes of outputs of a run's evaluations; most outputs have none, and are not parsed.
