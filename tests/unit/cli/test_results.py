@@ -54,6 +54,7 @@ def test_the_report_for_logs() -> None:
         "  tau rollouts ls --run run-1 --status failed --store 'my store.sqlite'",
         "  tau rollouts ls --run run-1 --store 'my store.sqlite'",
         "  tau resources show abababababab --content --store 'my store.sqlite'",
+        "  tau serve --store 'my store.sqlite'",
     ]
 
 

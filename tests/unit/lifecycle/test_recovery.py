@@ -301,5 +301,8 @@ def test_the_file_holds_everything_of_a_checkpoint(tmp_path: Path) -> None:
     )  # fmt: skip
     assert document["optimizer_state"] == expected.state
     assert document["policy_state"]["resources"] == expected.best.values
-    assert document["spent"] == {"rollouts": 3, "calls": 4, "tokens": 0, "cost_nano_usd": 0}
+    assert document["spent"] == {
+        "rollouts": 3, "calls": 4, "tokens": 0, "cost_nano_usd": 0,
+        "assumed_tokens": 0, "assumed_cost_nano_usd": 0,
+    }  # fmt: skip
     assert (tmp_path / "policy-checkpoint.json").stat().st_mode & 0o777 == 0o600

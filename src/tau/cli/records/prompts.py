@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from tau.cli.records.naming import prompt_name, version_of
+from tau.cli.records.naming import chosen_version, prompt_name
 from tau.cli.records.reading import print_json, read
 from tau.cli.surface import Exit
 from tau.cli.text import line
@@ -53,7 +53,7 @@ def get_prompt(store: str, text: str, *, row: str | None, as_json: bool) -> int:
     fields = None if row is None else _fields(row)
 
     async def query(opened: Store) -> tuple[ResourcesVersion, Template]:
-        found = await version_of(opened, version)
+        found = await chosen_version(opened, name, version)
         return found, await _template(opened, found)
 
     found, template = read(store, query)
