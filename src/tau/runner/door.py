@@ -1,7 +1,7 @@
 """Who of many workers may ask the store for work at one time."""
 
 import asyncio
-from collections import deque
+from itertools import islice
 
 AT_ONCE = 32
 """More that ask find no more; with thousands, asking would be all that anybody does."""
@@ -13,23 +13,28 @@ class Door:
     def __init__(self, places: int = AT_ONCE) -> None:
         """Nobody is inside."""
         self._free = places
-        self._line: deque[asyncio.Event] = deque()
+        self._line: dict[asyncio.Event, None] = {}
 
     def enter(self, wake: asyncio.Event) -> bool:
-        """Take a place; where none is free, stand in line: `wake` is set when one may be."""
-        if self._free > 0:
-            self._free -= 1
-            return True
-        self._line.append(wake)
-        return False
-
-    def leave_line(self, wake: asyncio.Event) -> None:
-        """Stand in line no more: something else has woken the worker."""
-        if wake in self._line:
-            self._line.remove(wake)
+        """Take a place; where none is free, stand in line: `wake` is set when one is."""
+        if self._free <= 0:
+            self._line.setdefault(wake)
+            return False
+        self._line.pop(wake, None)
+        self._free -= 1
+        return True
 
     def leave(self) -> None:
-        """Give the place back, and wake as many in line as there are places."""
+        """Give the place back."""
         self._free += 1
-        for _ in range(min(self._free, len(self._line))):
-            self._line.popleft().set()
+        self._tell()
+
+    def give_up(self, wake: asyncio.Event) -> None:
+        """Stand in line no more."""
+        self._line.pop(wake, None)
+        self._tell()
+
+    def _tell(self) -> None:
+        """Wake as many in line as there are places."""
+        for wake in list(islice(self._line, max(self._free, 0))):
+            wake.set()

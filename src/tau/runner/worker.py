@@ -82,7 +82,10 @@ class Worker:
         registering = asyncio.ensure_future(self._register())
         try:
             await asyncio.wait([registering])  # a cancellation leaves it to _wind_up
-            await self._claim_until_drained(registering.result())
+            try:
+                await self._claim_until_drained(registering.result())
+            finally:
+                self._place.door.give_up(self._wake)
             while self._in_flight:
                 await self._sleep(None)
                 self._raise_trouble()
@@ -136,7 +139,6 @@ class Worker:
                     place.door.leave()
             else:
                 await self._sleep(None)
-                place.door.leave_line(self._wake)
 
     async def _claim(self, me: WorkerId, free: int) -> int:
         """Take up to `free` rollouts and start on them; how many, or `free` after a failure."""

@@ -23,7 +23,7 @@ def test_never_more_inside_than_places_and_free_places_wake_the_line(
                 door.leave()
         elif who in line and leaves:  # woken by something else
             line.remove(who)
-            door.leave_line(wakes[who])
+            door.give_up(wakes[who])
         elif who not in line or wakes[who].is_set():
             wakes[who].clear()
             if who in line:
@@ -45,7 +45,6 @@ async def test_all_get_in_after_one_another() -> None:
         while not door.enter(wake):
             await wake.wait()
             wake.clear()
-            door.leave_line(wake)
         now += 1
         most = max(most, now)
         await asyncio.sleep(0)
