@@ -9,7 +9,7 @@ from tau.cli import figures
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import table
-from tau.domain.condition import Condition, condition_of
+from tau.domain.condition import Condition, condition_of, standing
 from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.rollout import RolloutCounts, RolloutKind, RolloutStatus
@@ -88,7 +88,9 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
 
     async def query(
         opened: Store,
-    ) -> tuple[Sequence[RolloutRow], Mapping[RolloutId, str], RunId | None]:
+    ) -> tuple[
+        Sequence[RolloutRow], Mapping[RolloutId, str], Mapping[RunId, Condition], RunId | None
+    ]:
         insights = opened.insights
         run: RunId | None = None
         if listing.run_id:
@@ -96,22 +98,26 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
         elif not listing.all_runs:
             newest = await insights.runs(limit=1)
             if not newest:
-                return (), {}, None
+                return (), {}, {}, None
             run = newest[0].id
         rows = await insights.rollouts(
             listing.where(run), limit=listing.limit, offset=listing.offset,
             newest_first=listing.newest,
         )  # fmt: skip
-        return rows, await _reasons(opened, rows), run
+        return rows, await _reasons(opened, rows), await _conditions(opened, rows), run
 
-    found, reasons, run = read(store, query)
+    found, reasons, conditions, run = read(store, query)
     if as_json:
-        print_json([{**_row_fields(row), "reason": reasons.get(row.id)} for row in found])
+        print_json([
+            {**_row_fields(row), "standing": standing(row.status, conditions[row.run_id]),
+             "reason": reasons.get(row.id)}
+            for row in found
+        ])  # fmt: skip
         return Exit.OK
     rows = [
         (
             row.id,
-            str(row.status),
+            standing(row.status, conditions[row.run_id]),
             str(row.split or row.kind),
             "-" if row.score is None else f"{row.score:.3f}",
             str(row.attempts),
@@ -128,6 +134,13 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
     if run is not None and not listing.run_id:
         sys.stderr.write(f"of the newest run, {run}\n")
     return Exit.OK
+
+
+async def _conditions(opened: Store, rows: Sequence[RolloutRow]) -> Mapping[RunId, Condition]:
+    """How the runs of these rollouts are."""
+    workers, now = await opened.insights.workers(), SystemClock().unix_ms()
+    runs = [await opened.insights.run(name) for name in {row.run_id for row in rows}]
+    return {run.id: condition_of(run, workers, now) for run in runs}
 
 
 async def _reasons(opened: Store, rows: Sequence[RolloutRow]) -> Mapping[RolloutId, str]:

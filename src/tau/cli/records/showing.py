@@ -8,11 +8,13 @@ from tau.cli import figures
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, shown
+from tau.domain.condition import Condition, condition_of, standing
 from tau.domain.ids import RolloutId, version_number
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.span import Span
+from tau.ports.clock import SystemClock
 from tau.ports.insights import AttemptView, RolloutView
 from tau.ports.store import Store
 
@@ -23,11 +25,18 @@ _SHORT = 120
 
 def show_rollout(store: str, rollout: str, *, content: bool, as_json: bool) -> int:
     """Print a rollout; texts of people and models only with `content`."""
-    view = read(store, lambda opened: opened.insights.rollout(RolloutId(rollout)))
+
+    async def query(opened: Store) -> tuple[RolloutView, Condition]:
+        view = await opened.insights.rollout(RolloutId(rollout))
+        run, workers = await opened.insights.run(view.run_id), await opened.insights.workers()
+        return view, condition_of(run, workers, SystemClock().unix_ms())
+
+    view, condition = read(store, query)
+    stands = standing(view.result.status, condition)
     if as_json:
-        print_json(_view_fields(view, content=content))
+        print_json(_view_fields(view, content=content) | {"standing": stands})
     else:
-        print_lines(list(_view_lines(view, content=content)))
+        print_lines(list(_view_lines(view, stands, content=content)))
     return Exit.OK
 
 
@@ -58,11 +67,11 @@ def show_resources(store: str, name: str, *, content: bool, as_json: bool) -> in
     return Exit.OK
 
 
-def _view_lines(view: RolloutView, *, content: bool) -> Iterator[str]:
+def _view_lines(view: RolloutView, stands: str, *, content: bool) -> Iterator[str]:
     result = view.result
     yield f"rollout   {line(str(result.rollout_id))}"
     yield f"run       {line(view.run_id)}"
-    yield f"status    {result.status}"
+    yield f"status    {stands}"
     yield f"score     {'none' if result.score is None else f'{result.score:.4f}'}"
     example = result.request.example
     yield f"example   {line(example.id) if example else '-'}"
