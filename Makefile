@@ -94,7 +94,7 @@ bench: test-setup  ## Run the benchmarks; never part of the tests
 
 # --- upkeep --------------------------------------------------------------------------------------
 
-.PHONY: lock clean
+.PHONY: lock licences audit clean
 UV := $(VENV)/lock/bin/uv
 UV_COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 \
 	--generate-hashes --custom-compile-command "make lock" pyproject.toml --extra gateway
@@ -107,6 +107,16 @@ lock: $(VENV)/.created  ## Choose new versions and write requirements/*.txt
 	@$(UV_COMPILE) --output-file requirements/runtime.txt
 	@cp requirements/dev.txt requirements/build.txt
 	@$(filter-out pyproject.toml --extra gateway,$(UV_COMPILE)) --group build --output-file requirements/build.txt
+
+licences: setup  ## List the runtime dependencies with their licences in docs/reference
+	@$(BIN)/python tools/licences.py
+
+# Apart from the pinned packages: it is newer than they are, and nothing depends on it.
+AUDIT := $(VENV)/audit/bin/pip-audit
+audit: setup  ## Look for known vulnerabilities of the pinned packages
+	@[ -x $(AUDIT) ] || $(PIP) install --target $(VENV)/audit pip-audit || true
+	@PYTHONPATH=$(VENV)/audit $(BIN)/python tools/audit.py $(AUDIT) \
+		requirements/runtime.txt requirements/build.txt requirements/dev.txt
 
 clean:  ## Remove .venv, caches and build results
 	@rm -rf $(VENV) .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis \

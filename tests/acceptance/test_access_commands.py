@@ -1,5 +1,6 @@
 """Who may change what: every command that writes, asked from the command line."""
 
+import gzip
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -8,10 +9,11 @@ from typing import Any
 import apsw
 import pytest
 
-from acceptance.programs import Ended, inside
+from acceptance.programs import Ended, config, inside
 from tau.stores.sqlite import statements
 from unit.gateway.gateways import filled
 
+DATA = Path(__file__).parent.parent / "data"
 POLICY: dict[str, Any] = {
     "team_mode": True,
     "bindings": [
@@ -29,6 +31,8 @@ WRITING: dict[str, tuple[str, ...]] = {
     "cancel": ("cancel",),
     "audit_repair": ("audit", "repair"),
     "install_policy": ("rbac", "install", "policy.json"),
+    "backup": ("db", "backup", "copy.sqlite"),
+    "start": ("run", "config.json"),
 }
 
 
@@ -39,6 +43,7 @@ def folder(tmp_path: Path) -> Path:
         connection.execute("UPDATE run SET status = 'failed'")
         connection.execute("UPDATE worker SET state = 'retired'")
     (tmp_path / "policy.json").write_text(json.dumps(POLICY))
+    config(tmp_path, model="sim/rules")
     return tmp_path
 
 
@@ -138,11 +143,7 @@ def test_a_policy_moves_with_its_store(folder: Path) -> None:
 def test_a_store_of_the_version_before_gets_a_place_for_its_policy(folder: Path) -> None:
     old = folder / "old" / "store.sqlite"
     old.parent.mkdir()
-    source = apsw.Connection(str(folder / "store.sqlite"))
-    source.execute("DROP TABLE policy")
-    source.pragma("user_version", 1)
-    source.execute("VACUUM INTO ?", (str(old),))
-    source.close()
+    old.write_bytes(gzip.decompress((DATA / "stores" / "sqlite-1.sqlite.gz").read_bytes()))
     (old.parent / "policy.json").write_text(json.dumps(POLICY))
     whoami = tau(old.parent, "rbac", "whoami", "--json")
     assert whoami.json()["store_carries_policy"] is False
@@ -191,3 +192,49 @@ def test_a_prompt_without_a_version_is_that_of_the_only_alias(
     ended = tau(folder, "prompt", "get", "system_prompt", "--json")
     assert (ended.code != 0, said in ended.err) == (code != 0, True), ended.err
     assert tau(folder, "prompt", "get", "system_prompt@latest", "--json").code == 0
+
+
+STARTING = {
+    "run": ("run", "config.json"),
+    "eval": ("eval", "config.json"),
+    "optimize": ("optimize", "config.json"),
+    "worker": ("worker", "--once"),
+}
+"""What spends money from the moment on when it is started."""
+
+
+@pytest.mark.parametrize("words", STARTING.values(), ids=STARTING)
+def test_who_may_not_start_runs_spends_nothing(folder: Path, words: tuple[str, ...]) -> None:
+    """Denied by the policy that the store carries, and by one that is named; both are audited."""
+    installed = tau(folder, "rbac", "install", "policy.json", who="local:lead")
+    assert installed.code == 0, installed.err
+    before = tau(folder, "runs", "--json").json()
+    for more in ((), ("--rbac-policy", "policy.json")):
+        ended = tau(folder, *words, *more, who="local:intern")
+        assert (ended.code, ended.out) == (5, ""), ended.err
+        assert "action=control:rl:start" in ended.err
+        last = audit(folder)[-1]
+        assert (last["action"], last["decision"], last["action_key"]) == (
+            "start", "denied", "control:rl:start",
+        )  # fmt: skip
+    assert tau(folder, "runs", "--json").json() == before
+    assert tau(folder, "audit", "verify").code == 0
+
+
+def test_who_may_start_runs_is_in_the_audit(folder: Path) -> None:
+    tau(folder, "rbac", "install", "policy.json", who="local:lead")
+    ended = tau(folder, "run", "config.json", who="local:lead")
+    assert ended.code in (0, 1), ended.err
+    begun = [one for one in audit(folder) if one["action"] == "start"]
+    assert [(one["principal"], one["action_key"]) for one in begun] == [
+        ("local:lead", "control:rl:start")
+    ]
+    assert tau(folder, "audit", "verify").code == 0
+
+
+def test_backups_are_in_the_audit(folder: Path) -> None:
+    assert tau(folder, "db", "backup", "copy.sqlite", who="local:lead").code == 0
+    last = audit(folder)[-1]
+    assert (last["action"], last["principal"], last["detail"]) == (
+        "backup", "local:lead", "to copy.sqlite",
+    )  # fmt: skip

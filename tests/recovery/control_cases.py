@@ -83,7 +83,7 @@ def start(folder: Path) -> None:
         timestamp_unix_ms=1,
         principal=WHO,
         action="start",
-        action_key="run:start",
+        action_key="control:rl:start",
         lifecycle_state="running",
         idempotent=False,
         run_id=RUN.id,

@@ -4,12 +4,14 @@ import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from acceptance import programs
+from pg_cluster import Cluster, cluster
 
 ANSWERS = {"What is 2 + 2?": "4", "What is 3 + 3?": "6"}
 DIES = """
@@ -142,3 +144,40 @@ def test_a_new_run_is_begun_beside_one_that_was_not_delivered(tmp_path: Path) ->
         anew = restarted(tmp_path, "flags", dict(provider.env), "--new")
         assert provider.counts()["calls"] == 4
     assert anew.json()["resumed"] is False
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Cluster]:
+    with cluster() as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("point", "calls"),
+    [
+        (("tau.wiring.session", "_Session._close", "after"), 2),
+        (("tau.cli.running", "_note_delivered", "before"), 2),
+        (("tau.cli.running", "_note_delivered", "after"), 4),
+    ],
+    ids=lambda value: f"{value[1]}-{value[2]}" if isinstance(value, tuple) else str(value),
+)
+def test_a_store_on_a_server_knows_what_was_delivered(
+    tmp_path: Path, server: Cluster, point: tuple[str, str, str], calls: int
+) -> None:
+    """The same mark: 2 calls where the restart delivers, 4 where it begins a new run."""
+    programs.config(tmp_path)
+    url = server.url(f"{point[1].strip('_').split('.')[0].lower()}_{point[2]}_{calls}")
+    words = ["run", str(tmp_path / "config.json"), "--model", "openai/m", "--store", url, "--json"]
+    with programs.provider(tmp_path, ANSWERS) as provider:
+        child = subprocess.run(
+            [sys.executable, "-c", DIES, *point, "tau", *words],
+            cwd=tmp_path, env=programs.environment(provider.env), capture_output=True, text=True,
+            timeout=60, check=False, stdin=subprocess.DEVNULL,
+        )  # fmt: skip
+        assert child.returncode == -signal.SIGKILL, child.stderr
+        told = programs.run("tau", *words, cwd=tmp_path, env=provider.env)
+        assert provider.counts()["calls"] == calls
+        worked = programs.run("tau", "worker", "--once", "--store", url, cwd=tmp_path)
+        assert (worked.code, worked.out) == (0, "worked: succeeded=0 failed=0\n")
+    assert told.code == 0, told.err
+    assert told.json()["succeeded"] == 2

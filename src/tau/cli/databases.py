@@ -13,7 +13,13 @@ from tau.config.search import find_state_dir
 from tau.errors import ControlError, InputError
 from tau.files.lock import FileLock
 from tau.lifecycle.asking import Asked
-from tau.lifecycle.authorization import MIGRATE, MIGRATE_KEY, PolicyFile
+from tau.lifecycle.authorization import (
+    BACKUP,
+    BACKUP_KEY,
+    MIGRATE,
+    MIGRATE_KEY,
+    PolicyFile,
+)
 from tau.lifecycle.checkpoint_file import load_checkpoint
 from tau.lifecycle.paths import StateDir
 from tau.stores.location import on_server, shown
@@ -36,10 +42,13 @@ def file_of(location: str) -> Path:
     return Path(location.removeprefix("sqlite://"))
 
 
-def backup(location: str, target: str) -> int:
+def backup(
+    location: str, target: str, *, principal: str, policy: PolicyFile, reason: str | None
+) -> int:
     """Copy the store to a new file; prints its path.
 
     Raises:
+        AccessDenied: the policy does not allow it; that is audited.
         InputError: the store is on a server, which has tools for that.
     """
     if on_server(location):
@@ -50,7 +59,18 @@ def backup(location: str, target: str) -> int:
             fix="use pg_dump --schema=NAME --format=custom, or a base backup with pg_basebackup; "
             f"of a store at rest, make a file with: tau store copy URL {line(target)}",
         )
-    print_lines([line(str(maintenance.backup(file_of(location), Path(target))))])
+    path = file_of(location)
+    if not path.exists():
+        maintenance.backup(path, Path(target))  # says that there is none
+    asked = Asked(
+        action=BACKUP, key=BACKUP_KEY, principal=principal, reason=reason, detail=f"to {target}"
+    )
+
+    async def copied() -> Path:
+        return await asyncio.to_thread(maintenance.backup, path, Path(target))
+
+    with asyncio.Runner() as runner:
+        print_lines([line(str(runner.run(guarded(location, asked, policy, copied))))])
     return Exit.OK
 
 

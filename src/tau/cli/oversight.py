@@ -13,6 +13,8 @@ from tau.domain.control import Action
 from tau.errors import NotFound, StoreError, UsageError
 from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditTrail, head_of
 from tau.lifecycle.authorization import (
+    BACKUP,
+    BACKUP_KEY,
     COPY,
     COPY_KEY,
     INSTALL,
@@ -23,6 +25,8 @@ from tau.lifecycle.authorization import (
     PROMOTE_KEY,
     PRUNE,
     PRUNE_KEY,
+    START,
+    START_KEY,
     Authorizer,
 )
 from tau.lifecycle.chain import REPAIR, AuditLine
@@ -35,10 +39,12 @@ from tau.wiring.seals import find_seal
 
 _KEYS = {
     **{str(action): action.key for action in Action},
+    START: START_KEY,
     PROMOTE: PROMOTE_KEY,
     PRUNE: PRUNE_KEY,
     MIGRATE: MIGRATE_KEY,
     COPY: COPY_KEY,
+    BACKUP: BACKUP_KEY,
     REPAIR: REPAIR_KEY,
     INSTALL: INSTALL_KEY,
 }

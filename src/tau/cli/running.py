@@ -13,6 +13,7 @@ from typing import Any, TextIO
 
 from tau.cli import results
 from tau.cli.beside import dashboard_beside
+from tau.cli.control import policy_file, principal
 from tau.cli.displays import Display, EventsDisplay, PlainDisplay
 from tau.cli.edge import drive
 from tau.cli.streams import interactive, reserved_stdout
@@ -61,6 +62,8 @@ class RunArguments:
     budget: Mapping[str, float] = field(default_factory=dict)
     require_improvement: bool = False
     serve: str | None = None
+    principal: str | None = None
+    rbac_policy: str | None = None
 
     @property
     def location(self) -> str:
@@ -94,6 +97,7 @@ class RunArguments:
             given = (
                 ("--model", self.model), ("--state-dir", self.state_dir),
                 ("--algorithm", self.instead), *limits,
+                ("--principal", self.principal), ("--rbac-policy", self.rbac_policy),
             )  # fmt: skip
         words += [word for name, value in given if value for word in (name, value)]
         return shlex.join(words)
@@ -118,6 +122,8 @@ def run(arguments: RunArguments, surface: Surface) -> int:
         run_id=arguments.run_id,
         new=arguments.new,
         origin=arguments.origin(),
+        principal=principal(arguments.principal),
+        policy=policy_file(arguments.rbac_policy),
     )
     resume = arguments.command(surface)
     with ExitStack() as stack:

@@ -8,17 +8,19 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+from tau.cli.control import policy_file, principal
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.config.environment import prefer, snapshot
 from tau.config.loading import load
+from tau.config.search import audit_dir
 from tau.domain.run import StopReason
 from tau.errors import PluginError, UsageError
 from tau.lifecycle.asking import Asked
 from tau.lifecycle.authorization import COPY, COPY_KEY, PolicyFile
 from tau.stores.location import shown
 from tau.trainer.stop import StopRequest
-from tau.wiring.access import guarded
+from tau.wiring.access import check_start, guarded
 from tau.wiring.copying import copy_store
 from tau.wiring.stores import scheme_of
 from tau.wiring.worker import WorkerReport, WorkerRequest, run_worker
@@ -43,6 +45,8 @@ class WorkArguments:
     once: bool
     strict: bool
     ray: str | None
+    principal: str | None = None
+    rbac_policy: str | None = None
 
 
 def work(arguments: WorkArguments) -> int:
@@ -66,6 +70,8 @@ def _here(arguments: WorkArguments) -> WorkerReport:
         base_dir=Path(arguments.folder),
         trust_store=arguments.trust_store,
         once=arguments.once,
+        principal=principal(arguments.principal),
+        policy=policy_file(arguments.rbac_policy),
     )
     with asyncio.Runner() as runner:
         return runner.run(
@@ -83,6 +89,7 @@ def _on_ray(arguments: WorkArguments, address: str) -> WorkerReport:
         if (error.name or "").partition(".")[0] != "ray":
             raise
         raise PluginError("Ray is not installed", fix="pip install 'tau[ray]'") from error
+    who, policy = principal(arguments.principal), policy_file(arguments.rbac_policy)
     placement = Placement(
         store=arguments.store,
         configs=tuple(str(Path(path).absolute()) for path in arguments.configs),
@@ -92,6 +99,12 @@ def _on_ray(arguments: WorkArguments, address: str) -> WorkerReport:
         trust_store=arguments.trust_store,
         once=arguments.once,
         strict=arguments.strict,
+        principal=who,
+    )
+    asyncio.run(
+        check_start(
+            arguments.store, audit_dir(arguments.store), policy, who, detail="as workers on Ray"
+        )
     )
 
     def placed(stop: StopRequest) -> Coroutine[None, None, WorkerReport]:

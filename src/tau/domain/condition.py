@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from enum import StrEnum
 
+from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus
 from tau.domain.worker import Worker, WorkerRole
 
@@ -63,3 +64,15 @@ def driven(run: Run, workers: Iterable[Worker], now_unix_ms: int) -> bool:
         and now_unix_ms - worker.heartbeat_unix_ms <= worker.lease_ms
         for worker in workers
     )
+
+
+_HELD_UP = {RolloutStatus.QUEUING: "not started", RolloutStatus.REQUEUING: "waiting for a restart"}
+
+
+def standing(status: RolloutStatus, condition: Condition) -> str:
+    """A rollout's status in words: nothing waits in a queue that nobody works on any more."""
+    if status not in _HELD_UP or condition in (Condition.RUNNING, Condition.PAUSED):
+        return str(status)
+    if condition.needs_somebody:
+        return _HELD_UP[status]
+    return str(RolloutStatus.CANCELLED)

@@ -78,6 +78,14 @@ def _run_metrics(snapshot: Snapshot) -> Iterator[str]:
     yield from _metric("tau_calls", "gauge", "Model calls paid for.", [(own, run.spent.calls)])
     yield from _metric("tau_tokens", "gauge", "Tokens paid for.", [(own, run.spent.tokens)])
     yield from _metric("tau_cost_usd", "gauge", "Dollars spent.", [(own, run.spent.cost_usd)])
+    yield from _metric(
+        "tau_tokens_assumed", "gauge", "Tokens of those that no provider told: as reserved.",
+        [(own, run.spent.assumed_tokens)],
+    )  # fmt: skip
+    yield from _metric(
+        "tau_cost_assumed_usd", "gauge", "Dollars of those that no provider told: as reserved.",
+        [(own, run.spent.assumed_cost_usd)],
+    )  # fmt: skip
     live = len(snapshot.workers)
     yield from _metric("tau_workers", "gauge", "Registered loops.", [({}, live)])
 

@@ -27,6 +27,11 @@ MIGRATE = "migrate"
 MIGRATE_KEY = "control:db:migrate"
 COPY = "copy"
 COPY_KEY = "control:db:copy"
+BACKUP = "backup"
+BACKUP_KEY = "control:db:backup"
+START = "start"
+START_KEY = "control:rl:start"
+"""What policies name the starting of runs and workers by: it spends money."""
 
 
 class ReasonCode(StrEnum):

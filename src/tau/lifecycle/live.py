@@ -18,6 +18,7 @@ from tau.errors import ControlError, FileError, RunActive
 from tau.files.atomic import clean_orphans
 from tau.files.lock import FileLock
 from tau.lifecycle.audit import AuditEvent, AuditHead
+from tau.lifecycle.authorization import START, START_KEY
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint, save_checkpoint
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import over_for_good
@@ -30,7 +31,6 @@ _LOCK_TRIES = 20
 _LOCK_PAUSE_S = 0.05
 _RETRY_S = 1.0
 
-STARTED = "start"
 SIGNALLED = "signal"
 ROLLED_BACK = "rollback_done"
 ROLLBACK_FAILED = "rollback_failed"
@@ -124,7 +124,7 @@ class RunControl:
         target = None
         if before and before.lifecycle_state is LifecycleState.ROLLBACK_REQUESTED:
             wanted, target = before.lifecycle_state, before.rollback_checkpoint
-        await self._record(STARTED, wanted, target=target)
+        await self._record(START, wanted, target=target)
         self._follow(force=True)
 
     async def signalled(self) -> None:
@@ -257,7 +257,7 @@ class RunControl:
                 timestamp_unix_ms=state.updated_unix_ms,
                 principal=self._principal,
                 action=action,
-                action_key=f"run:{action}",
+                action_key=START_KEY if action == START else f"run:{action}",
                 lifecycle_state=str(wanted),
                 idempotent=before is not None and before.lifecycle_state is wanted,
                 rollback_checkpoint=target,

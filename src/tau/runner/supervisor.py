@@ -14,6 +14,7 @@ from tau.ports.store import Store
 from tau.runner.attempt import Equipment
 from tau.runner.circuit import Circuit
 from tau.runner.deadline import Deadline
+from tau.runner.door import Door
 from tau.runner.execution import Performers
 from tau.runner.grading import Detector, Grading
 from tau.runner.health import RunnerHealth, RunnerState, Tally
@@ -88,6 +89,7 @@ class Supervisor:
             equipment=_equipment(job, settings, self._deadline, clock),
             pacing=self._pacing,
             circuit=self._circuit,
+            door=Door(),
             heartbeat=self._heartbeat,
             outcomes=self._outcomes,
             resources=ResourcesCache(store.work),

@@ -16,6 +16,7 @@ from tau.ports.processes import Processes
 from tau.ports.store import Work
 from tau.runner.attempt import Attempt, Equipment
 from tau.runner.circuit import Circuit
+from tau.runner.door import Door
 from tau.runner.ending import uninterrupted
 from tau.runner.health import Tally
 from tau.runner.heartbeat import Heartbeat
@@ -39,6 +40,7 @@ class Workplace:
     equipment: Equipment
     pacing: Pacing
     circuit: Circuit
+    door: Door
     heartbeat: Heartbeat
     outcomes: Outcomes
     resources: ResourcesCache
@@ -80,7 +82,10 @@ class Worker:
         registering = asyncio.ensure_future(self._register())
         try:
             await asyncio.wait([registering])  # a cancellation leaves it to _wind_up
-            await self._claim_until_drained(registering.result())
+            try:
+                await self._claim_until_drained(registering.result())
+            finally:
+                self._place.door.give_up(self._wake)
             while self._in_flight:
                 await self._sleep(None)
                 self._raise_trouble()
@@ -116,17 +121,24 @@ class Worker:
         return worker.id
 
     async def _claim_until_drained(self, me: WorkerId) -> None:
-        settings = self._place.settings
+        place = self._place
+        settings = place.settings
         poll_s = settings.poll_interval_ms / 1000
         while not self._draining:
             self._raise_trouble()
             free = settings.worker_concurrency - len(self._in_flight)
             if free <= 0:
                 await self._sleep(None)
-            elif self._place.tally.unwritten or self._place.circuit.reason is not None:
+            elif place.tally.unwritten or place.circuit.reason is not None:
                 await self._sleep(poll_s)  # more work could not be recorded, or would be in vain
-            elif await self._claim(me, free) < free:
-                await self._until_ready(poll_s)
+            elif place.door.enter(self._wake):
+                try:
+                    if await self._claim(me, free) < free:
+                        await self._until_ready(poll_s)
+                finally:
+                    place.door.leave()
+            else:
+                await self._sleep(None)
 
     async def _claim(self, me: WorkerId, free: int) -> int:
         """Take up to `free` rollouts and start on them; how many, or `free` after a failure."""

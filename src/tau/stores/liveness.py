@@ -47,6 +47,8 @@ class Liveness:
         slow grants it once.
         """
         lease: int = worker["lease_ms"]
+        if self._clock.monotonic_ms() - worker["heartbeat_ms"] <= lease:
+            return False
         graces = (look.at_ms for look in self._looks if look.gap_ms > lease >= look.before_ms)
         since = max(worker["heartbeat_ms"], *graces, 0)
         return bool(self._clock.monotonic_ms() - since > lease)

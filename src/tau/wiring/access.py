@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import TypeVar
 
+from tau.config.paths import DEFAULT_RBAC_POLICY
 from tau.config.search import audit_dir
 from tau.domain.access import CarriedPolicy
 from tau.errors import (
@@ -22,6 +23,8 @@ from tau.lifecycle.audit import AuditHead
 from tau.lifecycle.authorization import (
     INSTALL,
     INSTALL_KEY,
+    START,
+    START_KEY,
     Authorizer,
     Policy,
     PolicyFile,
@@ -38,6 +41,9 @@ from tau.wiring.seals import keep_seal
 from tau.wiring.stores import open_store, scheme_of
 
 Value = TypeVar("Value")
+
+USUAL_POLICY = PolicyFile(Path(DEFAULT_RBAC_POLICY))
+"""Where a policy may be that nobody names."""
 
 
 async def authorizer_for(file: PolicyFile, location: str | None) -> Authorizer:
@@ -147,6 +153,24 @@ async def guarded(
     finally:
         if register.head is not None:
             await _sealed(location, where, register.head)
+
+
+async def check_start(
+    location: str, folder: StateDir, file: PolicyFile, principal: str, *, detail: str | None = None
+) -> None:
+    """Let a run or a worker be started on the store at `location`; a denial is audited.
+
+    Raises:
+        AccessDenied, PolicyInvalid: it is not allowed; nothing was done.
+    """
+    asked = Asked(action=START, key=START_KEY, principal=principal, detail=detail)
+    authorizer = await authorizer_for(file, location)
+    register = Register(folder)
+    try:
+        await asyncio.to_thread(Desk(register, authorizer, SystemClock()).authorize, asked)
+    finally:
+        if register.head is not None:
+            await _sealed(location, folder, register.head)
 
 
 async def install_policy(

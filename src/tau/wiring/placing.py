@@ -48,6 +48,7 @@ class Placement:
     trust_store: bool = False
     once: bool = False
     strict: bool = False
+    principal: str | None = None
 
 
 async def place_workers(
@@ -120,6 +121,7 @@ def _request(placement: Placement) -> WorkerRequest:
         base_dir=Path(placement.base_dir),
         trust_store=placement.trust_store,
         once=placement.once,
+        principal=placement.principal,
     )
 
 

@@ -15,7 +15,7 @@ from tau.domain.json import Json
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, RunStopped, StoreError, TauError, TrainerTimeout
-from tau.lifecycle.authorization import local_principal
+from tau.lifecycle.authorization import PolicyFile, local_principal
 from tau.lifecycle.live import RunControl
 from tau.ports.algorithm import Algorithm
 from tau.ports.clock import SystemClock
@@ -30,6 +30,7 @@ from tau.trainer.patience import TimeLimits
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
+from tau.wiring.access import USUAL_POLICY, check_start
 from tau.wiring.delivery import report_again
 from tau.wiring.observing import Observer
 from tau.wiring.outcome import give_verdict, judged, report_of
@@ -62,7 +63,8 @@ class SessionRequest:
     `store` is as the user gave it. `state_dir` gets `status.json` too, besides the store's folder.
     `run_id` names the run to continue; without it, the newest unfinished one of the same
     configuration is continued, or a new one begun; a `new` one is begun whatever there is. `origin`
-    says how to start it again, for whoever resumes it; it holds no key.
+    says how to start it again, for whoever resumes it; it holds no key. `principal` (None: the
+    local one) asks to start it, and `policy` and the store's own have to allow that.
     """
 
     config: RunConfig
@@ -71,6 +73,8 @@ class SessionRequest:
     run_id: str | None = None
     new: bool = False
     origin: Mapping[str, Json] = field(default_factory=dict)
+    principal: str | None = None
+    policy: PolicyFile = USUAL_POLICY
 
     def status_file(self) -> StatusFile:
         """Where the run's status is shown."""
@@ -87,19 +91,19 @@ async def run_session(
 
     Raises:
         InputError: the request cannot be carried out; nothing was changed.
+        AccessDenied, PolicyInvalid: it is not allowed to start runs here; that is audited.
         StoreError: the store cannot be used.
         RunError: the run failed; it stands as failed in the store and can be started again.
     """
     config = request.config
     check_kept(request.store)
+    who = request.principal or local_principal(config.environ)
+    folder = state_dir(request.store, request.state_dir)
+    await check_start(request.store, folder, request.policy, who)
     async with AsyncExitStack() as closing:
         parts = build_parts(config, closing)
         algorithm = build_algorithm(config, parts)
-        control = RunControl(
-            state_dir(request.store, request.state_dir),
-            principal=local_principal(config.environ),
-            clock=_CLOCK,
-        )
+        control = RunControl(folder, principal=who, clock=_CLOCK)
         await control.take(_PROCESSES.this())
         closing.callback(control.release)
         store = await closing.enter_async_context(await open_store(request.store))

@@ -9,18 +9,21 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tau.config.loading import compose
+from tau.config.search import audit_dir
 from tau.config.settings import RunConfig
 from tau.domain.ids import RunId
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutKind
 from tau.domain.run import Run, RunStatus
 from tau.errors import ConfigError, StoreError, TauError
+from tau.lifecycle.authorization import PolicyFile, local_principal
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
 from tau.runner.health import RunnerHealth, RunnerState
 from tau.runner.supervisor import Supervisor
 from tau.stores.location import shown
 from tau.trainer.stop import StopRequest
+from tau.wiring.access import USUAL_POLICY, check_start
 from tau.wiring.parts import build_parts
 from tau.wiring.presence import CODE, Presence, offers
 from tau.wiring.snapshots import as_configuration
@@ -53,6 +56,8 @@ class WorkerRequest:
     base_dir: Path = Path()
     trust_store: bool = False
     once: bool = False
+    principal: str | None = None
+    policy: PolicyFile = USUAL_POLICY
 
 
 class Bystander(Protocol):
@@ -79,8 +84,13 @@ async def run_worker(
     Pause and cancel come by way of the store: nothing of such a run is handed out.
 
     Raises:
+        AccessDenied, PolicyInvalid: working here, which spends money, is not allowed.
         StoreError: the store cannot be opened.
     """
+    who = request.principal or local_principal(request.environ)
+    await check_start(
+        request.store, audit_dir(request.store), request.policy, who, detail="as a worker"
+    )
     async with await open_store(request.store) as store:
         observer.notice(f"working for {shown(request.store)}")
         hall = _Hall(request, store, observer, stop)

@@ -2,9 +2,8 @@
 
 import click
 
-from tau.cli.commands.control import who_options
 from tau.cli.commands.records import content_option, limit_option, offset_option
-from tau.cli.commands.running import json_option, store_option
+from tau.cli.commands.running import json_option, store_option, who_options
 from tau.cli.surface import ListingGroup, debug_option
 
 run_option = click.option(
@@ -161,8 +160,8 @@ def prompt_get(*, name: str, filled: str | None, store: str, as_json: bool) -> i
     """Print exactly the text of prompt NAME, without a newline of our own.
 
     Chat messages are printed as JSON. VERSION is an alias, latest, or resources-<n>; without it,
-    the latest. Where the text holds placeholders or doubled braces, standard error says by which
-    rules an application has to fill it; --json tells it too, with the version.
+    that of the only alias. Where the text holds placeholders or doubled braces, standard error says
+    by which rules an application has to fill it; --json tells it too, with the version.
     """
     from tau.cli.records.prompts import get_prompt
 

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from tau.cli.commands.running import json_option
+from tau.cli.commands.running import json_option, options, who_options
 from tau.cli.surface import Surface, debug_option
-from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE
+from tau.config.paths import DEFAULT_STORE
 
 Command = Callable[..., Any]
 
@@ -15,31 +15,15 @@ state_dir_option = click.option(
     "--state-dir", metavar="PATH", help="Where the run's control files are; found by itself."
 )
 store_option = click.option("--store", metavar="PATH", help="The store whose run is meant.")
-policy_option = click.option(
-    "--rbac-policy", metavar="PATH", help=f"Who may do what; {DEFAULT_RBAC_POLICY} if it is there.",
-)  # fmt: skip
-principal_option = click.option(
-    "--principal", metavar="NAME", help="Who is asking; the local user by default."
-)
 reason_option = click.option("--reason", metavar="TEXT", help="Why; it is audited.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Show the effect, change nothing.")
 
 
-def _options(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
-    def add(command: Command) -> Command:
-        for option in reversed(options):
-            command = option(command)
-        return command
-
-    return add
-
-
-where_options = _options(state_dir_option, store_option)
-who_options = _options(principal_option, policy_option)
+where_options = options(state_dir_option, store_option)
 run_id_option = click.option(
     "--run-id", metavar="ID", help="The run that is meant; refused where another has come."
 )
-command_options = _options(
+command_options = options(
     where_options,
     who_options,
     run_id_option,

@@ -2,7 +2,8 @@
 
 import click
 
-from tau.cli.commands.control import reason_option, who_options
+from tau.cli.commands.control import reason_option
+from tau.cli.commands.running import who_options
 from tau.cli.surface import debug_option
 
 

@@ -1,13 +1,33 @@
 """Commands about one configuration."""
 
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from tau.cli.surface import Surface, debug_option
-from tau.config.paths import DEFAULT_STORE
+from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE
 from tau.errors import UsageError
 
+Command = Callable[..., Any]
+
+
+def options(*some: Callable[[Command], Command]) -> Callable[[Command], Command]:
+    """Several options as one decorator, in this order."""
+
+    def add(command: Command) -> Command:
+        for option in reversed(some):
+            command = option(command)
+        return command
+
+    return add
+
+
+who_options = options(
+    click.option("--principal", metavar="NAME", help="Who is asking; the local user by default."),
+    click.option("--rbac-policy", metavar="PATH",
+                 help=f"Who may do what; {DEFAULT_RBAC_POLICY} if it is there."),
+)  # fmt: skip
 model_option = click.option(
     "--model", metavar="PROVIDER/MODEL", help="The model to run; overrides the config's."
 )
@@ -55,43 +75,22 @@ serve_option = click.option(
 @click.option("--concurrency", type=click.IntRange(1),
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
 @serve_option
+@who_options
 @debug_option
 @click.pass_obj
-def run(
-    surface: Surface,
-    *,
-    cfg: str,
-    model: str | None,
-    store: str | None,
-    state_dir: str | None,
-    run_id: str | None,
-    new: bool,
-    as_json: bool,
-    events: bool,
-    strict: bool,
-    fail_under: float | None,
-    instead: str | None,
-    workers: int | None,
-    concurrency: int | None,
-    serve: str | None,
-) -> int:
+def run(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401
     """Run CFG: execute and grade its rollouts, and keep everything in the store.
 
     A run that was interrupted goes on when it is started again. Exit codes: 0 ok, 1 failed,
     2 usage or config, 3 a gate not met, 4 stopped by budget or time, 130 and 143 interrupted.
     """
-    if as_json and events:
+    if as_json and options["events"]:
         raise UsageError("--json cannot be used with --events", fix="choose one of them")
 
     from tau.cli.running import RunArguments
     from tau.cli.running import run as run_configuration
 
-    arguments = RunArguments(
-        config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, new=new,
-        json=as_json, events=events, strict=strict, fail_under=fail_under, workers=workers,
-        concurrency=concurrency, serve=serve, instead=instead,
-    )  # fmt: skip
-    return run_configuration(arguments, surface)
+    return run_configuration(RunArguments(config=cfg, json=as_json, **options), surface)
 
 
 @click.command("eval", short_help="Measure a configuration's prompts as they are.")
@@ -103,6 +102,7 @@ def run(
 @strict_option
 @click.option("--fail-under", metavar="SCORE", type=float,
               help="Exit with 3 where a split's mean score is below SCORE.")  # fmt: skip
+@who_options
 @debug_option
 @click.pass_obj
 def evaluate(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401

@@ -2,8 +2,7 @@
 
 import click
 
-from tau.cli.commands.control import who_options
-from tau.cli.commands.running import json_option, store_option
+from tau.cli.commands.running import json_option, store_option, who_options
 from tau.cli.surface import debug_option
 
 AUTH_MODES = ("token", "password-session", "localhost-dev")

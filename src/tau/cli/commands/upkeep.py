@@ -2,8 +2,8 @@
 
 import click
 
-from tau.cli.commands.control import reason_option, who_options
-from tau.cli.commands.running import json_option, store_option
+from tau.cli.commands.control import reason_option
+from tau.cli.commands.running import json_option, store_option, who_options
 from tau.cli.surface import Exit, debug_option
 
 
@@ -26,12 +26,21 @@ def db() -> None:
 @db.command("backup")
 @click.argument("target", metavar="TARGET")
 @store_option
+@who_options
+@reason_option
 @debug_option
-def db_backup(*, target: str, store: str) -> int:
+def db_backup(
+    *, target: str, store: str, principal: str | None, rbac_policy: str | None, reason: str | None
+) -> int:
     """Copy the store to the new file TARGET, whole, while runs may be using it."""
+    from tau.cli.control import policy_file
+    from tau.cli.control import principal as principal_of
     from tau.cli.databases import backup
 
-    return backup(store, target)
+    return backup(
+        store, target, principal=principal_of(principal), policy=policy_file(rbac_policy),
+        reason=reason,
+    )  # fmt: skip
 
 
 @db.command("verify")

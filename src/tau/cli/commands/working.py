@@ -2,7 +2,7 @@
 
 import click
 
-from tau.cli.commands.running import model_option, store_option, strict_option
+from tau.cli.commands.running import model_option, store_option, strict_option, who_options
 from tau.cli.surface import debug_option
 
 
@@ -27,6 +27,7 @@ from tau.cli.surface import debug_option
               help="Place the workers on a Ray cluster: HOST:PORT, or auto.")  # fmt: skip
 @click.option("--once", is_flag=True, help="Leave when nothing is left to do.")
 @strict_option
+@who_options
 @debug_option
 def worker(
     *,
@@ -40,6 +41,8 @@ def worker(
     once: bool,
     strict: bool,
     ray: str | None,
+    principal: str | None,
+    rbac_policy: str | None,
 ) -> int:
     """Join the running runs of a store and work on them until told to leave.
 
@@ -63,5 +66,7 @@ def worker(
             once=once,
             strict=strict,
             ray=ray,
+            principal=principal,
+            rbac_policy=rbac_policy,
         )
     )

@@ -9,7 +9,7 @@ from tau.cli import figures
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import table
-from tau.domain.condition import Condition, condition_of
+from tau.domain.condition import Condition, condition_of, standing
 from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.rollout import RolloutCounts, RolloutKind, RolloutStatus
@@ -89,7 +89,13 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
 
     async def query(
         opened: Store,
-    ) -> tuple[Sequence[RolloutRow], Mapping[RolloutId, str], Mapping[str, str], RunId | None]:
+    ) -> tuple[
+        Sequence[RolloutRow],
+        Mapping[RolloutId, str],
+        Mapping[str, str],
+        Mapping[RunId, Condition],
+        RunId | None,
+    ]:
         insights = opened.insights
         run: RunId | None = None
         if listing.run_id:
@@ -103,14 +109,16 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
             listing.where(run), limit=listing.limit, offset=listing.offset,
             newest_first=listing.newest,
         )  # fmt: skip
-        return rows, await _reasons(opened, rows), await unusable_of(opened, rows), run
+        refused, conditions = await unusable_of(opened, rows), await _conditions(opened, rows)
+        return rows, await _reasons(opened, rows), refused, conditions, run
 
-    found, reasons, refused, run = read(store, query)
+    found, reasons, refused, conditions, run = read(store, query)
     if as_json:
         print_json(
             [
                 {
                     **_row_fields(row),
+                    "standing": standing(row.status, conditions[row.run_id]),
                     "reason": reasons.get(row.id),
                     "unusable": refused.get(row.id),
                 }
@@ -121,7 +129,7 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
     rows = [
         (
             row.id,
-            UNUSABLE if row.id in refused else str(row.status),
+            UNUSABLE if row.id in refused else standing(row.status, conditions[row.run_id]),
             str(row.split or row.kind),
             "-" if row.score is None else f"{row.score:.3f}",
             str(row.attempts),
@@ -138,6 +146,13 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
     if run is not None and not listing.run_id:
         sys.stderr.write(f"of the newest run, {run}\n")
     return Exit.OK
+
+
+async def _conditions(opened: Store, rows: Sequence[RolloutRow]) -> Mapping[RunId, Condition]:
+    """How the runs of these rollouts are."""
+    workers, now = await opened.insights.workers(), SystemClock().unix_ms()
+    runs = [await opened.insights.run(name) for name in {row.run_id for row in rows}]
+    return {run.id: condition_of(run, workers, now) for run in runs}
 
 
 async def _reasons(opened: Store, rows: Sequence[RolloutRow]) -> Mapping[RolloutId, str]:

@@ -8,11 +8,13 @@ from tau.cli import figures
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line, shown
+from tau.domain.condition import Condition, condition_of, standing
 from tau.domain.ids import RolloutId, version_number
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.span import Span
+from tau.ports.clock import SystemClock
 from tau.ports.insights import AttemptView, RolloutView
 from tau.ports.store import Store
 from tau.reports.refused import UNUSABLE, why_unusable
@@ -25,15 +27,19 @@ _SHORT = 120
 def show_rollout(store: str, rollout: str, *, content: bool, as_json: bool) -> int:
     """Print a rollout; texts of people and models only with `content`."""
 
-    async def query(opened: Store) -> tuple[RolloutView, str | None]:
-        found = await opened.insights.rollout(RolloutId(rollout))
-        return found, await why_unusable(opened, found.run_id, found.result)
+    async def query(opened: Store) -> tuple[RolloutView, str | None, Condition]:
+        view = await opened.insights.rollout(RolloutId(rollout))
+        run, workers = await opened.insights.run(view.run_id), await opened.insights.workers()
+        refused = await why_unusable(opened, view.run_id, view.result)
+        return view, refused, condition_of(run, workers, SystemClock().unix_ms())
 
-    view, refused = read(store, query)
+    view, refused, condition = read(store, query)
+    stands = standing(view.result.status, condition)
     if as_json:
-        print_json({**_view_fields(view, content=content), "unusable": refused})
+        fields = _view_fields(view, content=content)
+        print_json({**fields, "standing": stands, "unusable": refused})
     else:
-        print_lines(list(_view_lines(view, refused, content=content)))
+        print_lines(list(_view_lines(view, stands, refused, content=content)))
     return Exit.OK
 
 
@@ -64,11 +70,13 @@ def show_resources(store: str, name: str, *, content: bool, as_json: bool) -> in
     return Exit.OK
 
 
-def _view_lines(view: RolloutView, refused: str | None, *, content: bool) -> Iterator[str]:
+def _view_lines(
+    view: RolloutView, stands: str, refused: str | None, *, content: bool
+) -> Iterator[str]:
     result = view.result
     yield f"rollout   {line(str(result.rollout_id))}"
     yield f"run       {line(view.run_id)}"
-    yield f"status    {result.status if refused is None else UNUSABLE}"
+    yield f"status    {stands if refused is None else UNUSABLE}"
     if refused is not None:
         yield f"why       {line(refused)}"
     yield f"score     {'none' if result.score is None else f'{result.score:.4f}'}"

@@ -221,7 +221,7 @@ class _Opening:
 
 def _note_boot(transaction: Transaction, here: ProcessIdentity, unix_ms: int) -> None:
     """Monotonic times of another boot mean nothing: what they scheduled is ready."""
-    refuse_another(transaction.rows("live_workers"), here, unix_ms)
+    refuse_another(transaction, here, unix_ms)
     if transaction.value("meta", ("boot_id",)) != here.boot_id:
         transaction.run("forget_retry_times")
         transaction.run("set_meta", ("boot_id", here.boot_id))

@@ -52,8 +52,7 @@ class SqliteWork:
         offers: Sequence[str] = (),
     ) -> Worker:
         def operation(transaction: Transaction) -> Worker:
-            live = transaction.rows("live_workers")
-            refuse_another(live, process, self._clock.unix_ms())
+            refuse_another(transaction, process, self._clock.unix_ms())
             row: dict[str, Value] = {
                 "name": name,
                 "role": role,
@@ -141,13 +140,19 @@ class SqliteWork:
 
     async def reap(self) -> int:
         first = self._liveness.first_look
-        workers = await self._database.read(lambda statements: statements.rows("live_workers"))
-        refuse_another(workers, self._processes.this(), self._clock.unix_ms())
+        here, now = self._processes.this(), self._clock.unix_ms()
+
+        def operation(statements: Statements) -> Sequence[Row]:
+            refuse_another(statements, here, now)
+            return statements.rows("live_workers")
+
+        workers = await self._database.read(operation)
         self._liveness.look()
+        gone = self._gone(workers, first=first)
         suspects = {
-            worker["key"]: leases.gone() if self._is_gone(worker, first=first) else leases.lost()
+            worker["key"]: leases.gone() if worker["key"] in gone else leases.lost()
             for worker in workers
-            if self._is_gone(worker, first=first) or self._liveness.expired(worker)
+            if worker["key"] in gone or self._liveness.expired(worker)
         }
         if not suspects:
             return 0
@@ -185,8 +190,18 @@ class SqliteWork:
                 leases.take_away(transaction, held, leases.released(spent), now)
                 spent = Spend()
 
-    def _is_gone(self, worker: Row, *, first: bool) -> bool:
-        return self._liveness.dead(worker) if first else self._liveness.other_boot(worker)
+    def _gone(self, workers: Sequence[Row], *, first: bool) -> set[int]:
+        """Those whose process is gone; each process is asked after once, however many it hosts."""
+        judge = self._liveness.dead if first else self._liveness.other_boot
+        known: dict[ProcessIdentity, bool] = {}
+        gone = set()
+        for worker in workers:
+            process = rows.process(worker)
+            if process not in known:
+                known[process] = judge(worker)
+            if known[process]:
+                gone.add(worker["key"])
+        return gone
 
     def _give_up(self, transaction: Transaction, suspects: dict[int, leases.End]) -> int:
         number = 0

@@ -22,6 +22,12 @@ SELECT state FROM worker WHERE key = ?1;
 -- Everyone who has a lease, expired or not.
 SELECT * FROM worker WHERE state = 'live' ORDER BY key;
 
+-- name: on_another_machine
+-- Someone with a lease that runs on another machine than the one given by boot and host.
+SELECT host, pid, boot_id, heartbeat_unix_ms, lease_ms FROM worker
+WHERE state = 'live' AND boot_id <> ?1 AND host <> ?2 AND heartbeat_unix_ms + lease_ms > ?3
+ORDER BY key LIMIT 1;
+
 -- name: live_among
 -- Those of a list that are live.
 SELECT key FROM worker WHERE state = 'live' AND key IN (SELECT value FROM json_each(?1));
