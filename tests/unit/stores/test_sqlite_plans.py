@@ -29,9 +29,6 @@ SORTED = {
     "candidates",  # one row per proposal of a run
     "first_due",  # among retries that are due and not yet noticed
     "failures",  # grouped by class, over the failed only
-    "failed_why",  # grouped by message, over the failed only
-    "answer_codes",  # grouped by code, over the answers of a run: read for its report
-    "unscored",  # grouped by reason, over those without a score: read for its report
     "held_by_worker",  # what one worker holds
     "stints",  # of the few hundred rollouts that settled last
 }

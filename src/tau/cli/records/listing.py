@@ -103,7 +103,7 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
         elif not listing.all_runs:
             newest = await insights.runs(limit=1)
             if not newest:
-                return (), {}, {}, None
+                return (), {}, {}, {}, None
             run = newest[0].id
         rows = await insights.rollouts(
             listing.where(run), limit=listing.limit, offset=listing.offset,
