@@ -1,11 +1,10 @@
 """What an optimization found, in words: the decision, what it rests on, and the changed prompt."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tau.cli import figures
-from tau.cli.text import line, shown, table
-from tau.domain.run import StopReason
+from tau.cli.text import Column, line, shown, table
 from tau.ports.algorithm import Plan
 from tau.reports.account import Account, SplitAccount
 from tau.reports.gain import Gain, p_text
@@ -14,13 +13,7 @@ from tau.scoring.aggregate import Estimate
 from tau.trainer.report import RunReport
 
 _CONTEXT = 60
-_LISTED = 5
 
-DECISIONS: Mapping[str, str] = {
-    "promote": "promote: the new prompt is better",
-    "keep_baseline": "keep the baseline: nothing better was proved",
-    "inconclusive": "inconclusive: this data can't tell",
-}
 
 
 def fields(report: RunReport) -> dict[str, Any]:
@@ -61,15 +54,6 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "detectable_gain": plan.detectable,
         "caveats": list(plan.caveats),
     }
-
-
-def decision_text(account: Account) -> str:
-    """The decision in a few words, and on how many rows where some are missing."""
-    if account.run.stop_reason is StopReason.NOTHING_SCORED:
-        return "no decision: nothing could be scored"
-    text = DECISIONS.get(account.decision or "", "nothing is decided yet")
-    partial = account.partial
-    return f"{text} (on {partial.rows} rows)" if partial else text
 
 
 def claim_lines(report: RunReport) -> Iterator[str]:
@@ -132,16 +116,19 @@ def tried_text(account: Account) -> str:
 def against_plan(plan: Plan, account: Account) -> str:
     """Rollouts and calls used, of those planned."""
     spent = account.run.spent
-    return (
+    said = (
         f"{spent.rollouts:,} of {figures.count(plan.rollouts, 'rollout')}, "
         f"{spent.calls:,} of {figures.count(plan.calls, 'call')}"
     )
+    if account.retries:
+        said += f"; {figures.count(account.retries, 'attempt')} made again are not in the plan"
+    return said
 
 
 def split_table(account: Account) -> list[str]:
     """Baseline and best side by side; the splits that selected are not the claim."""
     return table(
-        ("split", "baseline", "best" if _proved(account) else "leader", "examples"),
+        ("split", "baseline", "best", Column(name="examples", drop=1)),
         [
             (str(split.split), estimate_text(split.baseline), estimate_text(split.best),
              examples_text(split))
@@ -169,7 +156,7 @@ def diff_lines(pieces: Sequence[Piece]) -> list[str]:
     for piece in pieces:
         text = shown(piece.text)
         if piece.change is Change.SAME:
-            parts.append(_cut(text))
+            parts.append(shortened(text))
         elif piece.change is Change.REMOVED:
             parts.append(f"[-{text}-]")
         else:
@@ -177,21 +164,17 @@ def diff_lines(pieces: Sequence[Piece]) -> list[str]:
     return [f"  | {text}" for text in "".join(parts).split("\n")]
 
 
-def _cut(text: str) -> str:
-    """`text` with its middle left out where it is long."""
+def shortened(text: str) -> str:
+    """A text with its middle left out where it is long."""
     if len(text) <= 3 * _CONTEXT:
         return text
     return f"{text[:_CONTEXT]} [...] {text[-_CONTEXT:]}"
 
 
-def diff_section(account: Account) -> Iterator[str]:
-    """The changed prompts; nothing where nothing changed."""
-    for name, pieces in account.diffs().items():
-        yield f"{line(name)}: from the baseline to " + (
-            "the best" if _proved(account) else "the leader, which is not proved better"
-        )
-        yield from diff_lines(pieces)
-        yield ""
+def diff_title(account: Account, name: str) -> str:
+    """Which texts a diff is of."""
+    proved = "" if _proved(account) else ", which is not proved better"
+    return f"{line(name)}: from the baseline to the best{proved}"
 
 
 def _proved(account: Account) -> bool:

@@ -324,7 +324,7 @@ def _check_run(
 ) -> None:
     """Refuse a command that means another run than the one this folder has now."""
     here = (state.run_id if state else None) or (status or {}).get("run_id")
-    if command.run_id is None or here is None or command.run_id == here:
+    if command.run_id is None or here is None or stands_for(command.run_id, str(here)):
         return
     raise ControlError(
         "the run changed meanwhile",

@@ -26,6 +26,11 @@ config_store_option = click.option(
 strict_option = click.option("--strict", is_flag=True, help="Unknown keys are errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
+verbose_option = click.option(
+    "--verbose", is_flag=True,
+    help="Report intervals, p-values, the plan and the changed texts too.",
+)  # fmt: skip
+
 new_option = click.option(
     "--new", is_flag=True, help="Begin a new run, whatever of this configuration is there already."
 )
@@ -55,6 +60,7 @@ serve_option = click.option(
 @click.option("--concurrency", type=click.IntRange(1),
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
 @serve_option
+@verbose_option
 @debug_option
 @click.pass_obj
 def run(
@@ -74,6 +80,7 @@ def run(
     workers: int | None,
     concurrency: int | None,
     serve: str | None,
+    verbose: bool,
 ) -> int:
     """Run CFG: execute and grade its rollouts, and keep everything in the store.
 
@@ -89,7 +96,7 @@ def run(
     arguments = RunArguments(
         config=cfg, store=store, model=model, state_dir=state_dir, run_id=run_id, new=new,
         json=as_json, events=events, strict=strict, fail_under=fail_under, workers=workers,
-        concurrency=concurrency, serve=serve, instead=instead,
+        concurrency=concurrency, serve=serve, instead=instead, verbose=verbose,
     )  # fmt: skip
     return run_configuration(arguments, surface)
 
@@ -103,6 +110,7 @@ def run(
 @strict_option
 @click.option("--fail-under", metavar="SCORE", type=float,
               help="Exit with 3 where a split's mean score is below SCORE.")  # fmt: skip
+@verbose_option
 @debug_option
 @click.pass_obj
 def evaluate(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401

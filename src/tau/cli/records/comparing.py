@@ -1,20 +1,19 @@
 """Two prompts on the examples they share, from what is stored."""
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from tau.cli import figures
 from tau.cli.optimization import estimate_text, gain_evidence, gain_text
-from tau.cli.records.naming import resolve
+from tau.cli.records.naming import resolve, run_or_resources
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import line
-from tau.domain.ids import ExampleId, ResourcesHash, RunId
+from tau.domain.ids import ExampleId, ResourcesHash, RunId, short_hash
 from tau.domain.json import Json, content_hash
 from tau.domain.resources import Resources
-from tau.errors import InputError, NotFound
+from tau.errors import InputError
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
 from tau.reports.gain import Gain, of_comparison
@@ -54,7 +53,7 @@ async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
     ours, theirs = await resolve(opened, first), await resolve(opened, second)
     if ours.hash == theirs.hash:
         raise InputError(
-            f"'{first}' and '{second}' are the same resources", why=f"both are {ours.hash[:12]}"
+            f"'{first}' and '{second}' are the same resources", why=f"both are {short_hash(ours.hash)}"
         )
     measured = [
         *await _measurements(opened, ours.hash, first),
@@ -80,9 +79,7 @@ async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
 
 async def _measurements(opened: Store, resources: ResourcesHash, name: str) -> list[Measurement]:
     """What is settled of the resources, in the run that `name` names or in any."""
-    run: RunId | None = None
-    with contextlib.suppress(NotFound):
-        run = (await opened.runs.get(RunId(name))).id
+    run, _ = await run_or_resources(opened, name)
     found = await opened.insights.measurements(run=run, resources=resources)
     return [one for one in found if one.score is not None]
 
