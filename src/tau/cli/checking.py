@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from tau.cli.surface import Exit, warn
-from tau.cli.text import line, table
+from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.settings import GraderChoice, RunConfig
@@ -71,7 +71,7 @@ def _problem_fields(problem: Problem) -> dict[str, Any]:
 def _lines(settings: RunConfig) -> list[str]:
     rows = {str(split): len(rows) for split, rows in settings.examples.items() if rows}
     graders = ", ".join(_grader_text(grader) for grader in settings.graders)
-    facts = [
+    said = [
         ("rows", ", ".join(f"{split} {number:,}" for split, number in rows.items())),
         ("model", settings.model_ref or "none: give --model provider/model"),
         ("resources", ", ".join(settings.resources.values) or "none"),
@@ -80,8 +80,8 @@ def _lines(settings: RunConfig) -> list[str]:
         ("graders", graders),
         ("in flight", f"at most {settings.concurrency:,}"),
     ]
-    facts_lines = table(("", ""), facts)[1:]
-    return [f"{line(str(settings.path))} can be run", *(f"  {text}" for text in facts_lines)]
+    lines = facts(said, indent="  ")
+    return [f"{line(str(settings.path))} can be run", *lines]
 
 
 def _grader_text(grader: GraderChoice) -> str:

@@ -106,12 +106,14 @@ def said(label: str, text: str, style: str = "") -> Iterator[Row]:
 def commands(rows: Sequence[tuple[str, str]]) -> Iterator[Row]:
     """What to do next, in two columns; below each other where that is too wide."""
     names = max((len(name) for name, _ in rows), default=0) + 3
-    stacked = any(_LABEL + 1 + names + cells(command) > columns() for _, command in rows)
+    widest = max((cells(command) for _, command in rows), default=0)
+    stacked = names + widest > room()
+    indent = _LABEL + 3 if widest + 2 <= room() else 3
     for n, (name, command) in enumerate(rows):
         label = "next" if n == 0 else ""
         if stacked:
             yield _labelled(label, ((name, ""),))
-            yield (("   ", ""), (command, "cyan"))
+            yield ((" " * indent, ""), (command, "cyan"))
         else:
             yield _labelled(label, ((f"{name:{names}}", ""), (command, "cyan")))
 

@@ -15,7 +15,6 @@ from tau.trainer.report import RunReport
 _CONTEXT = 60
 
 
-
 def fields(report: RunReport) -> dict[str, Any]:
     """What the JSON result says beside what every run's says."""
     account = report.account

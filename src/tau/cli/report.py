@@ -1,5 +1,6 @@
 """The report of a run for people: the decision first, figures of statistics only when asked for."""
 
+import re
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import TextIO
@@ -24,6 +25,10 @@ from tau.trainer.report import RunReport
 
 _SHOWN_CHARS = 300
 _EMPTY: Row = ()
+_TOLD = re.compile(
+    r"rows were compared: had|no score of both prompts|examples were planned|can be proved better"
+)
+"""What certificates say of missing rows in figures; the outcome says it in words."""
 
 
 def report_lines(report: RunReport, *, resume: str, verbose: bool = False) -> list[str]:
@@ -45,8 +50,8 @@ def print_report(report: RunReport, stream: TextIO, *, resume: str, verbose: boo
 def report_rows(report: RunReport, *, resume: str, verbose: bool = False) -> Iterator[Row]:
     """Every line of it."""
     where = store_option(report.store_path)
-    if report.account is not None:
-        found = outcome(report.account)
+    found = outcome(report.account) if report.account else None
+    if report.account is not None and found is not None:
         yield from _decided(report.account, found, where)
     else:
         yield from _measured(report)
@@ -54,8 +59,8 @@ def report_rows(report: RunReport, *, resume: str, verbose: bool = False) -> Ite
     yield from _troubles(report.failures, report.last_failure)
     for text in shortfalls.lines(report.shortfalls):
         yield from said("missing", text)
-    for caveat in report.caveats:
-        yield from said("note", caveat, "yellow")
+    notes, doubtful = (found.notes, found.doubtful) if found else ((), False)
+    yield from _notes(notes, _untold(report.caveats, found), doubtful=doubtful)
     if verbose:
         yield _EMPTY
         yield from details(report)
@@ -64,14 +69,15 @@ def report_rows(report: RunReport, *, resume: str, verbose: bool = False) -> Ite
 
 def account_rows(account: Account, where: str) -> Iterator[Row]:
     """The same of a stored run, with all its figures."""
-    yield from _decided(account, outcome(account), where)
+    found = outcome(account)
+    yield from _decided(account, found, where)
     yield from said("cost", cost(account.run.spent, account.run.budget, account.run.active_s,
                                  retries=account.retries))  # fmt: skip
     yield from _troubles(account.failures, None)
     for text in shortfalls.lines(account.shortfalls):
         yield from said("missing", text)
-    for caveat in account.verdict.caveats if account.verdict else ():
-        yield from said("note", caveat, "yellow")
+    caveats = account.verdict.caveats if account.verdict else ()
+    yield from _notes(found.notes, _untold(caveats, found), doubtful=found.doubtful)
     yield _EMPTY
     yield from _account_details(account)
 
@@ -100,8 +106,21 @@ def _decided(account: Account, found: Outcome, where: str) -> Iterator[Row]:
     if change:
         command = decision.difference_command(account, where)
         yield from _beside("changed", change, command)
-    for text in found.notes:
-        yield from said("note", text, "yellow" if found.doubtful else "")
+
+
+def _notes(notes: Sequence[str], caveats: Sequence[str], *, doubtful: bool) -> Iterator[Row]:
+    """What has to be known beside it; a label stands at the first only."""
+    for n, text in enumerate((*notes, *caveats)):
+        yield from said(
+            "note" if n == 0 else "", text, "yellow" if doubtful or text in caveats else ""
+        )
+
+
+def _untold(caveats: Sequence[str], found: Outcome | None) -> tuple[str, ...]:
+    """The caveats that the outcome has not told in plainer words."""
+    if found is None or found.changes is None:
+        return tuple(caveats)
+    return tuple(one for one in caveats if not _TOLD.search(one))
 
 
 def _beside(label: str, text: str, command: str) -> Iterator[Row]:
@@ -120,7 +139,9 @@ def _measured(report: RunReport) -> Iterator[Row]:
     """A run that only measured: every split to scale."""
     ending = ended(report.status, report.stop_reason)
     counts = report.counts
-    done = f"{counts[RolloutStatus.SUCCEEDED]:,} of {figures.count(counts.total, 'rollout')} succeeded"
+    done = (
+        f"{counts[RolloutStatus.SUCCEEDED]:,} of {figures.count(counts.total, 'rollout')} succeeded"
+    )
     whole = ending in (Ending.MEASURED, Ending.RUNNING)
     head = done if whole else report.stop_detail or because(report.stop_reason)
     if ending is Ending.NOTHING_SCORED:
@@ -261,7 +282,10 @@ def _next(report: RunReport, resume: str, where: str) -> Iterator[tuple[str, str
         yield "see what failed", f"tau rollouts ls --run {run} --status failed{where}"
     if report.account is None:
         yield "look at answers", f"tau rollouts ls --run {run}{where}"
-        yield "see the prompt", f"tau resources show {short_hash(report.best_hash)} --content{where}"
+        yield (
+            "see the prompt",
+            f"tau resources show {short_hash(report.best_hash)} --content{where}",
+        )
     elif report.decision == "promote":
         yield "put it into use", f"tau promote {run} --alias prod{where}"
     else:

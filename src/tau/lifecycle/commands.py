@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau.domain.control import Action, ControlState, LifecycleState
+from tau.domain.ids import stands_for
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError
 from tau.files.atomic import atomic_write, undone_on_failure

@@ -1,5 +1,6 @@
 """What a run came to, in plain words: no term of statistics is needed to read them."""
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -63,6 +64,20 @@ def ended(status: RunStatus, stop_reason: StopReason | None) -> Ending:
     if stop_reason in (None, StopReason.FINISHED):
         return Ending.RUNNING if status is RunStatus.RUNNING else Ending.MEASURED
     return Ending.STOPPED
+
+
+def expectation(rows: int, detectable: float | None) -> str:
+    """What so many fresh rows will show, before anything is run; a point is 0.01 of a score."""
+    if not rows:
+        return "Without fresh rows nothing can be proved: every run will end not decided."
+    fresh = counted(rows, "test row")
+    if detectable is None:
+        return f"With {fresh} no improvement can be proved: every run will end not decided."
+    least = counted(math.ceil(100 * detectable - 1e-9), "point")
+    return (
+        f"With {fresh} you will notice an improvement of {least} or more four times out of five; "
+        "smaller ones will mostly end not decided."
+    )
 
 
 def outcome(account: Account) -> Outcome:
@@ -237,7 +252,7 @@ def _step(account: Account, gain: Gain, binary: bool) -> str:
 
 def _fresh(gain: Gain, *, used: bool = True) -> str:
     rows = counted(gain.n, "fresh example")
-    return f"{rows}, none used in the search" if used else rows
+    return f"{rows}, unused in the search" if used else rows
 
 
 def _effect(account: Account) -> float:

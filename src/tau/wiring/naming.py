@@ -112,6 +112,5 @@ def short_names(runs: Sequence[str]) -> dict[str, str]:
     """What to call each of these runs: short, but whole where two would be called the same."""
     short = [short_run(run) for run in runs]
     return {
-        run: name if short.count(name) == 1 else run
-        for run, name in zip(runs, short, strict=True)
+        run: name if short.count(name) == 1 else run for run, name in zip(runs, short, strict=True)
     }

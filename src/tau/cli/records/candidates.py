@@ -53,7 +53,9 @@ def list_candidates(store: str, run: str | None, *, limit: int, offset: int, as_
         for resources, wave, abandoned in rows
     ]
     print_table(_COLUMNS, cells, "candidates")
-    sys.stderr.write(f"of run {short_run(account.run.id)}; tau candidates show CANDIDATE tells more\n")
+    sys.stderr.write(
+        f"of run {short_run(account.run.id)}; tau candidates show CANDIDATE tells more\n"
+    )
     return Exit.OK
 
 

@@ -9,7 +9,7 @@ from tau.cli.optimization import estimate_text, gain_evidence, gain_text
 from tau.cli.records.naming import resolve, run_or_resources
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
-from tau.cli.text import line
+from tau.cli.text import Column, facts, line, table
 from tau.domain.ids import ExampleId, ResourcesHash, RunId, short_hash
 from tau.domain.json import Json, content_hash
 from tau.domain.resources import Resources
@@ -53,7 +53,8 @@ async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
     ours, theirs = await resolve(opened, first), await resolve(opened, second)
     if ours.hash == theirs.hash:
         raise InputError(
-            f"'{first}' and '{second}' are the same resources", why=f"both are {short_hash(ours.hash)}"
+            f"'{first}' and '{second}' are the same resources",
+            why=f"both are {short_hash(ours.hash)}",
         )
     measured = [
         *await _measurements(opened, ours.hash, first),
@@ -155,23 +156,28 @@ def _verdict(both: _Both) -> str:
 
 
 def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
+    prompts = []
     for name, resources, estimate in (
         (first, both.first, both.estimates[0]),
         (second, both.second, both.estimates[1]),
     ):
-        yield f"{line(name)} ({resources.hash[:12]}): {estimate_text(estimate)}"
+        count = figures.count(estimate.n, "example") if estimate else "-"
+        prompts.append((line(name), short_hash(resources.hash), estimate_text(estimate), count))
+    header = (Column(name="prompt", least=12), Column(name="hash"), Column(name="score"),
+              Column(name="on", drop=1))  # fmt: skip
+    yield from table(header, prompts)
     yield ""
     yield _verdict(both)
+    said = []
     if both.gain is not None:
-        yield f"difference {gain_text(both.gain)}"
-        yield f"evidence   {gain_evidence(both.gain)}"
-        for title, names in (("fixed", both.gain.fixed), ("broken", both.gain.broken)):
+        said += [("difference", gain_text(both.gain)), ("evidence", gain_evidence(both.gain))]
+        for title, names in (("better in", both.gain.fixed), ("worse in", both.gain.broken)):
             if names:
                 rest = len(names) - _NAMED
                 more = f" and {rest:,} more" if rest > 0 else ""
-                yield f"{title:11}{', '.join(map(_short, names[:_NAMED]))}{more}"
-    for note in filter(None, (_too_few(both), *both.notes, _SELECTED)):
-        yield f"note       {note}"
+                said.append((title, f"{', '.join(map(_short, names[:_NAMED]))}{more}"))
+    said += [("note", note) for note in filter(None, (_too_few(both), *both.notes, _SELECTED))]
+    yield from facts(said)
 
 
 def _short(example: str) -> str:

@@ -34,9 +34,7 @@ def print_lines(lines: Sequence[str]) -> None:
     sys.stdout.write("".join(f"{text}\n" for text in lines))
 
 
-def print_table(
-    header: Sequence[str | Column], rows: Sequence[Sequence[str]], noun: str
-) -> None:
+def print_table(header: Sequence[str | Column], rows: Sequence[Sequence[str]], noun: str) -> None:
     """Write a table as the result; where it has no rows, say so to whoever looks."""
     if rows:
         print_lines(table(header, rows))

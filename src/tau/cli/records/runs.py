@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from tau.cli import figures
+from tau.cli.control import paused_by
 from tau.cli.records.reading import print_json, print_lines, print_table, read
 from tau.cli.report import store_option
 from tau.cli.surface import Exit
 from tau.cli.text import Column, cells, columns, facts, line
-from tau.config.environment import snapshot
 from tau.config.paths import state_dir
 from tau.domain.condition import Condition, because, condition_of
 from tau.domain.control import ControlState, LifecycleState
@@ -17,7 +17,6 @@ from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.errors import ControlError
-from tau.lifecycle.authorization import local_principal
 from tau.lifecycle.state import load_state
 from tau.ports.clock import SystemClock
 from tau.ports.store import Store
@@ -37,7 +36,7 @@ _COLUMNS = (
     Column(name="run"),
     Column(name="state"),
     Column(name="what", least=14),
-    Column(name="", drop=1),
+    Column(name="", drop=1, right=True),
     Column(name="result", least=13),
     Column(name="cost", drop=3),
     Column(name="when", drop=2),
@@ -188,8 +187,7 @@ def why(run: Run, condition: Condition, wish: ControlState | None) -> str:
         return because(StopReason.CRASH).removeprefix("it ")
     if wish is None or not _holds(wish, run):
         return because(run.stop_reason).removeprefix("it ") or "was paused"
-    who = "you" if wish.principal == local_principal(snapshot()) else line(wish.principal)
-    return f"was paused by {who}" + (f' ("{line(wish.reason)}")' if wish.reason else "")
+    return line(paused_by(wish)).removeprefix("it ")
 
 
 def _command(run: Run, wish: ControlState | None, store: str) -> str:
