@@ -12,14 +12,15 @@ from pathlib import Path
 from typing import Any
 
 from tau.cli import figures
+from tau.cli.needs import held, why_waiting
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit, Surface
 from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE, state_dir
 from tau.config.search import other_folders, other_store
-from tau.domain.condition import Condition, because, named
-from tau.domain.control import Action, ControlState, LifecycleState
+from tau.domain.condition import Condition, named
+from tau.domain.control import Action
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Spend
@@ -249,38 +250,27 @@ def _condition(run_state: str, result: ControlResult) -> str:
     """The run's condition; what is no state of a run stays as it was found."""
     if run_state not in list(RunStatus):
         return run_state
-    return named(RunStatus(run_state), alive=result.alive, held=_held(result.state))
-
-
-def _held(state: ControlState | None) -> bool:
-    return state is not None and state.lifecycle_state is LifecycleState.PAUSED
+    return named(RunStatus(run_state), alive=result.alive, held=held(result.state))
 
 
 def _needs(
     condition: str, result: ControlResult, arguments: ControlArguments
 ) -> Iterator[tuple[str, str]]:
     """What somebody has to do about the run, if anything."""
-    if condition not in (Condition.PAUSED, Condition.CRASHED):
-        return
     reason = (result.training_status or {}).get("stop_reason")
-    why = because(StopReason(reason)) if reason in list(StopReason) else ""
-    if condition == Condition.CRASHED:
-        why = because(StopReason.CRASH)
-    elif result.state is not None and _held(result.state):
-        why = paused_by(result.state)
+    known = StopReason(str(reason)) if reason in list(StopReason) else None
+    why = None
+    if condition in list(Condition):
+        why = why_waiting(Condition(condition), known, result.state)
+    if why is None:
+        return
     words = ["tau", "resume"] + ([] if result.alive else ["--run"])
     if arguments.store is not None:
         words += ["--store", shown(arguments.store)]
     elif result.folder.root != state_dir(DEFAULT_STORE).root:
         words += ["--state-dir", str(result.folder.root)]
-    yield "needs you", why or "it does not go on by itself"
+    yield "needs you", why
     yield "next", shlex.join(words)
-
-
-def paused_by(state: ControlState) -> str:
-    """`it was paused by you ("lunch")`."""
-    who = "you" if state.principal == local_principal(snapshot()) else state.principal
-    return f"it was paused by {who}" + (f' ("{state.reason}")' if state.reason else "")
 
 
 def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

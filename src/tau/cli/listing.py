@@ -28,10 +28,10 @@ def list_models(*, as_json: bool) -> int:
 
 
 _COLUMNS = {
-    "settings": Column(name="settings", least=12),
-    "about": Column(name="about", least=30),
-    "address": Column(name="address", least=24),
-    "key": Column(name="key", least=16),
+    "settings": Column(name="settings", least=24, wrap=True),
+    "about": Column(name="about", least=30, wrap=True),
+    "address": Column(name="address", least=24, wrap=True),
+    "key": Column(name="key", least=20, wrap=True),
     "key_set": Column(name="key set"),
 }
 

@@ -56,8 +56,10 @@ def report_rows(report: RunReport, *, resume: str, verbose: bool = False) -> Ite
     else:
         yield from _measured(report)
     yield from said("cost", _cost(report))
-    yield from _troubles(report.failures, report.last_failure)
-    for text in shortfalls.lines(report.shortfalls):
+    lacking = list(shortfalls.lines(report.shortfalls))
+    last = report.last_failure or ""
+    yield from _troubles(report.failures, "" if any(last in one for one in lacking) else last)
+    for text in lacking:
         yield from said("missing", text)
     notes, doubtful = (found.notes, found.doubtful) if found else ((), False)
     yield from _notes(notes, _untold(report.caveats, found), doubtful=doubtful)
@@ -165,6 +167,9 @@ def _split(split: SplitScore, names: int, *, binary: bool) -> Iterator[Row]:
     name = f"   {split.split:{names}}  "
     rest = f"  {split.scored:,} of {figures.count(split.rows, 'row')} scored"
     missing = ", ".join(figures.missing(split))
+    if not split.rows:
+        yield ((name, ""), ("not reached", "dim"))
+        return
     if split.mean is None:
         yield ((name, ""), ("no score", "yellow"), (f"  {missing}" if missing else rest, "dim"))
         return

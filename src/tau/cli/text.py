@@ -21,13 +21,14 @@ class Column:
     """A column and what becomes of it where the table is too wide.
 
     `least`: it may be shortened to so many cells; None leaves it whole. `drop`: the columns with
-    the highest go first; 0 never.
+    the highest go first; 0 never. `wrap`: what is too long goes on below itself.
     """
 
     name: str
     least: int | None = None
     drop: int = 0
     right: bool = False
+    wrap: bool = False
 
 
 def columns() -> int:
@@ -82,8 +83,8 @@ def table(
     titles = [kinds[n].name.upper() for n in kept]
     chosen = [titles] if any(titles) else []
     chosen += [[row[n] for n in kept] for row in lines]
-    aligned = [kinds[n].right for n in kept]
-    return [_row(each, sizes, aligned) for each in chosen]
+    shape = [(kinds[n], size) for n, size in zip(kept, sizes, strict=True)]
+    return [text for each in chosen for text in _row(each, shape)]
 
 
 def wrapped(text: str, width: int) -> list[str]:
@@ -138,12 +139,18 @@ def _shared(room: int, sizes: Sequence[tuple[int, int]]) -> list[int]:
     return given
 
 
-def _row(row: Sequence[str], sizes: Sequence[int], right: Sequence[bool]) -> str:
-    made = [
-        _padded(cut(cell, size), size, right=to_right)
-        for cell, size, to_right in zip(row, sizes, right, strict=True)
+def _row(row: Sequence[str], shape: Sequence[tuple[Column, int]]) -> Iterator[str]:
+    """The lines of one row: several where a column wraps."""
+    parts = [
+        wrapped(cell, size) if kind.wrap else [cut(cell, size)]
+        for cell, (kind, size) in zip(row, shape, strict=True)
     ]
-    return _GAP.join(made).rstrip()
+    for n in range(max(map(len, parts), default=1)):
+        made = [
+            _padded(part[n] if n < len(part) else "", size, right=kind.right)
+            for part, (kind, size) in zip(parts, shape, strict=True)
+        ]
+        yield _GAP.join(made).rstrip()
 
 
 def _padded(text: str, size: int, *, right: bool = False) -> str:

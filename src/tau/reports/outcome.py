@@ -12,7 +12,7 @@ from tau.domain.run import RunStatus, StopReason
 from tau.reports.account import Account
 from tau.reports.gain import Gain, PartialClaim
 from tau.reports.wording import counted, points, scored
-from tau.scoring.power import detectable_gain, fewest_rows
+from tau.scoring.power import detectable_gain, fewest_rows, rows_to_settle
 
 _WORTHWHILE = 30
 """Fewer fresh rows show only what is plain to see anyway."""
@@ -201,10 +201,18 @@ def _more_rows(account: Account) -> Iterator[str]:
         shows = detectable_gain(_WORTHWHILE, _BROKEN, alpha=alpha)
         more = f" (shows {points(shows, binary)} or more)" if shows else ""
         yield f'set aside at least {_WORTHWHILE} fresh rows under "test"{more}'
-    if gain is not None and gain.rows_to_settle and gain.rows_to_settle > n:
-        effect = points(_effect(account), binary).lstrip("+")
-        what = f"differences of {effect}" if n < _WORTHWHILE else "it"
-        yield f"about {gain.rows_to_settle:,} rows would settle {what}"
+    if binary and n < _WORTHWHILE:
+        effect = _effect(account)
+        rows = rows_to_settle(effect, _spread(effect), effect, alpha=alpha)
+        what = points(effect, binary).lstrip("+")
+        yield f"about {rows:,} rows would settle differences of {what}"
+    elif gain is not None and gain.rows_to_settle and gain.rows_to_settle > n:
+        yield f"about {gain.rows_to_settle:,} rows would settle it"
+
+
+def _spread(effect: float) -> float:
+    """The standard deviation of differences where so much is gained and as usual is broken."""
+    return math.sqrt(effect + 2 * _BROKEN - effect**2)
 
 
 def _notes(account: Account, gain: Gain) -> Iterator[str]:

@@ -17,6 +17,7 @@ from tau.errors import InputError
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
 from tau.reports.gain import Gain, of_comparison
+from tau.reports.wording import signed
 from tau.scoring.aggregate import Estimate, summarize_by_example
 from tau.scoring.compare import compare
 from tau.scoring.power import fewest_rows
@@ -39,13 +40,15 @@ class _Both:
     notes: tuple[str, ...]
 
 
-def compare_stored(store: str, first: str, second: str, *, alpha: float, as_json: bool) -> int:
+def compare_stored(
+    store: str, first: str, second: str, *, alpha: float, as_json: bool, verbose: bool = False
+) -> int:
     """Print the paired difference, `second` minus `first`."""
     both = read(store, lambda opened: _both(opened, first, second, alpha))
     if as_json:
         print_json(_fields(both))
     else:
-        print_lines(list(_lines(both, first, second)))
+        print_lines(list(_lines(both, first, second, verbose=verbose)))
     return Exit.OK
 
 
@@ -155,7 +158,7 @@ def _verdict(both: _Both) -> str:
     return "the first is better" if gain.high < 0 else "no difference is proved"
 
 
-def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
+def _lines(both: _Both, first: str, second: str, *, verbose: bool) -> Iterator[str]:
     prompts = []
     for name, resources, estimate in (
         (first, both.first, both.estimates[0]),
@@ -170,7 +173,7 @@ def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
     yield _verdict(both)
     said = []
     if both.gain is not None:
-        said += [("difference", gain_text(both.gain)), ("evidence", gain_evidence(both.gain))]
+        said += _gain(both.gain, verbose=verbose)
         for title, names in (("better in", both.gain.fixed), ("worse in", both.gain.broken)):
             if names:
                 rest = len(names) - _NAMED
@@ -178,6 +181,21 @@ def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
                 said.append((title, f"{', '.join(map(_short, names[:_NAMED]))}{more}"))
     said += [("note", note) for note in filter(None, (_too_few(both), *both.notes, _SELECTED))]
     yield from facts(said)
+
+
+def _gain(gain: Gain, *, verbose: bool) -> list[tuple[str, str]]:
+    """The difference and what it rests on; how that was worked out only where it is asked for."""
+    if verbose:
+        return [("difference", gain_text(gain)), ("evidence", gain_evidence(gain))]
+    same = gain.n - len(gain.fixed) - len(gain.broken)
+    return [
+        ("difference", f"{signed(gain.difference)} ({signed(gain.low)} to {signed(gain.high)})"),
+        (
+            "evidence",
+            f"{figures.count(gain.n, 'example')} of both: {len(gain.fixed):,} better, "
+            f"{len(gain.broken):,} worse, {same:,} unchanged",
+        ),
+    ]
 
 
 def _short(example: str) -> str:

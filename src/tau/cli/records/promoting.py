@@ -5,7 +5,7 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tau.cli.records.naming import version_of
+from tau.cli.records.naming import newest_run, version_of
 from tau.cli.records.reading import moment, print_json, print_lines, print_table, read
 from tau.cli.surface import Exit
 from tau.cli.text import Column, line
@@ -32,7 +32,14 @@ class Promoter:
 
 
 def promote(
-    store: str, name: str, who: Promoter, *, alias: str, reason: str, force: bool, as_json: bool
+    store: str,
+    name: str | None,
+    who: Promoter,
+    *,
+    alias: str,
+    reason: str,
+    force: bool,
+    as_json: bool,
 ) -> int:
     """Point `alias` at what a run recommends, or at published resources; prints where it points.
 
@@ -41,6 +48,7 @@ def promote(
         InputError: the run has not decided for its prompt, and nobody forces it.
         NotFound: there is no such run or publication.
     """
+    name = name or read(store, lambda opened: newest_run(opened, None))
     asked = Asked(
         action=PROMOTE, key=PROMOTE_KEY, principal=who.principal, reason=reason or None,
         detail=f"{alias} to {name}{', forced' if force else ''}",

@@ -5,14 +5,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from tau.cli import figures
-from tau.cli.control import paused_by
+from tau.cli.needs import held, why_waiting
 from tau.cli.records.reading import print_json, print_lines, print_table, read
 from tau.cli.report import store_option
 from tau.cli.surface import Exit
 from tau.cli.text import Column, cells, columns, facts, line
 from tau.config.paths import state_dir
-from tau.domain.condition import Condition, because, condition_of
-from tau.domain.control import ControlState, LifecycleState
+from tau.domain.condition import Condition, condition_of, driven
+from tau.domain.control import ControlState
 from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import Run, RunStatus, StopReason
@@ -43,17 +43,19 @@ _COLUMNS = (
 )
 _NEEDY = (Condition.PAUSED, Condition.CRASHED)
 _SHOWN = 5
+_FAILED = {StopReason.BUDGET: "out of budget", StopReason.TIME_LIMIT: "out of time"}
 _DECISIONS = {"keep_baseline": "keep baseline", "inconclusive": "not decided"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Line:
-    """One run as it is listed."""
+    """One run as it is listed; `alive`: its trainer lives."""
 
     run: Run
     counts: RolloutCounts
     condition: Condition
     result: str
+    alive: bool = False
 
 
 def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_json: bool) -> int:
@@ -75,6 +77,7 @@ def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_jso
                     counts=await insights.counts(run.id),
                     condition=condition,
                     result=await _result(opened, run, condition),
+                    alive=driven(run, workers, now),
                 )
             )
         return lines
@@ -101,8 +104,7 @@ def _wish(store: str) -> ControlState | None:
 
 def _holds(wish: ControlState | None, run: Run) -> bool:
     """Whether an operator's pause holds this run."""
-    paused = wish is not None and wish.lifecycle_state is LifecycleState.PAUSED
-    return paused and wish is not None and wish.run_id == run.id
+    return held(wish) and wish is not None and wish.run_id == run.id
 
 
 def _row(one: _Line, names: Mapping[RunId, str], now: int) -> tuple[str, ...]:
@@ -135,7 +137,8 @@ async def _result(opened: Store, run: Run, condition: Condition) -> str:
         worst = max(kinds, key=lambda kind: kinds[kind], default="")
         if worst and run.stop_reason in (StopReason.NOTHING_SCORED, StopReason.ERROR):
             return f"fail {worst.replace('_', ' ')}"
-        return str(run.stop_reason or StopReason.ERROR).replace("_", " ")
+        reason = run.stop_reason or StopReason.ERROR
+        return _FAILED.get(reason, str(reason).replace("_", " "))
     verdict = await opened.verdicts.find(run.id)
     if verdict is None or condition is not Condition.DONE:
         return ""
@@ -167,7 +170,10 @@ def _needing(
         return
     yield f"{len(needy):,} need{'s' if len(needy) == 1 else ''} you:"
     said = [
-        (f"{names[one.run.id]} {why(one.run, one.condition, wish)}", _command(one.run, wish, store))
+        (
+            f"{names[one.run.id]} {_why(one.run, one.condition, wish)}",
+            _command(one.run, wish, store),
+        )
         for one in needy[:_SHOWN]
     ]
     size = max(cells(text) for text, _ in said)
@@ -181,23 +187,18 @@ def _needing(
         yield f"  and {len(needy) - _SHOWN:,} more"
 
 
-def why(run: Run, condition: Condition, wish: ControlState | None) -> str:
-    """Why it does not go on: `was paused by you ("lunch")`, `stopped without a word`."""
-    if condition is Condition.CRASHED:
-        return because(StopReason.CRASH).removeprefix("it ")
-    if wish is None or not _holds(wish, run):
-        return because(run.stop_reason).removeprefix("it ") or "was paused"
-    return line(paused_by(wish)).removeprefix("it ")
+def _why(run: Run, condition: Condition, wish: ControlState | None) -> str:
+    mine = wish if wish is not None and wish.run_id == run.id else None
+    return line(why_waiting(condition, run.stop_reason, mine) or "").removeprefix("it ")
 
 
-def _command(run: Run, wish: ControlState | None, store: str) -> str:
+def _command(one: _Line, wish: ControlState | None, store: str) -> str:
     """What lets it go on: `resume` reaches the run that its state dir has now."""
-    where = store_option(store)
+    run, where = one.run, store_option(store)
     if wish is None or wish.run_id != run.id:
         verb = "run" if run.algorithm == "evaluate" else "optimize"
         return f"tau {verb} CFG --run {short_names([run.id])[run.id]}{where}"
-    alive = run.status is RunStatus.RUNNING and wish.lifecycle_state is LifecycleState.PAUSED
-    return f"tau resume{where}" if alive else f"tau resume --run{where}"
+    return f"tau resume{where}" if one.alive else f"tau resume --run{where}"
 
 
 def _fields(run: Run, counts: RolloutCounts) -> dict[str, Any]:
