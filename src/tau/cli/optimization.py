@@ -8,6 +8,7 @@ from tau.cli.text import Column, line, shown, table
 from tau.ports.algorithm import Plan
 from tau.reports.account import Account, SplitAccount
 from tau.reports.gain import Gain, p_text
+from tau.reports.wording import signed
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 from tau.trainer.report import RunReport
@@ -55,36 +56,36 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
     }
 
 
-def claim_lines(report: RunReport) -> Iterator[str]:
-    """Why it was decided so, what that rests on, and what would settle it."""
+def claim(report: RunReport) -> Iterator[tuple[str, str]]:
+    """What the decision rests on in figures, and what would settle it."""
     account = report.account
     assert account is not None
     gain = account.gain
     if gain is not None:
-        yield f"gain       {gain_text(gain)}"
-        yield f"evidence   {gain_evidence(gain)}"
+        yield "gain", gain_text(gain)
+        yield "evidence", gain_evidence(gain)
     if account.reason:
-        yield f"why        {line(account.reason)}"
+        yield "why", account.reason
     if account.partial is not None:
-        yield f"part only  {line(account.partial.text)}"
+        yield "part only", account.partial.text
     if gain is not None and gain.rows_to_settle is not None:
-        yield f"to settle  about {figures.count(gain.rows_to_settle, 'example')} would decide it"
+        yield "to settle", f"about {figures.count(gain.rows_to_settle, 'example')} would decide it"
     detectable = report.plan.detectable if report.plan else None
     if detectable is not None:
-        yield f"could show gains from {detectable:+.3f} on, in 4 runs of 5"
-    yield f"tried      {tried_text(account)}"
+        yield "could show", f"gains from {detectable:+.3f} on, in 4 runs of 5"
+    yield "tried", tried_text(account)
     if report.plan is not None:
-        yield f"planned    {against_plan(report.plan, account)}"
+        yield "planned", against_plan(report.plan, account)
     stopped = account.evidence.get("stopped")
     if isinstance(stopped, str) and stopped:
-        yield f"stopped    {line(stopped)}"
+        yield "stopped", stopped
 
 
 def gain_text(gain: Gain) -> str:
     """`+0.225 (90 % interval +0.110 to +0.340), p = 0.0004`."""
     level = f"{100 * (1 - gain.alpha):.3g} %"
     return (
-        f"{gain.difference:+.3f} ({level} interval {gain.low:+.3f} to {gain.high:+.3f}), "
+        f"{signed(gain.difference)} ({level} interval {signed(gain.low)} to {signed(gain.high)}), "
         f"p {p_text(gain.p_value)}" + (", one-sided" if gain.one_sided else "")
     )
 

@@ -224,8 +224,8 @@ def _troubles(failures: object, last: str | None) -> Iterator[Row]:
 def details(report: RunReport) -> Iterator[Row]:
     """What stands behind it: intervals, p-values, plans, whole ids, the changed texts."""
     if report.account is not None:
-        for text in optimization.claim_lines(report):
-            yield ((f" {text}", ""),)
+        for label, text in optimization.claim(report):
+            yield from said(label, text)
     best = f"{report.best_version or 'not published'} ({short_hash(report.best_hash)})"
     yield from said("best", best)
     used = figures.spending(report.spent)

@@ -68,7 +68,7 @@ def table(
     lines = [[line(cell) for cell in row] for row in rows]
     kept = [
         n for n, kind in enumerate(kinds)
-        if not (kind.drop and lines and all(row[n] in ("", "-") for row in lines))
+        if not ((kind.drop or kind.least) and lines and all(row[n] in ("", "-") for row in lines))
     ]  # fmt: skip
     natural = [max(map(cells, (kinds[n].name, *(row[n] for row in lines)))) for n in
                range(len(kinds))]  # fmt: skip

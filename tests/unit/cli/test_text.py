@@ -42,11 +42,11 @@ def test_a_line_is_one_line(text: str) -> None:
 
 def test_cells_of_a_table_are_safe_and_aligned() -> None:
     assert table(("name", "n"), [("a\nb", "1"), ("\x1b[2J", "22")]) == [
-        "name     n",
+        "NAME     N",
         "a\\nb     1",
         "\\x1b[2J  22",
     ]
 
 
 def test_a_table_without_rows_is_its_header() -> None:
-    assert table(("name", "n"), []) == ["name  n"]
+    assert table(("name", "n"), []) == ["NAME  N"]

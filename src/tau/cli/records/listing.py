@@ -50,7 +50,7 @@ _ROLLOUTS = (
     Column(name="tries", right=True, drop=2),
     Column(name="time", right=True, drop=1),
     Column(name="tokens", right=True, drop=3),
-    Column(name="reason", least=16, drop=1),
+    Column(name="reason", least=40),
 )
 _VERSIONS = (
     Column(name="version"),

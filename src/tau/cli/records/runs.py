@@ -13,7 +13,6 @@ from tau.cli.text import Column, cells, columns, facts, line
 from tau.config.paths import state_dir
 from tau.domain.condition import Condition, condition_of, driven
 from tau.domain.control import ControlState
-from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.errors import ControlError
@@ -107,7 +106,7 @@ def _holds(wish: ControlState | None, run: Run) -> bool:
     return held(wish) and wish is not None and wish.run_id == run.id
 
 
-def _row(one: _Line, names: Mapping[RunId, str], now: int) -> tuple[str, ...]:
+def _row(one: _Line, names: Mapping[str, str], now: int) -> tuple[str, ...]:
     run = one.run
     return (
         names[run.id],
@@ -162,7 +161,7 @@ def _measured(evidence: Mapping[str, Any]) -> str:
 
 
 def _needing(
-    found: Sequence[_Line], names: Mapping[RunId, str], wish: ControlState | None, store: str
+    found: Sequence[_Line], names: Mapping[str, str], wish: ControlState | None, store: str
 ) -> Iterator[str]:
     """The runs that nothing goes on with by itself, each with why and what to type."""
     needy = [one for one in found if one.condition in _NEEDY]
@@ -172,7 +171,7 @@ def _needing(
     said = [
         (
             f"{names[one.run.id]} {_why(one.run, one.condition, wish)}",
-            _command(one.run, wish, store),
+            _command(one, wish, store),
         )
         for one in needy[:_SHOWN]
     ]
