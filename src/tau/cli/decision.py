@@ -58,8 +58,8 @@ def bars(found: Outcome) -> Iterator[Row]:
         better, worse, same = found.changes
         words = ("newly right", "newly wrong") if found.binary else ("better", "worse")
         total = figures.count(sum(found.changes), "example")
-        yield ((f"   of {total}: {better:,} {words[0]}, {worse:,} {words[1]}, "
-                f"{same:,} unchanged", ""),)  # fmt: skip
+        text = f"of {total}: {better:,} {words[0]}, {worse:,} {words[1]}, {same:,} unchanged"
+        yield from (((f"   {each}", ""),) for each in wrapped(text, columns() - 3))
 
 
 def bar(value: float, style: str) -> tuple[Part, Part]:
@@ -72,16 +72,16 @@ def worse(found: Sequence[Worsened], total: int, where: str) -> Iterator[Row]:
     """The examples that got worse, each with the command that shows it."""
     for n, one in enumerate(found[:_SHOWN]):
         label = f"{total:,} got worse" if n == 0 else ""
-        command = f"tau rollouts show {short_rollout(one.rollout_id)} --content{where}"
+        shown = f"tau rollouts show {short_rollout(one.rollout_id)} --content{where}"
         width = room()
         wanted, got = _apart(line(one.wanted or "-"), line(one.got or "nothing"), 20)
-        name = cut(line(one.name), 16).rstrip(".")
+        name = cut(line(one.name), 16)
         said = f"{name}   wanted {wanted}   got {got}"
-        if cells(said) + 3 + cells(command) <= width:
-            yield _labelled(label, ((said, ""), ("   ", ""), (command, "cyan")))
+        if cells(said) + 3 + cells(shown) <= width:
+            yield _labelled(label, ((said, ""), ("   ", ""), (shown, "cyan")))
         else:
             yield _labelled(label, ((cut(said, width), ""),))
-            yield _labelled("", ((command, "cyan"),))
+            yield command(shown)
     if total > min(len(found), _SHOWN) > 0:
         yield _labelled("", ((f"and {total - min(len(found), _SHOWN):,} more", "dim"),))
 
@@ -121,6 +121,11 @@ def commands(rows: Sequence[tuple[str, str]]) -> Iterator[Row]:
 def room() -> int:
     """The cells of a line beside its label."""
     return columns() - _LABEL - 1
+
+
+def command(text: str) -> Row:
+    """A command below what it shows more of; it is never broken, whatever the width."""
+    return _labelled("", ((text, "cyan"),)) if cells(text) <= room() else (("   " + text, "cyan"),)
 
 
 def changed(account: Account) -> str:

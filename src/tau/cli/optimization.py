@@ -125,7 +125,7 @@ def against_plan(plan: Plan, account: Account) -> str:
     return said
 
 
-def split_table(account: Account) -> list[str]:
+def split_table(account: Account, *, width: int | None = None) -> list[str]:
     """Baseline and best side by side; the splits that selected are not the claim."""
     return table(
         ("split", "baseline", "best", Column(name="examples", drop=1)),
@@ -134,6 +134,7 @@ def split_table(account: Account) -> list[str]:
              examples_text(split))
             for split in account.splits()
         ],
+        width=width,
     )  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from typing import TextIO
 
 from tau.cli import decision, figures, optimization
 from tau.cli.decision import Row, commands, plain, said
-from tau.cli.text import cells, line, shown
+from tau.cli.text import cells, columns, line, shown, wrapped
 from tau.config.paths import DEFAULT_STORE
 from tau.domain.condition import because
 from tau.domain.ids import short_hash
@@ -133,7 +133,7 @@ def _beside(label: str, text: str, command: str) -> Iterator[Row]:
         yield (label_part, (f"{fact:<28}", style), ("  ", ""), (command, "cyan"))
     else:
         yield first
-        yield from said("", command, "cyan")
+        yield decision.command(command)
     yield from rest
 
 
@@ -249,10 +249,13 @@ def _account_details(account: Account) -> Iterator[Row]:
 
 def _tables(account: Account) -> Iterator[Row]:
     yield _EMPTY
-    yield from (((f" {text}", ""),) for text in optimization.split_table(account))
+    yield from (
+        ((f" {text}", ""),) for text in optimization.split_table(account, width=columns() - 1)
+    )
     for name, pieces in account.diffs().items():
         yield _EMPTY
-        yield ((f" {optimization.diff_title(account, name)}", "bold"),)
+        title = wrapped(optimization.diff_title(account, name), columns() - 1)
+        yield from (((f" {text}", "bold"),) for text in title)
         yield from diff(pieces)
 
 

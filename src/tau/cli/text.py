@@ -87,12 +87,15 @@ def table(
     return [text for each in chosen for text in _row(each, shape)]
 
 
-def wrapped(text: str, width: int) -> list[str]:
-    """The words of `text` on lines of at most `width` cells; a longer word is broken."""
+def wrapped(text: str, width: int, *, broken: bool = False) -> list[str]:
+    """The words of `text` on lines of at most `width` cells.
+
+    A word that is longer stays whole, so that a path can be copied, unless it may be `broken`.
+    """
     made: list[str] = []
     now = ""
     for word in re.findall(r"\S+", text):
-        while cells(word) > width and word:
+        while broken and cells(word) > width:
             room = width - cells(now) - 1 if now else width
             head = _head(word, room if room > width // 3 else width)
             if now and room <= width // 3:
@@ -142,7 +145,7 @@ def _shared(room: int, sizes: Sequence[tuple[int, int]]) -> list[int]:
 def _row(row: Sequence[str], shape: Sequence[tuple[Column, int]]) -> Iterator[str]:
     """The lines of one row: several where a column wraps."""
     parts = [
-        wrapped(cell, size) if kind.wrap else [cut(cell, size)]
+        wrapped(cell, size, broken=True) if kind.wrap else [cut(cell, size)]
         for cell, (kind, size) in zip(row, shape, strict=True)
     ]
     for n in range(max(map(len, parts), default=1)):

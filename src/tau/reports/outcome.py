@@ -140,7 +140,7 @@ def _promoted(account: Account, gain: Gain, binary: bool) -> Outcome:
     return Outcome(
         ending=Ending.PROMOTE,
         head=f"the new prompt is better: {_step(account, gain, binary)}",
-        under=(f"surely at least {points(gain.low, binary)} ({_fresh(gain)})",),
+        under=(f"surely at least {points(gain.low, binary, whole=math.floor)} ({_fresh(gain)})",),
     )
 
 
@@ -148,7 +148,7 @@ def _kept(account: Account, gain: Gain, binary: bool) -> Outcome:
     step = _step(account, gain, binary)
     effect = _effect(account)
     if gain.high < effect:
-        most = points(gain.high, binary)
+        most = points(gain.high, binary, whole=math.ceil)
         why = f"the gain is at most {most}: less than the {points(effect, binary)} that matter"
         return Outcome(
             ending=Ending.KEEP_BASELINE,
@@ -165,8 +165,9 @@ def _kept(account: Account, gain: Gain, binary: bool) -> Outcome:
 
 
 def _open(account: Account, gain: Gain, binary: bool) -> Outcome:
-    span = f"the gain could be anything from {points(gain.low, binary, unit=False)} to "
-    under = (span + points(gain.high, binary),)
+    low = points(gain.low, binary, unit=False, whole=math.floor)
+    high = points(gain.high, binary, whole=math.ceil)
+    under = (f"the gain could be anything from {low} to {high}",)
     fewest = fewest_rows(gain.alpha / 2)
     few = gain.n < fewest
     if few:
@@ -199,7 +200,7 @@ def _more_rows(account: Account) -> Iterator[str]:
         yield f"a larger budget: {counted(unused, 'fresh row')} were not used"
     if n < _WORTHWHILE and n + unused < _WORTHWHILE:
         shows = detectable_gain(_WORTHWHILE, _BROKEN, alpha=alpha)
-        more = f" (shows {points(shows, binary)} or more)" if shows else ""
+        more = f" (shows {points(shows, binary, whole=math.ceil)} or more)" if shows else ""
         yield f'set aside at least {_WORTHWHILE} fresh rows under "test"{more}'
     if binary and n < _WORTHWHILE:
         effect = _effect(account)

@@ -1,6 +1,7 @@
 """Figures and sentences as reports say them."""
 
 import re
+from collections.abc import Callable
 
 
 def counted(number: int, noun: str) -> str:
@@ -20,11 +21,16 @@ def scored(value: float | None, binary: bool) -> str:
     return f"{_rounded(100 * value)} %" if binary else f"{value:.3f}"
 
 
-def points(value: float, binary: bool, *, unit: bool = True) -> str:
-    """A difference of scores: `+46 points` where they are right or wrong, else `+0.463`."""
+def points(
+    value: float, binary: bool, *, unit: bool = True, whole: Callable[[float], int] = round
+) -> str:
+    """A difference of scores: `+46 points` where they are right or wrong, else `+0.463`.
+
+    `whole` makes a number whole: bounds are rounded to where they still hold.
+    """
     if not binary:
-        return signed(value)
-    number = _rounded(100 * value)
+        return signed(value if whole is round else whole(round(1000 * value, 6)) / 1000)
+    number = _rounded(100 * value) if whole is round else whole(round(100 * value, 6))
     text = f"{number:+}".replace("-", "\u2212") if number else "0"
     return text + (f" point{'' if abs(number) == 1 else 's'}" if unit else "")
 

@@ -1,6 +1,7 @@
 """The examples that the new prompt got wrong and the old one had right, to be looked at."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -12,6 +13,7 @@ from tau.ports.insights import Measurement
 from tau.ports.store import Store
 
 _MOST = 5
+_SENTENCE = re.compile(r"[.!:]\s|\n")
 _NAMES = ("id", "name", "title", "case")
 
 
@@ -62,7 +64,7 @@ def _name(example: Example | None) -> str:
         if isinstance(value, str | int) and str(value).strip():
             return str(value)
     prompt = (example.prompt or "").strip()
-    return prompt.partition("\n")[0] or _text(example.value)
+    return _SENTENCE.split(prompt, maxsplit=1)[0] or _text(example.value)
 
 
 def _text(value: Json) -> str:

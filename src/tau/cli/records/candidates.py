@@ -22,7 +22,7 @@ _SPLITS = (Split.OPTIMIZE, Split.VALIDATE, Split.TEST)
 
 _COLUMNS = (
     Column(name="candidate"),
-    Column(name=""),
+    Column(name="", least=4),
     *(Column(name=str(split)) for split in _SPLITS),
     Column(name="wave", drop=1),
     Column(name="from", drop=2),

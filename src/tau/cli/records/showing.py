@@ -8,7 +8,7 @@ from tau.cli import figures
 from tau.cli.records.naming import resolve
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
-from tau.cli.text import line, shown
+from tau.cli.text import columns, line, shown, wrapped
 from tau.domain.ids import short_hash
 from tau.domain.json import Json
 from tau.domain.reward import Reward
@@ -99,7 +99,8 @@ def _attempt_lines(attempt: AttemptView, *, content: bool) -> Iterator[str]:
         took,
         moment(attempt.started_unix_ms),
     ]
-    yield f"attempt {attempt.n}: " + ", ".join(line(part) for part in parts if part)
+    text = f"attempt {attempt.n}: " + ", ".join(line(part) for part in parts if part)
+    yield from wrapped(text, columns())
     if attempt.failure is not None:
         yield f"  {attempt.failure.kind}: {line(attempt.failure.message)}"
     if attempt.late_spent.calls or attempt.late_spent.tokens:
