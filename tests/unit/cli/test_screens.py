@@ -4,10 +4,11 @@ import asyncio
 import json
 import re
 import shlex
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import orjson
 import pytest
@@ -75,8 +76,11 @@ def searched(
     return Searched(folder, store, str(config), runs[1].id, runs[0].id, report.read_text(), tried)
 
 
-def asked(store: str, query: Callable) -> object:  # type: ignore[type-arg]
-    async def answer() -> object:
+Value = TypeVar("Value")
+
+
+def asked(store: str, query: Callable[[Store], Awaitable[Value]]) -> Value:
+    async def answer() -> Value:
         async with await open_store(store, read_only=True) as opened:
             return await query(opened)
 
