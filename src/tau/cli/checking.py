@@ -5,7 +5,7 @@ import sys
 from typing import Any
 
 from tau.cli.surface import Exit, warn
-from tau.cli.text import line, table
+from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.grouping import notes
 from tau.config.loading import load
@@ -97,7 +97,7 @@ def _problem_fields(problem: Problem) -> dict[str, Any]:
 def _lines(settings: RunConfig) -> list[str]:
     rows = [_rows_text(settings, split) for split in Split if settings.examples[split]]
     graders = ", ".join(_grader_text(grader) for grader in settings.graders)
-    facts = [
+    said = [
         ("rows", ", ".join(rows)),
         ("model", settings.model_ref or "none: give --model provider/model"),
         ("resources", ", ".join(settings.resources.values) or "none"),
@@ -107,8 +107,8 @@ def _lines(settings: RunConfig) -> list[str]:
         ("claim", line(settings.claim.words())),
         ("in flight", f"at most {settings.concurrency:,}"),
     ]
-    facts_lines = table(("", ""), facts)[1:]
-    return [f"{line(str(settings.path))} can be run", *(f"  {text}" for text in facts_lines)]
+    lines = facts(said, indent="  ")
+    return [f"{line(str(settings.path))} can be run", *lines]
 
 
 def _rows_text(settings: RunConfig, split: Split) -> str:

@@ -42,29 +42,27 @@ def claim_fields(account: Account) -> dict[str, Any]:
     }
 
 
-def group_lines(gain: Gain) -> Iterator[str]:
+def group_facts(gain: Gain) -> Iterator[tuple[str, str]]:
     """The groups that the rows of a claim are."""
     if gain.groups is not None and gain.design_effect is not None:
-        yield (
-            f"groups     {figures.count(gain.groups, 'group')} of rows that belong together, the "
-            f"unit of the claim; design effect {gain.design_effect:.2f}"
-        )
+        text = f"{figures.count(gain.groups, 'group')} of rows that belong together, the unit of "
+        yield "groups", f"{text}the claim; design effect {gain.design_effect:.2f}"
 
 
-def claim_lines(account: Account) -> Iterator[str]:
-    """Cost, guards and the front, a line each."""
+def claim_facts(account: Account) -> Iterator[tuple[str, str]]:
+    """Cost, guards and the front, each under its name."""
     claim, found = _claim(account), certificate(account.evidence)
     words = claim.get("words")
     if isinstance(words, str):
-        yield f"claim      {line(words)}"
+        yield "claim", words
     cost = found.get("cost")
     if isinstance(cost, Mapping):
-        yield f"cost       {_cost_text(cost, str(claim.get('minimize')))}"
+        yield "cost", _cost_text(cost, str(claim.get("minimize")))
     guards = found.get("guards")
     if isinstance(guards, Mapping):
         for name, guard in guards.items():
             if isinstance(guard, Mapping):
-                yield f"guard      {line(str(name))}: {line(str(guard.get('reason')))}"
+                yield "guard", f"{name}: {guard.get('reason')}"
     yield from _front_lines(account.evidence.get("front"), str(claim.get("minimize")))
 
 
@@ -82,20 +80,23 @@ def _cost_text(cost: Mapping[str, Json], measure: str) -> str:
     return f"{after / rows:,.4g} instead of {before / rows:,.4g}{ratio}, {measure} per row"
 
 
-def _front_lines(front: Json, measure: str) -> Iterator[str]:
+def _front_lines(front: Json, measure: str) -> Iterator[tuple[str, str]]:
     """Candidates that no other beats both in score and in cost; the search's own scores."""
     if not isinstance(front, Sequence) or isinstance(front, str) or not front:
         return
-    yield f"front      score and {line(measure)} per row, on rows that chose:"
+    yield "front", f"score and {measure} per row, on rows that chose:"
     for one in front[:_LISTED]:
         if isinstance(one, Mapping):
             yield (
-                f"           {str(one.get('candidate'))[:12]}  {_number(one.get('score')):.3f}  "
-                f"{_number(one.get('cost')):,.6g}  {line(str(one.get('origin')))}, "
-                f"{figures.count(int(_number(one.get('rows'))), 'row')}"
+                "",
+                (
+                    f"{str(one.get('candidate'))[:12]}  {_number(one.get('score')):.3f}  "
+                    f"{_number(one.get('cost')):,.6g}  {one.get('origin')}, "
+                    f"{figures.count(int(_number(one.get('rows'))), 'row')}"
+                ),
             )
     if len(front) > _LISTED:
-        yield f"           and {len(front) - _LISTED} more, see --json"
+        yield "", f"and {len(front) - _LISTED} more, see --json"
 
 
 def _number(value: Json) -> float:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import chdir
@@ -11,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 from tau.cli import figures
+from tau.cli.needs import held, why_waiting
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.surface import Exit, Surface
-from tau.cli.text import line, table
+from tau.cli.text import facts, line
 from tau.config.environment import snapshot
-from tau.config.paths import DEFAULT_RBAC_POLICY
+from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE, state_dir
 from tau.config.search import other_folders, other_store
-from tau.domain.condition import named
+from tau.domain.condition import Condition, named
 from tau.domain.control import Action
 from tau.domain.json import Json
-from tau.domain.run import RunStatus
+from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Spend
 from tau.errors import ControlError, UsageError
 from tau.lifecycle.authorization import PolicyFile, local_principal
@@ -28,6 +30,7 @@ from tau.lifecycle.commands import Command, ControlResult
 from tau.lifecycle.elsewhere import Elsewhere, find_run, flags, subcommand
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import UNUSED
+from tau.stores.location import shown
 from tau.wiring.control import control
 
 
@@ -65,7 +68,7 @@ def carry_out(arguments: ControlArguments, surface: Surface) -> int:
         if result.action is not Action.STATUS:
             print_lines_to_stderr(f"note: {note}" for note in result.notes)
     elif result.action is Action.STATUS:
-        print_lines(list(_status_lines(result)))
+        print_lines(list(_status_lines(result, arguments)))
     else:
         print_lines(list(_result_lines(result, dry_run=arguments.dry_run)))
     return Exit.OK
@@ -209,44 +212,65 @@ _OVER = {
 
 def _result_lines(result: ControlResult, *, dry_run: bool) -> Iterator[str]:
     yield ("would be " if dry_run else "") + _DONE[result.action]
-    facts = [("state dir", str(result.folder.root)), ("principal", result.principal)]
+    said = [("state dir", str(result.folder.root)), ("principal", result.principal)]
     if result.idempotent:
-        facts.append(("changes", "nothing: it was so already"))
+        said.append(("changes", "nothing: it was so already"))
     unused = UNUSED in result.notes
     if not (result.alive or unused or (result.action is Action.CANCEL and result.notes)):
         over = (result.training_status or {}).get("run_state") in ("completed", "cancelled")
         notes = _ASLEEP | _OVER if over else _ASLEEP
-        facts.append(("note", notes[result.action]))
+        said.append(("note", notes[result.action]))
     if result.rollback_checkpoint:
-        facts.append(("checkpoint", result.rollback_checkpoint))
-    facts += [("note", note) for note in result.notes]
-    yield from (f"  {text}" for text in table(("", ""), facts)[1:])
+        said.append(("checkpoint", result.rollback_checkpoint))
+    said += [("note", note) for note in result.notes]
+    yield from facts(said, indent="  ")
 
 
-def _status_lines(result: ControlResult) -> Iterator[str]:
+def _status_lines(result: ControlResult, arguments: ControlArguments) -> Iterator[str]:
     status, state = result.training_status or {}, result.state
     run_state = status.get("run_state", "unknown")
     wanted = f"{state.lifecycle_state} ({state.last_action} by {state.principal})" if state else "-"
-    facts = [
+    condition = _condition(str(run_state), result)
+    said = [
         ("run", f"{status.get('run_id', 'none')}"),
-        ("state", _condition(str(run_state), alive=result.alive)),
+        ("state", f"{condition}{', alive' if result.alive else ''}"),
         ("control", wanted),
     ]
     if state and state.reason:
-        facts.append(("reason", state.reason))
-    facts += _progress(status)
-    facts.append(("state dir", str(result.folder.root)))
+        said.append(("reason", state.reason))
+    said += _progress(status)
+    said.append(("state dir", str(result.folder.root)))
     if result.training_status is None and state is None and not result.notes:
-        facts.append(("note", "no run is known here; name it with --store or --state-dir"))
-    facts += [("note", note) for note in result.notes]
-    yield from table(("", ""), facts)[1:]
+        said.append(("note", "no run is known here; name it with --store or --state-dir"))
+    said += [("note", note) for note in result.notes]
+    yield from facts([*said, *_needs(condition, result, arguments)])
 
 
-def _condition(run_state: str, *, alive: bool) -> str:
+def _condition(run_state: str, result: ControlResult) -> str:
     """The run's condition; what is no state of a run stays as it was found."""
     if run_state not in list(RunStatus):
-        return f"{run_state}{', alive' if alive else ''}"
-    return str(named(RunStatus(run_state), alive=alive)) + (", alive" if alive else "")
+        return run_state
+    return named(RunStatus(run_state), alive=result.alive, held=held(result.state))
+
+
+def _needs(
+    condition: str, result: ControlResult, arguments: ControlArguments
+) -> Iterator[tuple[str, str]]:
+    """What somebody has to do about the run, if anything."""
+    reason = (result.training_status or {}).get("stop_reason")
+    known = StopReason(str(reason)) if reason in list(StopReason) else None
+    why = None
+    if condition in list(Condition):
+        why = why_waiting(Condition(condition), known, result.state)
+    if why is None:
+        return
+    words = ["tau", "resume"] + ([] if result.alive else ["--run"])
+    if arguments.store is not None:
+        words += ["--store", shown(arguments.store)]
+    elif result.folder.root != state_dir(DEFAULT_STORE).root:
+        words += ["--state-dir", str(result.folder.root)]
+    yield "needs you", why
+    yield "next", shlex.join(words)
 
 
 def _progress(status: Mapping[str, Json]) -> Iterator[tuple[str, str]]:

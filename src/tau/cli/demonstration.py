@@ -22,7 +22,7 @@ ROWS = {Split.OPTIMIZE: 60, Split.VALIDATE: 60, Split.TEST: 80}
 BUDGET = 600
 
 
-def demonstrate(surface: Surface, *, folder: str | None, as_json: bool) -> int:
+def demonstrate(surface: Surface, *, folder: str | None, as_json: bool, verbose: bool) -> int:
     """Write the example and optimize it; the exit code is that of the run.
 
     Raises:
@@ -31,12 +31,13 @@ def demonstrate(surface: Surface, *, folder: str | None, as_json: bool) -> int:
     place = Path(folder) if folder is not None else Path(tempfile.mkdtemp(prefix="tau-demo-"))
     config = _write(place)
     sys.stderr.write(
-        "The model is simulated, as sim/rules says: this shows how Tau works, not how good a\n"
-        f"real model's proposals are. Everything is kept in {line(str(place))}\n\n"
+        "The model 'sim/rules' is simulated: this shows how Tau works, not how good\n"
+        f"a real model's prompts are. Everything is kept in:\n  {line(str(place))}\n\n"
     )
     arguments = RunArguments(
-        config=str(config), store=str(place / "store.sqlite"), json=as_json, algorithm="reflect"
-    )
+        config=str(config), store=str(place / "store.sqlite"), json=as_json, algorithm="reflect",
+        verbose=verbose,
+    )  # fmt: skip
     return run(arguments, surface)
 
 

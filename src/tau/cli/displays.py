@@ -7,6 +7,7 @@ from typing import Any, Self, TextIO
 
 from tau.cli import figures
 from tau.cli.text import line
+from tau.domain.ids import short_run
 from tau.domain.run import Run
 from tau.trainer.progress import Progress, SearchProgress, SplitScore
 
@@ -66,7 +67,7 @@ class Display:
         """The run has been found or made."""
         rollouts = "" if total is None else f", {figures.count(total, 'rollout')}"
         verb = "going on with" if resumed else "started"
-        self.say(f"{verb} {run.id}: {run.model_ref}, {run.algorithm}{rollouts}")
+        self.say(f"{verb} {short_run(run.id)}: {run.model_ref}, {run.algorithm}{rollouts}")
 
     def progress(self, progress: Progress) -> None:
         """One look at the live run."""
@@ -161,7 +162,7 @@ def searching(progress: Progress) -> list[str]:
     if search is None:
         return []
     ahead = [
-        f"leader {split.split} {figures.interval(split)}"
+        f"best {split.split} {figures.interval(split)}"
         for split in search.leader
         if split.mean is not None
     ]

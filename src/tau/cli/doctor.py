@@ -4,17 +4,20 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from tau import __version__
+from tau.cli import figures
 from tau.cli.databases import file_of
 from tau.cli.records.reading import print_json, print_lines, read
+from tau.cli.report import store_option
 from tau.cli.surface import Exit
-from tau.cli.text import table
+from tau.cli.text import facts
 from tau.config.environment import is_secret, snapshot
+from tau.domain.ids import short_run
 from tau.errors import StoreError
 from tau.models.providers import PROVIDERS
 from tau.ports.insights import StoreFacts
@@ -23,6 +26,9 @@ from tau.wiring.stores import scheme_of
 
 _PACKAGES = ("aiohttp", "apsw", "click", "orjson", "pydantic", "rich")
 _LITTLE_SPACE = 1 << 30
+
+
+_MARKS = {True: "ok", False: "PROBLEM", None: ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,13 +47,21 @@ def examine(store: str, *, as_json: bool) -> int:
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
-        marks = {True: "ok", False: "PROBLEM", None: ""}
+        topics = max(len(one.topic) for one in findings)
         rows = [
-            (one.topic, marks[one.ok], one.found + (f"; {one.fix}" if one.fix else ""))
+            (
+                f"{one.topic:{topics}}  {_MARKS[one.ok]}",
+                f"{one.found}; {one.fix}" if one.fix else one.found,
+            )
             for one in findings
         ]
-        print_lines(table(("", "", ""), rows)[1:])
+        print_lines([*facts(rows), "", _summary(findings)])
     return Exit.FAILED if any(one.ok is False for one in findings) else Exit.OK
+
+
+def _summary(findings: Sequence[Finding]) -> str:
+    wrong = sum(one.ok is False for one in findings)
+    return f"{figures.count(wrong, 'problem')} found" if wrong else "nothing is wrong"
 
 
 def _versions() -> Iterator[Finding]:
@@ -77,13 +91,13 @@ def _store(location: str) -> Iterator[Finding]:
 
 def _contents(location: str) -> Iterator[Finding]:
     try:
-        facts = read(location, lambda opened: opened.insights.facts())
+        found = read(location, lambda opened: opened.insights.facts())
     except StoreError as error:
         yield Finding(topic="store", found=error.summary, ok=False, fix=error.fix)
         return
-    yield Finding(topic="store", found=_facts_text(facts), ok=True)
+    yield Finding(topic="store", found=_facts_text(found), ok=True)
     yield from _crashed(location)
-    for name, value in facts.details.items():
+    for name, value in found.details.items():
         yield Finding(topic=f"store {name}", found=value)
 
 
@@ -92,18 +106,18 @@ def _crashed(location: str) -> Iterator[Finding]:
     for run in read(location, stopped_without_a_word):
         yield Finding(
             topic="run",
-            found=f"{run.id} stopped without a word: its process is gone",
+            found=f"{short_run(run.id)} stopped without a word: its process is gone",
             ok=False,
-            fix="go on with it: tau resume --run, or start it again as it was started; "
-            "end it for good: tau cancel",
+            fix=f"go on with it: tau resume --run{store_option(location)}, or start it again as it "
+            f"was started; end it for good: tau cancel{store_option(location)}",
         )
 
 
-def _facts_text(facts: StoreFacts) -> str:
-    size = "" if facts.size_bytes is None else f", {facts.size_bytes / 1e6:,.1f} MB"
+def _facts_text(found: StoreFacts) -> str:
+    size = "" if found.size_bytes is None else f", {found.size_bytes / 1e6:,.1f} MB"
     return (
-        f"{facts.location}: {facts.backend}, schema version {facts.schema_version}, "
-        f"{facts.runs:,} runs, {facts.rollouts:,} rollouts{size}"
+        f"{found.location}: {found.backend}, schema version {found.schema_version}, "
+        f"{figures.count(found.runs, 'run')}, {figures.count(found.rollouts, 'rollout')}{size}"
     )
 
 

@@ -3,7 +3,14 @@
 from collections.abc import Mapping
 
 from tau.domain.spend import Budget, Spend
+from tau.reports.wording import counted as count
+from tau.reports.wording import dollars as money
 from tau.trainer.progress import SplitScore
+
+__all__ = [
+    "ago", "assumed", "count", "duration", "evidence", "failures", "interval", "missing", "money",
+    "of", "spending",
+]  # fmt: skip
 
 
 def duration(seconds: float) -> str:
@@ -22,16 +29,17 @@ def duration(seconds: float) -> str:
     return f"{hours} h {minutes} min"
 
 
-def money(usd: float) -> str:
-    """Dollars with two significant places below a cent, never a bare 0 for something."""
-    if usd >= 1 or usd == 0:
-        return f"${usd:,.2f}"
-    return f"${usd:.4f}" if usd >= 0.0001 else "<$0.0001"
-
-
-def count(number: int, noun: str) -> str:
-    """`1 call`, `2,000 calls`."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+def ago(age_s: float) -> str:
+    """`now`, `40 s`, `18 min`, `5 h`, `12 days`: how long it has been."""
+    if age_s < 5:
+        return "now"
+    if age_s < 60:
+        return f"{age_s:.0f} s"
+    if age_s < 3600:
+        return f"{age_s // 60:.0f} min"
+    if age_s < 48 * 3600:
+        return f"{age_s // 3600:.0f} h"
+    return f"{age_s // 86400:.0f} days"
 
 
 def interval(split: SplitScore) -> str:
@@ -64,9 +72,9 @@ def failures(by_class: Mapping[str, int]) -> str:
 def spending(spent: Spend, budget: Budget | None = None) -> list[str]:
     """Calls, tokens and money used, each with its limit where there is one."""
     limits = budget or Budget()
-    parts = [_of(count(spent.calls, "call"), limits.calls)] if spent.calls else []
+    parts = [of(count(spent.calls, "call"), limits.calls)] if spent.calls else []
     if spent.tokens:
-        parts.append(_of(count(spent.tokens, "token"), limits.tokens))
+        parts.append(of(count(spent.tokens, "token"), limits.tokens))
     if spent.cost_nano_usd or limits.cost_nano_usd:
         parts.append(money(spent.cost_usd))
         if limits.cost_nano_usd is not None:
@@ -88,5 +96,6 @@ def assumed(spent: Spend) -> str | None:
     )
 
 
-def _of(text: str, limit: int | None) -> str:
+def of(text: str, limit: int | None) -> str:
+    """`499 of 500`, without the limit where there is none."""
     return text if limit is None else f"{text} of {limit:,}"

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from tau import plugins
-from tau.cli.records.reading import print_json, print_lines
+from tau.cli.records.reading import print_json, print_table
 from tau.cli.surface import Exit
-from tau.cli.text import table
+from tau.cli.text import Column
 from tau.config.environment import snapshot
 from tau.errors import PluginError
 from tau.models.providers import PROVIDERS
@@ -27,6 +27,15 @@ def list_models(*, as_json: bool) -> int:
     )
 
 
+_COLUMNS = {
+    "settings": Column(name="settings", least=24, wrap=True),
+    "about": Column(name="about", least=30, wrap=True),
+    "address": Column(name="address", least=24, wrap=True),
+    "key": Column(name="key", least=20, wrap=True),
+    "key_set": Column(name="key set"),
+}
+
+
 def _print(
     group: str, noun: str, describe: Callable[[str], Mapping[str, Any]], *, as_json: bool
 ) -> int:
@@ -35,12 +44,13 @@ def _print(
     if as_json:
         print_json([{"name": name, **fields} for name, fields in described.items()])
         return Exit.OK
-    columns = list(dict.fromkeys(key for fields in described.values() for key in fields))
+    names = list(dict.fromkeys(key for fields in described.values() for key in fields))
     rows = [
-        (name, *(_cell(fields.get(column)) for column in columns))
+        (name, *(_cell(fields.get(column)) for column in names))
         for name, fields in described.items()
     ]
-    print_lines(table((noun, *(column.replace("_", " ") for column in columns)), rows))
+    header = [Column(name=noun), *(_COLUMNS[name] for name in names)]
+    print_table(header, rows, f"{noun}s")
     return Exit.OK
 
 

@@ -12,6 +12,7 @@ from rich.text import Text
 from tau.cli import figures
 from tau.cli.displays import Display, expected, speed, summary
 from tau.cli.text import line
+from tau.domain.ids import short_run
 from tau.domain.run import Run
 from tau.trainer.progress import Progress, SplitScore
 
@@ -32,7 +33,7 @@ class LiveDisplay(Display):
     def started(self, run: Run, *, resumed: bool, total: int | None) -> None:
         """Say which run it is, above the block."""
         title = Text(line(run.model_ref), style="bold")
-        title.append(f"  {run.algorithm}  {run.id}", style="dim")
+        title.append(f"  {run.algorithm}  {short_run(run.id)}", style="dim")
         if resumed:
             title.append("  goes on", style="cyan")
         self._console.print(title, no_wrap=True, overflow="ellipsis")
@@ -60,7 +61,7 @@ class LiveDisplay(Display):
         if any(split.mean is not None for split in progress.splits):
             rows += _scores(progress.splits, "baseline" if progress.search else "")
         if progress.search is not None:
-            rows += _scores(progress.search.leader, "leader")
+            rows += _scores(progress.search.leader, "best")
             tried = figures.count(progress.search.candidates, "candidate")
             rows.append(_flat(f"{progress.search.phase} · {tried} tried", style="bold"))
         rows.append(_flat(_activity(progress), style="dim"))

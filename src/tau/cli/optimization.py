@@ -1,27 +1,20 @@
 """What an optimization found, in words: the decision, what it rests on, and the changed prompt."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tau.cli import claiming, figures
-from tau.cli.text import line, shown, table
-from tau.domain.run import StopReason
+from tau.cli.text import Column, line, shown, table
 from tau.ports.algorithm import Plan
 from tau.reports.account import Account, SplitAccount
 from tau.reports.gain import Gain, p_text
 from tau.reports.refused import counted, refused_lines
+from tau.reports.wording import signed
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
 from tau.trainer.report import RunReport
 
 _CONTEXT = 60
-_LISTED = 5
-
-DECISIONS: Mapping[str, str] = {
-    "promote": "promote: the new prompt is better",
-    "keep_baseline": "keep the baseline: nothing better was proved",
-    "inconclusive": "inconclusive: this data can't tell",
-}
 
 
 def fields(report: RunReport) -> dict[str, Any]:
@@ -68,49 +61,39 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
     }
 
 
-def decision_text(account: Account) -> str:
-    """The decision in a few words, and on how many rows where some are missing."""
-    if account.run.stop_reason is StopReason.NOTHING_SCORED:
-        return "no decision: nothing could be scored"
-    usual = DECISIONS.get(account.decision or "", "nothing is decided yet")
-    text = claiming.decision_words(account) or usual
-    partial = account.partial
-    return f"{text} (on {partial.rows} rows)" if partial else text
-
-
-def claim_lines(report: RunReport) -> Iterator[str]:
-    """Why it was decided so, what that rests on, and what would settle it."""
+def claim(report: RunReport) -> Iterator[tuple[str, str]]:
+    """What the decision rests on in figures, and what would settle it."""
     account = report.account
     assert account is not None
     gain = account.gain
     if gain is not None:
-        yield f"gain       {gain_text(gain)}"
-        yield f"evidence   {gain_evidence(gain)}"
-        yield from claiming.group_lines(gain)
-    yield from claiming.claim_lines(account)
+        yield "gain", gain_text(gain)
+        yield "evidence", gain_evidence(gain)
+        yield from claiming.group_facts(gain)
+    yield from claiming.claim_facts(account)
     if account.reason:
-        yield f"why        {line(account.reason)}"
+        yield "why", account.reason
     if account.partial is not None:
-        yield f"part only  {line(account.partial.text)}"
+        yield "part only", account.partial.text
     if gain is not None and gain.rows_to_settle is not None:
-        yield f"to settle  about {figures.count(gain.rows_to_settle, 'example')} would decide it"
+        yield "to settle", f"about {figures.count(gain.rows_to_settle, 'example')} would decide it"
     detectable = report.plan.detectable if report.plan else None
     if detectable is not None and "claim" not in account.evidence:
-        yield f"could show gains from {detectable:+.3f} on, in 4 runs of 5"
-    yield f"tried      {tried_text(account)}"
-    yield from (f"           {line(told)}" for told in refused_lines(account.evidence))
+        yield "could show", f"gains from {detectable:+.3f} on, in 4 runs of 5"
+    yield "tried", tried_text(account)
+    yield from (("", told) for told in refused_lines(account.evidence))
     if report.plan is not None:
-        yield f"planned    {against_plan(report.plan, account)}"
+        yield "planned", against_plan(report.plan, account)
     stopped = account.evidence.get("stopped")
     if isinstance(stopped, str) and stopped:
-        yield f"stopped    {line(stopped)}"
+        yield "stopped", stopped
 
 
 def gain_text(gain: Gain) -> str:
     """`+0.225 (90 % interval +0.110 to +0.340), p = 0.0004`."""
     level = f"{100 * (1 - gain.alpha):.3g} %"
     return (
-        f"{gain.difference:+.3f} ({level} interval {gain.low:+.3f} to {gain.high:+.3f}), "
+        f"{signed(gain.difference)} ({level} interval {signed(gain.low)} to {signed(gain.high)}), "
         f"p {p_text(gain.p_value)}" + (", one-sided" if gain.one_sided else "")
     )
 
@@ -139,21 +122,25 @@ def tried_text(account: Account) -> str:
 def against_plan(plan: Plan, account: Account) -> str:
     """Rollouts and calls used, of those planned."""
     spent = account.run.spent
-    return (
+    said = (
         f"{spent.rollouts:,} of {figures.count(plan.rollouts, 'rollout')}, "
         f"{spent.calls:,} of {figures.count(plan.calls, 'call')}"
     )
+    if account.retries:
+        said += f"; {figures.count(account.retries, 'attempt')} made again are not in the plan"
+    return said
 
 
-def split_table(account: Account) -> list[str]:
+def split_table(account: Account, *, width: int | None = None) -> list[str]:
     """Baseline and best side by side; the splits that selected are not the claim."""
     return table(
-        ("split", "baseline", "best" if _proved(account) else "leader", "examples"),
+        ("split", "baseline", "best", Column(name="examples", drop=1)),
         [
             (str(split.split), estimate_text(split.baseline), estimate_text(split.best),
              examples_text(split))
             for split in account.splits()
         ],
+        width=width,
     )  # fmt: skip
 
 
@@ -176,7 +163,7 @@ def diff_lines(pieces: Sequence[Piece]) -> list[str]:
     for piece in pieces:
         text = shown(piece.text)
         if piece.change is Change.SAME:
-            parts.append(_cut(text))
+            parts.append(shortened(text))
         elif piece.change is Change.REMOVED:
             parts.append(f"[-{text}-]")
         else:
@@ -184,21 +171,17 @@ def diff_lines(pieces: Sequence[Piece]) -> list[str]:
     return [f"  | {text}" for text in "".join(parts).split("\n")]
 
 
-def _cut(text: str) -> str:
-    """`text` with its middle left out where it is long."""
+def shortened(text: str) -> str:
+    """A text with its middle left out where it is long."""
     if len(text) <= 3 * _CONTEXT:
         return text
     return f"{text[:_CONTEXT]} [...] {text[-_CONTEXT:]}"
 
 
-def diff_section(account: Account) -> Iterator[str]:
-    """The changed prompts; nothing where nothing changed."""
-    for name, pieces in account.diffs().items():
-        yield f"{line(name)}: from the baseline to " + (
-            "the best" if _proved(account) else "the leader, which is not proved better"
-        )
-        yield from diff_lines(pieces)
-        yield ""
+def diff_title(account: Account, name: str) -> str:
+    """Which texts a diff is of."""
+    proved = "" if _proved(account) else ", which is not proved better"
+    return f"{line(name)}: from the baseline to the best{proved}"
 
 
 def _proved(account: Account) -> bool:

@@ -6,10 +6,12 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from tau.cli.control import policy_file, principal
-from tau.cli.records.reading import moment, print_json, print_lines, read
+from tau.cli.figures import count
+from tau.cli.records.reading import moment, print_json, print_lines, print_table, read
 from tau.cli.surface import Exit
-from tau.cli.text import line, table
+from tau.cli.text import Column, facts, line
 from tau.domain.control import Action
+from tau.domain.ids import short_run
 from tau.errors import NotFound, StoreError, UsageError
 from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditTrail, head_of
 from tau.lifecycle.authorization import (
@@ -114,7 +116,7 @@ def who_am_i(*, store: str, given: str | None, policy: str | None, as_json: bool
         *((key, f"{'yes' if one.allowed else 'no'} ({one.reason_code})")
           for key, one in decisions.items()),
     ]  # fmt: skip
-    print_lines([line(text) for text in table(("", ""), rows)[1:]])
+    print_lines(list(facts(rows)))
     return Exit.OK
 
 
@@ -152,6 +154,18 @@ def install(
     return Exit.OK
 
 
+_AUDIT = (
+    Column(name="line", drop=4, right=True),
+    Column(name="time", drop=3),
+    Column(name="principal", least=10, drop=1),
+    Column(name="action", least=8),
+    Column(name="run", drop=2),
+    Column(name="decision", least=7),
+    Column(name="state", least=9, drop=1),
+    Column(name="why", least=14),
+)
+
+
 def list_audit(folder: StateDir, *, limit: int, as_json: bool) -> int:
     """Print the last lines of the audit, oldest first.
 
@@ -163,8 +177,7 @@ def list_audit(folder: StateDir, *, limit: int, as_json: bool) -> int:
     if as_json:
         print_json([dict(one.fields) for one in last])
         return Exit.OK
-    header = ("line", "time", "principal", "action", "decision", "state", "why")
-    print_lines(table(header, [_row(one) for one in last]))
+    print_table(_AUDIT, [_row(one) for one in last], "audit lines")
     return Exit.OK
 
 
@@ -190,7 +203,7 @@ def verify_audit(folder: StateDir, *, store: str | None, as_json: bool) -> int:
         found = [line(f"  line {one.line}: {one.what}") for one in breaks]
         print_lines([line(f"{folder.audit} is not as it was written"), *found])
     else:
-        print_lines([line(f"{folder.audit} is whole: {len(lines):,} lines; {note}")])
+        print_lines([line(f"{folder.audit} is whole: {count(len(lines), 'line')}; {note}")])
     return Exit.FAILED if breaks else Exit.OK
 
 
@@ -252,6 +265,7 @@ def _row(one: AuditLine) -> tuple[str, ...]:
         moment(when) if type(when) is int and 0 <= when < 1 << 47 else "-",
         str(fields.get("principal", "-")),
         one.action,
+        short_run(str(fields.get("run_id") or "-")),
         str(fields.get("decision", "-")),
         str(fields.get("lifecycle_state", "-")),
         "; ".join(str(text) for text in told if text),

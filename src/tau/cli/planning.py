@@ -12,11 +12,12 @@ from tau.cli.optimization import plan_fields
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.running import RunArguments, loaded, placed
 from tau.cli.surface import Exit, warn
-from tau.cli.text import line, table
+from tau.cli.text import columns, facts, line, wrapped
 from tau.config.paths import DEFAULT_STORE
 from tau.config.settings import RunConfig
 from tau.domain.spend import Budget
 from tau.errors import InputError
+from tau.reports.outcome import expectation
 from tau.stores.location import shown
 from tau.wiring.planning import Forecast, forecast
 from tau.wiring.stores import scheme_of
@@ -74,9 +75,11 @@ def _fields(settings: RunConfig, found: Forecast) -> dict[str, Any]:
 def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
     plan = found.plan
     name = line(str(settings.path))
-    yield f"{name}: {settings.algorithm.type} on {line(settings.model_ref or '')}"
+    yield from wrapped(
+        f"{name}: {settings.algorithm.type} on {line(settings.model_ref or '')}", columns()
+    )
     yield ""
-    facts = [
+    said = [
         ("examples", ", ".join(
             f"{split} {len(rows):,}" for split, rows in settings.examples.items() if rows
         )),
@@ -88,15 +91,16 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
         ("cost", _cost(found)),
     ]  # fmt: skip
     if plan.proposals or plan.certification:
-        facts += [
+        said += [
             ("at least", _least(found)),
-            ("claim", line(settings.claim.words())),
-            ("certification", _certification(found)),
-            ("can show", _detectable(found)),
+            ("claim", settings.claim.words()),
+            ("decision", _certification(found)),
         ]
-    yield from (f"  {text}" for text in table(("", ""), facts)[1:])
-    for warning in found.warnings:
-        yield f"warning: {line(warning)}"
+    yield from facts(said, indent="  ")
+    if plan.proposals:
+        yield ""
+        yield from wrapped(line(expectation(plan.certification, plan.detectable)), columns())
+    yield from facts([("warning:", warning) for warning in found.warnings])
 
 
 def _least(found: Forecast) -> str:
@@ -132,20 +136,14 @@ def _certification(found: Forecast) -> str:
     rows = found.plan.certification
     if not rows:
         return "none: nothing can be promoted"
-    text = f"{figures.count(rows, 'example')} that choose nothing, seen once by both prompts"
+    fresh = figures.count(rows, "fresh example")
+    text = f"{fresh}, unused in the search, seen once by both prompts"
     if found.plan.groups == rows:
         return text
     return (
         f"{text}; in {figures.count(found.plan.groups, 'group')}, like about "
         f"{found.plan.independent:,} rows that have nothing in common"
     )
-
-
-def _detectable(found: Forecast) -> str:
-    gain = found.plan.detectable
-    if gain is None:
-        return "nothing: too few examples to certify with"
-    return f"true gains from {gain:+.3f} on, in 4 runs of 5"
 
 
 def _next(arguments: RunArguments) -> None:

@@ -6,18 +6,22 @@ from collections.abc import Sequence
 from dataclasses import asdict
 
 from tau.cli.databases import file_of
-from tau.cli.records.reading import moment, print_json, print_lines
+from tau.cli.figures import count
+from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import table
+from tau.domain.ids import short_run
 from tau.domain.visible import line
 from tau.errors import UsageError
 from tau.lifecycle.asking import Asked
 from tau.lifecycle.authorization import PRUNE, PRUNE_KEY, PolicyFile
 from tau.ports.clock import SystemClock
+from tau.ports.store import Store
 from tau.stores.location import on_server
 from tau.stores.retention import PrunedRun
 from tau.stores.sqlite.pruning import prune
 from tau.wiring.access import guarded
+from tau.wiring.naming import whole_name
 from tau.wiring.servers import prune_server
 
 _AGE = re.compile(r"(?P<n>[1-9][0-9]{0,5})(?P<unit>[hdw])\Z")
@@ -43,6 +47,8 @@ def prune_store(
     """
     if not runs and older_than is None:
         raise UsageError("nothing is chosen", fix="name runs, or give --older-than 30d")
+    if runs:
+        runs = read(location, lambda opened: _whole(opened, runs))
     before = None if older_than is None else SystemClock().unix_ms() - age_ms(older_than)
     with asyncio.Runner() as runner:
         found = runner.run(_pruned(location, runs, before, dry_run=True))
@@ -64,13 +70,17 @@ def prune_store(
     print_lines(
         table(
             ("run", "state", "last changed", "rollouts"),
-            [(one.id, one.status, moment(one.updated_unix_ms), f"{one.rollouts:,}")
+            [(short_run(one.id), one.status, moment(one.updated_unix_ms), f"{one.rollouts:,}")
              for one in found],
         )
     )  # fmt: skip
     done = "deleted" if yes else "would be deleted; do it with --yes"
-    print_lines([f"{sum(one.rollouts for one in found):,} rollouts {done}"])
+    print_lines([f"{count(sum(one.rollouts for one in found), 'rollout')} {done}"])
     return Exit.OK
+
+
+async def _whole(store: Store, runs: Sequence[str]) -> list[str]:
+    return [await whole_name(store, name) for name in runs]
 
 
 async def _pruned(

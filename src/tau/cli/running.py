@@ -64,6 +64,7 @@ class RunArguments:
     serve: str | None = None
     principal: str | None = None
     rbac_policy: str | None = None
+    verbose: bool = False
 
     @property
     def location(self) -> str:
@@ -90,7 +91,9 @@ class RunArguments:
                      ("--prompt-optimization-control-state-dir", self.state_dir))  # fmt: skip
         else:
             verb = "run" if self.algorithm is None else "optimize"
-            words = [surface.program, verb, self.config, "--store", shown(self.location)]
+            words = [surface.program, verb, self.config]
+            if self.location != DEFAULT_STORE:
+                words += ["--store", shown(self.location)]
             limits = tuple(
                 (f"--budget-{name}", f"{value:g}") for name, value in self.budget.items()
             )
@@ -249,18 +252,25 @@ def _print(
         EventsDisplay(output).emit("finished", results.document(report))
     elif arguments.json:
         output.write(json.dumps(results.document(report), indent=2) + "\n")
-    elif not surface.flat and interactive(output, snapshot()):
-        from tau.cli.report import print_report
-
-        print_report(report, output, resume=resume)
     elif not surface.flat:
-        output.write("\n".join(results.report_lines(report, resume=resume)) + "\n")
+        _tell(report, output, resume, verbose=arguments.verbose)
     elif _delivered(report):
         output.write(results.contract_line(report) + "\n")
     if surface.flat and report.stop_reason is StopReason.NOTHING_SCORED:
         sys.stderr.write(f"warning: {report.stop_detail}\n")
     elif surface.flat and report.status is not RunStatus.COMPLETED:
         sys.stderr.write("".join(f"{text}\n" for text in _unfinished(report, resume)))
+
+
+def _tell(report: RunReport, output: TextIO, resume: str, *, verbose: bool) -> None:
+    """The report for people, in colours where somebody is watching."""
+    from tau.cli.report import print_report, report_lines
+
+    if interactive(output, snapshot()):
+        print_report(report, output, resume=resume, verbose=verbose)
+    else:
+        lines = report_lines(report, resume=resume, verbose=verbose)
+        output.write("\n".join(lines) + "\n")
 
 
 def _note_delivered(store: str, report: RunReport) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from enum import StrEnum
 
 from tau.domain.rollout import RolloutStatus
-from tau.domain.run import Run, RunStatus
+from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.worker import Worker, WorkerRole
 
 _STARTING_MS = 5_000
@@ -32,6 +32,24 @@ _ENDED = {
     RunStatus.CANCELLED: Condition.CANCELLED,
     RunStatus.COMPLETED: Condition.DONE,
 }
+
+
+_BECAUSE = {
+    StopReason.FINISHED: "it came to its end",
+    StopReason.BUDGET: "the budget is used up",
+    StopReason.TIME_LIMIT: "the time limit is reached",
+    StopReason.NO_PROGRESS: "nothing went on any more",
+    StopReason.NOTHING_SCORED: "nothing could be scored",
+    StopReason.SIGNAL: "it was interrupted",
+    StopReason.OPERATOR: "somebody stopped it",
+    StopReason.ERROR: "an error ended it",
+    StopReason.CRASH: "it stopped without a word",
+}
+
+
+def because(reason: StopReason | None) -> str:
+    """Why a run is not running, as a clause; empty where nothing is known."""
+    return _BECAUSE[reason] if reason else ""
 
 
 def condition_of(

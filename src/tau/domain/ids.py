@@ -14,6 +14,8 @@ _ATTEMPT = ":attempt-"
 _ATTEMPT_DIGITS = 9
 _ROLLOUT = "-r"
 _ROLLOUT_DIGITS = 18
+_SHORT_HASH = 8
+_RUN = re.compile(r"run-[0-9]{8}-[0-9]{6}-(?P<token>[0-9a-f]{6})\Z")
 _VERSION = re.compile(r"resources-(?P<n>[1-9][0-9]{0,17})\Z")
 
 
@@ -27,6 +29,28 @@ def rollout_key(rollout: str) -> tuple[RunId, int] | None:
     run, _, digits = rollout.rpartition(_ROLLOUT)
     key = _counted(digits, _ROLLOUT_DIGITS)
     return (RunId(run), key) if run and key is not None else None
+
+
+def short_run(run: str) -> str:
+    """`8c955d`: what is a run's own in its name; other names stay whole."""
+    match = _RUN.match(run)
+    return match["token"] if match else run
+
+
+def short_rollout(rollout: str) -> str:
+    """`r304`: enough of a rollout's name, its key is unique in its store."""
+    found = rollout_key(rollout)
+    return f"r{found[1]}" if found else rollout
+
+
+def short_hash(resources: str) -> str:
+    """`cb9f04ed`: the first digits of a hash."""
+    return resources[:_SHORT_HASH]
+
+
+def stands_for(name: str, run: str) -> bool:
+    """Whether `name` can mean the run: it begins its name, or what is its own in it."""
+    return bool(name) and (run.startswith(name) or short_run(run).startswith(name))
 
 
 def attempt_id(rollout: RolloutId, n: int) -> AttemptId:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau.domain.control import Action, ControlState, LifecycleState
+from tau.domain.ids import stands_for
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError
 from tau.files.atomic import atomic_write, undone_on_failure
@@ -324,7 +325,7 @@ def _check_run(
 ) -> None:
     """Refuse a command that means another run than the one this folder has now."""
     here = (state.run_id if state else None) or (status or {}).get("run_id")
-    if command.run_id is None or here is None or command.run_id == here:
+    if command.run_id is None or here is None or stands_for(command.run_id, str(here)):
         return
     raise ControlError(
         "the run changed meanwhile",

@@ -292,5 +292,5 @@ class Insights(Protocol):
         ...
 
     async def resources(self, hash_prefix: str) -> Resources:
-        """By hash or a unique prefix of at least 6 digits of it; NotFound, Conflict."""
+        """By hash or a unique prefix of it; NotFound, Conflict."""
         ...

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
@@ -14,7 +14,8 @@ from tau.domain.run import Run
 from tau.ports.insights import Candidate, Measurement, Shortfalls
 from tau.ports.store import Store
 from tau.reports.gain import Gain, PartialClaim, certificate, of_evidence, partial_of
-from tau.reports.words import Piece, word_diff
+from tau.reports.words import Piece, rules_changed, word_diff
+from tau.reports.worsened import Worsened, worsened
 from tau.scoring.aggregate import Estimate, summarize_by_example
 from tau.scoring.table import ScoreRow, ScoreTable
 
@@ -36,6 +37,8 @@ class Account:
 
     `best` is the recommendation, the baseline itself where nothing was proved better; `version` is
     the run's own publication of it, if any. `candidates` are in the order of their waves.
+    `worsened` are the first few examples that the leader got wrong and the baseline had right,
+    `retries` the attempts made again after a failure.
     """
 
     run: Run
@@ -48,6 +51,8 @@ class Account:
     candidates: tuple[Candidate, ...]
     measurements: tuple[Measurement, ...]
     shortfalls: Shortfalls = field(default_factory=Shortfalls)
+    worsened: tuple[Worsened, ...] = ()
+    retries: int = 0
 
     @property
     def decision(self) -> str | None:
@@ -127,6 +132,29 @@ class Account:
         ]
         return summarize_by_example(rows) if rows else None
 
+    @property
+    def binary(self) -> bool:
+        """Whether every score is 0 or 1, so that means are shares."""
+        scores = [one.score for one in self.measurements if one.score is not None]
+        return bool(scores) and all(score in (0.0, 1.0) for score in scores)
+
+    @property
+    def fresh_rows(self) -> int:
+        """How many rows were set aside for the decision under 'test'; 0 where that is not known."""
+        found = self.run.config.get("examples")
+        test = found.get("test") if isinstance(found, Mapping) else None
+        rows = test.get("rows") if isinstance(test, Mapping) else None
+        return rows if isinstance(rows, int) else 0
+
+    @property
+    def rules_changed(self) -> tuple[int, int]:
+        """How many rules were added to the baseline's texts, and how many taken out."""
+        names = dict.fromkeys([*self.baseline.values, *self.leader.values])
+        counts = [
+            rules_changed(_text(self.baseline, name), _text(self.leader, name)) for name in names
+        ]
+        return sum(added for added, _ in counts), sum(removed for _, removed in counts)
+
     def diffs(self) -> dict[str, tuple[Piece, ...]]:
         """What changed from the baseline to what was ahead, for each resource that changed."""
         return resources_diff(self.baseline, self.leader)
@@ -142,7 +170,7 @@ async def gather(store: Store, run_id: RunId) -> Account:
     verdict = await store.verdicts.find(run_id)
     baseline = baseline_of(run)
     best = verdict.resources if verdict else baseline
-    return Account(
+    account = Account(
         run=run,
         counts=await insights.counts(run_id),
         failures=await insights.failures(run_id),
@@ -153,7 +181,34 @@ async def gather(store: Store, run_id: RunId) -> Account:
         candidates=tuple(await _candidates(store, run_id)),
         measurements=tuple(await insights.measurements(run=run_id)),
         shortfalls=await insights.shortfalls(run_id),
+        retries=await retries(store, run),
     )
+    return replace(account, worsened=await _worsened(store, account))
+
+
+async def retries(store: Store, run: Run) -> int:
+    """How many attempts were made again; asks for single rollouts only where there can be some."""
+    found, after, since = 0, 0, 0
+    if run.spent.calls <= run.spent.rollouts:
+        return 0
+    while page := await store.insights.settled(run.id, since_unix_ms=since, after=after):
+        found += sum(max(0, row.attempts - 1) for row in page)
+        since, after = page[-1].updated_unix_ms, page[-1].number
+    return found
+
+
+async def right_or_wrong(store: Store, run_id: RunId) -> bool:
+    """Whether every score of a run is 0 or 1, so that its means are shares."""
+    found = [score for each in await store.insights.scores(run_id) for score in each.scores]
+    return bool(found) and all(score in (0.0, 1.0) for score in found)
+
+
+async def _worsened(store: Store, account: Account) -> tuple[Worsened, ...]:
+    gain, leader = account.gain, account.leader.hash
+    if gain is None:
+        return ()
+    mine = [one for one in account.measurements if one.resources == leader]
+    return await worsened(store, account.run.id, mine, gain.broken)
 
 
 def baseline_of(run: Run) -> Resources:

@@ -1,6 +1,7 @@
 """Figures and sentences as reports say them."""
 
 import re
+from collections.abc import Callable
 
 
 def counted(number: int, noun: str) -> str:
@@ -11,6 +12,35 @@ def counted(number: int, noun: str) -> str:
 def signed(value: float) -> str:
     """`+0.125`, with a true minus."""
     return f"{value:+.3f}".replace("-", "\u2212")
+
+
+def scored(value: float | None, binary: bool) -> str:
+    """`74 %` where scores are right or wrong, else `0.742`."""
+    if value is None:
+        return "-"
+    return f"{_rounded(100 * value)} %" if binary else f"{value:.3f}"
+
+
+def points(
+    value: float, binary: bool, *, unit: bool = True, whole: Callable[[float], int] = round
+) -> str:
+    """A difference of scores: `+46 points` where they are right or wrong, else `+0.463`.
+
+    `whole` makes a number whole: bounds are rounded to where they still hold.
+    """
+    if not binary:
+        return signed(value if whole is round else whole(round(1000 * value, 6)) / 1000)
+    number = _rounded(100 * value) if whole is round else whole(round(100 * value, 6))
+    text = f"{number:+}".replace("-", "\u2212") if number else "0"
+    return text + (f" point{'' if abs(number) == 1 else 's'}" if unit else "")
+
+
+def _rounded(value: float) -> int:
+    """To whole numbers, but nothing that is there to nothing and no part to the whole."""
+    nearest = round(value)
+    if nearest == 0 and abs(value) > 1e-9:
+        return 1 if value > 0 else -1
+    return 99 if nearest == 100 and value < 100 - 1e-9 else nearest
 
 
 def dollars(usd: float) -> str:

@@ -1,6 +1,7 @@
 """What changed from one text to another, word by word."""
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
@@ -9,6 +10,7 @@ from enum import StrEnum
 # The mark of a list belongs to the word after it: by itself it would be a minus nobody can place.
 _WORDS = re.compile(r"(?:(?<=\n)|\A)[ \t]*[-*+\u2022][ \t]+\w+|\s+|\w+|[^\w\s]")
 _LINES = re.compile(r"[^\n]*\n|[^\n]+")
+_RULES = re.compile(r"\n+|(?<=[.!?])\s+(?=[A-Z])")
 _MOST_WORDS = 4_000
 """Beyond so many words in a changed passage it is shown as replaced whole."""
 
@@ -41,6 +43,20 @@ def word_diff(old: str, new: str) -> tuple[Piece, ...]:
         elif piece.text:
             pieces.append(piece)
     return tuple(pieces)
+
+
+def rules_changed(old: str, new: str) -> tuple[int, int]:
+    """How many rules `new` has that `old` has not, and the other way round.
+
+    A rule is a line, or one of several sentences on a line.
+    """
+    before, after = Counter(_rules(old)), Counter(_rules(new))
+    return (after - before).total(), (before - after).total()
+
+
+def _rules(text: str) -> list[str]:
+    """Each rule with its blanks evened out, so that only words make a difference."""
+    return [" ".join(rule.split()) for rule in _RULES.split(text) if rule.strip()]
 
 
 def _inside(old: Sequence[str], new: Sequence[str]) -> Iterator[Piece]:

@@ -14,11 +14,11 @@ from tau.stores import rows
 from tau.stores.rows import Row
 from tau.stores.settled import plain_reason
 
-_PREFIX = re.compile(r"[0-9a-f]{6,64}\Z")
+_PREFIX = re.compile(r"[0-9a-f]{1,64}\Z")
 
 
 def is_prefix(text: str) -> bool:
-    """Whether `text` can stand for resources: 6 digits of a hash or more."""
+    """Whether `text` can stand for resources: the first digits of a hash."""
     return _PREFIX.match(text) is not None
 
 
@@ -27,7 +27,7 @@ def the_one(found: Sequence[Row], prefix: str) -> Resources:
     if not found:
         raise NotFound(
             f"there are no resources '{prefix:.80}'",
-            fix="give at least 6 hexadecimal digits of their hash",
+            fix="give the first digits of their hash, which are hexadecimal",
         )
     if len(found) > 1:
         raise Conflict(f"several resources start with '{prefix}'", fix="give more digits")

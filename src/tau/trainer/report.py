@@ -24,7 +24,7 @@ class RunReport:
     had planned. `cost_usd` is None where calls were made and no price is known. `duration_s` is of
     this start, `active_s` of all starts of the run. `resumable` tells whether starting it again
     goes on. `last_failure` is the message of the rollout that failed last, `shortfalls` why
-    rows have no score.
+    rows have no score. `binary`: every score is 0 or 1. `retries` are attempts made again.
     """
 
     run_id: str
@@ -51,3 +51,5 @@ class RunReport:
     account: Account | None = None
     plan: Plan | None = None
     shortfalls: Shortfalls = field(default_factory=Shortfalls)
+    binary: bool = False
+    retries: int = 0

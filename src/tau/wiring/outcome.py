@@ -10,7 +10,7 @@ from tau.domain.run import Run, StopReason
 from tau.ports.algorithm import Plan, Recommendation
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
-from tau.reports.account import Account, baseline_of, gather
+from tau.reports.account import Account, baseline_of, gather, retries, right_or_wrong
 from tau.reports.shortfalls import nothing_scored
 from tau.trainer.loop import Fit
 from tau.trainer.progress import Progress
@@ -93,6 +93,8 @@ async def report_of(
         account=await account_of(store, run, best),
         shortfalls=await store.insights.shortfalls(run.id),
         plan=plan,
+        binary=await right_or_wrong(store, run.id),
+        retries=await retries(store, run),
     )
 
 

@@ -32,6 +32,7 @@ from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
 from tau.wiring.access import USUAL_POLICY, check_start
 from tau.wiring.delivery import report_again
+from tau.wiring.naming import whole_name
 from tau.wiring.observing import Observer
 from tau.wiring.outcome import give_verdict, judged, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
@@ -107,6 +108,8 @@ async def run_session(
         await control.take(_PROCESSES.this())
         closing.callback(control.release)
         store = await closing.enter_async_context(await open_store(request.store))
+        if request.run_id is not None:
+            request = replace(request, run_id=await whole_name(store, request.run_id))
         if not request.new:
             report = await report_again(
                 store, config, request.run_id, parts=parts, status=request.status_file(),

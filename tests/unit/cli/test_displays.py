@@ -38,7 +38,7 @@ def test_a_log_gets_a_line_every_few_seconds() -> None:
     assert [line.partition(":")[0] for line in lines] == ["5.0 s", "10 s", "15 s", "20 s"]
     assert lines[0] == (
         "5.0 s: 10/100 done · 8 in flight · optimize 0.500 (0.250 to 0.750) · 10 calls of 500 · "
-        "100 tokens · $0.0100 of $2.00 · 2/s · about 45 s left"
+        "100 tokens · $0.01 of $2.00 · 2/s · about 45 s left"
     )
 
 

@@ -18,7 +18,7 @@ HOSTILE = "</pre><script>alert('x')</script>\x1b[2J\u202e {{evil}}"
 SEED = Resources(values={"system_prompt": "Answer briefly."})
 BEST = Resources(values={"system_prompt": f"Answer well. {HOSTILE}"}, parent=SEED.hash)
 ROWS: tuple[Example, ...] = examples(
-    Split.TEST, [{"prompt": f"q{n}", "expected": str(n)} for n in range(24)]
+    Split.TEST, [{"prompt": f"q{n}", "expected": str(n)} for n in range(120)]
 )
 RUN = Run(
     id=RunId("run-1"),
@@ -50,26 +50,41 @@ def measured(resources: Resources, scores: Mapping[int, float | None]) -> list[M
 
 def account(*, evidence: Mapping[str, Json] | None = None) -> Account:
     """The best fixes 12 of 24 examples and breaks one."""
-    base = measured(SEED, {n: float(n >= 13) for n in range(24)})
-    best = measured(BEST, {n: float(n < 12 or n >= 14) for n in range(24)})
+    return compared(
+        {n: float(n >= 13) for n in range(24)},
+        {n: float(n < 12 or n >= 14) for n in range(24)},
+        evidence=evidence,
+    )
+
+
+def compared(
+    before: Mapping[int, float | None],
+    after: Mapping[int, float | None],
+    *,
+    evidence: Mapping[str, Json] | None = None,
+    gated: bool = False,
+) -> Account:
+    """A search whose winner met the baseline with these scores, decided as they demand."""
+    base, best = measured(SEED, before), measured(BEST, after)
     table = ScoreTable.of(
         ScoreRow(candidate=one.resources, example=one.example, score=one.score)
         for one in [*base, *best]
     )
-    found = certify(pair(table, BEST.hash, SEED.hash), effect=0.02)
+    found = certify(pair(table, BEST.hash, SEED.hash), effect=0.05, gated=gated)
+    decision = Decision(found.decision)
     return Account(
         run=RUN,
-        counts=RolloutCounts(by_status={RolloutStatus.SUCCEEDED: 48}),
+        counts=RolloutCounts(by_status={RolloutStatus.SUCCEEDED: len(base) + len(best)}),
         failures={},
         verdict=Verdict(
             run_id=RUN.id,
-            resources=BEST,
-            decision=Decision(found.decision),
+            resources=BEST if decision is Decision.PROMOTE else SEED,
+            decision=decision,
             evidence=evidence or {"certificate": found.to_json(), "leader": BEST.hash},
             caveats=(f"careful {HOSTILE}",),
         ),
         baseline=SEED,
-        best=BEST,
+        best=BEST if decision is Decision.PROMOTE else SEED,
         version=None,
         candidates=(Candidate(resources=BEST, wave=1, abandoned=False),),
         measurements=(*base, *best),

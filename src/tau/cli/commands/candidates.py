@@ -73,10 +73,18 @@ def candidates_diff(
               show_default=True, help="1 minus the level of the interval.")  # fmt: skip
 @click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
               help="Ask whether B is not worse than A by so much.")  # fmt: skip
+@click.option("--verbose", is_flag=True, help="Say how the interval was worked out.")
 @json_option
 @debug_option
 def compare(
-    *, first: str, second: str, store: str, alpha: float, margin: float | None, as_json: bool
+    *,
+    first: str,
+    second: str,
+    store: str,
+    alpha: float,
+    margin: float | None,
+    verbose: bool,
+    as_json: bool,
 ) -> int:
     """Compare A and B from stored scores: B minus A, paired, with an interval.
 
@@ -85,11 +93,13 @@ def compare(
     """
     from tau.cli.records.comparing import compare_stored
 
-    return compare_stored(store, first, second, alpha=alpha, margin=margin, as_json=as_json)
+    return compare_stored(
+        store, first, second, alpha=alpha, margin=margin, as_json=as_json, verbose=verbose
+    )
 
 
 @click.command("promote", short_help="Point an alias at a better prompt.")
-@click.argument("name", metavar="RUN|VERSION")
+@click.argument("name", required=False, metavar="[RUN|VERSION]")
 @click.option("--alias", required=True, metavar="ALIAS", help="The name to point, such as prod.")
 @click.option("--reason", default="", metavar="TEXT", help="Why; kept in the alias's history.")
 @click.option("--force", is_flag=True, help="Even where the run has not proved it better.")
@@ -99,7 +109,7 @@ def compare(
 @debug_option
 def promote(
     *,
-    name: str,
+    name: str | None,
     alias: str,
     reason: str,
     force: bool,
@@ -110,7 +120,8 @@ def promote(
 ) -> int:
     """Point ALIAS at what RUN recommends, or at published resources such as resources-3.
 
-    A run must have decided for promotion; who, when, why and its evidence are kept.
+    Without a name it is the newest run. A run must have decided for promotion; who, when, why and
+    its evidence are kept.
     """
     from tau.cli.control import policy_file
     from tau.cli.control import principal as principal_of

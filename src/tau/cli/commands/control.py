@@ -58,15 +58,19 @@ def pause(surface: Surface, /, **given: Any) -> int:  # noqa: ANN401
 
 
 @click.command("resume", short_help="Let a paused or crashed run go on.")
-@click.option("--run", "go_on", is_flag=True, help="Then go on with it here, as it was started.")
+@click.option("--run", is_flag=False, flag_value="", default=None, metavar="[ID]",
+              help="Then go on with it here, as it was started; with ID, with that run only.",
+)  # fmt: skip
 @command_options
 @click.pass_obj
-def resume(surface: Surface, /, *, go_on: bool, **given: Any) -> int:  # noqa: ANN401
+def resume(surface: Surface, /, *, run: str | None, **given: Any) -> int:  # noqa: ANN401
     """Let a paused run go on, or recover a crashed one: check its files and write a report.
 
     A run that no process drives goes on when it is started again, or with --run.
     """
-    if not go_on or given["dry_run"]:
+    if run:
+        given["run_id"] = run
+    if run is None or given["dry_run"]:
         return _carry_out(surface, "resume", given)
     from tau.cli.control import resume_and_run
 

@@ -2,16 +2,17 @@
 
 import click
 
-from tau.cli.commands.running import json_option
+from tau.cli.commands.running import json_option, verbose_option
 from tau.cli.surface import Surface, debug_option
 
 
 @click.command("demo", short_help="Watch a whole optimization: simulated, offline, in seconds.")
 @click.argument("folder", required=False, metavar="[FOLDER]", type=click.Path(file_okay=False))
 @json_option
+@verbose_option
 @debug_option
 @click.pass_obj
-def demo(surface: Surface, /, *, folder: str | None, as_json: bool) -> int:
+def demo(surface: Surface, /, *, folder: str | None, as_json: bool, verbose: bool) -> int:
     """Optimize a prompt against the simulated model: baseline, search, certification, decision.
 
     No key and no network are needed. The configuration, its rows and the store are written into
@@ -19,4 +20,4 @@ def demo(surface: Surface, /, *, folder: str | None, as_json: bool) -> int:
     """
     from tau.cli.demonstration import demonstrate
 
-    return demonstrate(surface, folder=folder, as_json=as_json)
+    return demonstrate(surface, folder=folder, as_json=as_json, verbose=verbose)

@@ -12,6 +12,7 @@ from tau.cli.commands.running import (
     new_option,
     serve_option,
     strict_option,
+    verbose_option,
     who_options,
 )
 from tau.cli.surface import Surface, debug_option
@@ -60,6 +61,7 @@ def limits(options: dict[str, Any]) -> dict[str, float]:
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
 @serve_option
 @who_options
+@verbose_option
 @debug_option
 @click.pass_obj
 def optimize(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401

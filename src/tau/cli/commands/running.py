@@ -46,6 +46,11 @@ config_store_option = click.option(
 strict_option = click.option("--strict", is_flag=True, help="Unknown keys are errors.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")
 
+verbose_option = click.option(
+    "--verbose", is_flag=True,
+    help="Report intervals, p-values, the plan and the changed texts too.",
+)  # fmt: skip
+
 new_option = click.option(
     "--new", is_flag=True, help="Begin a new run, whatever of this configuration is there already."
 )
@@ -76,6 +81,7 @@ serve_option = click.option(
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
 @serve_option
 @who_options
+@verbose_option
 @debug_option
 @click.pass_obj
 def run(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401
@@ -103,6 +109,7 @@ def run(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:
 @click.option("--fail-under", metavar="SCORE", type=float,
               help="Exit with 3 where a split's mean score is below SCORE.")  # fmt: skip
 @who_options
+@verbose_option
 @debug_option
 @click.pass_obj
 def evaluate(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401

@@ -1,24 +1,24 @@
 """Two prompts on the examples they share, from what is stored."""
 
-import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from tau.cli import figures
-from tau.cli.claiming import group_lines
+from tau.cli.claiming import group_facts
 from tau.cli.optimization import estimate_text, gain_evidence, gain_text
-from tau.cli.records.naming import resolve
+from tau.cli.records.naming import resolve, run_or_resources
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
-from tau.cli.text import line
-from tau.domain.ids import ExampleId, ResourcesHash, RunId
+from tau.cli.text import Column, facts, line, table
+from tau.domain.ids import ExampleId, ResourcesHash, RunId, short_hash
 from tau.domain.json import Json, content_hash
 from tau.domain.resources import Resources
-from tau.errors import InputError, NotFound
+from tau.errors import InputError
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
 from tau.reports.gain import Gain, of_comparison
+from tau.reports.wording import signed
 from tau.scoring.aggregate import Estimate, summarize_by_example
 from tau.scoring.compare import compare
 from tau.scoring.power import fewest_rows
@@ -43,14 +43,21 @@ class _Both:
 
 
 def compare_stored(
-    store: str, first: str, second: str, *, alpha: float, margin: float | None, as_json: bool
+    store: str,
+    first: str,
+    second: str,
+    *,
+    alpha: float,
+    margin: float | None,
+    as_json: bool,
+    verbose: bool = False,
 ) -> int:
     """Print the paired difference, `second` minus `first`; with a margin, whether it is worse."""
     both = replace(read(store, lambda opened: _both(opened, first, second, alpha)), margin=margin)
     if as_json:
         print_json(_fields(both))
     else:
-        print_lines(list(_lines(both, first, second)))
+        print_lines(list(_lines(both, first, second, verbose=verbose)))
     return Exit.OK
 
 
@@ -58,7 +65,8 @@ async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
     ours, theirs = await resolve(opened, first), await resolve(opened, second)
     if ours.hash == theirs.hash:
         raise InputError(
-            f"'{first}' and '{second}' are the same resources", why=f"both are {ours.hash[:12]}"
+            f"'{first}' and '{second}' are the same resources",
+            why=f"both are {short_hash(ours.hash)}",
         )
     measured = [
         *await _measurements(opened, ours.hash, first),
@@ -84,9 +92,7 @@ async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
 
 async def _measurements(opened: Store, resources: ResourcesHash, name: str) -> list[Measurement]:
     """What is settled of the resources, in the run that `name` names or in any."""
-    run: RunId | None = None
-    with contextlib.suppress(NotFound):
-        run = (await opened.runs.get(RunId(name))).id
+    run, _ = await run_or_resources(opened, name)
     found = await opened.insights.measurements(run=run, resources=resources)
     return [one for one in found if one.score is not None]
 
@@ -174,25 +180,45 @@ def _against_margin(gain: Gain, margin: float) -> str:
     return f"it is not proved that the second is not worse by {margin:g}"
 
 
-def _lines(both: _Both, first: str, second: str) -> Iterator[str]:
+def _lines(both: _Both, first: str, second: str, *, verbose: bool) -> Iterator[str]:
+    prompts = []
     for name, resources, estimate in (
         (first, both.first, both.estimates[0]),
         (second, both.second, both.estimates[1]),
     ):
-        yield f"{line(name)} ({resources.hash[:12]}): {estimate_text(estimate)}"
+        count = figures.count(estimate.n, "example") if estimate else "-"
+        prompts.append((line(name), short_hash(resources.hash), estimate_text(estimate), count))
+    header = (Column(name="prompt", least=12), Column(name="hash"), Column(name="score"),
+              Column(name="on", drop=1))  # fmt: skip
+    yield from table(header, prompts)
     yield ""
     yield _verdict(both)
+    said = []
     if both.gain is not None:
-        yield f"difference {gain_text(both.gain)}"
-        yield f"evidence   {gain_evidence(both.gain)}"
-        yield from group_lines(both.gain)
-        for title, names in (("fixed", both.gain.fixed), ("broken", both.gain.broken)):
+        said += _gain(both.gain, verbose=verbose)
+        said += group_facts(both.gain)
+        for title, names in (("better in", both.gain.fixed), ("worse in", both.gain.broken)):
             if names:
                 rest = len(names) - _NAMED
                 more = f" and {rest:,} more" if rest > 0 else ""
-                yield f"{title:11}{', '.join(map(_short, names[:_NAMED]))}{more}"
-    for note in filter(None, (_too_few(both), *both.notes, _SELECTED)):
-        yield f"note       {note}"
+                said.append((title, f"{', '.join(map(_short, names[:_NAMED]))}{more}"))
+    said += [("note", note) for note in filter(None, (_too_few(both), *both.notes, _SELECTED))]
+    yield from facts(said)
+
+
+def _gain(gain: Gain, *, verbose: bool) -> list[tuple[str, str]]:
+    """The difference and what it rests on; how that was worked out only where it is asked for."""
+    if verbose:
+        return [("difference", gain_text(gain)), ("evidence", gain_evidence(gain))]
+    same = gain.n - len(gain.fixed) - len(gain.broken)
+    return [
+        ("difference", f"{signed(gain.difference)} ({signed(gain.low)} to {signed(gain.high)})"),
+        (
+            "evidence",
+            f"{figures.count(gain.n, 'example')} of both: {len(gain.fixed):,} better, "
+            f"{len(gain.broken):,} worse, {same:,} unchanged",
+        ),
+    ]
 
 
 def _short(example: str) -> str:

@@ -5,8 +5,10 @@ import sys
 from pathlib import Path
 
 from tau.cli import figures, optimization
+from tau.cli.decision import plain
 from tau.cli.records.naming import newest_run
 from tau.cli.records.reading import moment, read
+from tau.cli.report import account_rows, store_option
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.files.atomic import atomic_write
@@ -29,7 +31,7 @@ def export(
         return account, await rows.evaluation_rows(opened, account.run.id, found)
 
     account, evaluations = read(store, query)
-    text = _text(account, evaluations, shape, content=content, cases=cases)
+    text = _text(account, evaluations, shape, store=store, content=content, cases=cases)
     if output is None:
         sys.stdout.write(text)
         return Exit.OK
@@ -43,6 +45,7 @@ def _text(
     evaluations: list[rows.EvaluationRow],
     shape: str,
     *,
+    store: str,
     content: bool,
     cases: Cases,
 ) -> str:
@@ -58,7 +61,7 @@ def _text(
         case "json":
             return json.dumps(fields(account), indent=2) + "\n"
         case _:
-            return "\n".join(lines(account)) + "\n"
+            return "\n".join(lines(account, store)) + "\n"
 
 
 def fields(account: Account) -> dict[str, object]:
@@ -93,32 +96,13 @@ def fields(account: Account) -> dict[str, object]:
     }
 
 
-def lines(account: Account) -> list[str]:
-    """The account for people."""
+def lines(account: Account, store: str) -> list[str]:
+    """The account for people, with all its figures."""
     run = account.run
     said = [
-        f"run {line(run.id)}: {line(run.model_ref)}, {line(run.algorithm)}, {run.status}",
+        f"run {line(run.id)}",
+        f"{line(run.model_ref)}, {line(run.algorithm)}, {run.status}",
         f"started {moment(run.created_unix_ms)}, ran for {figures.duration(run.active_s)}",
         "",
     ]
-    if run.stop_detail:
-        said += [line(run.stop_detail), ""]
-    if account.partial is not None:
-        said += [line(account.partial.text), ""]
-    if account.decision is not None:
-        said += [optimization.decision_text(account), ""]
-    said += optimization.split_table(account)
-    gain = account.gain
-    if gain is not None:
-        said += ["", f"gain       {optimization.gain_text(gain)}"]
-        said.append(f"evidence   {optimization.gain_evidence(gain)}")
-    if account.reason:
-        said.append(f"why        {line(account.reason)}")
-    said += ["", *optimization.diff_section(account)]
-    said.append(f"used       {', '.join(figures.spending(run.spent)) or 'nothing'}")
-    if assumed := figures.assumed(run.spent):
-        said.append(f"           {assumed}")
-    if account.failures:
-        said.append(f"failures   {figures.failures(account.failures)}")
-    said += [f"missing    {line(text)}" for text in shortfalls.lines(account.shortfalls)]
-    return said
+    return said + [plain(row) for row in account_rows(account, store_option(store))]

@@ -1,4 +1,4 @@
-"""Lists of runs, rollouts and published versions."""
+"""Lists of rollouts and published versions."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -6,19 +6,19 @@ from dataclasses import dataclass
 from typing import Any
 
 from tau.cli import figures
-from tau.cli.records.reading import moment, print_json, print_lines, read
+from tau.cli.records.reading import moment, print_json, print_table, read
 from tau.cli.surface import Exit
-from tau.cli.text import table
+from tau.cli.text import Column
 from tau.domain.condition import Condition, condition_of, standing
 from tau.domain.dataset import Split
-from tau.domain.ids import RolloutId, RunId
-from tau.domain.rollout import RolloutCounts, RolloutKind, RolloutStatus
-from tau.domain.run import Run, RunStatus
+from tau.domain.ids import RolloutId, RunId, short_hash, short_rollout, short_run
+from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.ports.clock import SystemClock
 from tau.ports.insights import RolloutFilter, RolloutRow
 from tau.ports.store import Store
 from tau.reports.refused import UNUSABLE, unusable_of
 from tau.reports.shortfalls import why_missing
+from tau.wiring.naming import run_named
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,44 +44,24 @@ class RolloutListing:
         )
 
 
-def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_json: bool) -> int:
-    """Print runs, newest first."""
-
-    async def query(opened: Store) -> list[tuple[Run, RolloutCounts, Condition]]:
-        insights = opened.insights
-        wanted = RunStatus(status) if status else None
-        found = await insights.runs(status=wanted, limit=limit, offset=offset)
-        workers, now = await insights.workers(), SystemClock().unix_ms()
-        return [
-            (run, await insights.counts(run.id), condition_of(run, workers, now)) for run in found
-        ]
-
-    found = read(store, query)
-    if as_json:
-        print_json(
-            [
-                _run_fields(run, counts) | {"condition": str(condition)}
-                for run, counts, condition in found
-            ]
-        )
-        return Exit.OK
-    rows = [
-        (
-            run.id,
-            str(condition) + (f" ({run.stop_reason})" if run.stop_reason else ""),
-            run.model_ref,
-            f"{counts.settled:,}/{counts.total:,}",
-            f"{counts[RolloutStatus.FAILED]:,}",
-            f"{run.spent.tokens:,}",
-            figures.money(run.spent.cost_usd),
-            moment(run.created_unix_ms),
-        )
-        for run, counts, condition in found
-    ]
-    _print_table(
-        ("run", "state", "model", "settled", "failed", "tokens", "cost", "started"), rows, "runs"
-    )
-    return Exit.OK
+_ROLLOUTS = (
+    Column(name="rollout"),
+    Column(name="run", drop=4),
+    Column(name="status"),
+    Column(name="split"),
+    Column(name="score", right=True),
+    Column(name="tries", right=True, drop=2),
+    Column(name="time", right=True, drop=1),
+    Column(name="tokens", right=True, drop=3),
+    Column(name="reason", least=40),
+)
+_VERSIONS = (
+    Column(name="version"),
+    Column(name="hash"),
+    Column(name="resources", least=13),
+    Column(name="run", drop=1),
+    Column(name="published", least=10, drop=2),
+)
 
 
 def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
@@ -99,7 +79,7 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
         insights = opened.insights
         run: RunId | None = None
         if listing.run_id:
-            run = (await insights.run(RunId(listing.run_id))).id
+            run = await run_named(opened, listing.run_id)
         elif not listing.all_runs:
             newest = await insights.runs(limit=1)
             if not newest:
@@ -126,25 +106,26 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
             ]
         )
         return Exit.OK
+    several = len({row.run_id for row in found}) > 1
     rows = [
         (
-            row.id,
+            short_rollout(row.id),
+            short_run(row.run_id) if several else "",
             UNUSABLE if row.id in refused else standing(row.status, conditions[row.run_id]),
             str(row.split or row.kind),
             "-" if row.score is None else f"{row.score:.3f}",
             str(row.attempts),
             figures.duration(row.duration_ms / 1000),
             f"{row.spent.tokens:,}",
-            (reasons.get(row.id) or refused.get(row.id, ""))[:100],
+            reasons.get(row.id) or refused.get(row.id, ""),
         )
         for row in found
     ]
-    header = ("rollout", "status", "split", "score", "attempts", "time", "tokens", "reason")
-    _print_table(header, rows, "rollouts")
+    print_table(_ROLLOUTS, rows, "rollouts")
     if len(found) == listing.limit:
         sys.stderr.write(f"more: --offset {listing.offset + listing.limit}\n")
     if run is not None and not listing.run_id:
-        sys.stderr.write(f"of the newest run, {run}\n")
+        sys.stderr.write(f"of the newest run, {short_run(run)}\n")
     return Exit.OK
 
 
@@ -197,45 +178,15 @@ def list_versions(store: str, *, limit: int, offset: int, as_json: bool) -> int:
     rows = [
         (
             version.id + (" (latest)" if version.latest else ""),
-            version.resources.hash[:12],
+            short_hash(version.resources.hash),
             ", ".join(version.resources.values),
-            version.run_id or "-",
+            short_run(version.run_id or "-"),
             moment(version.published_unix_ms),
         )
         for version in found
     ]
-    _print_table(("version", "hash", "resources", "run", "published"), rows, "published versions")
+    print_table(_VERSIONS, rows, "published versions")
     return Exit.OK
-
-
-def _print_table(header: Sequence[str], rows: Sequence[Sequence[str]], noun: str) -> None:
-    if rows:
-        print_lines(table(header, rows))
-    else:
-        sys.stderr.write(f"no {noun}\n")
-
-
-def _run_fields(run: Run, counts: RolloutCounts) -> dict[str, Any]:
-    return {
-        "run_id": run.id,
-        "run_state": str(run.status),
-        "stop_reason": str(run.stop_reason) if run.stop_reason else None,
-        "stop_detail": run.stop_detail,
-        "model_ref": run.model_ref,
-        "algorithm": run.algorithm,
-        "seed": run.seed,
-        "config_hash": run.config_hash,
-        "created_unix_ms": run.created_unix_ms,
-        "updated_unix_ms": run.updated_unix_ms,
-        "active_s": run.active_s,
-        "total_rollouts": counts.total,
-        "counts": {str(status): number for status, number in counts.by_status.items()},
-        "calls": run.spent.calls,
-        "tokens": run.spent.tokens,
-        "cost_usd": run.spent.cost_usd,
-        "assumed_tokens": run.spent.assumed_tokens,
-        "assumed_cost_usd": run.spent.assumed_cost_usd,
-    }
 
 
 def _row_fields(row: RolloutRow) -> dict[str, Any]:

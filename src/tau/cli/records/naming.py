@@ -2,15 +2,16 @@
 
 from tau.domain.ids import RunId, version_number
 from tau.domain.resources import Resources, ResourcesVersion
-from tau.errors import InputError, NotFound
+from tau.errors import Conflict, InputError, NotFound
 from tau.ports.store import Store
 from tau.reports.account import gather
+from tau.wiring.naming import run_named, runs_named
 
 
 async def newest_run(store: Store, name: str | None) -> RunId:
-    """The run of this id, the newest where none is named; NotFound."""
+    """The run of this name, the newest where none is named; NotFound, Conflict."""
     if name is not None:
-        return (await store.runs.get(RunId(name))).id
+        return await run_named(store, name)
     runs = await store.insights.runs(limit=1)
     if not runs:
         raise NotFound("there is no run in this store", fix="start one with: tau optimize CFG")
@@ -22,18 +23,45 @@ async def resolve(store: Store, name: str) -> Resources:
 
     Raises:
         NotFound: it is none of these.
+        Conflict: it can be several.
+    """
+    run, found = await run_or_resources(store, name)
+    if run is not None:
+        return (await gather(store, run)).best
+    assert found is not None
+    return found
+
+
+async def run_or_resources(store: Store, name: str) -> tuple[RunId | None, Resources | None]:
+    """Which run or which resources `name` stands for: one of both.
+
+    Raises:
+        NotFound: it is neither.
+        Conflict: it can be several.
     """
     number = version_number(name)
     if number is not None:
-        return (await store.resources.version(number)).resources
+        return None, (await store.resources.version(number)).resources
     if name.startswith("@"):
-        return (await version_of(store, name.removeprefix("@"))).resources
+        return None, (await version_of(store, name.removeprefix("@"))).resources
     if name == "latest":
-        return (await version_of(store, name)).resources
+        return None, (await version_of(store, name)).resources
+    runs = await runs_named(store, name)
     try:
-        return (await gather(store, (await store.runs.get(RunId(name))).id)).best
+        found = await store.insights.resources(name)
     except NotFound:
-        return await store.insights.resources(name)
+        if not runs:
+            raise NotFound(
+                f"there is neither a run nor resources '{name:.80}'",
+                fix="list them with: tau runs, tau candidates ls, tau resources ls",
+            ) from None
+        return await run_named(store, name), None
+    if runs and runs[0].id != name:
+        raise Conflict(
+            f"'{name}' can be run {runs[0].id} and resources {found.hash[:16]}",
+            fix="give more of the one that is meant",
+        )
+    return (runs[0].id, None) if runs else (None, found)
 
 
 async def version_of(store: Store, name: str) -> ResourcesVersion:

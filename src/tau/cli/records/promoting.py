@@ -5,12 +5,12 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-from tau.cli.records.naming import version_of
-from tau.cli.records.reading import moment, print_json, print_lines, read
+from tau.cli.records.naming import newest_run, version_of
+from tau.cli.records.reading import moment, print_json, print_lines, print_table, read
 from tau.cli.surface import Exit
-from tau.cli.text import line, table
+from tau.cli.text import Column, line
 from tau.domain.decision import Decision
-from tau.domain.ids import RunId, version_number
+from tau.domain.ids import short_hash, short_run, version_number
 from tau.domain.json import Json
 from tau.domain.resources import Alias, ResourcesVersion
 from tau.errors import InputError, NotFound
@@ -19,6 +19,7 @@ from tau.lifecycle.authorization import PROMOTE, PROMOTE_KEY, PolicyFile
 from tau.ports.store import Store
 from tau.reports.account import Account, gather
 from tau.wiring.access import guarded
+from tau.wiring.naming import run_named
 from tau.wiring.stores import open_store
 
 
@@ -31,7 +32,14 @@ class Promoter:
 
 
 def promote(
-    store: str, name: str, who: Promoter, *, alias: str, reason: str, force: bool, as_json: bool
+    store: str,
+    name: str | None,
+    who: Promoter,
+    *,
+    alias: str,
+    reason: str,
+    force: bool,
+    as_json: bool,
 ) -> int:
     """Point `alias` at what a run recommends, or at published resources; prints where it points.
 
@@ -40,6 +48,7 @@ def promote(
         InputError: the run has not decided for its prompt, and nobody forces it.
         NotFound: there is no such run or publication.
     """
+    name = name or read(store, lambda opened: newest_run(opened, None))
     asked = Asked(
         action=PROMOTE, key=PROMOTE_KEY, principal=who.principal, reason=reason or None,
         detail=f"{alias} to {name}{', forced' if force else ''}",
@@ -67,7 +76,7 @@ def promote(
         print_json(_fields(made))
     else:
         print_lines(
-            [f"{line(made.name)} is {made.version.id} ({made.version.resources.hash[:12]})"]
+            [f"{line(made.name)} is {made.version.id} ({short_hash(made.version.resources.hash)})"]
         )
         sys.stderr.write(f"read a prompt with: tau prompt get NAME@{line(alias)}\n")
     return Exit.OK
@@ -80,7 +89,7 @@ async def _wanted(
     if version_number(name) is not None or name == "latest":
         return await version_of(opened, name), {"chosen": name}
     try:
-        account = await gather(opened, (await opened.runs.get(RunId(name))).id)
+        account = await gather(opened, await run_named(opened, name))
     except NotFound as error:
         raise NotFound(
             f"there is neither a run nor a publication '{name:.80}'",
@@ -108,6 +117,16 @@ def _evidence(account: Account) -> dict[str, Json]:
     return found
 
 
+_ALIASES = (
+    Column(name="alias", least=10),
+    Column(name="version"),
+    Column(name="hash", drop=3),
+    Column(name="by", least=10, drop=1),
+    Column(name="when", least=10, drop=2),
+    Column(name="why", least=10),
+)
+
+
 def list_aliases(store: str, name: str | None, *, history: bool, limit: int, as_json: bool) -> int:
     """Print where names point, or everything that one or all were ever pointed at."""
 
@@ -121,11 +140,11 @@ def list_aliases(store: str, name: str | None, *, history: bool, limit: int, as_
         print_json([_fields(one) for one in found])
         return Exit.OK
     rows = [
-        (one.name, one.version.id, one.version.resources.hash[:12], one.principal,
+        (one.name, one.version.id, short_hash(one.version.resources.hash), one.principal,
          moment(one.set_unix_ms), one.reason or _why(one))
         for one in found
     ]  # fmt: skip
-    print_lines(table(("alias", "version", "hash", "by", "when", "why"), rows))
+    print_table(_ALIASES, rows, "aliases")
     return Exit.OK
 
 
@@ -134,7 +153,7 @@ def _why(alias: Alias) -> str:
     if run is None:
         return ""
     forced = ", forced" if alias.evidence.get("forced") else ""
-    return f"{decision} by {run}{forced}"
+    return f"{decision} by {short_run(str(run))}{forced}"
 
 
 def _fields(alias: Alias) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
+from tau.cli.text import Column, table
 from tau.ports.store import Store
 from tau.wiring.stores import open_store
 
@@ -31,6 +32,14 @@ def read(location: str, query: Callable[[Store], Awaitable[Value]]) -> Value:
 def print_lines(lines: Sequence[str]) -> None:
     """Write the result; the lines are safe already."""
     sys.stdout.write("".join(f"{text}\n" for text in lines))
+
+
+def print_table(header: Sequence[str | Column], rows: Sequence[Sequence[str]], noun: str) -> None:
+    """Write a table as the result; where it has no rows, say so to whoever looks."""
+    if rows:
+        print_lines(table(header, rows))
+    else:
+        sys.stderr.write(f"no {noun}\n")
 
 
 def print_json(value: Any) -> None:  # noqa: ANN401  (anything that json can write)

@@ -6,13 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tau.cli import optimization
+from tau.cli.decision import headline, plain
+from tau.cli.figures import count
 from tau.cli.records.naming import newest_run
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.streams import reserved_stdout
 from tau.cli.surface import Exit
-from tau.cli.text import line
+from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.paths import state_dir
+from tau.reports.outcome import outcome
 from tau.wiring.replaying import Replay
 from tau.wiring.replaying import replay as replay_run
 from tau.wiring.stores import open_store
@@ -56,25 +59,27 @@ def _configuration(store: str, run_id: str) -> str | None:
 
 def _lines(found: Replay) -> Iterator[str]:
     account = found.account
-    yield f"run {line(account.run.id)}: {found.graded:,} evaluations graded again" + (
-        "" if found.waves is None else f", {found.waves:,} waves told again"
+    yield f"run {line(account.run.id)}"
+    yield f"{count(found.graded, 'evaluation')} graded again" + (
+        "" if found.waves is None else f", {count(found.waves, 'wave')} told again"
     )
     if found.differences:
-        yield f"{len(found.differences):,} numbers differ:"
+        differ = len(found.differences)
+        yield f"{count(differ, 'number')} {'differs' if differ == 1 else 'differ'}:"
         for one in found.differences[:_LISTED]:
             yield f"  {line(one.what)}: stored {line(str(one.stored))}, now {line(str(one.again))}"
         if len(found.differences) > _LISTED:
             yield f"  and {len(found.differences) - _LISTED:,} more"
     else:
         yield "every number that was checked is as it is stored"
-    for skipped in found.skipped:
-        yield f"note: {line(skipped)}"
+    yield from facts(("note", skipped) for skipped in found.skipped)
     yield ""
     if account.decision is not None:
-        yield optimization.decision_text(account)
+        yield from map(plain, headline(outcome(account)))
+        yield ""
     yield from optimization.split_table(account)
     if account.gain is not None:
-        yield f"gain  {optimization.gain_text(account.gain)}"
+        yield from facts([("gain", optimization.gain_text(account.gain))])
 
 
 def _fields(found: Replay) -> dict[str, object]:

@@ -5,19 +5,20 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tau.cli import figures
+from tau.cli.records.naming import resolve
 from tau.cli.records.reading import moment, print_json, print_lines, read
 from tau.cli.surface import Exit
-from tau.cli.text import line, shown
+from tau.cli.text import columns, line, shown, wrapped
 from tau.domain.condition import Condition, condition_of, standing
-from tau.domain.ids import RolloutId, version_number
+from tau.domain.ids import short_hash
 from tau.domain.json import Json
-from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.span import Span
 from tau.ports.clock import SystemClock
 from tau.ports.insights import AttemptView, RolloutView
 from tau.ports.store import Store
 from tau.reports.refused import UNUSABLE, why_unusable
+from tau.wiring.naming import rollout_named
 
 _TOKENS = ("gen_ai.usage.input_tokens", "gen_ai.usage.output_tokens")
 _PLAIN = frozenset({"gen_ai.operation.name", "gen_ai.provider.name", "gen_ai.request.model"})
@@ -28,7 +29,7 @@ def show_rollout(store: str, rollout: str, *, content: bool, as_json: bool) -> i
     """Print a rollout; texts of people and models only with `content`."""
 
     async def query(opened: Store) -> tuple[RolloutView, str | None, Condition]:
-        view = await opened.insights.rollout(RolloutId(rollout))
+        view = await opened.insights.rollout(await rollout_named(opened, rollout))
         run, workers = await opened.insights.run(view.run_id), await opened.insights.workers()
         refused = await why_unusable(opened, view.run_id, view.result)
         return view, refused, condition_of(run, workers, SystemClock().unix_ms())
@@ -44,15 +45,8 @@ def show_rollout(store: str, rollout: str, *, content: bool, as_json: bool) -> i
 
 
 def show_resources(store: str, name: str, *, content: bool, as_json: bool) -> int:
-    """Print resources by version or hash; their texts only with `content`."""
-
-    async def query(opened: Store) -> Resources:
-        number = version_number(name)
-        if number is not None:
-            return (await opened.resources.version(number)).resources
-        return await opened.insights.resources(name)
-
-    found = read(store, query)
+    """Print resources by any of their names; their texts only with `content`."""
+    found = read(store, lambda opened: resolve(opened, name))
     if as_json:
         values = dict(found.values) if content else {key: None for key in found.values}
         print_json({"hash": found.hash, "parent": found.parent, "values": values})
@@ -82,7 +76,7 @@ def _view_lines(
     yield f"score     {'none' if result.score is None else f'{result.score:.4f}'}"
     example = result.request.example
     yield f"example   {line(example.id) if example else '-'}"
-    yield f"resources {result.request.resources.hash[:12]}"
+    yield f"resources {short_hash(result.request.resources.hash)}"
     yield f"queued    {moment(view.created_unix_ms)}"
     if result.failure is not None:
         yield f"failure   {result.failure.kind}: {line(result.failure.message)}"
@@ -117,7 +111,8 @@ def _attempt_lines(attempt: AttemptView, *, content: bool) -> Iterator[str]:
         took,
         moment(attempt.started_unix_ms),
     ]
-    yield f"attempt {attempt.n}: " + ", ".join(line(part) for part in parts if part)
+    text = f"attempt {attempt.n}: " + ", ".join(line(part) for part in parts if part)
+    yield from wrapped(text, columns())
     if attempt.failure is not None:
         yield f"  {attempt.failure.kind}: {line(attempt.failure.message)}"
     if attempt.late_spent.calls or attempt.late_spent.tokens:
