@@ -565,6 +565,7 @@ def test_a_ledger_follows_no_link_and_needs_ids(tmp_path: Path) -> None:
     linked = certify(tmp_path, "scores.csv", *BOTH, "--ledger", "link")
     nameless = certify(tmp_path, "plain.csv", *BOTH, "--ledger", "ledger")
 
+    assert linked.code == 2
     assert "symbolic link" in linked.err
     assert not (tmp_path / "elsewhere").exists()
     assert nameless.code == 2
