@@ -12,7 +12,10 @@ NOT_WORSE = Claim(kind=ClaimKind.NOT_WORSE, margin=0.02)
 
 
 def result(
-    baseline: list[float | None], candidate: list[float | None], claim: Claim = BETTER, **more: Any
+    baseline: list[float | None],
+    candidate: list[float | None],
+    claim: Claim = BETTER,
+    **more: Any,  # noqa: ANN401
 ) -> ClaimResult:
     ids = tuple(f"row-{number}" for number in range(len(baseline)))
     scores = PairedScores(ids=ids, baseline=tuple(baseline), candidate=tuple(candidate), **more)
@@ -62,8 +65,10 @@ def test_a_gain_is_promoted_with_the_rows_that_changed() -> None:
     found = result(*steps(12, 1, 37))
 
     assert found.decision is Decision.PROMOTE
-    assert found.p_value is not None and found.p_value <= 0.05
-    assert found.low is not None and found.low > 0
+    assert found.p_value is not None
+    assert found.p_value <= 0.05
+    assert found.low is not None
+    assert found.low > 0
     assert (len(found.fixed), found.broken) == (12, ("row-12",))
     assert found.words().startswith("surely at least +")
     assert found.to_json()["claim"] == "better"
@@ -73,8 +78,11 @@ def test_a_selected_gain_reads_smaller_when_allowing_for_luck() -> None:
     barely = result(*steps(6, 1, 23))
     clear = result(*steps(40, 1, 59))
 
-    assert barely.shrunk is not None and barely.difference is not None
-    assert barely.low is not None and clear.shrunk is not None and clear.difference is not None
+    assert barely.shrunk is not None
+    assert barely.difference is not None
+    assert barely.low is not None
+    assert clear.shrunk is not None
+    assert clear.difference is not None
     assert barely.low <= barely.shrunk < 0.8 * barely.difference
     assert clear.shrunk == pytest.approx(clear.difference, abs=0.002)
 
@@ -84,7 +92,8 @@ def test_small_gains_on_few_rows_prove_nothing_against_rare_losses() -> None:
 
     assert few.decision is Decision.INCONCLUSIVE
     assert any("too rare to show among 10 rows" in caveat for caveat in few.caveats)
-    assert few.rows_to_settle is not None and 95 <= few.rows_to_settle <= 110
+    assert few.rows_to_settle is not None
+    assert 95 <= few.rows_to_settle <= 110
     assert result([0.8] * 110, [0.83] * 110).decision is Decision.PROMOTE
 
 
@@ -106,7 +115,7 @@ def test_a_loss_beyond_the_margin_keeps_the_baseline() -> None:
 @pytest.mark.parametrize("graded", [False, True])
 def test_repeated_rows_of_one_group_count_once(graded: bool) -> None:
     gain = 0.5 if graded else 1.0
-    before, after = [0.0] * 10, [gain] * 4 + [0.0] * 6
+    before, after = [0.0] * 10, [gain] * 3 + [0.0] * 7
     once = result([*before], [*after])
     names = tuple(f"doc-{number % 10}" for number in range(100))
     tenfold = result(before * 10, after * 10, groups=names)
@@ -116,7 +125,7 @@ def test_repeated_rows_of_one_group_count_once(graded: bool) -> None:
     assert tenfold.decision is once.decision is Decision.INCONCLUSIVE
     assert tenfold.p_value == pytest.approx(once.p_value)
     assert (tenfold.pairs, tenfold.groups) == (100, 10)
-    assert tenfold.design_effect == pytest.approx(11, rel=0.05)
+    assert tenfold.design_effect == pytest.approx(11, rel=0.1)
     assert any("fewer than 12 groups" in caveat for caveat in tenfold.caveats)
 
 
@@ -130,7 +139,8 @@ def test_cheaper_needs_both_the_saving_and_the_quality() -> None:
     promoted = result([*same], [*same], claim, cost=(dear, cheap))
 
     assert promoted.decision is Decision.PROMOTE
-    assert promoted.cost is not None and promoted.cost["ratio"] == pytest.approx(0.6)
+    assert promoted.cost is not None
+    assert promoted.cost["ratio"] == pytest.approx(0.6)
     assert result([*same], [*same], claim, cost=(cheap, dear)).decision is Decision.KEEP_BASELINE
     assert result([*same], [*same], claim, cost=(dear, dear)).decision is Decision.INCONCLUSIVE
     assert result([*same], worse, claim, cost=(dear, cheap)).decision is Decision.KEEP_BASELINE
@@ -147,7 +157,8 @@ def test_one_guard_that_fails_undoes_the_claim() -> None:
     assert result(before, after, claim, guards={"format": kept}).decision is Decision.PROMOTE
     found = result(before, after, claim, guards={"format": kept, "tone": lost})
     assert found.decision is Decision.KEEP_BASELINE
-    assert "tone: " in found.reason and "format" not in found.reason
+    assert "tone: " in found.reason
+    assert "format" not in found.reason
     assert "but tone: " in found.words()
     with pytest.raises(ValueError, match="at least one guard"):
         result(before, after, claim)
@@ -174,7 +185,8 @@ def test_people_correct_a_judge_that_favours_the_candidate() -> None:
     corrected = result(before, after, human=labelled(4))
 
     assert judged.decision is Decision.PROMOTE
-    assert judged.estimate is Estimate.AS_JUDGED and any("judge" in each for each in judged.caveats)
+    assert judged.estimate is Estimate.AS_JUDGED
+    assert any("judge" in each for each in judged.caveats)
     assert corrected.estimate is Estimate.CORRECTED
     assert corrected.decision is not Decision.PROMOTE
     assert corrected.labels == 50
