@@ -628,7 +628,7 @@ def test_an_interrupted_sitting_keeps_its_labels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Interrupted(io.StringIO):
-        def readline(self, size: int | None = -1, /) -> str:
+        def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
             data = super().readline(-1 if size is None else size)
             if not data:
                 raise KeyboardInterrupt
