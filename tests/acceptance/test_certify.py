@@ -565,6 +565,7 @@ def test_a_ledger_follows_no_link_and_needs_ids(tmp_path: Path) -> None:
     linked = certify(tmp_path, "scores.csv", *BOTH, "--ledger", "link")
     nameless = certify(tmp_path, "plain.csv", *BOTH, "--ledger", "ledger")
 
+    assert linked.code == 2
     assert "symbolic link" in linked.err
     assert not (tmp_path / "elsewhere").exists()
     assert nameless.code == 2
@@ -627,7 +628,7 @@ def test_an_interrupted_sitting_keeps_its_labels(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Interrupted(io.StringIO):
-        def readline(self, size: int | None = -1, /) -> str:
+        def readline(self, size: int | None = -1, /) -> str:  # type: ignore[override]
             data = super().readline(-1 if size is None else size)
             if not data:
                 raise KeyboardInterrupt

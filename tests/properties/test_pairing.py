@@ -111,8 +111,6 @@ def test_true_and_1_are_told_apart_where_scores_are_rescaled(values: list[object
     )
 
     assert set(found) <= {0.0, 1.0}
-    assert column([True, 1, 5], ["a", "b", "c"], name="x", where="y", scale=Scale(1, 5)) == [
-        1,
-        0,
-        1,
-    ]
+    mixed = [True, 1, 5, "pass", "1", "no"]
+    scale = Scale(1, 5)
+    assert column(mixed, list("abcdef"), name="x", where="y", scale=scale) == [1, 0, 1, 1, 0, 0]
