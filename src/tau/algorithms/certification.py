@@ -65,7 +65,8 @@ class Certification:
         wanted = settings.certification
         size = max(_FEWEST, round(evaluations * SHARE / 2)) if wanted is None else wanted
         size = min(size, len(parts.certify), max(0, (evaluations - search) // 2))
-        rows = parts.certify[:size]
+        # In an order that does not tell which of them were used before: a replay has the same.
+        rows = tuple(sorted(parts.certify[:size], key=lambda example: example.id))
         return cls._of(rows, parts.used(rows), parts, settings, terms)
 
     def to_json(self, parts: Parts) -> Json:
