@@ -120,7 +120,7 @@ async def test_a_finished_run_is_followed_by_a_new_one_that_keeps_the_old(tmp_pa
         one = await place.run(resources={"system_prompt": "Echo."})
         two = await place.run(resources={"system_prompt": "Echo."})
         assert one.run_id != two.run_id
-        assert (one.best_version, two.best_version) == ("resources-1", "resources-2")
+        assert (one.best_version, two.best_version) == ("resources-1", "resources-1")
         assert two.counts.total == 20
         assert await place.statuses() == {RolloutStatus.SUCCEEDED: 40}
         with pytest.raises(InputError, match="is completed; it cannot go on"):
