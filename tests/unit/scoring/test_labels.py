@@ -51,18 +51,18 @@ def judged(
 @pytest.mark.parametrize(("error", "bias"), [(0.05, 0.0), (0.15, 0.2)])
 def test_the_corrected_interval_covers_the_truth(labels: int, error: float, bias: float) -> None:
     rng = np.random.default_rng(labels)
-    found = [judged(rng, labels, error, bias).interval(0.1) for _ in range(250)]
+    found = [judged(rng, labels, error, bias).interval(0.1) for _ in range(120)]
 
-    covered = sum(low <= 0.1 <= high for low, high in found) / 250
+    covered = sum(low <= 0.1 <= high for low, high in found) / 120
 
-    # 250 runs add an error of .019.
-    assert 0.86 <= covered <= 0.96
+    # 120 runs add an error of .027.
+    assert 0.82 <= covered <= 0.975
 
 
 def test_rows_asked_for_more_often_count_less() -> None:
     rng = np.random.default_rng(8)
 
-    found = [judged(rng, 100, 0.15, 0.2, shares=True).difference for _ in range(200)]
+    found = [judged(rng, 100, 0.15, 0.2, shares=True).difference for _ in range(80)]
 
     assert np.mean(found) == pytest.approx(0.1, abs=0.02)
 
@@ -92,7 +92,7 @@ def test_intervals_of_grouped_rows_cover_the_true_difference(
 ) -> None:
     rng = np.random.default_rng(groups)
     hits = 0
-    for _ in range(200):
+    for _ in range(100):
         group = np.repeat(np.arange(groups), rng.integers(2, 21, groups))
         latent = np.sqrt(correlation) * rng.normal(size=groups)[group]
         latent += np.sqrt(1 - correlation) * rng.normal(size=len(group))
@@ -101,5 +101,5 @@ def test_intervals_of_grouped_rows_cover_the_true_difference(
         found = mean_test(units_of(drawn.tolist(), [str(g) for g in group]), 0.1, draws=399)
         hits += found.low <= truth <= found.high
 
-    # 200 runs add an error of .021.
-    assert 0.84 <= hits / 200 <= 0.965
+    # 100 runs add an error of .03.
+    assert 0.81 <= hits / 100 <= 0.98
