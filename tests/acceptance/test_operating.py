@@ -95,6 +95,7 @@ def test_a_killed_run_is_not_the_one_that_a_later_command_means(tmp_path: Path) 
     slow = {"graders": [{"type": "command", "command": ["sleep", "60"], "time_limit_s": 90}],
             "completion_timeout_secs": 90}  # fmt: skip
     runs: list[str] = []
+    child: subprocess.Popen[bytes] | None = None
     for name in ("a", "b"):
         path = config(tmp_path, f"{name}.json", model="sim/rules",
                       resources={"system_prompt": f"You are {name}."}, **slow)  # fmt: skip
@@ -117,8 +118,9 @@ def test_a_killed_run_is_not_the_one_that_a_later_command_means(tmp_path: Path) 
         state = json.loads((tmp_path / "control-state.json").read_text())
         assert (state["lifecycle_state"], state["run_id"]) == ("paused", runs[1])
     finally:
-        child.kill()
-        child.wait()
+        if child is not None:
+            child.kill()
+            child.wait()
 
 
 def _begun(folder: Path, *, but: list[str]) -> str:

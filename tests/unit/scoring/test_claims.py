@@ -1,5 +1,6 @@
 """One claim about two columns of scores, of every kind, decided once."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -12,8 +13,8 @@ NOT_WORSE = Claim(kind=ClaimKind.NOT_WORSE, margin=0.02)
 
 
 def result(
-    baseline: list[float | None],
-    candidate: list[float | None],
+    baseline: Sequence[float | None],
+    candidate: Sequence[float | None],
     claim: Claim = BETTER,
     **more: Any,  # noqa: ANN401
 ) -> ClaimResult:
@@ -22,7 +23,7 @@ def result(
     return decide(claim, scores)
 
 
-def steps(fixed: int, broken: int, same: int) -> tuple[list[float | None], list[float | None]]:
+def steps(fixed: int, broken: int, same: int) -> tuple[list[float], list[float]]:
     return [0.0] * fixed + [1.0] * (broken + same), [1.0] * fixed + [0.0] * broken + [1.0] * same
 
 
