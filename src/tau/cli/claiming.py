@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tau.cli import figures
-from tau.cli.text import line
 from tau.domain.json import Json
 from tau.reports.account import Account
 from tau.reports.gain import Gain, certificate
@@ -13,19 +12,6 @@ FLATTERED = (
     "scores on rows that chose the prompt flatter it; only 'gain' is measured on rows that did not"
 )
 _LISTED = 6
-
-
-def decision_words(account: Account) -> str | None:
-    """The decision in the words of the claim; None where a better score is claimed."""
-    claim = _claim(account)
-    words = claim.get("words")
-    if not isinstance(words, str) or account.decision is None:
-        return None
-    return {
-        "promote": f"promote: proved ({line(words)})",
-        "keep_baseline": f"keep the baseline: refuted or not found ({line(words)})",
-        "inconclusive": f"inconclusive: this data can't tell ({line(words)})",
-    }.get(account.decision)
 
 
 def claim_fields(account: Account) -> dict[str, Any]:

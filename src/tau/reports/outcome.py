@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tau.domain.condition import because
@@ -100,6 +100,7 @@ def outcome(account: Account) -> Outcome:
         "keep_baseline": _kept,
         "inconclusive": _open,
     }.get(account.decision or "", _open)(account, gain, binary)
+    made = _as_claimed(account, gain, made, binary)
     return Outcome(
         ending=made.ending,
         head=made.head,
@@ -113,6 +114,22 @@ def outcome(account: Account) -> Outcome:
         binary=binary,
         doubtful=account.partial is not None,
     )
+
+
+def _as_claimed(account: Account, gain: Gain, made: Outcome, binary: bool) -> Outcome:
+    """The same in the words of the claim, where more or other than a better score is claimed."""
+    claim = account.evidence.get("claim")
+    words = claim.get("words") if isinstance(claim, Mapping) else None
+    if not isinstance(words, str):
+        return made
+    said = {
+        Ending.PROMOTE: f"proved: {words}",
+        Ending.KEEP_BASELINE: f"refuted, or not found: {words}",
+    }.get(made.ending, f"these rows cannot tell: {words}")
+    low, high = points(gain.low, binary), points(gain.high, binary)
+    change = f"the score changes by {_step(account, gain, binary)}"
+    bounds = f"surely between {low} and {high} ({_fresh(gain)})"
+    return replace(made, head=said, under=(change, bounds))
 
 
 def _without_comparison(account: Account, ending: Ending) -> Outcome:
