@@ -104,7 +104,5 @@ def test_a_folder_that_no_run_used_is_said_to_be_one(tmp_path: Path) -> None:
     asked = programs.run("tau-coding-agent", *RECOVER, cwd=tmp_path)
     assert asked.code == 0, asked.err
     assert any("no run has used this folder" in said for said in asked.json()["diagnostics"])
-    paused = programs.inside(
-        "pause", "--state-dir", ".tau/other", "--rbac-policy", "none", cwd=tmp_path
-    )
+    paused = programs.inside("pause", "--state-dir", ".tau/other", cwd=tmp_path)
     assert "no run has used this folder" in paused.out + paused.err
