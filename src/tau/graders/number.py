@@ -12,14 +12,15 @@ from tau.domain.dataset import Example
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed
-from tau.graders.closeness import close, exact, metrics, written
+from tau.graders.closeness import Quantity, close, metrics, quantity, written
 from tau.graders.deterministic import Deterministic
 from tau.graders.excerpt import excerpt
-from tau.graders.numerals import DecimalMark, Numeral, numerals
+from tau.graders.number_reference import one_quantity
+from tau.graders.numerals import DecimalMark, Numeral, numerals, reading
 from tau.graders.reference import no_reference
 
-_LIST = re.compile(r"(?:[\s\d.,;/|()\[\]{}$€£¥+-]|\b(?:and|or|und|et|y)\b)*")
-"""A text of several numbers and nothing else, none of which is the answer."""
+_FINAL = re.compile(r"^[ \t]*####[ \t]*", re.MULTILINE)
+"""What the answer of a worked solution stands behind, as in GSM8K."""
 
 Marker = Annotated[str, MinLen(1)]
 
@@ -70,7 +71,7 @@ class Number(Deterministic[NumberSettings]):
 
     def judge(self, example: Example, output: Output) -> Reward:
         wanted = self._expected(example)
-        expected = written(wanted)
+        expected = written(wanted.value)
         part = self._answer_part(output.text)
         if part is None:
             marker = " or ".join(f'"{m}"' for m in self._markers)
@@ -85,19 +86,24 @@ class Number(Deterministic[NumberSettings]):
         if chosen.value is None:
             said = f"{excerpt(chosen.text, 60)}, which {chosen.why}"
             return self._wrong(f"expected {expected}, got {said}")
-        return self._compared(chosen.text, chosen.value, wanted)
+        return self._compared(chosen, wanted)
 
     def check_reference(self, example: Example) -> None:
         self._expected(example)
 
-    def _compared(self, text: str, value: Fraction, wanted: Fraction) -> Reward:
-        expected = written(wanted)
+    def _compared(self, given: Numeral, wanted: Quantity) -> Reward:
+        found, expected = given.quantity, written(wanted.value)
         right = close(
-            value, wanted, absolute=self.settings.absolute, relative=self.settings.relative
+            found, wanted, absolute=self.settings.absolute, relative=self.settings.relative
         )
-        reason = f"is {expected}" if right else f"expected {expected}, got {excerpt(text, 60)}"
+        reason = (
+            f"is {expected}" if right else f"expected {expected}, got {excerpt(given.text, 60)}"
+        )
         return self.reward(
-            1.0 if right else 0.0, passed=right, reason=reason, metrics=metrics(value, wanted)
+            1.0 if right else 0.0,
+            passed=right,
+            reason=reason,
+            metrics=metrics(found.value, wanted.value),
         )
 
     def _wrong(self, reason: str) -> Reward:
@@ -121,25 +127,34 @@ class Number(Deterministic[NumberSettings]):
             return found[0] if all(each.value == found[0].value for each in found) else None
         return found[-1 if self.settings.which == "last" else 0]
 
-    def _expected(self, example: Example) -> Fraction:
+    def _expected(self, example: Example) -> Quantity:
         expected = example.expected
         if isinstance(expected, int | float) and not isinstance(expected, bool):
-            value = exact(expected)
+            value = quantity(expected)
             if value is None:
                 raise _unusable("is not a finite number")
             return value
         if not isinstance(expected, str):
             raise no_reference(expected, "a number or a text holding one")
         part = self._answer_part(expected)
-        found = self._numerals(expected if part is None else part)
+        if part is None or self._marker is None:
+            part = _FINAL.split(expected)[-1]
+        return self._one(part)
+
+    def _one(self, text: str) -> Quantity:
+        """What a reference comes to: it is one number, and nothing may be left over."""
+        divide = self.settings.percent == "divide"
+        shown, found = reading(text, decimal=self.settings.decimal, divide_percent=divide)
         if not found:
             raise _unusable("holds no number")
-        chosen = self._chosen(found)
-        if chosen is None or (len(found) > 1 and _LIST.fullmatch(expected)):
-            raise _unusable("holds several different numbers")
-        if chosen.value is None:
-            raise _unusable(f"holds {excerpt(chosen.text, 60)}, which {chosen.why}")
-        return chosen.value
+        one = found[0]
+        if len(found) == 1 and one.numeral.value is None:
+            raise _unusable(f"holds {excerpt(one.numeral.text, 60)}, which {one.numeral.why}")
+        if len(found) > 1:
+            raise _unusable(f"is {excerpt(text, 80)}, which holds several numbers")
+        if not one_quantity(shown, one.start, one.digits, one.end):
+            raise _unusable(f"is {excerpt(text, 80)}, which is more than one number with its unit")
+        return one.numeral.quantity
 
 
 def _unusable(why: str) -> GraderFailed:

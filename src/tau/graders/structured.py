@@ -16,7 +16,7 @@ from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed, InputError
 from tau.graders import json_numbers
-from tau.graders.closeness import close, exact
+from tau.graders.closeness import close, quantity
 from tau.graders.comparable import comparable, trimmed
 from tau.graders.deterministic import Deterministic
 from tau.graders.document import (
@@ -230,7 +230,7 @@ class JsonFields(Deterministic[JsonFieldsSettings]):
         return given is None and wanted is None
 
     def _same_number(self, given: float | Decimal, wanted: float | Decimal) -> bool:
-        left, right = exact(given), exact(wanted)
+        left, right = quantity(given), quantity(wanted)
         if left is None or right is None:
             return given == wanted
         return close(left, right, absolute=self.settings.absolute, relative=self.settings.relative)
