@@ -88,7 +88,7 @@ NEGATION = re.compile(
         r"wrong incorrect false untrue invalid mistaken error except excluded? excluding unless",
         r"eliminat\w+ reject\w* rul(?:e|ed|es|ing)\s+out discard\w* instead rather without hardly",
         r"scarcely unlikely lacks? fails? avoid\w* distractors? trap any(?:thing|\s+\w+)?\s+but all\s+\w+\s+but far\s+from",
-        r"other\s+than implausible impossible doubt\w* least worst contradict\w* isn\u02bct flawed",
+        r"less\s+than other\s+than implausible impossible doubt\w* least worst contradict\w* isn\u02bct flawed",
         r"opposite fewer deny denies denied disagree\w* refus\w+ incompatible inaccurate unfit bad",
         r"inappropriate improper misleading tempting ignor\w+ against disqualif\w+ everything\s+but",
         r"nicht kein\w* nie niemals weder noch falsch\w* nein ohne außer statt ausgeschlossen",

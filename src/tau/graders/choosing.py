@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tau.graders import choice_words as words
+from tau.graders.choice_contrast import corrected, without_rejected
 from tau.graders.choice_json import stated
 from tau.graders.choice_labels import Mention, Patterns, forms, patterns_of
 from tau.graders.plain import plain
@@ -57,7 +58,12 @@ def chosen(text: str, labels: tuple[str, ...]) -> list[str]:
     alone = patterns.alone(said)
     if alone is not None:
         return [alone]
-    return _Reader(said, patterns).read(whole=whole)
+    right = corrected(said, patterns)
+    if right is not None:
+        return [right]
+    said = without_rejected(said, patterns)
+    alone = patterns.alone(said)
+    return [alone] if alone is not None else _Reader(said, patterns).read(whole=whole)
 
 
 def _of_value(value: str | None, patterns: Patterns) -> list[str]:

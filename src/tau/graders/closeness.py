@@ -80,8 +80,10 @@ def _same(given: Quantity, wanted: Quantity, distance: Fraction) -> bool:
     if integers or distance > _ROUNDING * size or (given.divided and wanted.divided):
         return False
     if given.divided or wanted.divided:
-        places = wanted.places if given.divided else given.places
-        return places is None or (places > 0 and distance < Fraction(1, 10**places))
+        decimal = wanted if given.divided else given
+        places = decimal.places
+        rounded = places is None or (places > 0 and distance < Fraction(1, 10**places))
+        return rounded or (decimal.digits > _FLOATS and distance <= _NOISE * size / 5)
     if given.places is None or wanted.places is None:
         return True
     if given.places == wanted.places:

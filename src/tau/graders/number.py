@@ -19,8 +19,12 @@ from tau.graders.number_reference import one_quantity
 from tau.graders.numerals import DecimalMark, Numeral, numerals, reading
 from tau.graders.reference import no_reference
 
-_FINAL = re.compile(r"^[ \t]*####[ \t]*", re.MULTILINE)
-"""What the answer of a worked solution stands behind, as in GSM8K."""
+_FINAL = re.compile(
+    r"(?:\A|.*\n)[ \t]*(?:####|\**(?:A|(?:final\s+)?answer)\**:|(?:so\s+)?the\s+(?:final\s+)?answer\s+is)"
+    r"(?P<answer>[^\n]+)\s*\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+"""The last line of a worked solution, as in GSM8K, if it says that it is the answer."""
 
 Marker = Annotated[str, MinLen(1)]
 
@@ -138,7 +142,8 @@ class Number(Deterministic[NumberSettings]):
             raise no_reference(expected, "a number or a text holding one")
         part = self._answer_part(expected)
         if part is None or self._marker is None:
-            part = _FINAL.split(expected)[-1]
+            final = _FINAL.match(expected)
+            part = final["answer"] if final else expected
         return self._one(part)
 
     def _one(self, text: str) -> Quantity:
@@ -151,7 +156,7 @@ class Number(Deterministic[NumberSettings]):
         if len(found) == 1 and one.numeral.value is None:
             raise _unusable(f"holds {excerpt(one.numeral.text, 60)}, which {one.numeral.why}")
         if len(found) > 1:
-            raise _unusable(f"is {excerpt(text, 80)}, which holds several numbers")
+            raise _unusable(f"is {excerpt(text, 80)}, which holds several different numbers")
         if not one_quantity(shown, one.start, one.digits, one.end):
             raise _unusable(f"is {excerpt(text, 80)}, which is more than one number with its unit")
         return one.numeral.quantity

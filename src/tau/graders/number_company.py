@@ -65,6 +65,12 @@ _IN_WORDS = re.compile(
 )
 """The larger part of a quantity, in words: "three hours 5 minutes"."""
 
+_SHARE_IN_WORDS = re.compile(
+    rf"{_OPEN}(?:one|two|three|four|five|six|seven|eight|nine|ten)\s+"
+    r"(?:out\s+of|of|in)(?:\s+(?:every|the))?\s+\Z",
+    re.IGNORECASE,
+)
+
 _UNIT = rf"(?:[*_`)\"'”]{{0,3}}{_B}?[{LETTER}%°€$]{{1,20}})?"
 _WRONG = (
     "(?:incorrect|wrong|false|mistaken|invalid|impossible|excluded|out"
@@ -81,7 +87,7 @@ _DENIED_AFTER = re.compile(
     r"|(?:no\s+es|es\s+(?:incorrect|falso))|(?:non\s+è|è\s+(?:sbagliat|errat))"
     r"|(?:não\s+é|está\s+errad|é\s+errad)|is\s+(?:fout|niet)\b|är\s+(?:fel|inte)\b|değil"
     r"|(?:это\s+)?(?:не(?:верно|правильно|т)\b|не\s)|jest\s+(?:błędn|nie)|salah\b|là\s+sai"
-    r")|[^\w\s]{0,3}[\u3040-\u30ff\u4e00-\u9fff]{0,3}(?:では(?:ない|ありません|なく)|じゃない|[がは](?:違|間違|誤)|不是|不对|不對|是错|是錯|错|錯)"
+    r")|[^\w\s]{0,3}\s?[\u3040-\u30ff\u4e00-\u9fff]{0,3}(?:では(?:ない|ありません|なく)|じゃない|[がは](?:違|間違|誤)|不是|不对|不對|是错|是錯|错|錯)"
     r"|[\uac00-\ud7ff]{0,2}\s?(?:[이가은는]\s)?(?:아니|아닙|틀[렸린립])|ไม่(?:ใช่|ถูก)|\s?(?:नहीं|गलत)|\s?(?:خطأ|ليس)",
     re.IGNORECASE,
 )
@@ -127,6 +133,8 @@ def before(outside: str) -> str:
         return "is part of a time"
     if _IN_WORDS.search(outside):
         return "is part of a quantity in two units"
+    if _SHARE_IN_WORDS.search(outside):
+        return "is part of a ratio"
     if _FLOOR_BEFORE.search(outside):
         return "is part of an expression"
     return ""

@@ -67,7 +67,7 @@ _GAP = re.compile(
     rf"[\s*_`]{{0,3}}?(?:(?<=\d)|(?:{_BLANK}?[{LETTER}]{{1,20}}){{0,2}})[)*_`]{{0,2}}{_BLANK}?"
     rf"(?P<sign>\+|×|÷|\*\*?|·|±|\+/-)[*_`(]{{0,3}}{_BLANK}?[$€£¥₹]?"
     rf"|[)*_`]{{0,2}}{_BLANK}?(?P<other>[-\u2212\u2013\u2014/~:^x…]|\.{{2,3}}"
-    rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|in|out{_BLANK}of|mod(?:ulo)?|choose|至|到"
+    rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|in(?:{_BLANK}every)?|out{_BLANK}of(?:{_BLANK}(?:the|every|all|my|our|these|those))?|mod(?:ulo)?|choose|至|到"
     rf"|(?:of|from(?:{_BLANK}among)?)(?:{_BLANK}(?:the|my|our|these|those|all|every))?|von|sur|de|из|di|av|af|van|z|ze|w|για|από|dari|trong"
     rf"|bis(?:{_BLANK}zu[mr]?)?|à|thr(?:ough|u)|till?|until|tot|t/m|hasta|até|a|au|do|до|sampai|hingga|đến|ile"
     rf"|R|r\.?|rem\.?|remainder|with{_BLANK}remainder|remaining|Rest|reste|resto|%|から|부터|에서|ถึง|分之){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
@@ -97,7 +97,7 @@ _MINUS_IN_WORDS = re.compile(
 _MINUS_OF_BRACKET = re.compile(rf"[-\u2212\u2013]{_BLANK}?\({_BLANK}?\Z")
 _AND_A_PART = re.compile(r"\s+and\s+(?:a|an|one)\s+(?:half|third|quarter)", re.IGNORECASE)
 BRACKETED_UNIT = re.compile(
-    rf"[(\[]{_BLANK}?{_UNIT}(?:{_BLANK}?[/·*]{_BLANK}?{_UNIT}){{0,4}}{_BLANK}?[)\]]"
+    rf"(?<![/·*×])[(\[]{_BLANK}?{_UNIT}(?:{_BLANK}?[/·*]{_BLANK}?{_UNIT}){{0,4}}{_BLANK}?[)\]]"
 )
 """A unit in brackets behind its number."""
 
@@ -252,6 +252,8 @@ def chained(text: str, first: int, start: int, end: int) -> str:
     found = _GAP.fullmatch(gap)
     if found:
         word = found["other"] or found["sign"]
+        if word.startswith("of") and text[start - 1] == "%":
+            return ""
         if word == ":" and gap.lstrip("*_`").startswith(":") and gap != ":":
             return ""  # a heading, as in "Step 3: 42"
         if word == "-":
