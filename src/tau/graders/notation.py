@@ -55,7 +55,7 @@ _FUNCTION = re.compile(
     r"|(?<![\w\\])log_?\{?\d{1,3}[\u200b}\s]\s?\(?\d+\)?",
 )
 _REPEATED = re.compile(
-    r"[\d.,]*\\(?:overline|bar|dot|overbracket|underline)\s*\{?\s*\d+\s*\}?|\d[\d.,]*[\u0304\u0305\u0307]+\d*"
+    r"(?:(?<![\d.,])[\d.,]{1,40}+)?\\(?:overline|bar|dot|overbracket|underline)\s*\{?\s*\d+\s*\}?|(?<![\d.,])\d[\d.,]{0,40}+[\u0304\u0305\u0307]+\d*"
 )
 """Digits that repeat without end."""
 _FOOTNOTE = re.compile(r"\[\^\w{1,10}\]")

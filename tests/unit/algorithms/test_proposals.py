@@ -168,7 +168,9 @@ def test_a_longer_fence_is_asked_for() -> None:
 def test_a_whole_prompt_without_fences_is_taken_with_a_note() -> None:
     best = run(saying("You answer questions.\nBe brief.\nMention tea.")).best
     assert best.evidence["candidates"] == 1
-    assert any("between no fences" in note for note in best.evidence["noted_answers"])
+    noted = best.evidence["noted_answers"]
+    assert isinstance(noted, dict)
+    assert any("between no fences" in note for note in noted)
 
 
 def test_a_critique_that_was_cut_leads_to_nothing() -> None:
@@ -185,7 +187,9 @@ def test_a_critique_that_was_cut_leads_to_nothing() -> None:
     assert all("It fails to" not in told(one) for one in asked if one.proposal)
     evidence = algorithm.best().evidence
     assert evidence["candidates"] == 0
-    assert all("the critique: it was cut" in why for why in evidence["unusable_answers"])
+    reasons = evidence["unusable_answers"]
+    assert isinstance(reasons, dict)
+    assert all("the critique: it was cut" in why for why in reasons)
 
 
 def test_given_prompts_are_tried_as_they_are_written() -> None:

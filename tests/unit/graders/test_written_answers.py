@@ -13,6 +13,7 @@ from tau.graders.choice import Choice, ChoiceSettings
 from tau.graders.choice_labels import patterns_of
 from tau.graders.choosing import chosen
 from tau.graders.number import Number, NumberSettings
+from tau.graders.numerals import numerals
 from tau.testing.grader import graded_example
 
 DATA = Path(__file__).parents[2] / "data"
@@ -84,3 +85,10 @@ def test_labels_that_differ_from_row_to_row_are_cheap() -> None:
     for number in range(20):
         patterns_of((f"alpha {number}", f"beta {number}", "gamma", f"delta of {number}"))
     assert (time.thread_time() - begun) / 20 < 0.1
+
+
+@pytest.mark.parametrize("text", ["\\" + "1" * 60_000, "\u0305" + "1," * 30_000])
+def test_long_runs_of_digits_take_no_time(text: str) -> None:
+    begun = time.thread_time()
+    list(numerals(text))
+    assert time.thread_time() - begun < 2

@@ -107,16 +107,8 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
 
     found, reasons, refused, run = read(store, query)
     if as_json:
-        print_json(
-            [
-                {
-                    **_row_fields(row),
-                    "reason": reasons.get(row.id),
-                    "unusable": refused.get(row.id),
-                }
-                for row in found
-            ]
-        )
+        told = ({"reason": reasons.get(row.id), "unusable": refused.get(row.id)} for row in found)
+        print_json([_row_fields(row) | more for row, more in zip(found, told, strict=True)])
         return Exit.OK
     rows = [
         (
