@@ -1,10 +1,13 @@
 """Words of the calendar: months, weekdays and seasons of many languages."""
 
+# ruff: noqa: RUF001  (words of many scripts)
+
 import re
 
 from tau.graders.letters import LETTER
+from tau.graders.size_words import words
 
-_MONTHS = (
+_MONTHS = words(
     "januar jänner februar märz april mai juni juli august september oktober november dezember"
     " janvier février fevrier mars avril juin juillet août aout septembre octobre novembre décembre"
     " enero febrero marzo abril mayo junio julio agosto septiembre setiembre octubre noviembre"
@@ -27,15 +30,15 @@ _MONTHS = (
     " януари февруари април юни юли септември октомври ноември декември"
     " ιανουαρίου φεβρουαρίου μαρτίου απριλίου μαΐου ιουνίου ιουλίου αυγούστου σεπτεμβρίου"
     " οκτωβρίου νοεμβρίου δεκεμβρίου gener febrer març maig juny juliol agost octubre desembre"
-).split()
+)
 _FINNISH = "(?:tammi|helmi|maalis|huhti|touko|kesä|heinä|elo|syys|loka|marras|joulu)kuu(?:ta|n)?"
-_OTHER_SCRIPTS = (
+_OTHER_SCRIPTS = words(
     "يناير فبراير مارس أبريل ابريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر"
     " ב?ינואר ב?פברואר ב?מרץ ב?אפריל ב?מאי ב?יוני ב?יולי ב?אוגוסט ב?ספטמבר ב?אוקטובר ב?נובמבר"
     " ב?דצמבר जनवरी फरवरी फ़रवरी मार्च अप्रैल मई जून जुलाई अगस्त सितंबर सितम्बर अक्टूबर अक्तूबर"
     " नवंबर नवम्बर दिसंबर दिसम्बर มกราคม กุมภาพันธ์ มีนาคม เมษายน พฤษภาคม มิถุนายน กรกฎาคม"
     " สิงหาคม กันยายน ตุลาคม พฤศจิกายน ธันวาคม"
-).split()
+)
 _ALL = "|".join(sorted({*_MONTHS}, key=len, reverse=True))
 FOREIGN_MONTH = rf"(?i:(?:(?:{_ALL}|{_FINNISH})(?![{LETTER}])|tháng|{'|'.join(_OTHER_SCRIPTS)}))"
 """A month of another language than English, as a pattern."""

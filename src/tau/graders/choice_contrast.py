@@ -23,7 +23,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], bool], ...]:
     """What is left out, and whether the label in front must be another than those."""
     flags = re.IGNORECASE
     return (
-        # "Yes or No? Yes", "(A/B/C): B"
+        # an echoed question: "Yes or No? Yes"
         (
             re.compile(
                 rf"[(\[]?(?P<out>{_L}(?:\s*(?:/|\||,|、|,?\s*(?:or|oder|ou|o|或|还是))\s*{_L}){{1,30}})[)\]]?"
@@ -40,7 +40,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], bool], ...]:
             ),
             False,
         ),
-        # "not A but B", "不是A，是B"
+        # what is denied before the choice: "not A but B"
         (
             re.compile(
                 rf"(?P<out>(?:\bnot\s+{_FILL}|不是|并非|並非|nicht\s+){_L}\s*"
@@ -50,7 +50,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], bool], ...]:
             ),
             False,
         ),
-        # "A, not B", "A rather than B", "A (not B, C or D)"
+        # what is denied behind it, such as "A rather than B"
         (
             re.compile(
                 rf"(?<=[{LONG}{LOWER}{EXACT}{MORE}])(?P<out>[)\]]?\s*[,，;(\[\u2014\u2013-]?\s*{_NOT}\s*{_FILL}{_LIST}"

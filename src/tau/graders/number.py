@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, MinLen
@@ -20,7 +19,8 @@ from tau.graders.numerals import DecimalMark, Numeral, numerals, reading
 from tau.graders.reference import no_reference
 
 _FINAL = re.compile(
-    r"(?:\A|.*\n)[ \t]*(?:####|\**(?:A|(?:final\s+)?answer)\**:|(?:so\s+)?the\s+(?:final\s+)?answer\s+is)"
+    r"(?:\A|.*\n)[ \t]*(?:####|\**(?:A|(?:final\s+)?answer)\**:"
+    r"|(?:so\s+)?the\s+(?:final\s+)?answer\s+is)"
     r"(?P<answer>[^\n]+)\s*\Z",
     re.DOTALL | re.IGNORECASE,
 )
@@ -34,11 +34,14 @@ class NumberSettings:
     """Which number counts and how near it must be.
 
     Numbers are read in digits of all scripts, with separators of thousands (commas, blanks,
-    apostrophes, Indian groups), currencies, units, exponents, powers, fractions, words of size
-    (million, lakh, dozen, 万; k and M) and, where they are all there is, in words. Units are not
-    compared. `(1,234)` and `($5)` are negative, `3rd` is 3. Dates, times, ranges, sums, roots,
-    multiples of π, `3!`, `x > 5`, `not 5`, `5K` and other things with no or several meanings are
-    wrong in their place, and as a reference they are told by `tau check`.
+    apostrophes, Indian groups), currencies, units, exponents, powers, fractions, words of size of
+    many languages (million, lakh, dozen, ล้าน, 万; k and M) and, where they are all there is, in
+    words. Units are not compared. `(1,234)` and `($5)` are negative, `3rd` is 3; of `5, not 7` it
+    is 5. Dates, times, ranges, shares (`4 out of 5`), sums, roots, variables (`3 x`), `3!`, bounds
+    (`at most 5`, `5 or more`), denials (`not 5`, `5 is wrong`), `5K` and other things with no or
+    several meanings are wrong in their place. A reference is one number with a label in front
+    (`Answer: 5`) or a unit behind (`5 km/h`) and nothing else, or the last line of a worked solution
+    (`#### 5`); any other is told by `tau check`.
     """
 
     which: Literal["last", "first", "only"] = "last"
@@ -48,8 +51,9 @@ class NumberSettings:
     absolute: Annotated[float, Ge(0)] = 0.0
     """The difference that is still right."""
     relative: Annotated[float, Ge(0)] | None = None
-    """The same as a share of the expected number; the larger one counts. Unset: a billionth where
-    one of the two is no integer. Between two integers it counts only from a millionth on."""
+    """The same as a share of the expected number; the larger one counts. Between two integers it
+    counts only from a millionth on. Unset: integers, fractions and decimals of as many places are
+    equal or not; further digits may be rounding; with an exponent a billionth is allowed."""
     decimal: DecimalMark = "."
     """The decimal mark; the other one separates thousands."""
     percent: Literal["keep", "divide"] = "keep"

@@ -1,6 +1,6 @@
 """Words around a number that make it a bound, a denial, a time or another thing than itself."""
 
-# ruff: noqa: RUF001  (words of many scripts)
+# ruff: noqa: RUF001, E501  (words of many scripts, listed by language)
 
 import re
 

@@ -6,7 +6,7 @@ from tau.graders import number_company
 from tau.graders.letters import LETTER, THIN
 from tau.graders.notation import FORMULA
 from tau.graders.number_syntax import Scan
-from tau.graders.size_words import CJK_SIZES
+from tau.graders.size_words import CJK_SIZES, words
 
 SCATTERED = "is not separated like one number"
 
@@ -104,8 +104,10 @@ BRACKETED_UNIT = re.compile(
 _OPENED, _COMMA = re.compile(r"[(\[]\s*\Z"), re.compile(r"[,;]\s*")
 _REST_OF_LIST = re.compile(r"[-\d.]+(?:[,;]\s*[-\d.]+)*+\s*[)\]]")
 _RANGES = frozenset(
-    "to or ~ … .. ... 至 到 \u2013 \u2014 vs vs. bis à through thru til till until tot hasta até do"
-    " до sampai hingga đến から 부터 에서 ถึง".split()
+    words(
+        "to or ~ … .. ... 至 到 \u2013 \u2014 vs vs. bis à through thru til till until tot hasta"
+        " até do до sampai hingga đến から 부터 에서 ถึง"
+    )
 )
 
 

@@ -1,5 +1,7 @@
 """A reference is one number, with a label in front or a unit behind and nothing else."""
 
+# ruff: noqa: RUF001, E501  (words of many scripts, listed by language)
+
 import re
 
 from tau.graders.letters import LETTER, THIN

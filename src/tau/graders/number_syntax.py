@@ -68,7 +68,8 @@ _OTHERS = rf"""
       | \d{{1,2}}{_BLANK}?[月월]{_BLANK}?\d{{1,2}}{_BLANK}?[日일号號]
       | \d{{1,2}}(?:st|nd|rd|th)?{_BLANK}(?:of{_BLANK})?{_MONTH}(?![{LETTER}])
         (?:,?{_BLANK}\d{{4}})?(?!\d)
-      | \d{{1,2}}(?:\.|st|nd|rd|th|er|º|°|-?го|일)?{_BLANK}?(?:(?:de|di|d['’]|of){_BLANK}?)?{FOREIGN_MONTH}
+      | \d{{1,2}}(?:\.|st|nd|rd|th|er|º|°|-?го)?{_BLANK}?(?:(?:de|di|d['’]|of){_BLANK}?)?
+        {FOREIGN_MONTH}
         (?:\.?,?{_BLANK}?(?:(?:de|del|di){_BLANK})?\d{{1,4}})?(?!\d)
       | \d{{1,2}}-{_MONTH}-\d{{2,4}}(?!\d))
   | (?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\.\d+)?(?:{_BLANK}?[AaPp]\.?[Mm]\b\.?)?(?![\d:])

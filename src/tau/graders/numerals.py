@@ -8,6 +8,8 @@ from fractions import Fraction
 from typing import Literal
 
 from tau.graders import amounts
+from tau.graders.closeness import Quantity
+from tau.graders.letters import LETTER
 from tau.graders.notation import FORMULA, SLASH, plain
 from tau.graders.number_context import (
     BRACKETED_UNIT,
@@ -20,9 +22,7 @@ from tau.graders.number_context import (
     right_reason,
     unit_end,
 )
-from tau.graders.letters import LETTER
 from tau.graders.number_syntax import CURRENCY, Scan, pattern, value_of
-from tau.graders.closeness import Quantity
 from tau.graders.size_words import LETTERS, SIZES, UNSURE_SIZES, foreign_size
 
 DecimalMark = Literal[".", ","]

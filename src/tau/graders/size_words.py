@@ -3,8 +3,13 @@
 import re
 
 
+def words(listed: str) -> list[str]:
+    """Words that are listed with blanks between them."""
+    return listed.split()
+
+
 def _all(factor: int, *listed: str) -> dict[str, int]:
-    return {word: factor for each in listed for word in each.split()}
+    return {word: factor for each in listed for word in words(each)}
 
 
 SIZES: dict[str, int] = (
@@ -44,8 +49,10 @@ SIZES: dict[str, int] = (
 """Words of size that mean one thing, in lower case."""
 
 UNSURE_SIZES = frozenset(
-    "billionen billones billón billiarde billioner biljon bilion biliony bilionów bilione bilioni"
-    " mil mille gross score bi trilión trillionen trillones trilhon quintillion myriad".split()
+    words(
+        "billionen billones billón billiarde billioner biljon bilion biliony bilionów bilione"
+        " bilioni mil mille gross score bi trilión trillionen trillones trilhon quintillion myriad"
+    )
 )
 """Words of size that mean different things to different people."""
 
