@@ -8,13 +8,14 @@ from functools import lru_cache
 from tau.graders.choice_labels import EXACT, LONG, LOWER, MORE, Patterns
 
 _L = rf"[{LONG}{LOWER}{EXACT}]{MORE}*"
-_FILL = r"(?:(?:the|a|an|option|choice|answer|letter|really|at\s+all|it\s+is|it's)\s+)*"
+_FILL = r"(?:(?:the|a|an|option|choice|answer|letter|really|at\s+all|it\s+is|it's)\s+){0,6}+"
 _NOT = (
     r"(?:not|never|rather\s+than|instead\s+of|as\s+opposed\s+to|and\s+not|but\s+not|nicht|und\s+nicht"
     r"|statt|anstatt|pas|et\s+non|plutôt\s+que|en\s+lugar\s+de|y\s+no|e\s+não|e\s+non|а\s+не|而不是|不是"
     r"|ではなく|이?\s*아니라)"
 )
-_LIST = rf"{_L}(?:\s*(?:,|/|、|，|,?\s*(?:or|nor|and|oder|ou|o|或))\s*{_FILL}{_L}){{0,8}}"
+_OR = r"\s*+(?:[,、，|/](?:\s*+(?:or|nor|and|oder|ou|o)\b)?|(?:or|nor|and|oder|ou|o)\b|或|还是)\s*+"
+_LIST = rf"{_L}(?:{_OR}{_FILL}{_L}){{0,8}}+"
 _END = r"(?=[)\]}]*\s*(?:[.!;\n。！；)\]]|\Z|because\b|since\b|as\b))"
 
 
@@ -26,7 +27,7 @@ def _patterns() -> tuple[tuple[re.Pattern[str], bool], ...]:
         # an echoed question: "Yes or No? Yes"
         (
             re.compile(
-                rf"[(\[]?(?P<out>{_L}(?:\s*(?:/|\||,|、|,?\s*(?:or|oder|ou|o|或|还是))\s*{_L}){{1,30}})[)\]]?"
+                rf"(?<![{LONG}{LOWER}{EXACT}{MORE}])[(\[]?(?P<out>{_L}(?:{_OR}{_L}){{1,30}}+)[)\]]?"
                 rf"(?=\s*[?:：？]{{1,2}}[\s)*]*{_L})(?P<mark>\s*[?？])?",
                 flags,
             ),

@@ -122,8 +122,8 @@ DOUBT = re.compile(
 """Words that take back, in the same clause, that something was settled."""
 
 CORRECTION = re.compile(
-    rf"(?:^|(?<=[\n.!?;,()\u2014\u2013。！？，；…-]))\W*(?:{_OPEN}(?:and|but|oh|or|no|hmm+|und|et|y|but\s+then)"
-    rf"{_SHUT}\W*)?(?:{_OPEN}(?:wait|actually|nope|correction|scratch\s+that|sorry|oops|hmm+|i\s+mean"
+    rf"(?:^|(?<=[\n.!?;,()\u2014\u2013。！？，；…-]))\W{{0,12}}(?:{_OPEN}(?:and|but|oh|or|no|hmm+|und|et|y|but\s+then)"
+    rf"{_SHUT}\W{{0,12}})?(?:{_OPEN}(?:wait|actually|nope|correction|scratch\s+that|sorry|oops|hmm+|i\s+mean"
     r"|hold\s+on|strike\s+that|my\s+(?:mistake|bad)|on\s+second\s+thoughts?|no(?=\s*[,.!:;\u2014-])"
     r"|on\s+reflection|let\s+me\s+(?:re|check|think|double|correct)\w*|or\s+rather|rather|instead"
     r"|changed?\s+my\s+mind|i\s+take\s+(?:that|it)\s+back|i\s+retract|ignore\s+that|never\s?mind"

@@ -230,15 +230,16 @@ class _Reader:
         """The only label there is, where nothing in its sentences speaks against it."""
         if len(distinct) != 1 or distinct[0].strip().isdigit():
             return _several(distinct)
+        read = -1
         for one in self._mentions:
+            if self._told_otherwise(one.end):
+                return []
+            if one.end <= read:
+                continue  # its sentence is read already, or will be with the next one
             start = self._edge_before(_SENTENCE, one.start)
-            end = self._edge_after(_SENTENCE, one.end)
-            sentence = self._masked[start : end + 1]
-            if (
-                self._told_otherwise(one.end)
-                or words.NEGATION.search(sentence)
-                or words.DOUBT.search(_HARMLESS.sub("", sentence))
-            ):
+            read = self._edge_after(_SENTENCE, one.end)
+            sentence = self._masked[start : read + 1]
+            if words.NEGATION.search(sentence) or words.DOUBT.search(_HARMLESS.sub("", sentence)):
                 return []
         if words.CORRECTION.search(self._masked, self._mentions[0].end):
             return []

@@ -40,8 +40,8 @@ class NumberSettings:
     is 5. Dates, times, ranges, shares (`4 out of 5`), sums, roots, variables (`3 x`), `3!`, bounds
     (`at most 5`, `5 or more`), denials (`not 5`, `5 is wrong`), `5K` and other things with no or
     several meanings are wrong in their place. A reference is one number with a label in front
-    (`Answer: 5`) or a unit behind (`5 km/h`) and nothing else, or the last line of a worked solution
-    (`#### 5`); any other is told by `tau check`.
+    (`Answer: 5`) or a unit behind (`5 km/h`) and nothing else, or the last line of a worked
+    solution (`#### 5`); any other is told by `tau check`.
     """
 
     which: Literal["last", "first", "only"] = "last"

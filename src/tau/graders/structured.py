@@ -130,8 +130,9 @@ class JsonFieldsSettings:
     absolute: Annotated[float, Ge(0)] = 0.0
     """The difference of numbers that is still right."""
     relative: Annotated[float, Ge(0)] | None = None
-    """The same as a share of the expected number; the larger one counts. Unset: a billionth where
-    one of the two is no integer. Between two integers it counts only from a millionth on."""
+    """The same as a share of the expected number; the larger one counts. Between two
+    integers it counts only from a millionth on. Unset: numbers of as many places are equal or not,
+    further digits may be rounding, and with an exponent a billionth is allowed."""
     casefold: bool = False
     """Ignore case in texts."""
     trim: bool = True
