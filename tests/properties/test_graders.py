@@ -11,6 +11,7 @@ from tau.domain.json import Json
 from tau.domain.rollout import Output
 from tau.graders.number import Number, NumberSettings
 from tau.graders.numerals import numerals
+from tau.graders.size_words import SIZES
 from tau.graders.structured import JsonFields, JsonFieldsSettings
 from tau.testing.grader import graded_example
 
@@ -109,3 +110,30 @@ def test_signs_are_never_lost(n: int, way: str) -> None:
 def test_whatever_is_written_is_read_or_told(text: str) -> None:
     for each in numerals(text):
         assert (each.value is None) == bool(each.why)
+
+
+CENTS = st.integers(10**3, 10**14)
+
+
+@given(CENTS, st.integers(1, 9), st.integers(1, 4))
+def test_decimals_of_as_many_places_are_the_same_or_not(n: int, more: int, places: int) -> None:
+    one, other = (f"{value / 10**places:.{places}f}" for value in (n, n + more))
+    number, fields = Number("n", NumberSettings()), JsonFields("f", JsonFieldsSettings())
+
+    def scores(text: str) -> tuple[float | None, float | None]:
+        return (
+            number.judge(graded_example({"expected": one}), Output(text=text)).score,
+            fields.judge(
+                graded_example({"expected": {"a": json.loads(one)}}), Output(text=f'{{"a":{text}}}')
+            ).score,
+        )
+
+    assert scores(one) == (1.0, 1.0)
+    assert scores(other) == (0.0, 0.0)
+
+
+@given(st.integers(1, 999), st.sampled_from(sorted(SIZES)), st.sampled_from(["", ".", " dollars"]))
+def test_words_of_size_multiply(n: int, word: str, after: str) -> None:
+    value = next(numerals(f"It is {n} {word}{after}")).value
+
+    assert value == n * SIZES[word]

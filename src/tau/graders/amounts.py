@@ -1,38 +1,9 @@
-"""Numbers in words and words of size: "forty-two", "四十二", "million", "万"."""
+"""Numbers in words: "forty-two", "四十二", "two thirds"."""
 
 import re
 from fractions import Fraction
 
-SIZES: dict[str, int] = {
-    "hundred": 10**2, "thousand": 10**3, "dozen": 12,
-    "million": 10**6, "millions": 10**6, "billion": 10**9, "billions": 10**9,
-    "trillion": 10**12, "trillions": 10**12, "quadrillion": 10**15,
-    "hundreds": 10**2, "thousands": 10**3, "dozens": 12,
-    "lakh": 10**5, "lakhs": 10**5, "lac": 10**5, "lacs": 10**5,
-    "crore": 10**7, "crores": 10**7, "mio": 10**6, "mln": 10**6, "bn": 10**9, "mrd": 10**9,
-    "bln": 10**9, "tn": 10**12, "trn": 10**12, "tausend": 10**3, "millionen": 10**6,
-    "milliarde": 10**9, "milliarden": 10**9, "milliard": 10**9, "milliards": 10**9,
-    "milliardo": 10**9, "milioni": 10**6, "miliardi": 10**9, "millones": 10**6,
-    "milhões": 10**6, "bilhões": 10**9, "тыс": 10**3, "тысяч": 10**3, "тысячи": 10**3,
-    "млн": 10**6, "миллион": 10**6, "миллиона": 10**6, "миллионов": 10**6,
-    "млрд": 10**9, "миллиард": 10**9, "миллиарда": 10**9, "миллиардов": 10**9,
-}  # fmt: skip
-"""Words of size that mean one thing, in lower case."""
-
-UNSURE_SIZES = frozenset(
-    {"billionen", "billones", "billón", "billiarde", "mil", "mille", "gross", "score"}
-)
-"""Words of size that mean different things to different people."""
-
-LETTERS: dict[str, int] = {"k": 10**3, "K": 10**3, "M": 10**6, "B": 10**9, "T": 10**12}
-"""Letters of size behind money; `k` and `M` also right behind other numbers."""
-
-CJK_SIZES: dict[str, int] = {
-    "十": 10, "百": 100, "千": 1000, "万": 10**4, "萬": 10**4, "億": 10**8, "亿": 10**8,
-    "천": 1000, "백": 100, "만": 10**4, "억": 10**8,
-}  # fmt: skip
-UNSURE_CJK_SIZES = "兆조"
-"""10^6 or 10^12."""
+from tau.graders.size_words import CJK_SIZES
 
 _UNITS = [
     "zero",

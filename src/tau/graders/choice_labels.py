@@ -21,9 +21,9 @@ class Mention:
     end: int
 
 
-_LONG, _LOWER, _EXACT, _MORE = "\ue000", "\ue001", "\ue002", "\ue003"
+LONG, LOWER, EXACT, MORE = "\ue000", "\ue001", "\ue002", "\ue003"
 """What labels are replaced by: its first character by its kind, the others by the last one."""
-_OWN = rf"(?P<label>{_LONG}{_MORE}*)"
+_OWN = rf"(?P<label>{LONG}{MORE}*)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,8 +42,8 @@ class Forms:
 def forms() -> Forms:
     """Made when first needed: it takes a while."""
     follows = rf"(?=[)\]}}>]*(?:{words.FOLLOWS.pattern}))"
-    apart = follows.replace(r"[^\w\s]", rf"[^\w\s{_LOWER}]", 1)
-    target = rf"(?P<label>{_LONG}{_MORE}*|[{_LOWER}{_EXACT}]{_MORE}*{apart})"
+    apart = follows.replace(r"[^\w\s]", rf"[^\w\s{LOWER}]", 1)
+    target = rf"(?P<label>{LONG}{MORE}*|[{LOWER}{EXACT}]{MORE}*{apart})"
     flags = re.IGNORECASE | re.MULTILINE
     line = rf"^[^\S\n]*(?:(?:final|correct)\s+)?(?:{words.NOUN})\.?[^\S\n]+"
     return Forms(
@@ -53,11 +53,11 @@ def forms() -> Forms:
         weak=re.compile(rf"(?:(?i:{words.CHOOSE}))(?i:{words.FILL}){_OWN}{follows}"),
         right=re.compile(rf"{_OWN}(?i:{words.RIGHT})"),
         leading=re.compile(
-            rf"[\s(\[{{<]*{_OWN}(?=[)\]}}>]*\s*(?:$|[.:;!,\n\u2013\u2014。：，；！(]|-\s))"
+            rf"[\s(\[{{<]*{_OWN}(?=[)\]}}>]*\s*(?:$|[.:;!,\n\u2013\u2014。：，；！(]|-\s|(?:because|since)\b))"
         ),
         item=re.compile(rf"^[^\S\n]*\(?{_OWN}[).:\]](?=\s+\S)", re.MULTILINE),
         verdict=re.compile(
-            rf"^[^\w\n{_LONG}✅✔✓☑❌✗✘✖]*{_OWN}[^\w\n✅✔✓☑❌✗✘✖]{{0,6}}"
+            rf"^[^\w\n{LONG}✅✔✓☑❌✗✘✖]*{_OWN}[^\w\n✅✔✓☑❌✗✘✖]{{0,6}}"
             r"(?:(?:is|this\s+is)\s+)?(?:(?P<right>[✅✔✓☑]|(?:correct|right|true)\b)"
             r"|(?P<wrong>[❌✗✘✖]|(?:incorrect|wrong|false|not\s+(?:correct|right|true))\b))",
             re.MULTILINE | re.IGNORECASE,
@@ -73,17 +73,22 @@ class Patterns:
     own_case: re.Pattern[str]
     any_case: re.Pattern[str]
 
+    @property
+    def numeric(self) -> bool:
+        """Whether the labels are numbers, such as those of a scale."""
+        return all(each.strip().isdigit() for each in self.names.values())
+
     def hidden(self, text: str) -> str:
         """`text`, as long as it is, with its labels in their own case hidden."""
-        return self.own_case.sub(lambda m: _LONG + _MORE * (len(m[0]) - 1), text)
+        return self.own_case.sub(lambda m: LONG + MORE * (len(m[0]) - 1), text)
 
     def all_hidden(self, text: str) -> str:
         """The same in any case, for what stands behind an answer mark."""
 
         def hide(match: re.Match[str]) -> str:
             exact = match[0] in self.names.values()
-            kind = _LONG if _long(match[0]) else _EXACT if exact else _LOWER
-            return kind + _MORE * (len(match[0]) - 1)
+            kind = LONG if _long(match[0]) else EXACT if exact else LOWER
+            return kind + MORE * (len(match[0]) - 1)
 
         return self.any_case.sub(hide, text)
 
@@ -111,7 +116,14 @@ _SHORT_WORDS = frozenset({"a", "i", "no", "o", "e", "y"})
 """Labels that are words of the languages they may stand in."""
 
 
+_NO_ANSWER = re.compile(
+    r"\s+(?:answer|reply|comment|response|given|by|with|over|through|to)\b", re.I
+)
+
+
 def _stands_alone(text: str, match: re.Match[str]) -> bool:
+    if match[0].lower() == "no" and _NO_ANSWER.match(text, match.end()):
+        return False
     if match[0] == "I" and re.compile(r"\s*,?\s*(?:for\s+one|think|personally|am|as)\b").match(
         text, match.end()
     ):
@@ -142,13 +154,18 @@ def _edges(label: str) -> tuple[str, str]:
     return _edge(label[0], label, left=True), _edge(label[-1], label, left=False)
 
 
+_ALONE_LEFT = rf"(?:(?<![{words.SPACELESS}])|(?<=[是为為选選は]))"
+_ALONE_RIGHT = rf"(?:(?![{words.SPACELESS}])|(?=です|でした))"
+"""Around a label of one character in a script without blanks."""
+
+
 def _edge(char: str, label: str, *, left: bool) -> str:
     """What may not touch the label on this side."""
     spaceless = re.match(f"[{words.SPACELESS}]", char) is not None
     if not (char.isalnum() or char == "_"):
         return ""
     if spaceless:
-        inside = "" if len(label) > 1 else rf"(?{'<' if left else ''}![{words.SPACELESS}])"
+        inside = "" if len(label) > 1 else _ALONE_LEFT if left else _ALONE_RIGHT
         return r"(?<![\uac00-\ud7ff])" if left and "\uac00" <= char <= "\ud7ff" else inside
     word = rf"(?-i:[^\W{words.SPACELESS}])"
     if left:

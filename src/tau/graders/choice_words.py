@@ -88,7 +88,7 @@ NEGATION = re.compile(
         r"wrong incorrect false untrue invalid mistaken error except excluded? excluding unless",
         r"eliminat\w+ reject\w* rul(?:e|ed|es|ing)\s+out discard\w* instead rather without hardly",
         r"scarcely unlikely lacks? fails? avoid\w* distractors? trap any(?:thing|\s+\w+)?\s+but all\s+\w+\s+but far\s+from",
-        r"other\s+than implausible impossible doubt\w* least worst contradict\w* isn\u02bct flawed",
+        r"less\s+than other\s+than implausible impossible doubt\w* least worst contradict\w* isn\u02bct flawed",
         r"opposite fewer deny denies denied disagree\w* refus\w+ incompatible inaccurate unfit bad",
         r"inappropriate improper misleading tempting ignor\w+ against disqualif\w+ everything\s+but",
         r"nicht kein\w* nie niemals weder noch falsch\w* nein ohne außer statt ausgeschlossen",
@@ -122,8 +122,8 @@ DOUBT = re.compile(
 """Words that take back, in the same clause, that something was settled."""
 
 CORRECTION = re.compile(
-    rf"(?:^|(?<=[\n.!?;,()\u2014\u2013。！？，；…-]))\W*(?:{_OPEN}(?:and|but|oh|or|no|hmm+|und|et|y|but\s+then)"
-    rf"{_SHUT}\W*)?(?:{_OPEN}(?:wait|actually|nope|correction|scratch\s+that|sorry|oops|hmm+|i\s+mean"
+    rf"(?:^|(?<=[\n.!?;,()\u2014\u2013。！？，；…-]))\W{{0,12}}(?:{_OPEN}(?:and|but|oh|or|no|hmm+|und|et|y|but\s+then)"
+    rf"{_SHUT}\W{{0,12}})?(?:{_OPEN}(?:wait|actually|nope|correction|scratch\s+that|sorry|oops|hmm+|i\s+mean"
     r"|hold\s+on|strike\s+that|my\s+(?:mistake|bad)|on\s+second\s+thoughts?|no(?=\s*[,.!:;\u2014-])"
     r"|on\s+reflection|let\s+me\s+(?:re|check|think|double|correct)\w*|or\s+rather|rather|instead"
     r"|changed?\s+my\s+mind|i\s+take\s+(?:that|it)\s+back|i\s+retract|ignore\s+that|never\s?mind"

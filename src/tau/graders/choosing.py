@@ -16,6 +16,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tau.graders import choice_words as words
+from tau.graders.choice_contrast import corrected, without_rejected
 from tau.graders.choice_json import stated
 from tau.graders.choice_labels import Mention, Patterns, forms, patterns_of
 from tau.graders.plain import plain
@@ -57,7 +58,12 @@ def chosen(text: str, labels: tuple[str, ...]) -> list[str]:
     alone = patterns.alone(said)
     if alone is not None:
         return [alone]
-    return _Reader(said, patterns).read(whole=whole)
+    right = corrected(said, patterns)
+    if right is not None:
+        return [right]
+    said = without_rejected(said, patterns)
+    alone = patterns.alone(said)
+    return [alone] if alone is not None else _Reader(said, patterns).read(whole=whole)
 
 
 def _of_value(value: str | None, patterns: Patterns) -> list[str]:
@@ -224,15 +230,16 @@ class _Reader:
         """The only label there is, where nothing in its sentences speaks against it."""
         if len(distinct) != 1 or distinct[0].strip().isdigit():
             return _several(distinct)
+        read = -1
         for one in self._mentions:
+            if self._told_otherwise(one.end):
+                return []
+            if one.end <= read:
+                continue  # its sentence is read already, or will be with the next one
             start = self._edge_before(_SENTENCE, one.start)
-            end = self._edge_after(_SENTENCE, one.end)
-            sentence = self._masked[start : end + 1]
-            if (
-                self._told_otherwise(one.end)
-                or words.NEGATION.search(sentence)
-                or words.DOUBT.search(_HARMLESS.sub("", sentence))
-            ):
+            read = self._edge_after(_SENTENCE, one.end)
+            sentence = self._masked[start : read + 1]
+            if words.NEGATION.search(sentence) or words.DOUBT.search(_HARMLESS.sub("", sentence)):
                 return []
         if words.CORRECTION.search(self._masked, self._mentions[0].end):
             return []

@@ -51,6 +51,7 @@ _FUNCTION = re.compile(
     r"|(?<![\w\\])(?:sqrt|log|ln|lg|exp|sin|cos|tan|cbrt|factorial|abs|fact)"
     r"(?:_?\{?\d{0,3}\}?)?\s?\(\s*[^()\n]{0,40}\)"
     r"|(?<![\w\\])(?:sqrt|log|ln|lg|sin|cos|tan)\s+\d+"
+    r"|(?<![\w\\])(?:arc)?(?:log|sin|cos|tan|cot|sec|csc)\s?\^\s?\{?[-\u2212\d]{1,3}\}?\s{0,3}\(?[\d.]{1,20}\)?"
     r"|(?<![\w\\])log_?\{?\d{1,3}[\u200b}\s]\s?\(?\d+\)?",
 )
 _REPEATED = re.compile(
@@ -81,6 +82,21 @@ _COMMANDS = {
     "[": " ", "]": " ", "\\": " ", "/": "", "-": "", "@": "",
 }  # fmt: skip
 _COMMAND = re.compile(rf"\\({_WORD}|[^\sA-Za-z\d])|\\ ")
+_MINUS = "[-\u2212\u2013]"
+_NUMBER = r"\d[\d,]{0,40}(?:\.\d{1,40})?"
+_SIGNED_BRACKET = re.compile(
+    rf"{_MINUS}\s?\(\s*(?P<inner>{_NUMBER}(?:\s?[/{SLASH}]\s?{_NUMBER})?)\s*\)"
+    rf"|\(\s*{_MINUS}\s?(?P<base>\d{{1,9}})\s*\)\s?(?:\^|\*\*)\s?\{{?(?P<power>\d{{1,3}})\}}?(?!\d)"
+    rf"|\(\s*{_MINUS}\s?(?P<above>{_NUMBER})\s*\)(?=\s?[/{SLASH}]\s?\d)"
+    rf"|(?P<sign>{_MINUS})?(?P<over>(?<![\d.,)\]]){_NUMBER})\s?[/{SLASH}]\s?"
+    rf"(?:{_MINUS}(?P<below>{_NUMBER})|\(\s*{_MINUS}(?P<below_too>{_NUMBER})\s*\))(?!\s?[/{SLASH}])"
+)
+"""One number whose minus stands apart from it."""
+_BEFORE_SIGNED = re.compile(r"(?:\A|[=:≈\n$]|[^\W\d_]{2,})[\s*_`$]{0,8}\Z")
+_AFTER_SIGNED = re.compile(rf"\s?(?:[*×·^(!/{SLASH}\d\\]|[-+\u2212]\s?\d)")
+_APART = re.compile(rf"\A(?P<open>[\s$\\(\[]*){_MINUS}\s+(?=\\[dtc]?frac)")
+_MARKS = regex.compile(r"(\p{M}{4})\p{M}+")
+_COMMANDS |= {"lfloor": "⌊", "rfloor": "⌋", "lceil": "⌈", "rceil": "⌉"}
 _BRACES = str.maketrans({"{": " ", "}": " "})
 
 
@@ -95,16 +111,35 @@ def plain(text: str, decimal: str = ".") -> str:
     if "_" in text:
         text = _ITALIC.sub(" ", text)
     text = text.replace("{,}", ",").replace("{.}", ".").replace("$$", " ")
+    if "\n" not in text.strip():
+        text = _APART.sub(r"\g<open>-", text)
     if "[^" in text:
         text = _FOOTNOTE.sub(" ", text)
     if "\\" in text or "√" in text:
         text = _without_latex(text)
     text = _FUNCTION.sub(FORMULA, text)
-    return _unbraced(text)
+    return _unbraced(_SIGNED_BRACKET.sub(_signed, text))
+
+
+def _signed(match: re.Match[str]) -> str:
+    """One number with its minus in front of it, where nothing else belongs to it."""
+    text = match.string
+    outside = text[max(0, match.start() - 60) : match.start()]
+    power = match["power"]
+    if not _BEFORE_SIGNED.search(outside) or (
+        not match["above"] and _AFTER_SIGNED.match(text, match.end())
+    ):
+        return match[0]
+    if power:
+        return f"{'-' if int(power) % 2 else ''}{match['base']}^{power}\u200b"
+    if match["over"]:
+        minus = "" if match["sign"] else "-"
+        return f"{minus}{match['over']}/{match['below'] or match['below_too']}"
+    return f"-{match['inner'] or match['above']}"
 
 
 def _plain_characters(text: str) -> str:
-    text = _REPEATED.sub(FORMULA, text)
+    text = unicodedata.normalize("NFC", _MARKS.sub(r"\1", _REPEATED.sub(FORMULA, text)))
     text = _WIDE_COMMA.sub(", ", text)
     text = _SUPERSCRIPT.sub(
         lambda m: "^{" + "".join(_SUPERSCRIPTS[c] for c in m[0]) + "}", _INVISIBLE.sub("", text)

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, MinLen
@@ -12,14 +11,20 @@ from tau.domain.dataset import Example
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed
-from tau.graders.closeness import close, exact, metrics, written
+from tau.graders.closeness import Quantity, close, metrics, quantity, written
 from tau.graders.deterministic import Deterministic
 from tau.graders.excerpt import excerpt
-from tau.graders.numerals import DecimalMark, Numeral, numerals
+from tau.graders.number_reference import one_quantity
+from tau.graders.numerals import DecimalMark, Numeral, numerals, reading
 from tau.graders.reference import no_reference
 
-_LIST = re.compile(r"(?:[\s\d.,;/|()\[\]{}$€£¥+-]|\b(?:and|or|und|et|y)\b)*")
-"""A text of several numbers and nothing else, none of which is the answer."""
+_FINAL = re.compile(
+    r"(?:\A|.*\n)[ \t]*(?:####|\**(?:A|(?:final\s+)?answer)\**:"
+    r"|(?:so\s+)?the\s+(?:final\s+)?answer\s+is)"
+    r"(?P<answer>[^\n]+)\s*\Z",
+    re.DOTALL | re.IGNORECASE,
+)
+"""The last line of a worked solution, as in GSM8K, if it says that it is the answer."""
 
 Marker = Annotated[str, MinLen(1)]
 
@@ -29,11 +34,14 @@ class NumberSettings:
     """Which number counts and how near it must be.
 
     Numbers are read in digits of all scripts, with separators of thousands (commas, blanks,
-    apostrophes, Indian groups), currencies, units, exponents, powers, fractions, words of size
-    (million, lakh, dozen, 万; k and M) and, where they are all there is, in words. Units are not
-    compared. `(1,234)` and `($5)` are negative, `3rd` is 3. Dates, times, ranges, sums, roots,
-    multiples of π, `3!`, `x > 5`, `not 5`, `5K` and other things with no or several meanings are
-    wrong in their place, and as a reference they are told by `tau check`.
+    apostrophes, Indian groups), currencies, units, exponents, powers, fractions, words of size of
+    many languages (million, lakh, dozen, ล้าน, 万; k and M) and, where they are all there is, in
+    words. Units are not compared. `(1,234)` and `($5)` are negative, `3rd` is 3; of `5, not 7` it
+    is 5. Dates, times, ranges, shares (`4 out of 5`), sums, roots, variables (`3 x`), `3!`, bounds
+    (`at most 5`, `5 or more`), denials (`not 5`, `5 is wrong`), `5K` and other things with no or
+    several meanings are wrong in their place. A reference is one number with a label in front
+    (`Answer: 5`) or a unit behind (`5 km/h`) and nothing else, or the last line of a worked
+    solution (`#### 5`); any other is told by `tau check`.
     """
 
     which: Literal["last", "first", "only"] = "last"
@@ -43,8 +51,9 @@ class NumberSettings:
     absolute: Annotated[float, Ge(0)] = 0.0
     """The difference that is still right."""
     relative: Annotated[float, Ge(0)] | None = None
-    """The same as a share of the expected number; the larger one counts. Unset: a billionth where
-    one of the two is no integer. Between two integers it counts only from a millionth on."""
+    """The same as a share of the expected number; the larger one counts. Between two integers it
+    counts only from a millionth on. Unset: integers, fractions and decimals of as many places are
+    equal or not; further digits may be rounding; with an exponent a billionth is allowed."""
     decimal: DecimalMark = "."
     """The decimal mark; the other one separates thousands."""
     percent: Literal["keep", "divide"] = "keep"
@@ -70,7 +79,7 @@ class Number(Deterministic[NumberSettings]):
 
     def judge(self, example: Example, output: Output) -> Reward:
         wanted = self._expected(example)
-        expected = written(wanted)
+        expected = written(wanted.value)
         part = self._answer_part(output.text)
         if part is None:
             marker = " or ".join(f'"{m}"' for m in self._markers)
@@ -85,19 +94,24 @@ class Number(Deterministic[NumberSettings]):
         if chosen.value is None:
             said = f"{excerpt(chosen.text, 60)}, which {chosen.why}"
             return self._wrong(f"expected {expected}, got {said}")
-        return self._compared(chosen.text, chosen.value, wanted)
+        return self._compared(chosen, wanted)
 
     def check_reference(self, example: Example) -> None:
         self._expected(example)
 
-    def _compared(self, text: str, value: Fraction, wanted: Fraction) -> Reward:
-        expected = written(wanted)
+    def _compared(self, given: Numeral, wanted: Quantity) -> Reward:
+        found, expected = given.quantity, written(wanted.value)
         right = close(
-            value, wanted, absolute=self.settings.absolute, relative=self.settings.relative
+            found, wanted, absolute=self.settings.absolute, relative=self.settings.relative
         )
-        reason = f"is {expected}" if right else f"expected {expected}, got {excerpt(text, 60)}"
+        reason = (
+            f"is {expected}" if right else f"expected {expected}, got {excerpt(given.text, 60)}"
+        )
         return self.reward(
-            1.0 if right else 0.0, passed=right, reason=reason, metrics=metrics(value, wanted)
+            1.0 if right else 0.0,
+            passed=right,
+            reason=reason,
+            metrics=metrics(found.value, wanted.value),
         )
 
     def _wrong(self, reason: str) -> Reward:
@@ -121,25 +135,35 @@ class Number(Deterministic[NumberSettings]):
             return found[0] if all(each.value == found[0].value for each in found) else None
         return found[-1 if self.settings.which == "last" else 0]
 
-    def _expected(self, example: Example) -> Fraction:
+    def _expected(self, example: Example) -> Quantity:
         expected = example.expected
         if isinstance(expected, int | float) and not isinstance(expected, bool):
-            value = exact(expected)
+            value = quantity(expected)
             if value is None:
                 raise _unusable("is not a finite number")
             return value
         if not isinstance(expected, str):
             raise no_reference(expected, "a number or a text holding one")
         part = self._answer_part(expected)
-        found = self._numerals(expected if part is None else part)
+        if part is None or self._marker is None:
+            final = _FINAL.match(expected)
+            part = final["answer"] if final else expected
+        return self._one(part)
+
+    def _one(self, text: str) -> Quantity:
+        """What a reference comes to: it is one number, and nothing may be left over."""
+        divide = self.settings.percent == "divide"
+        shown, found = reading(text, decimal=self.settings.decimal, divide_percent=divide)
         if not found:
             raise _unusable("holds no number")
-        chosen = self._chosen(found)
-        if chosen is None or (len(found) > 1 and _LIST.fullmatch(expected)):
-            raise _unusable("holds several different numbers")
-        if chosen.value is None:
-            raise _unusable(f"holds {excerpt(chosen.text, 60)}, which {chosen.why}")
-        return chosen.value
+        one = found[0]
+        if len(found) == 1 and one.numeral.value is None:
+            raise _unusable(f"holds {excerpt(one.numeral.text, 60)}, which {one.numeral.why}")
+        if len(found) > 1:
+            raise _unusable(f"is {excerpt(text, 80)}, which holds several different numbers")
+        if not one_quantity(shown, one.start, one.digits, one.end):
+            raise _unusable(f"is {excerpt(text, 80)}, which is more than one number with its unit")
+        return one.numeral.quantity
 
 
 def _unusable(why: str) -> GraderFailed:

@@ -2,9 +2,11 @@
 
 import re
 
-from tau.graders.amounts import CJK_SIZES
+from tau.graders import number_company
+from tau.graders.letters import LETTER, THIN
 from tau.graders.notation import FORMULA
-from tau.graders.number_syntax import LETTER, THIN, Scan
+from tau.graders.number_syntax import Scan
+from tau.graders.size_words import CJK_SIZES, words
 
 SCATTERED = "is not separated like one number"
 
@@ -13,7 +15,7 @@ _VARIABLE = rf"(?:(?<![{LETTER}\d'’])[b-hj-zB-HJ-ZαβγδθλμφωΔΩ]|[π�
 _NAME = re.compile(rf"(?:[{LETTER}]\d*)\Z")
 _BRACKET = re.compile(r"[)\]}]\Z")
 _COMPARED = re.compile(
-    r"(?:(?P<quote>(?:\A|\n)[ >]*>)|(?P<arrow>[-=]>|<-)|(?P<sign>[<>]=?|[≤≥≠≮≯]|!=)"
+    r"(?:(?P<quote>(?:\A|\n)[ >]*>(?=\s))|(?P<arrow>[-=]>|<-)|(?P<sign>[<>]=?|[≤≥≠≮≯]|!=)"
     r"|(?P<words>\b(?:less|more|greater|fewer|higher|lower|smaller|larger)\s+than"
     r"|\b(?:over|under|above|below|exceeding|rather\s+than|instead\s+of|unlike)"
     r"|\bnot(?:\s+(?:equal\s+to|exactly|quite))?|isn['’]t|wasn['’]t|aren['’]t|cannot\s+be|can['’]t\s+be|不是|並非|并非))\s*\Z",
@@ -47,13 +49,14 @@ _TAIL = re.compile(
     rf"|[ {THIN}.]{{1,2}}{_UNIT})*)"
     rf"|{_BLANK}?[{LETTER}]{{2,20}}(?:\^|\*\*)\(?[-+\u2212]?\d{{1,2}}\)?\u200b?(?![\d{LETTER}])"
 )
-_ORDINAL = re.compile(rf"(?:st|nd|rd|th|º|ª|er|ème|e)(?![{LETTER}\d])")
+_ORDINALS = re.compile(rf"(?:st|nd|rd|th){_BLANK}(?:(?:out{_BLANK})?of|in){_BLANK}(?:the{_BLANK})?")
+_ORDINAL = re.compile(rf"(?:st|nd|rd|th|º|ª|er|ème)(?![{LETTER}\d])")
 _FACTORIAL = re.compile(r"!(?!=)|\)!(?!=)")
 _BRACKETED = re.compile(rf"\)?{_BLANK}?(?:\^|\*\*(?=[-+\d({FORMULA}]))")
 _ALGEBRA = re.compile(
     rf"{_BLANK}?\*?{_BLANK}?(?:[√π∞{FORMULA}]|pi\b|\(?(?:sqrt|log|ln|sin|cos|tan)\b)"
     rf"|[b-fijknopqrtuvwxyzaHIOPQRSUXYZDEG](?:\^\d+|\d)?(?![{LETTER}\d'’])"
-    rf"|{_BLANK}?[+*×·÷^/\u2212-]{_BLANK}?(?:[b-hj-zB-HJ-Z](?![{LETTER}\d'’.)])|[{FORMULA}π√])"
+    rf"|{_BLANK}?[+*×·÷^/\u2212-]{_BLANK}?(?:[b-hj-zB-HJ-Z](?![{LETTER}\d'’.)])|[{FORMULA}π√∞])"
     rf"|\({_BLANK}?-?[\w]{_BLANK}?[-+*/^)]|\)\(?\d"
 )
 _MIXED_NAME = re.compile(rf"[{LETTER}]+\d|[-_]?[{LETTER}]+\d[{LETTER}\d]*-|_[\w]|-[{LETTER}]?\d+-")
@@ -64,14 +67,24 @@ _GAP = re.compile(
     rf"[\s*_`]{{0,3}}?(?:(?<=\d)|(?:{_BLANK}?[{LETTER}]{{1,20}}){{0,2}})[)*_`]{{0,2}}{_BLANK}?"
     rf"(?P<sign>\+|×|÷|\*\*?|·|±|\+/-)[*_`(]{{0,3}}{_BLANK}?[$€£¥₹]?"
     rf"|[)*_`]{{0,2}}{_BLANK}?(?P<other>[-\u2212\u2013\u2014/~:^x…]|\.{{2,3}}"
-    rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|in|out{_BLANK}of|mod(?:ulo)?|choose|至|到){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
+    rf"|to|or|plus|minus|times|divided{_BLANK}by|over|by|vs\.?|in(?:{_BLANK}every)?|out{_BLANK}of(?:{_BLANK}(?:the|every|all|my|our|these|those))?|mod(?:ulo)?|choose|至|到"
+    rf"|(?:of|from(?:{_BLANK}among)?)(?:{_BLANK}(?:the|my|our|these|those|all|every))?|von|sur|de|из|di|av|af|van|z|ze|w|για|από|dari|trong"
+    rf"|bis(?:{_BLANK}zu[mr]?)?|à|thr(?:ough|u)|till?|until|tot|t/m|hasta|até|a|au|do|до|sampai|hingga|đến|ile"
+    rf"|R|r\.?|rem\.?|remainder|with{_BLANK}remainder|remaining|Rest|reste|resto|%|から|부터|에서|ถึง|分之){_BLANK}?[*_`(]{{0,2}}[$€£¥₹]?[-+\u2212]?"
 )
 _SECOND_ROOT = re.compile(
     rf"[\s*$,;]{{0,4}}\b(?:or|oder|ou|o|或)\b\s*[*$(]{{0,3}}[{LETTER}](?:_?\d)?\s*=\s*[*$]{{0,3}}[-+\u2212]?"
 )
 """Between two solutions of one equation."""
-_AND = re.compile(rf"(?:{_BLANK}?[{LETTER}%$°]{{1,15}})?{_BLANK}(?:and|und|et|y){_BLANK}[$€£¥₹]?")
-_BETWEEN = re.compile(r"\b(?:between|zwischen|entre)\s+[$€£¥₹*]*\Z", re.IGNORECASE)
+_AND = re.compile(
+    rf"(?:{_BLANK}?[{LETTER}%$°]{{1,15}})?{_BLANK}(?:and|und|et|y|e|en|och|og|и|a|i|ja|och){_BLANK}[$€£¥₹]?"
+)
+_MONEY_AND = re.compile(rf"(?:,?{_BLANK}(?:and|und|et|y))?{_BLANK}")
+_CENTS = re.compile(rf"\d{{1,2}}{_BLANK}?(?:cents?|pence|¢|c|p|centavos|centimes|paise)\b")
+_BETWEEN = re.compile(
+    r"\b(?:between|zwischen|entre|tra|fra|tussen|mellan|mellem|mellom|между|between)\s+[$€£¥₹*]*\Z",
+    re.IGNORECASE,
+)
 CONTRAST = re.compile(
     rf"(?:{_BLANK}?[{LETTER}%°]{{1,15}})?[*_`)]{{0,3}}{_BLANK}?[,;(\u2014-]?{_BLANK}?(?:and{_BLANK})?"
     rf"(?:not|rather{_BLANK}than|instead{_BLANK}of){_BLANK}[$€£¥₹*]{{0,3}}"
@@ -84,15 +97,17 @@ _MINUS_IN_WORDS = re.compile(
 _MINUS_OF_BRACKET = re.compile(rf"[-\u2212\u2013]{_BLANK}?\({_BLANK}?\Z")
 _AND_A_PART = re.compile(r"\s+and\s+(?:a|an|one)\s+(?:half|third|quarter)", re.IGNORECASE)
 BRACKETED_UNIT = re.compile(
-    rf"[(\[]{_BLANK}?{_UNIT}(?:{_BLANK}?[/·*]{_BLANK}?{_UNIT}){{0,4}}{_BLANK}?[)\]]"
+    rf"(?<![/·*×])[(\[]{_BLANK}?{_UNIT}(?:{_BLANK}?[/·*]{_BLANK}?{_UNIT}){{0,4}}{_BLANK}?[)\]]"
 )
 """A unit in brackets behind its number."""
 
-_GROUP, _FIRST_GROUP = re.compile(r"\d{3}(?!\d)"), re.compile(r"(?<!\d)\d{1,3}\Z")
 _OPENED, _COMMA = re.compile(r"[(\[]\s*\Z"), re.compile(r"[,;]\s*")
 _REST_OF_LIST = re.compile(r"[-\d.]+(?:[,;]\s*[-\d.]+)*+\s*[)\]]")
 _RANGES = frozenset(
-    {"to", "or", "~", "…", "..", "...", "至", "到", "\u2013", "\u2014", "vs", "vs."}
+    words(
+        "to or ~ … .. ... 至 到 \u2013 \u2014 vs vs. bis à through thru til till until tot hasta"
+        " até do до sampai hingga đến から 부터 에서 ถึง"
+    )
 )
 
 
@@ -160,6 +175,9 @@ def left_reason(scan: Scan, outside: str, first: int) -> str:
         return "is an exponent"
     if _PARTIAL.search(outside):
         return "is part of an expression"
+    company = number_company.before(outside)
+    if company:
+        return company
     text = scan.text
     sign = text[first : first + 1] in "-+\u2212\u2013\u2014"
     if sign:
@@ -173,6 +191,7 @@ def left_reason(scan: Scan, outside: str, first: int) -> str:
 
 def right_reason(text: str, end: int) -> str:
     """Why what stands behind makes it no plain number, or nothing."""
+    number = end
     if _TOLERANCE.match(text, end):
         return "has a tolerance"
     if _AND_A_PART.match(text, end):
@@ -180,7 +199,7 @@ def right_reason(text: str, end: int) -> str:
     if _FACTORIAL.match(text, end):
         return "may be a factorial"
     if _ORDINAL.match(text, end):
-        return ""
+        return number_company.behind(text, end, end)
     tail = _TAIL.match(text, end)
     if tail:
         end = tail.end()
@@ -192,7 +211,7 @@ def right_reason(text: str, end: int) -> str:
         return "is only compared with"
     if _TRAILING_MINUS.match(text, end):
         return "may or may not be negative"
-    return ""
+    return number_company.behind(text, number, end)
 
 
 def unit_end(text: str, end: int) -> int:
@@ -208,8 +227,13 @@ def enclosed(text: str, start: int, end: int) -> bool:
     return not (start > 1 and text[start - 2].isalnum())
 
 
-def _paired(text: str, first: int, start: int, gap: str) -> str:
+def _paired(text: str, first: int, start: int, end: int) -> str:
     """Why words make one thing of two numbers: a ratio, two solutions, a range."""
+    gap = text[start:end]
+    if _MONEY_AND.fullmatch(gap) and _CENTS.match(text, end):
+        return "is a quantity in two units"
+    if _ORDINALS.fullmatch(gap):
+        return "is a ratio"
     if gap == " " and text[max(0, start - 3) : start] == " in":
         return "is a ratio"  # and no inches: "1 in 6"
     if _SECOND_ROOT.fullmatch(gap):
@@ -224,22 +248,20 @@ def chained(text: str, first: int, start: int, end: int) -> str:
     gap = text[start:end]
     if len(gap) > 60 or "\n" in gap:
         return ""
-    why = _paired(text, first, start, gap)
+    why = _paired(text, first, start, end)
     if why:
         return why
     found = _GAP.fullmatch(gap)
     if found:
         word = found["other"] or found["sign"]
+        if word.startswith("of") and text[start - 1] == "%":
+            return ""
         if word == ":" and gap.lstrip("*_`").startswith(":") and gap != ":":
             return ""  # a heading, as in "Step 3: 42"
         if word == "-":
             return "is a range or a difference"
         return "is a range" if word in _RANGES else "is an expression, not its value"
-    if (
-        gap == " "
-        and _GROUP.match(text, end)
-        and _FIRST_GROUP.search(text[max(0, start - 4) : start])
-    ):
+    if gap and not gap.strip() and (text[start - 1] == "%" or text[start - 1].isdigit()):
         return SCATTERED
     if gap == " " and text[start - 1 : start] in CJK_SIZES:
         return SCATTERED

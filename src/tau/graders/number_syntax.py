@@ -5,12 +5,10 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 
-from tau.graders.amounts import CJK_SIZES, UNSURE_CJK_SIZES
+from tau.graders.calendar_words import FOREIGN_MONTH
+from tau.graders.letters import LETTER, THIN
 from tau.graders.notation import FORMULA, SLASH
-
-THIN = "\u00a0\u2009\u202f"
-LETTER = "A-Za-z\u00aa\u00b5\u00c0-\u00d6\u00d8-\u00f6\u00f8-\u024f\u0370-\u052f\u1e00-\u1fff"
-"""Letters of scripts that put blanks between words: next to a digit they make it part of a name."""
+from tau.graders.size_words import CJK_SIZES, UNSURE_CJK_SIZES
 
 _BLANK = f"[ {THIN}]"
 _MINUS = "[-\u2212\u2013]"
@@ -54,12 +52,12 @@ _PAIRS = "|".join(
 )
 _END = rf"(?![\d{LETTER}%]|[.,]\d|{_BLANK}[{LETTER}])"
 _BARE_PAIRS = (
-    rf"(?:feet|foot|ft\.?|{_HOURS}|{_MINUTES}|pounds?|lbs?\.?|stones?|years?){_BLANK}"
+    rf"(?:feet|foot|ft\.?|{_HOURS}|{_MINUTES}|pounds?|lbs?\.?|stones?|years?|dollars?|euros?|francs?"
+    rf"|rupees?|Euro|kronor|kroner){_BLANK}"
     rf"(?:and{_BLANK})?\d+(?:[.,]\d+)?{_END}"
     rf"|(?:dozens?|hundred|thousand|million|billion|lakh|crore)(?:,?{_BLANK}and)?{_BLANK}\d+(?:[.,]\d+)?"
 )
 """The second unit is left out, as in "5 foot 3" and "5 dozen and 3"."""
-_CJK = "".join(CJK_SIZES)
 _OTHERS = rf"""
     (?P<formula>{FORMULA})
   | (?P<date>\d{{4}}-\d{{1,2}}-\d{{1,2}}(?:[T ]\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\.\d+)?Z?)?(?!\d)
@@ -70,24 +68,31 @@ _OTHERS = rf"""
       | \d{{1,2}}{_BLANK}?[月월]{_BLANK}?\d{{1,2}}{_BLANK}?[日일号號]
       | \d{{1,2}}(?:st|nd|rd|th)?{_BLANK}(?:of{_BLANK})?{_MONTH}(?![{LETTER}])
         (?:,?{_BLANK}\d{{4}})?(?!\d)
+      | \d{{1,2}}(?:\.|st|nd|rd|th|er|º|°|-?го)?{_BLANK}?(?:(?:de|di|d['’]|of){_BLANK}?)?
+        {FOREIGN_MONTH}
+        (?:\.?,?{_BLANK}?(?:(?:de|del|di){_BLANK})?\d{{1,4}})?(?!\d)
       | \d{{1,2}}-{_MONTH}-\d{{2,4}}(?!\d))
   | (?P<time>\d{{1,2}}:\d{{2}}(?::\d{{2}})?(?:\.\d+)?(?:{_BLANK}?[AaPp]\.?[Mm]\b\.?)?(?![\d:])
       | \d{{1,2}}(?:\.\d{{2}})?{_BLANK}?(?:[AaPp]\.?[Mm]\b\.?|o'?clock)
       | \d{{1,2}}h\d{{2}}(?!\d) | \d{{1,2}}{_BLANK}?[時时点點시]{_BLANK}?\d{{1,2}}{_BLANK}?[分분])
   | (?P<quantity_in_two_units>\d+(?:[.,]\d+)?{_BLANK}?(?:{_PAIRS}|{_BARE_PAIRS})
+      | \d+(?:[.,]\d+)?{_BLANK}?°{_BLANK}?\d+(?:[.,]\d+)?{_BLANK}?(?:['’′]|min)
       | \d+['′]{_BLANK}?\d+(?:["″]|''))
   | (?P<ratio>\d+(?:\.\d+)?(?::\d+(?:\.\d+)?)+)
   | (?P<hexadecimal_number>0[xX][\da-fA-F]+(?![{LETTER}\d]))
 """
 _MONTH_FIRST = (
-    rf"(?P<date_in_words>(?<![{LETTER}]){_MONTH}{_BLANK}\d{{1,4}}(?:st|nd|rd|th)?"
+    rf"(?P<date_in_words>(?<![{LETTER}])(?:{_MONTH}|(?i:{FOREIGN_MONTH}))"
+    rf"{_BLANK}(?:(?:of|de|del|di){_BLANK})?\d{{1,4}}(?:st|nd|rd|th)?"
     rf"(?:,?{_BLANK}\d{{4}})?(?!\d|[,.]\d))"
 )
 
 
 _SIGNED_POWER = r"(?P<power>[-+\u2212\u2013]?\d{1,4})"
 _END_OF_POWER = rf"\u200b?(?![\d{LETTER}/]|[.,]\d)"
-_EXPONENT = re.compile(rf"[eE]{_SIGNED_POWER}(?![{LETTER}\d_])")
+_EXPONENT = re.compile(
+    rf"[eE]{_SIGNED_POWER}(?![\d_])(?:(?![{LETTER}])|(?=(?:[kcmµnMG]?[mgsJNWVAKLC]|Hz|Pa|eV|mol)(?![{LETTER}])))"
+)
 _RAISE = rf"{_BLANK}?(?:\^|\*\*){_BLANK}?"
 _TEN = re.compile(rf"{_BLANK}?[xX×*·]{_BLANK}?10(?:{_RAISE}\(?{_SIGNED_POWER}\)?){_END_OF_POWER}")
 _POWER = re.compile(rf"{_RAISE}\(?{_SIGNED_POWER}\)?{_END_OF_POWER}")
@@ -163,7 +168,15 @@ def read_digits(written: str, decimal: str) -> tuple[Fraction, str]:
     if grouped:
         whole = re.sub(r"\D", "", grouped["whole"])
         return Fraction(f"{whole}.{grouped['rest'] or 0}"), ""
+    points = re.fullmatch(rf"[1-9]\d{{0,2}}(?:{point}\d{{3}}){{2,}}", written)
+    if points and not _address(written.split(decimal)):
+        return Fraction(written.replace(decimal, "")), ""
     return Fraction(0), _misread(written, decimal)
+
+
+def _address(groups: list[str]) -> bool:
+    """Whether groups of digits may be the four bytes of an address."""
+    return len(groups) == 4 and all(int(each) < 256 for each in groups)
 
 
 @lru_cache(maxsize=2)

@@ -8,7 +8,9 @@ from fractions import Fraction
 from typing import Literal
 
 from tau.graders import amounts
-from tau.graders.notation import FORMULA, plain
+from tau.graders.closeness import Quantity
+from tau.graders.letters import LETTER
+from tau.graders.notation import FORMULA, SLASH, plain
 from tau.graders.number_context import (
     BRACKETED_UNIT,
     CONTRAST,
@@ -20,7 +22,8 @@ from tau.graders.number_context import (
     right_reason,
     unit_end,
 )
-from tau.graders.number_syntax import CURRENCY, LETTER, Scan, pattern, value_of
+from tau.graders.number_syntax import CURRENCY, Scan, pattern, value_of
+from tau.graders.size_words import LETTERS, SIZES, UNSURE_SIZES, foreign_size
 
 DecimalMark = Literal[".", ","]
 
@@ -54,21 +57,33 @@ _PART_OF_NAME = re.compile(rf"(?:[{LETTER}]\d*|_\s?)\Z")
 class Numeral:
     """A number and how it was written; without a value, something that cannot be read as one.
 
-    `why` then says what it is instead, as the end of a sentence.
+    `why` then says what it is instead, as the end of a sentence. `places` are those it is written
+    out to, None where it is not; `divided`: it is written as a fraction.
     """
 
     value: Fraction | None
     text: str
     why: str = ""
+    places: int | None = None
+    divided: bool = False
+
+    @property
+    def quantity(self) -> Quantity:
+        """The value and how it was written; of one that has a value."""
+        return Quantity(value=self.value or Fraction(0), places=self.places, divided=self.divided)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Found:
-    """`core` is where the digits begin, `start` where the sign or currency does."""
+class Found:
+    """Where a number stands: `core` is where its digits begin, `start` where its sign does.
+
+    Its digits and words of size end at `digits`, with a known unit at `end`.
+    """
 
     numeral: Numeral
     start: int
     core: int
+    digits: int
     end: int
 
 
@@ -83,19 +98,26 @@ def numerals(
     where they are all there is, or follow words such as "the answer is". Time is linear in the
     text.
     """
-    shown = BRACKETED_UNIT.sub(" ", plain(text, decimal))
-    found = list(_digits(shown, decimal, divide_percent))
-    found = _without_remarks(shown, _joined(shown, found))
-    part = None if found else amounts.fraction(shown.strip(_AROUND))
-    if part is not None:
-        yield Numeral(value=part, text=shown.strip())
-        return
-    words = _in_words(shown, found)
-    for each in sorted([*found, *words], key=lambda one: one.start):
+    shown, found = reading(text, decimal=decimal, divide_percent=divide_percent)
+    for each in _without_remarks(shown, found):
         yield each.numeral
 
 
-def _digits(text: str, decimal: DecimalMark, divide: bool) -> Iterator[_Found]:
+def reading(
+    text: str, *, decimal: DecimalMark = ".", divide_percent: bool = False
+) -> tuple[str, list[Found]]:
+    """The text made plain, and all that `numerals` finds in it with its place there."""
+    shown = BRACKETED_UNIT.sub(" ", plain(text, decimal))
+    found = _joined(shown, list(_digits(shown, decimal, divide_percent)))
+    part = None if found else amounts.fraction(shown.strip(_AROUND))
+    if part is not None:
+        whole = Numeral(value=part, text=shown.strip(), divided=True)
+        return shown, [Found(numeral=whole, start=0, core=0, digits=len(shown), end=len(shown))]
+    words = _in_words(shown, found)
+    return shown, sorted([*found, *words], key=lambda one: one.start)
+
+
+def _digits(text: str, decimal: DecimalMark, divide: bool) -> Iterator[Found]:
     done = 0
     for match in pattern(decimal).finditer(text):
         if match.start() < done:
@@ -107,7 +129,7 @@ def _digits(text: str, decimal: DecimalMark, divide: bool) -> Iterator[_Found]:
             yield found
 
 
-def _other(scan: Scan) -> _Found | None:
+def _other(scan: Scan) -> Found | None:
     """A date, a time and the like."""
     match = scan.match
     kind = str(match.lastgroup).replace("_", " ")
@@ -116,7 +138,7 @@ def _other(scan: Scan) -> _Found | None:
     return _unread(scan.text, (match.start(), match.start(), match.end()), f"is a {kind}")
 
 
-def _number(scan: Scan, decimal: DecimalMark, divide: bool) -> _Found | None:
+def _number(scan: Scan, decimal: DecimalMark, divide: bool) -> Found | None:
     start, text = scan.match.start(), scan.text
     before = scan.before(80)
     left = CURRENCY.search(before)
@@ -132,18 +154,26 @@ def _number(scan: Scan, decimal: DecimalMark, divide: bool) -> _Found | None:
     if why:
         return _unread(text, (first, start, end), why)
     money = bool(left and left["currency"])
-    value, end, why = _scaled(text, end, value, money)
+    written = end
+    value, end, why = _scaled(text, end, value, (left["currency"] or "") if left else "")
     percent = _PERCENT.match(text, end)
     if percent:
         end = percent.end()
         value = value / (1000 if percent["mark"] == "‰" else 100) if divide else value
+        written = written if not divide else -1
     why = why or right_reason(text, end)
     if enclosed(text, first, end) and not minus and (money or not text[start:end].isdigit()):
         minus = _accounting(text, start, end, money)
     if why:
         return _unread(text, (first, start, end), why)
-    numeral = Numeral(value=-value if minus else value, text=text[first:end].strip())
-    return _Found(numeral=numeral, start=first, core=start, end=unit_end(text, end))
+    plainly = end if not percent else percent.start()
+    numeral = Numeral(
+        value=-value if minus else value,
+        text=text[first:end].strip(),
+        places=_places(scan.match, decimal) if written == plainly == scan.match.end() else None,
+        divided=written == plainly and any(line in text[start:written] for line in ("/", SLASH)),
+    )
+    return Found(numeral=numeral, start=first, core=start, digits=end, end=unit_end(text, end))
 
 
 def _accounting(text: str, start: int, end: int, money: bool) -> bool:
@@ -151,30 +181,56 @@ def _accounting(text: str, start: int, end: int, money: bool) -> bool:
     return "%" not in text[start:end] and (money or "," in text[start:end])
 
 
-def _scaled(text: str, end: int, value: Fraction, money: bool) -> tuple[Fraction, int, str]:
+def _places(match: re.Match[str], decimal: str) -> int:
+    """How many decimal places digits have."""
+    return len(match[0].rpartition(decimal)[2]) if match[0].count(decimal) == 1 else 0
+
+
+def _scaled(text: str, end: int, value: Fraction, currency: str) -> tuple[Fraction, int, str]:
     """The value with the words of size behind it, where they end, and why it cannot be read."""
-    why = ""
-    while (size := _SIZE.match(text, end)) is not None:
+    money = currency.strip()
+    while True:
+        foreign = foreign_size(text, end)
+        if foreign is not None:
+            factor, after = foreign
+            if factor is None:
+                said = text[end:after].strip()
+                return value, after, f'has a word of size, "{said}", that means several things'
+            value, end = value * factor, after
+            continue
+        size = _SIZE.match(text, end)
+        if size is None:
+            return value, end, ""
         word = size["word"].rstrip(".")
-        money = money or text[size.end() : size.end() + 1] in tuple("€$£¥₹")
-        factor = amounts.SIZES.get(word.lower())
-        glued = not size["space"]
-        if factor is None and (money or (glued and word in "kM")):
-            factor = amounts.LETTERS.get(word) or ({"m": 10**6, "b": 10**9}.get(word))
-        unsure = word in ({"K", "B", "T", "mn"} if glued else {"k", "M", "B", "mn"})
-        unsure = unsure or word.lower() in amounts.UNSURE_SIZES
-        unsure = unsure or (money and word.lower() in {"mm", "mn"})
-        if factor is None and unsure:
+        following = text[size.end() : size.end() + 1]
+        money = money or (following if following in tuple("€$£¥₹") else "")
+        factor = _factor(word, glued=not size["space"], money=money)
+        if factor == 0:
             return value, size.end(), f'has a word of size, "{word}", that means several things'
         if factor is None:
-            break
+            return value, end, ""
         value, end = value * factor, size.end() - (size["word"].endswith("."))
-    return value, end, why
 
 
-def _joined(text: str, found: list[_Found]) -> list[_Found]:
+def _factor(word: str, *, glued: bool, money: str) -> int | None:
+    """What a word multiplies by; 0: that cannot be told; None: it is none of size."""
+    lower = word.lower()
+    factor = SIZES.get(lower)
+    if money and factor is None:
+        rupees = money.rstrip(".") in {"₹", "Rs", "INR"}
+        letters = {"m": 10**6, "b": 10**9, "mi": 10**6, "bi": 10**9, "l": 10**5 if rupees else 0}
+        factor = LETTERS.get(word) or letters.get(lower)
+    elif glued and factor is None and word in {"k", "M"}:
+        factor = LETTERS[word]
+    unsure = word in ({"K", "B", "T", "mn"} if glued else {"k", "M", "B", "mn"})
+    if factor is None and (unsure or lower in UNSURE_SIZES or (money and lower in {"mm", "mn"})):
+        return 0
+    return factor
+
+
+def _joined(text: str, found: list[Found]) -> list[Found]:
     """Numbers that are parts of one thing, such as a range or a sum, become that thing."""
-    joined: list[_Found] = []
+    joined: list[Found] = []
     for each in found:
         why = ""
         if joined:
@@ -192,13 +248,13 @@ def _joined(text: str, found: list[_Found]) -> list[_Found]:
     return joined
 
 
-def _contrasted(text: str, last: _Found, each: _Found) -> bool:
+def _contrasted(text: str, last: Found, each: Found) -> bool:
     """Whether a number only says what the one before it is not."""
     gap = text[last.end : each.start]
     return len(gap) < 60 and CONTRAST.fullmatch(gap) is not None
 
 
-def _without_remarks(text: str, found: list[_Found]) -> list[_Found]:
+def _without_remarks(text: str, found: list[Found]) -> list[Found]:
     """Without the numbers of steps and the like that brackets refer to."""
     spans = [match.span() for match in _REMARK.finditer(text)] if len(found) > 1 else []
     if not spans:
@@ -207,7 +263,7 @@ def _without_remarks(text: str, found: list[_Found]) -> list[_Found]:
     return outside or found
 
 
-def _in_words(text: str, found: list[_Found]) -> Iterator[_Found]:
+def _in_words(text: str, found: list[Found]) -> Iterator[Found]:
     starts = [each.start for each in found]
     for matcher, reader in (
         (amounts.WORDS, amounts.english),
@@ -229,7 +285,8 @@ def _in_words(text: str, found: list[_Found]) -> Iterator[_Found]:
                 continue
             value = -value if match["sign"] else value
             numeral = Numeral(value=value, text=match[0].strip())
-            yield _Found(numeral=numeral, start=match.start(), core=match.start(), end=match.end())
+            start, end = match.span()
+            yield Found(numeral=numeral, start=start, core=start, digits=end, end=end)
 
 
 def _stands_for_all(text: str, match: re.Match[str], count: int) -> bool:
@@ -242,9 +299,9 @@ def _stands_for_all(text: str, match: re.Match[str], count: int) -> bool:
     return count == 1 and match["words"].lower() not in {"one", "zero"}
 
 
-def _unread(text: str, span: tuple[int, int, int], why: str) -> _Found:
+def _unread(text: str, span: tuple[int, int, int], why: str) -> Found:
     """`span`: where it starts, where its digits do, and its end."""
     start, core, end = span
     said = text[start : min(end, start + _LONGEST)].strip().replace(FORMULA, "(formula)")
     numeral = Numeral(value=None, text=said, why=why)
-    return _Found(numeral=numeral, start=start, core=core, end=unit_end(text, end))
+    return Found(numeral=numeral, start=start, core=core, digits=end, end=unit_end(text, end))

@@ -16,7 +16,7 @@ from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed, InputError
 from tau.graders import json_numbers
-from tau.graders.closeness import close, exact
+from tau.graders.closeness import close, quantity
 from tau.graders.comparable import comparable, trimmed
 from tau.graders.deterministic import Deterministic
 from tau.graders.document import (
@@ -130,8 +130,9 @@ class JsonFieldsSettings:
     absolute: Annotated[float, Ge(0)] = 0.0
     """The difference of numbers that is still right."""
     relative: Annotated[float, Ge(0)] | None = None
-    """The same as a share of the expected number; the larger one counts. Unset: a billionth where
-    one of the two is no integer. Between two integers it counts only from a millionth on."""
+    """The same as a share of the expected number; the larger one counts. Between two
+    integers it counts only from a millionth on. Unset: numbers of as many places are equal or not,
+    further digits may be rounding, and with an exponent a billionth is allowed."""
     casefold: bool = False
     """Ignore case in texts."""
     trim: bool = True
@@ -230,7 +231,7 @@ class JsonFields(Deterministic[JsonFieldsSettings]):
         return given is None and wanted is None
 
     def _same_number(self, given: float | Decimal, wanted: float | Decimal) -> bool:
-        left, right = exact(given), exact(wanted)
+        left, right = quantity(given), quantity(wanted)
         if left is None or right is None:
             return given == wanted
         return close(left, right, absolute=self.settings.absolute, relative=self.settings.relative)

@@ -157,6 +157,69 @@ def test_references_no_number_can_be_compared_with(expected: str, why: str) -> N
         judged("7", expected, {})
 
 
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "12 kg", "$12", "12 €", "USD 12", "12元", "12个", "12%", "12 per cent", "12 m/s^2",
+        "12 km/h",
+        "12 J/(kg·K)", "12 square feet", "12 US dollars", "12 years old", "12 per hour",
+        "12th", "12.",
+        "Answer: 12", "The answer is 12.", "x = 12", "about 12", r"\boxed{12}", "$12$", "**12**",
+        "work of 3 steps\n#### 12", "2 + 10\nA: 12", "twelve", "12 apples", "1.2e1", "24/2",
+        "12 Äpfel",
+    ],
+)  # fmt: skip
+def test_a_reference_is_one_number_with_a_label_or_a_unit(expected: str) -> None:
+    assert judged("12", expected, {}).score == 1.0
+
+
+@pytest.mark.parametrize(
+    "expected",
+    [
+        "12 and 13", "x = 11, y = 12", "12 apples, 13 pears", "12 or 13", "1-2", "12 March",
+        "12 mars",
+        "12. Januar", "March 12", "Q1 2012", "summer 2012", "Monday 12", "week 5 of 2012", "12:30",
+        "half past 12", "12 pm", "5 euros 12", "3 hours 12 minutes", "three hours 12 minutes",
+        "12°30'",
+        "12° N", "12N 12W", "12 BC", "12 AD", "12 squared", "12 mod 5", "12_8", "12 ไหม",
+        "12 слонов ест",
+        "at least 12", "12 or more", "12+", "not 12", "12 is wrong", "3 of 12", "1 in 12", "12 x",
+        "12 dogs and cats", "room 12 b", "12 mil", "12 bi", "12兆", "12.00 (2 d.p.)",
+        "12 °C at 1 atm",
+    ],
+)  # fmt: skip
+def test_any_other_reference_leaves_the_row_unscored(expected: str) -> None:
+    with pytest.raises(GraderFailed, match=r"'expected' (?:holds|is)"):
+        judged("12", expected, {})
+
+
+@pytest.mark.parametrize(
+    ("text", "expected", "settings", "right"),
+    [
+        ("123456789.12", "123456789.13", {}, False),
+        ("123456789.12", 123456789.13, {}, False),
+        ("123456789.12", "123456789.1", {}, False),
+        ("4155550123", "4155550123.4", {}, False),
+        ("0.3333333333", "0.3333333334", {}, False),
+        ("100000000000/3", "100000000001/3", {}, False),
+        ("33333333333.3", "100000000001/3", {}, False),
+        ("1700000000.12345678", "1700000000.52345678", {}, False),
+        ("123456789.12", "123456789.13", {"relative": 1e-9}, True),
+        ("123456789.12", "123456789.13", {"absolute": 0.01}, True),
+        ("12.50", "12.5", {}, True),
+        ("0.30000000000000004", "0.3", {}, True),
+        ("0.30000000000000004", "0.30000000000000002", {}, True),
+        ("0.6666666666", "0.66666666666667", {}, True),
+        ("0.6666666667", "2/3", {}, True),
+        ("12.50000000001", 12.5, {}, True),
+    ],
+)
+def test_decimals_are_equal_as_they_are_written(
+    text: str, expected: Json, settings: dict[str, Any], right: bool
+) -> None:
+    assert judged(text, expected, settings).passed is right
+
+
 def test_a_reference_of_several_numbers_is_ambiguous_where_only_one_counts() -> None:
     with pytest.raises(GraderFailed, match="several different numbers"):
         judged("7", "of 3 apples or of 7", {"which": "only"})

@@ -111,6 +111,17 @@ def test_numbers_as_they_are_written(text: str, found: list[str | None]) -> None
         ("1\u00bd", "3/2"),
         ("-\u00bd", "-1/2"),
         ("\u2212 3", "-3"),
+        ("-(1/2)", "-1/2"),
+        ("-(3)", "-3"),
+        (r"-\left(\frac{1}{2}\right)", "-1/2"),
+        (r"- \frac{1}{2}", "-1/2"),
+        ("(-1)/2", "-1/2"),
+        ("1/-2", "-1/2"),
+        ("-1/(-2)", "1/2"),
+        ("(-2)^2", "4"),
+        ("(-2)^3", "-8"),
+        ("two thirds", "2/3"),
+        ("3e8m/s", "300000000"),
     ],
 )
 def test_units_powers_and_fractions(text: str, value: str) -> None:
@@ -197,7 +208,7 @@ def test_groups_sizes_and_words(text: str, value: str) -> None:
     "text",
     [
         r"\sqrt{3}", r"2\sqrt{3}", r"\frac{\sqrt{3}}{2}", "\u221a3", "sqrt(3)", r"3\pi", "3\u03c0",
-        r"\frac{\pi}{4}", "3!", r"\log_2 8", "x^2", "x + 3", "3x", "3x + 2", "2^{x}", "(-2)^2",
+        r"\frac{\pi}{4}", "3!", r"\log_2 8", "x^2", "x + 3", "3x", "3x + 2", "2^{x}", "2(-2)^2",
         "3 \u00d7 4", "3 * 4", "(2)-3", "5 - 3", "10 minus 5", "5 apples + 3 apples", "root of 9",
         "3-5", "10\u201320 people", "3 to 5", "3 or 5", "5 \u00b1 2", "\u00b15", "(3, 4)", "[1, 5]",
         "10:45", "10h45", "5 pm", "10時30分", "2024-01-15", "3/4/2020", "4.5.2024", "March 3, 2024",
@@ -205,8 +216,8 @@ def test_groups_sizes_and_words(text: str, value: str) -> None:
         "+1 555 123 4567", "GPT-4", "0x1F", "4x4", "1 234,50 \u20ac", "$5 mm", "4K", "|-5|",
         "550e8400-e29b-41d4", "1,2345", "12,34", "0,123",
         "1.234,56", "1,2,3", "5/0", "5K", "7B", "5兆", "not 5", "x > 5", "\u2265 5", "more than 5",
-        "- 5", "1,234-", "10^100000", "9" * 401, "half of 42", "two thirds", "--5",
-        "-(1/2)", "-(3)", r"-\left(\frac{1}{2}\right)", "half a million", "a few thousand",
+        "- 5", "1,234-", "10^100000", "9" * 401, "half of 42", "--5",
+        "4 -(1/2)", "x-(3)", r"2-\left(\frac{1}{2}\right)", "half a million", "a few thousand",
         "several hundred", "1 and a half", "1.5 k", "2.5mn", "1만 2천", "2.5 M",
     ],
 )  # fmt: skip

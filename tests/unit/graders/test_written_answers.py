@@ -68,7 +68,7 @@ LABELS = ("A", "B", "C", "D")
     [
         "Answer: A ", "not ", "is not A ", "答案是", "e\u0301", "A B ", "B is correct, ", "A or B ",
         '{"answer": ', "A\n", "\\boxed{", "**", "the correct answer ", " ", "<answer>", "[",
-        "```\n", "answer is the the ", "I think ", "✅ A ", "neither A nor ",
+        "```\n", "answer is the the ", "I think ", "✅ A ", "neither A nor ", "A/", "A, ",
     ],
 )  # fmt: skip
 def test_long_texts_are_read_in_no_time(unit: str) -> None:
