@@ -11,6 +11,7 @@ import pytest
 from tau.cli.commands.group import tau_group
 from tau.cli.demonstration import configuration
 from tau.cli.surface import Surface, program
+from tau.domain.dataset import Split
 from tau.sim.world import World
 
 OLD, NEW = "sim/rules?noise=0", "sim/rules?noise=3"
@@ -21,7 +22,7 @@ Ask = Callable[..., tuple[int, str, str]]
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A store with one prompt measured on two models, and another on the new model only."""
     place = tmp_path_factory.mktemp("models")
-    rows = list(World(4).examples("validate", 30))
+    rows = list(World(4).examples(Split.VALIDATE, 30))
     base = {k: v for k, v in configuration().items() if k not in ("optimize", "test", "budget")}
     for name, model, prompt, grader in (
         ("old", OLD, "Write a booking line.", "sim"),

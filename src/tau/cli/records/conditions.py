@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from tau.cli import figures
 from tau.domain.ids import RunId
 from tau.domain.json import Json, content_hash
-from tau.domain.run import Run
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
 
@@ -23,11 +22,10 @@ class Conditions:
     rest: str
 
     @classmethod
-    def of(cls, run: Run) -> "Conditions":
-        """The conditions of a run, from its configuration."""
-        config: Mapping[str, Json] = run.config
+    def of(cls, model: str | None, config: Mapping[str, Json]) -> "Conditions":
+        """The conditions of a model's name and the meaning of a configuration."""
         return cls(
-            model=run.model_ref or "-",
+            model=model or "-",
             model_hash=content_hash({name: config.get(name) for name in _MODEL}),
             rest=content_hash({name: config.get(name) for name in _CONDITIONS}),
         )
@@ -67,8 +65,11 @@ class Chosen:
 
 async def conditions_of(store: Store, measured: Side) -> Mapping[RunId, Conditions]:
     """The conditions of each run that measured."""
-    runs = dict.fromkeys(one.run_id for one in measured)
-    return {run_id: Conditions.of(await store.runs.get(run_id)) for run_id in runs}
+    found = {}
+    for run_id in dict.fromkeys(one.run_id for one in measured):
+        run = await store.runs.get(run_id)
+        found[run_id] = Conditions.of(run.model_ref, run.config)
+    return found
 
 
 def choose(
