@@ -123,7 +123,7 @@ def _display() -> Display:
 
 def stored_scores(place: Place, config: RunConfig, rows: Sequence[Example]) -> Scores:
     """What the store has of the configuration's prompt on its model, whichever runs measured it."""
-    found = asyncio.run(_stored(place.store, config)) if _is_there(place.store) else []
+    found = asyncio.run(_stored(place.store, config)) if is_there(place.store) else []
     by_row: dict[ExampleId, list[EvaluationRow]] = {}
     for one in found:
         by_row.setdefault(one.measurement.example, []).append(one)
@@ -137,7 +137,8 @@ def stored_scores(place: Place, config: RunConfig, rows: Sequence[Example]) -> S
     )
 
 
-def _is_there(store: str) -> bool:
+def is_there(store: str) -> bool:
+    """Whether there can be anything to read."""
     return "://" in store or Path(store).exists()
 
 

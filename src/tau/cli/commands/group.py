@@ -50,6 +50,7 @@ for command in (
     running.init,
     running.check,
     optimizing.plan,
+    moving.probe,
     optimizing.optimize,
     certifying.certify,
     certifying.label,

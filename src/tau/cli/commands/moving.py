@@ -5,7 +5,13 @@ from typing import Any
 import click
 
 from tau.cli.commands.optimizing import budget_options, limits
-from tau.cli.commands.running import config_store_option, json_option, strict_option, who_options
+from tau.cli.commands.running import (
+    config_store_option,
+    json_option,
+    model_option,
+    strict_option,
+    who_options,
+)
 from tau.cli.surface import debug_option
 
 
@@ -45,3 +51,35 @@ def migrate(
     )
     move = Move(arguments=arguments, to=to, margin=margin, alias=alias, remeasure=remeasure)
     return migrate_prompt(move, as_json=as_json)
+
+
+@click.command("probe", short_help="Say whether a search would pay, before it is paid for.")
+@click.argument("cfg", metavar="CFG")
+@click.option("--rows", type=click.IntRange(10, 1000), default=40, show_default=True,
+              help="Measure the baseline twice on so many rows.")  # fmt: skip
+@click.option("--rewrites", type=click.IntRange(0, 100), default=12, show_default=True,
+              help="Try so many quick rewrites; 0 measures the noise only.")  # fmt: skip
+@click.option("--new", is_flag=True, help="Measure again what an earlier probe has measured.")
+@model_option
+@config_store_option
+@json_option
+@strict_option
+@who_options
+@debug_option
+def probe(
+    *, cfg: str, rows: int, rewrites: int, new: bool, as_json: bool,
+    **options: Any,  # noqa: ANN401
+) -> int:  # fmt: skip
+    """Measure CFG's prompt twice, race a few rewrites, and say what a search would find.
+
+    Rows that would certify are left alone. Everything is kept in the store: interrupted, it goes
+    on when it is started again, and what it has measured is not measured again.
+    """
+    from tau.cli.probing import Terms
+    from tau.cli.probing import probe as probe_configuration
+    from tau.cli.running import RunArguments
+
+    arguments = RunArguments(config=cfg, algorithm="reflect", **options)
+    return probe_configuration(
+        arguments, Terms(rows=rows, rewrites=rewrites, new=new), as_json=as_json
+    )
