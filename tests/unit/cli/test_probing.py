@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from tau.cli.commands.group import tau_group
 from tau.cli.demonstration import configuration
-from tau.cli.probing import Noise, Probe, noise_of
+from tau.cli.probed import Noise, Probe
+from tau.cli.probing import noise_of
 from tau.cli.surface import Surface, program
 from tau.domain.dataset import ROW_KEY_DIGITS, Split
 from tau.errors import InputError
