@@ -166,7 +166,8 @@ async def _rows(store: Store, config: RunConfig) -> list[EvaluationRow]:
 
 
 def _usd(result: RolloutResult | None) -> float | None:
-    return None if result is None else result.spent.cost_usd
+    """None where calls cost nothing: that is, where no price is known."""
+    return None if result is None else result.spent.cost_usd or None
 
 
 def _ms(result: RolloutResult | None) -> float | None:

@@ -95,6 +95,7 @@ def test_the_alias_moves_only_where_the_claim_is_met(
     assert found["tries"][0]["claim"]["claim"] == "not_worse"
     assert found["met"] is (code == 0)
     assert found["tries"][0]["latency_ms"] is not None
+    assert found["tries"][0]["cost_usd_per_row"] is None, "no price is known"
     aliases = json.loads(ask("aliases", "ls", "--json")[1])
     assert [one["alias"] for one in aliases] == (["prod"] if code == 0 else [])
     if aliases:
