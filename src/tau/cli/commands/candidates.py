@@ -73,6 +73,8 @@ def candidates_diff(
               show_default=True, help="1 minus the level of the interval.")  # fmt: skip
 @click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
               help="Ask whether B is not worse than A by so much.")  # fmt: skip
+@click.option("--across-models", is_flag=True,
+              help="Compare scores of different models too; says which.")  # fmt: skip
 @click.option("--verbose", is_flag=True, help="Say how the interval was worked out.")
 @json_option
 @debug_option
@@ -83,19 +85,22 @@ def compare(
     store: str,
     alpha: float,
     margin: float | None,
+    across_models: bool,
     verbose: bool,
     as_json: bool,
 ) -> int:
     """Compare A and B from stored scores: B minus A, paired, with an interval.
 
     Each is a run (what it recommends), resources-<n>, latest, @alias or digits of a hash. Nothing
-    is run: where too little is stored, it says so.
+    is run: where too little is stored, it says so. Scores of different models are compared only
+    with --across-models: then A and B can be runs of one prompt.
     """
     from tau.cli.records.comparing import compare_stored
 
     return compare_stored(
-        store, first, second, alpha=alpha, margin=margin, as_json=as_json, verbose=verbose
-    )
+        store, first, second, alpha=alpha, margin=margin, as_json=as_json, verbose=verbose,
+        across_models=across_models,
+    )  # fmt: skip
 
 
 @click.command("promote", short_help="Point an alias at a better prompt.")

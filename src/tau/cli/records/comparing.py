@@ -7,12 +7,12 @@ from typing import Any
 from tau.cli import figures
 from tau.cli.claiming import group_facts
 from tau.cli.optimization import estimate_text, gain_evidence, gain_text
+from tau.cli.records.conditions import Conditions, choose, conditions_of
 from tau.cli.records.naming import resolve, run_or_resources
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import Column, facts, line, table
 from tau.domain.ids import ExampleId, ResourcesHash, RunId, short_hash
-from tau.domain.json import Json, content_hash
 from tau.domain.resources import Resources
 from tau.errors import InputError
 from tau.ports.insights import Measurement
@@ -24,7 +24,7 @@ from tau.scoring.compare import compare
 from tau.scoring.power import fewest_rows
 from tau.scoring.table import ScoreRow, ScoreTable, pair
 
-_CONDITIONS = ("model", "params", "executor", "graders", "safety_reward")
+_SIDES = (ResourcesHash("first"), ResourcesHash("second"))
 _NAMED = 10
 _SELECTED = "where one of them was chosen by scores on these examples, the difference flatters it"
 
@@ -40,6 +40,8 @@ class _Both:
     shared: int
     notes: tuple[str, ...]
     margin: float | None = None
+    models: tuple[str | None, str | None] = (None, None)
+    across_models: bool = False
 
 
 def compare_stored(
@@ -51,9 +53,13 @@ def compare_stored(
     margin: float | None,
     as_json: bool,
     verbose: bool = False,
+    across_models: bool = False,
 ) -> int:
     """Print the paired difference, `second` minus `first`; with a margin, whether it is worse."""
-    both = replace(read(store, lambda opened: _both(opened, first, second, alpha)), margin=margin)
+    both = read(
+        store, lambda opened: _both(opened, first, second, alpha, across_models=across_models)
+    )
+    both = replace(both, margin=margin)
     if as_json:
         print_json(_fields(both))
     else:
@@ -61,33 +67,52 @@ def compare_stored(
     return Exit.OK
 
 
-async def _both(opened: Store, first: str, second: str, alpha: float) -> _Both:
+async def _both(
+    opened: Store, first: str, second: str, alpha: float, *, across_models: bool
+) -> _Both:
     ours, theirs = await resolve(opened, first), await resolve(opened, second)
-    if ours.hash == theirs.hash:
+    same = ours.hash == theirs.hash
+    if same and not across_models:
         raise InputError(
             f"'{first}' and '{second}' are the same resources",
             why=f"both are {short_hash(ours.hash)}",
+            fix="to compare what it scores on two models: --across-models",
         )
-    measured = [
-        *await _measurements(opened, ours.hash, first),
-        *await _measurements(opened, theirs.hash, second),
-    ]
-    chosen, notes = _alike(measured, await _conditions(opened, measured))
+    sides = (
+        await _measurements(opened, ours.hash, first),
+        await _measurements(opened, theirs.hash, second),
+    )
+    conditions = await conditions_of(opened, [*sides[0], *sides[1]])
+    chosen = choose(sides, conditions, across_models=across_models, same=same)
+    notes = list(chosen.notes())
+    if not across_models and _other_models(sides, conditions):
+        notes.append("they were measured with different models: --across-models compares these")
     rows = [
         ScoreRow(candidate=name, example=example, score=sum(scores) / len(scores))
-        for (name, example), scores in _by_example(chosen).items()
+        for name, side in zip(_SIDES, chosen.sides, strict=True)
+        for example, scores in _by_example(side).items()
     ]
     table = ScoreTable.of(rows)
-    shared = [name for name in table[ours.hash].by_example if name in table[theirs.hash].by_example]
-    pairing = pair(table, theirs.hash, ours.hash, shared)
+    asked, answered = (table[name].by_example for name in _SIDES)
+    pairing = pair(table, _SIDES[1], _SIDES[0], [name for name in asked if name in answered])
     return _Both(
         first=ours,
         second=theirs,
         gain=of_comparison(compare(pairing, alpha=alpha)) if pairing.differences else None,
-        estimates=(_estimate(chosen, ours.hash), _estimate(chosen, theirs.hash)),
+        estimates=(_estimate(chosen.sides[0]), _estimate(chosen.sides[1])),
         shared=len(pairing.differences),
-        notes=notes,
+        notes=tuple(notes),
+        models=chosen.models,
+        across_models=chosen.crosses,
     )
+
+
+def _other_models(
+    sides: tuple[list[Measurement], list[Measurement]], conditions: Mapping[RunId, Conditions]
+) -> bool:
+    """Whether the sides were measured in the same way, but never with the same model."""
+    alike = choose(sides, conditions)
+    return not all(alike.sides) and choose(sides, conditions, across_models=True).crosses
 
 
 async def _measurements(opened: Store, resources: ResourcesHash, name: str) -> list[Measurement]:
@@ -97,52 +122,18 @@ async def _measurements(opened: Store, resources: ResourcesHash, name: str) -> l
     return [one for one in found if one.score is not None]
 
 
-async def _conditions(opened: Store, measured: Sequence[Measurement]) -> Mapping[RunId, str]:
-    """How each run measured: scores of different models or graders are not compared."""
-    found = {}
-    for run_id in dict.fromkeys(one.run_id for one in measured):
-        config: Mapping[str, Json] = (await opened.runs.get(run_id)).config
-        found[run_id] = content_hash({name: config.get(name) for name in _CONDITIONS})
-    return found
-
-
-def _alike(
-    measured: Sequence[Measurement], conditions: Mapping[RunId, str]
-) -> tuple[list[Measurement], tuple[str, ...]]:
-    """The measurements under the one set of conditions that most examples share."""
-    groups: dict[str, list[Measurement]] = {}
-    for one in measured:
-        groups.setdefault(conditions[one.run_id], []).append(one)
-    if len(groups) < 2:
-        return list(measured), ()
-    best = max(groups.values(), key=lambda group: (_shared(group), len(group)))
-    left = len(measured) - len(best)
-    note = f"{left:,} scores of runs with another model, other graders or settings are left out"
-    return best, (note,)
-
-
-def _shared(measured: Sequence[Measurement]) -> int:
-    seen: dict[ExampleId, set[ResourcesHash]] = {}
-    for one in measured:
-        seen.setdefault(one.example, set()).add(one.resources)
-    return sum(len(names) == 2 for names in seen.values())
-
-
-def _by_example(
-    measured: Sequence[Measurement],
-) -> dict[tuple[ResourcesHash, ExampleId], list[float]]:
-    found: dict[tuple[ResourcesHash, ExampleId], list[float]] = {}
+def _by_example(measured: Sequence[Measurement]) -> dict[ExampleId, list[float]]:
+    found: dict[ExampleId, list[float]] = {}
     for one in measured:
         if one.score is not None:
-            found.setdefault((one.resources, one.example), []).append(min(1.0, one.score))
+            found.setdefault(one.example, []).append(min(1.0, one.score))
     return found
 
 
-def _estimate(measured: Sequence[Measurement], resources: ResourcesHash) -> Estimate | None:
+def _estimate(measured: Sequence[Measurement]) -> Estimate | None:
     rows = [
         (str(example), score)
-        for (name, example), scores in _by_example(measured).items()
-        if name == resources
+        for example, scores in _by_example(measured).items()
         for score in scores
     ]
     return summarize_by_example(rows) if rows else None
@@ -234,6 +225,9 @@ def _fields(both: _Both) -> dict[str, Any]:
         "verdict": _verdict(both),
         "margin": both.margin,
         "shared_examples": both.shared,
+        "first_model": both.models[0],
+        "second_model": both.models[1],
+        "across_models": both.across_models,
         "difference": both.gain.to_json() if both.gain else None,
         "first_mean": both.estimates[0].mean if both.estimates[0] else None,
         "second_mean": both.estimates[1].mean if both.estimates[1] else None,
