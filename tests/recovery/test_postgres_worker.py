@@ -59,7 +59,7 @@ async def test_code_that_only_the_store_names_is_not_run(
     server: Cluster, programs: Programs
 ) -> None:
     url = server.url("code")
-    waits = "while [ ! -e go ]; do sleep 0.05; done"
+    waits = 'while [ ! -e go ]; do sleep 0.05; done; echo \'{"text": "x"}\''
     (programs.folder / "notes.py").write_text(
         "import os\n"
         "open('imported', 'a').write(f'{os.getpid()} ')\n"

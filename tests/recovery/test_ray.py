@@ -147,7 +147,7 @@ async def test_what_keeps_actors_from_working_is_one_error(site: Site, programs:
     refused = await programs.begin("worker", "--store", url, "--ray", site.ray.address)
     out, told = await refused.process.communicate()
     assert (refused.process.returncode, out) == (1, b"")
-    assert told.decode().startswith("Error: the store's database refuses this\n")
+    assert told.decode().startswith("Error: failed to authorize")
     assert "nowhere" in told.decode()
     assert "Traceback" not in told.decode()
 

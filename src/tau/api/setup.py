@@ -73,19 +73,22 @@ def configuration(
         value["group"] = group if isinstance(group, str) else list(group)
     if graders:
         value["graders"] = [functions.grader(one) if callable(one) else one for one in graders]
-    if isinstance(task, str):
-        if limits.model is not None or limits.calls is not None:
-            raise InputError(
-                "'model' and 'calls' are for a function as task",
-                why=f"the task is the model {task}",
-                fix="leave them out",
-            )
-        value["model"] = task
-    else:
-        value["executor"] = _executor(functions, task, prompt, limits)
-        if limits.model is not None:
-            value["model"] = limits.model
+    value |= _called(functions, task, prompt, limits)
     return compose(value, base_dir=Path.cwd(), environ=snapshot())
+
+
+def _called(functions: Functions, task: Task, prompt: Prompts, limits: "Limits") -> dict[str, Any]:
+    """The model or the executor that the task stands for."""
+    if not isinstance(task, str):
+        executor = {"executor": _executor(functions, task, prompt, limits)}
+        return executor if limits.model is None else {**executor, "model": limits.model}
+    if limits.model is not None or limits.calls is not None:
+        raise InputError(
+            "'model' and 'calls' are for a function as task",
+            why=f"the task is the model {task}",
+            fix="leave them out",
+        )
+    return {"model": task}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,13 +35,13 @@ def find_state_dir(*, chosen: str | None = None, store: str | None = None) -> St
 
 def audit_dir(store: str) -> StateDir:
     """Where what is done to `store` is audited: with the run that was last controlled there."""
-    return _of_run_on(state_dir(store))
+    return _of_run_on(state_dir(store), store)
 
 
 def other_folders(folder: StateDir, store: str | None) -> Iterator[StateDir]:
     """Where else the run may be that is meant: on the store named, or in the usual place."""
     seen = {folder.root.absolute()}
-    stores = [] if store is None or on_server(store) else [_of_run_on(state_dir(store))]
+    stores = [] if store is None or on_server(store) else [_of_run_on(state_dir(store), store)]
     for other in (*stores, StateDir(Path(DEFAULT_STATE_DIR))):
         if other.root.absolute() not in seen:
             seen.add(other.root.absolute())
@@ -67,8 +67,13 @@ def other_store(folder: StateDir, store: str) -> Path | None:
         return None
 
 
-def _of_run_on(beside: StateDir) -> StateDir:
-    """Beside the store, unless its status names the folder in which its run is controlled."""
+def _of_run_on(beside: StateDir, store: str) -> StateDir:
+    """Beside the store, unless its status names the folder in which its run is controlled.
+
+    A copied folder's status is about the original: it names that one's store and folder.
+    """
+    if other_store(beside, store) is not None:
+        return beside
     try:
         named = (read_document(beside.status) or {}).get("state_dir")
     except FileError:

@@ -209,7 +209,10 @@ def cost_part(spent: Saving | None, alpha: float) -> Part:
         if spent.missing
         else ()
     )
-    if spent.p_value <= alpha:
+    if spent.missing > TRUSTED_SHARE * (spent.rows + spent.missing):
+        decision = Decision.INCONCLUSIVE
+        reason = f"the cost: {spent.missing} rows have no known cost of both, more than a third"
+    elif spent.p_value <= alpha:
         decision, reason = Decision.PROMOTE, f"{interval}, lies above 0"
     elif spent.p_dearer <= alpha:
         decision, reason = Decision.KEEP_BASELINE, f"{interval}, lies below 0"

@@ -106,8 +106,23 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
             ]
         )
         return Exit.OK
+    print_table(_ROLLOUTS, _rollout_cells(found, reasons, refused, conditions), "rollouts")
+    if len(found) == listing.limit:
+        sys.stderr.write(f"more: --offset {listing.offset + listing.limit}\n")
+    if run is not None and not listing.run_id:
+        sys.stderr.write(f"of the newest run, {short_run(run)}\n")
+    return Exit.OK
+
+
+def _rollout_cells(
+    found: Sequence[RolloutRow],
+    reasons: Mapping[RolloutId, str],
+    refused: Mapping[str, str],
+    conditions: Mapping[RunId, Condition],
+) -> list[tuple[str, ...]]:
+    """A line for each rollout."""
     several = len({row.run_id for row in found}) > 1
-    rows = [
+    return [
         (
             short_rollout(row.id),
             short_run(row.run_id) if several else "",
@@ -121,12 +136,6 @@ def list_rollouts(store: str, listing: RolloutListing, *, as_json: bool) -> int:
         )
         for row in found
     ]
-    print_table(_ROLLOUTS, rows, "rollouts")
-    if len(found) == listing.limit:
-        sys.stderr.write(f"more: --offset {listing.offset + listing.limit}\n")
-    if run is not None and not listing.run_id:
-        sys.stderr.write(f"of the newest run, {short_run(run)}\n")
-    return Exit.OK
 
 
 async def _conditions(opened: Store, rows: Sequence[RolloutRow]) -> Mapping[RunId, Condition]:
