@@ -181,6 +181,7 @@ async def test_a_lost_store_and_damaged_checkpoints(tmp_path: Path) -> None:
         before = load_checkpoint(StateDir(lost).checkpoint)
         asked = provider.counts()["calls"]
         ended = programs.run("tau", *arguments, cwd=lost, env=env)
+        assert "does not know" in ended.err
         assert ended.code == 0, ended.err
         result = ended.json()
         assert (result["run_id"], result["resumed"]) == (before.run_id, True)

@@ -186,6 +186,11 @@ class _Session:
         chosen = await choose_run(
             store, config, _CLOCK, control, run_id=request.run_id, new=request.new
         )
+        if chosen.lost is not None:
+            observer.notice(
+                f"'{shown(request.store)}' does not know {chosen.run.id}: it goes on from its "
+                "checkpoint file, and stays unfinished in the store it was on; --new begins anew"
+            )
         trainer = await store.work.register(
             name="trainer",
             role=WorkerRole.TRAINER,
