@@ -60,6 +60,11 @@ class NumberSettings:
     """Whether 50% stands for 50 or for 0.5."""
 
 
+_READ_CHARS = 8_000
+"""Of a longer text only the end (or, for the first number, the beginning) is read: whatever a
+model writes, grading it must not hold up the event loop."""
+
+
 class Number(Deterministic[NumberSettings]):
     """1 if the output's number is the expected one within the tolerance, else 0.
 
@@ -84,7 +89,9 @@ class Number(Deterministic[NumberSettings]):
         if part is None:
             marker = " or ".join(f'"{m}"' for m in self._markers)
             return self._wrong(f"expected {expected} after {marker}, which the output lacks")
-        found = self._numerals(part)
+        if len(part) > _READ_CHARS and self.settings.which == "only":
+            return self._wrong(f"expected {expected} alone, the output is too long to hold one")
+        found = self._numerals(_near(part, self.settings.which))
         if not found:
             return self._wrong(f"expected {expected}, found no number in {excerpt(part)}")
         chosen = self._chosen(found)
@@ -152,6 +159,8 @@ class Number(Deterministic[NumberSettings]):
 
     def _one(self, text: str) -> Quantity:
         """What a reference comes to: it is one number, and nothing may be left over."""
+        if len(text) > _READ_CHARS:
+            raise _unusable(f"has {len(text):,} characters: more than a number and its unit")
         divide = self.settings.percent == "divide"
         shown, found = reading(text, decimal=self.settings.decimal, divide_percent=divide)
         if not found:
@@ -164,6 +173,15 @@ class Number(Deterministic[NumberSettings]):
         if not one_quantity(shown, one.start, one.digits, one.end):
             raise _unusable(f"is {excerpt(text, 80)}, which is more than one number with its unit")
         return one.numeral.quantity
+
+
+def _near(text: str, which: str) -> str:
+    """The part of a long text that the number wanted stands in; it begins and ends at a blank."""
+    if len(text) <= _READ_CHARS:
+        return text
+    if which == "first":
+        return text[:_READ_CHARS].rpartition(" ")[0] or text[:_READ_CHARS]
+    return text[-_READ_CHARS:].partition(" ")[2] or text[-_READ_CHARS:]
 
 
 def _unusable(why: str) -> GraderFailed:
