@@ -74,7 +74,7 @@ def test_an_unusable_answer_is_asked_for_once_more_and_then_fails() -> None:
     assert len(repairs) == 3
     assert all("I would rather not." in text for text in repairs)
     assert algorithm.best.evidence["failed_proposals"] == 3
-    assert algorithm.best.decision == "keep_baseline"
+    assert algorithm.best.decision == "inconclusive"
     certificate = algorithm.best.evidence["certificate"]
     assert isinstance(certificate, dict)
     assert "no proposal was usable" in str(certificate["reason"])

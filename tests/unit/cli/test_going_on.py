@@ -30,7 +30,8 @@ def ended(capfd: pytest.CaptureFixture[str], *words: str) -> tuple[int, str]:
 
 
 def proposed(output: str) -> list[str]:
-    first = output.partition("next:\n")[2].splitlines()[0]
+    after = output.partition("\n next ")[2].splitlines()
+    first = next(line.strip() for line in after if line.strip().startswith("tau "))
     words = shlex.split(first, comments=True)
     assert words[0] == "tau"
     return words[1:]

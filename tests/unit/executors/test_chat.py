@@ -165,7 +165,7 @@ async def test_an_answer_becomes_an_output() -> None:
     assert output.value == {
         "tool_calls": [{"id": "c1", "name": "search", "arguments": '{"q":"ice"}'}]
     }
-    assert output.metadata == {"model": "m-1", "response_id": "r1"}
+    assert output.metadata == {"model": "m-1", "response_id": "r1", "output_tokens": 0}
     assert output.reason_codes == ()
 
 
