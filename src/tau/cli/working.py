@@ -1,6 +1,7 @@
 """Working on the runs of a store."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 from collections.abc import Callable, Coroutine
@@ -101,17 +102,21 @@ def _on_ray(arguments: WorkArguments, address: str) -> WorkerReport:
         strict=arguments.strict,
         principal=who,
     )
-    asyncio.run(
-        check_start(
-            arguments.store, audit_dir(arguments.store), policy, who, detail="as workers on Ray"
-        )
-    )
 
     def placed(stop: StopRequest) -> Coroutine[None, None, WorkerReport]:
         return place_workers(placement, actors=arguments.workers, observer=_Lines(), stop=stop)
 
+    may = check_start(
+        arguments.store, audit_dir(arguments.store), policy, who, detail="as workers on Ray"
+    )
     # Ray prints what its nodes report to standard output, which is ours.
-    with redirect_stdout(sys.stderr), connected(address), asyncio.Runner() as runner:
+    with (
+        contextlib.closing(may),
+        redirect_stdout(sys.stderr),
+        connected(address),
+        asyncio.Runner() as runner,
+    ):
+        runner.run(may)
         return runner.run(_until_signal(placed))
 
 

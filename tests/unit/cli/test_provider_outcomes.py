@@ -65,7 +65,7 @@ def test_a_provider_that_refuses_every_call_is_a_failure_in_its_words(
             [command, cfg, "--store", str(tmp_path / "store.sqlite"),
              *(["--budget-rollouts", "200"] if command == "optimize" else [])],
         )  # fmt: skip
-    said = "".join(capfd.readouterr())
+    said = " ".join("".join(capfd.readouterr()).split())
 
     assert code == 1, said
     assert "nothing could be scored: " in said

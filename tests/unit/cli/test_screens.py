@@ -115,7 +115,7 @@ def test_no_list_is_wider_than_the_terminal(
     monkeypatch.setenv("COLUMNS", str(width))
     named = words.format(search=short_run(searched.search), candidate=searched.candidates[-1][:8])
 
-    code, out, _ = tell(*shlex.split(named))
+    code, out, _ = tell(*shlex.split(named, comments=True))
 
     assert code == 0, out
     lines = [line for line in out.splitlines() if "tau " not in line and "/" not in line]
@@ -131,7 +131,7 @@ def test_lists_of_plug_ins_fit_and_cut_nothing(
     monkeypatch.setenv("COLUMNS", "80")
     capfd.readouterr()
 
-    assert quietly(*shlex.split(words)) == 0
+    assert quietly(*shlex.split(words, comments=True)) == 0
 
     out = capfd.readouterr().out
     assert max(map(cells, out.splitlines())) <= 80
@@ -158,7 +158,7 @@ def test_every_command_takes_short_names(tell: Tell, searched: Searched) -> None
         f"resources show {best}", f"export {run}", f"export {run} --to json", f"replay {run}",
         f"db prune {run}",
     ):  # fmt: skip
-        code, _, err = tell(*shlex.split(words))
+        code, _, err = tell(*shlex.split(words, comments=True))
         assert code in (0, 2 if words.startswith("compare") else 0), f"{words}: {err}"
     assert tell("run", searched.config, "--run", run)[0] == 2, "it is completed, but it is known"
     assert (
@@ -228,7 +228,7 @@ def test_the_commands_a_report_proposes_work(
         verb = "run" if code else "optimize"
         assert quietly(verb, config, "--store", store) == code
         out = capfd.readouterr().out
-        found = [shlex.split(text)[1:] for text in re.findall(r"\btau [a-z].+", out)]
+        found = [shlex.split(text, comments=True)[1:] for text in re.findall(r"\btau [a-z].+", out)]
         assert len(found) >= 3
         for words in found:
             if words[0] != "serve":
