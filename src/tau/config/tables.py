@@ -22,7 +22,8 @@ def table(text: str, delimiter: str) -> Iterator[tuple[int, Cells | str]]:
     Raises:
         Unusable: it has no header, its columns are separated by something else, or it is no CSV.
     """
-    before = csv.field_size_limit(max(len(text), 1))
+    # The limit is the whole process's: it is only ever raised, the text is in memory anyway.
+    csv.field_size_limit(max(csv.field_size_limit(), len(text)))
     start = _start(text, delimiter)
     reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
     skipped = text.count("\n", 0, start)
@@ -39,8 +40,6 @@ def table(text: str, delimiter: str) -> Iterator[tuple[int, Cells | str]]:
                 yield line, f"row has {len(cells)} cells, the header {len(header)}"
     except csv.Error as error:
         raise Unusable(f"not CSV: {error}", line=skipped + max(reader.line_num, 1)) from None
-    finally:
-        csv.field_size_limit(before)
 
 
 def _lines(reader: Iterator[list[str]]) -> Iterator[list[str]]:

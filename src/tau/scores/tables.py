@@ -32,7 +32,7 @@ def _header(path: str, text: TextIO) -> tuple[str, list[str]]:
     first = text.readline(1 << 20)
     text.seek(0)
     separator = max(_SEPARATORS, key=lambda each: (first.count(each), each == ","))
-    csv.field_size_limit(_CELL_BYTES)
+    csv.field_size_limit(max(csv.field_size_limit(), _CELL_BYTES))
     try:
         header = [name.strip() for name in next(csv.reader(text, delimiter=separator), [])]
     except csv.Error as error:
