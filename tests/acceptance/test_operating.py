@@ -86,8 +86,9 @@ def test_going_back_on_a_completed_run_says_what_it_would_cost(measured: Path) -
     kept = measured / "kept.json"
     shutil.copy(measured / "policy-checkpoint.json", kept)
     ended = inside("rollback", str(kept), "--store", "store.sqlite", cwd=measured)
-    assert "its next start is a new run, which pays for what this one paid" in ended.err + ended.out
-    assert "(2 rollouts, 2 calls" in ended.err + ended.out
+    said = " ".join((ended.err + ended.out).split())
+    assert "its next start is a new run, which pays for what this one paid" in said
+    assert "(2 rollouts, 2 calls" in said
 
 
 def test_a_killed_run_is_not_the_one_that_a_later_command_means(tmp_path: Path) -> None:
@@ -109,8 +110,9 @@ def test_a_killed_run_is_not_the_one_that_a_later_command_means(tmp_path: Path) 
             child.wait()
     try:
         doctor = inside("doctor", "--store", "store.sqlite", cwd=tmp_path)
-        assert f"{runs[0]} stopped without a word" in doctor.out
-        assert runs[1] not in doctor.out
+        said = " ".join(doctor.out.split())
+        assert f"{runs[0][-6:]} stopped without a word" in said
+        assert f"{runs[1][-6:]} stopped" not in said
         assert inside("pause", "--store", "store.sqlite", cwd=tmp_path).code == 0
         refused = inside("cancel", "--run-id", runs[0], "--store", "store.sqlite", cwd=tmp_path)
         assert refused.code == 1
