@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable
 from fractions import Fraction
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tau.domain.json import Json
@@ -132,8 +132,9 @@ def test_decimals_of_as_many_places_are_the_same_or_not(n: int, more: int, place
     assert scores(other) == (0.0, 0.0)
 
 
-@given(st.integers(1, 999), st.sampled_from(sorted(SIZES)), st.sampled_from(["", ".", " dollars"]))
-def test_words_of_size_multiply(n: int, word: str, after: str) -> None:
-    value = next(numerals(f"It is {n} {word}{after}")).value
+@settings(max_examples=20)
+@given(st.integers(1, 999), st.sampled_from(["", ".", " dollars"]))
+def test_words_of_size_multiply(n: int, after: str) -> None:
+    read = {word: next(numerals(f"It is {n} {word}{after}")).value for word in SIZES}
 
-    assert value == n * SIZES[word]
+    assert read == {word: n * size for word, size in SIZES.items()}

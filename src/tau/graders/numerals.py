@@ -42,7 +42,9 @@ _VAGUE = re.compile(
 )
 _AROUND = " \t\r\n*_`\"'()[].,!。！#:$"
 _SIZE = re.compile(
-    rf"(?P<space>[ \u00a0\u2009-]?)(?P<word>[{LETTER}]{{1,12}}\.?)(?![{LETTER}\d_])", re.IGNORECASE
+    rf"(?P<space>[ \u00a0\u2009-]?)(?P<word>[{LETTER}]{{1,{max(map(len, SIZES))}}}\.?)"
+    rf"(?![{LETTER}\d_])",
+    re.IGNORECASE,
 )
 _PERCENT = re.compile(r"[ \u00a0\u2009]?(?P<mark>[%‰]|per\s?cent\b|pct\b)", re.IGNORECASE)
 _REMARK = re.compile(
