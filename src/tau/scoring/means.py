@@ -7,7 +7,8 @@ docs/decisions/0010-graded-differences.md for the figures they were chosen by.
 - Unseen losses: a gain on all rows seen proves nothing where rare losses, too rare to have been
   seen among so few rows, would undo it.
 - The worst case (`tau.scoring.worst_case`), where losses make up more of the squares than gains:
-  few large ones were seen and there may be more, which sign flips underrate.
+  few large ones were seen and there may be more, which sign flips underrate. It is asked of fewer
+  than ten units in any case: among so few, whether losses weigh more is chance.
 """
 
 import math
@@ -22,6 +23,7 @@ from tau.scoring.units import Units
 from tau.scoring.worst_case import low_unseen, low_worst_case, p_unseen, p_worst_case
 
 _HALVINGS = 20
+_FEW_UNITS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,18 +76,23 @@ class _Side:
         self._rows = units.effective_rows
         self._mean = math.fsum(shifted) / units.rows
         self._worst = worst
+        self._few = len(self._values) < _FEW_UNITS
 
     def p_value(self, p_flips: float) -> float:
         """That of all three tests."""
         p = max(p_flips, p_unseen(self._rows, self._mean, self._worst))
-        return max(p, p_worst_case(self._values, self._worst)) if self._losses_weigh(0.0) else p
+        if self._few or self._losses_weigh(0.0):
+            p = max(p, p_worst_case(self._values, self._worst))
+        return p
 
     def low(self, low_flips: float, p: float, alpha: float) -> float:
         """The bound below the mean at 1 - alpha; above 0 exactly where `p` is within alpha."""
         low = low_flips
         if not self._grouped:  # with groups the interval would be far too wide for most data
             low = min(low, low_unseen(self._rows, self._mean, self._worst, alpha))
-        if self._losses_weigh(low):
+        if self._few:
+            low = min(low, self._low_worst(alpha))
+        elif self._losses_weigh(low):
             low = min(low, max(self._even(low), self._low_worst(alpha)))
         return max(low, JUST) if p <= alpha else min(low, 0.0)
 

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
@@ -48,6 +48,7 @@ def level(n: int, values: tuple[float, float, float], chances: tuple[float, floa
 
 
 @settings(max_examples=12, deadline=None)
+@example(n=6, gain=1.0, loss=0.75, ties=0.0, between=0.0)
 @given(
     n=st.integers(5, 8),
     gain=st.floats(0.01, 1),
@@ -65,8 +66,8 @@ def test_no_population_without_a_gain_is_promoted_more_often_than_the_level(
     if min(chances) < 0:
         return
 
-    # Ties of sums and few draws: the exact level is at most .05 but for its discreteness.
-    assert level(n, (gain, -loss, between), chances) <= 0.055
+    # The worst case's tail is taken from a saddlepoint, not exactly.
+    assert level(n, (gain, -loss, between), chances) <= 0.0505
 
 
 @pytest.mark.parametrize("n", [10, 50, 150])
