@@ -20,7 +20,7 @@ from tau.domain.draws import uniform
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED, Reward
-from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
+from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.domain.spend import Budget, Spend
 from tau.ports.algorithm import Algorithm, Problem
 from unit.algorithms.pretended import START, WORDS, Answer, answering, drive, learning, problem
@@ -87,8 +87,7 @@ def failing(answer: Answer) -> Answer:
             )
         made = answer(request)
         if request.kind is RolloutKind.PROPOSE:
-            said = "I cannot do that." if draw < 0.2 else None
-            return made if said is None else replace(made, output=replace(made.output, text=said))
+            return made if draw > 0.2 else replace(made, output=Output(text="I cannot do that."))
         safe = uniform(12, "gate", request.resources.hash) < 0.7 or draw < 0.6
         tone = Reward(name="tone", score=round(0.5 + draw / 2, 3))
         gate = () if safe else (Reward(name=SAFETY_HARD_GATE_TRIGGERED, score=0.0),)

@@ -27,14 +27,13 @@ def result(
 
 
 def pool() -> Pool:
-    made = Pool(BASE)
-    made.add(Candidate(resources=OTHER, origin="given"))
-    return made
+    return Pool.of(BASE).adding(Candidate(resources=OTHER, origin="given"))
 
 
 def test_one_trip_loses_every_row_of_the_contest() -> None:
-    made = pool()
-    made.record([result(OTHER, 0, 1.0, gated=True), result(OTHER, 1, 1.0), result(BASE, 0, 0.5)])
+    made = pool().recording(
+        [result(OTHER, 0, 1.0, gated=True), result(OTHER, 1, 1.0), result(BASE, 0, 0.5)]
+    )
 
     assert made.contest[OTHER.hash].mean == 0.0
     assert made.table[OTHER.hash].mean == 1.0
@@ -42,8 +41,7 @@ def test_one_trip_loses_every_row_of_the_contest() -> None:
 
 
 def test_what_the_prompt_led_to_is_a_zero_and_trouble_elsewhere_is_missing() -> None:
-    made = pool()
-    made.record(
+    made = pool().recording(
         [
             result(OTHER, 0, None, failure=FailureClass.CONTENT_FILTER),
             result(OTHER, 1, None, failure=FailureClass.CONTEXT_LENGTH),
