@@ -34,7 +34,6 @@ class Texts:
     edit: str = templates.EDIT
     paraphrase: str = templates.PARAPHRASE
     crossover: str = templates.CROSSOVER
-    history: str = templates.HISTORY
     repair: str = templates.REPAIR
 
 
@@ -150,26 +149,6 @@ class Proposers:
         marks = fence(other, shown(first.resources, target))
         parts = {"second": fenced(other, marks)}
         return self._request("crossover", self.texts.crossover, (first, second), target, parts, ())
-
-    def history(
-        self,
-        ranked: Sequence[tuple[Candidate, float]],
-        target: Target,
-        evidence: Sequence[Failure],
-    ) -> ProposalRequest:
-        """Go on from scored versions, the best first (C. Yang et al., OPRO, ICLR 2024)."""
-        texts = [shown(candidate.resources, target) for candidate, _ in ranked]
-        marks = fence(*texts) if texts else "```"
-        told = [
-            f"Prompt with score {round(100 * score)}:\n\n{fenced(text, marks)}"
-            for text, (_, score) in zip(texts, ranked, strict=True)
-        ]
-        parts = {
-            "history": "\n\n".join(reversed(told)),
-            "evidence": described(evidence, self.examples, self.columns) or "(none)",
-        }
-        best = ranked[0][0]
-        return self._request("history", self.texts.history, (best,), target, parts, evidence)
 
     def made(
         self,

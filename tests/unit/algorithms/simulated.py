@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 from tau.domain.chat import Message
 from tau.domain.dataset import Split, examples
@@ -36,9 +37,9 @@ class WorldAnswers:
     def __call__(self, request: RolloutRequest) -> RolloutResult:
         reward = None
         if request.example is None:
-            said = request.proposal["messages"]  # type: ignore[index, call-overload]
+            said: Any = request.proposal
             text = self._say(
-                [Message(role=one["role"], content=one["content"]) for one in said]  # type: ignore[index, call-overload, arg-type]
+                [Message(role=one["role"], content=one["content"]) for one in said["messages"]]
             )
         else:
             asked = request.example.prompt or ""
