@@ -141,9 +141,11 @@ def test_every_candidate_gets_the_same_rows_where_the_budget_ends(limit: int) ->
     select = Select.build(SelectSettings(prompts=("One.", "Two."), certification=8), given)
     names = list(select.state.pool.members)
     turn = Turn(select.setup, select.state)
+    left = turn.budget_left
     assert not turn.evaluate(names, [row.id for row in given.examples[Split.VALIDATE]])
 
     due = turn.ended().due
+    assert left - len(names) < len(due) <= left
     met = [{one.example for one in due if one.candidate == name} for name in names]
     assert len(met) == 3
     assert met[0] == met[1] == met[2]
