@@ -165,7 +165,7 @@ class Search(Generic[S]):
             raise ValueError(
                 f"this state of '{self._name}' was saved by another version of Tau (its format is "
                 f"{state.get('version')}, this version reads {_STATE_VERSION}): finish the run "
-                "with the version that began it, or begin a new one"
+                "with the version that began it, or begin a new one (--new)"
             )
         if state.get("problem") != self._fingerprint:
             raise ValueError("this state belongs to other examples, resources or settings")
