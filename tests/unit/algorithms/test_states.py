@@ -51,7 +51,9 @@ def test_a_state_of_the_version_before_is_refused_with_what_to_do(name: str) -> 
         algorithm.load_state_dict(BEFORE[name])
 
     assert "format is 3, this version reads 4" in str(refused.value)
-    assert "finish the run with the version that began it, or begin a new one (--new)" in str(refused.value)
+    assert "finish the run with the version that began it, or begin a new one (--new)" in str(
+        refused.value
+    )
     assert canonical(algorithm.state_dict()) == before
 
 
