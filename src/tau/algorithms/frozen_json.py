@@ -13,21 +13,23 @@ from tau.domain.json import Json
 
 T = TypeVar("T")
 _Reader = Callable[[Any, str], Any]
+_PLAIN = frozenset({str, int, float, bool, NoneType})
 
 
 def to_json(value: Any) -> Any:  # noqa: ANN401  (any frozen value in, JSON out)
     """`value` as JSON; a class with a `to_json` of its own is asked for it."""
-    if isinstance(value, str | int | float | None):
+    kind = type(value)
+    if kind in _PLAIN:
         return value
+    if kind is tuple or kind is list:
+        return [one if type(one) in _PLAIN else to_json(one) for one in value]
     if isinstance(value, Mapping):
-        return {str(key): to_json(one) for key, one in value.items()}
+        return {k: one if type(one) in _PLAIN else to_json(one) for k, one in value.items()}
     if isinstance(value, frozenset):
-        return sorted(to_json(one) for one in value)
-    if isinstance(value, tuple | list):
-        return [to_json(one) for one in value]
+        return sorted(value)
     if hasattr(value, "to_json"):
         return value.to_json()
-    return {name: to_json(getattr(value, name)) for name in _names(cast(Hashable, type(value)))}
+    return {name: to_json(getattr(value, name)) for name in _names(cast(Hashable, kind))}
 
 
 def from_json(kind: type[T], value: Any) -> T:  # noqa: ANN401  (JSON)
