@@ -133,7 +133,7 @@ def search(name: str, seed: int, budget: int, options: dict) -> Outcome:
     best = algorithm.best()
     assert answer.evaluations <= budget, (answer.evaluations, budget)
     leader = ResourcesHash(str(best.evidence["leader"]))
-    winner = algorithm.pool[leader].resources
+    winner = algorithm.state.pool[leader].resources
     return Outcome(
         score=truth(world, best.resources.text("system_prompt") or ""),
         decision=str(best.decision),

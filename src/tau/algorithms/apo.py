@@ -6,21 +6,25 @@ the best form the next beam. Parents stay in the beam, so what is kept never get
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import Annotated, Literal
 
 from annotated_types import Ge
 
+from tau.algorithms.budget_ledger import Allowance
 from tau.algorithms.evidence import Failure, choose
 from tau.algorithms.fences import whole
-from tau.algorithms.heat import Heat, ids
-from tau.algorithms.prompts import Unusable
-from tau.algorithms.proposers import Draft
-from tau.algorithms.search import Search
+from tau.algorithms.parts import Parts
+from tau.algorithms.pool import Candidate, Pool
+from tau.algorithms.prompts import PromptParseError, Target
+from tau.algorithms.proposers import ProposalRequest
+from tau.algorithms.racing_round import RacingRound, ids
+from tau.algorithms.search import SearchPlugin
 from tau.algorithms.settings import SearchSettings
+from tau.algorithms.setup import SearchSetup
+from tau.algorithms.turn import Turn
 from tau.domain.draws import uniform
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.domain.json import Json
 from tau.domain.rollout import RolloutResult
 
 
@@ -39,151 +43,160 @@ class ApoSettings(SearchSettings):
     evidence: Annotated[int, Ge(1)] = 4
 
 
-class Apo(Search):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApoState:
+    """Round `round` of the `beam`; `fresh` are the candidates that it made.
+
+    `racing` is how they and the beam meet, once all of them are there.
+    """
+
+    beam: tuple[ResourcesHash, ...]
+    stage: Literal["measure", "propose"] = "measure"
+    round: int = 0
+    fresh: tuple[ResourcesHash, ...] = ()
+    racing: RacingRound | None = None
+
+
+def least(settings: ApoSettings, parts: Parts, allowed: Allowance) -> int:
+    """A minibatch of the baseline, and a small contest."""
+    return settings.minibatch + 3 * settings.beam
+
+
+@dataclass(frozen=True, slots=True)
+class ApoStrategy:
     """See the module."""
 
-    name: ClassVar[str] = "apo"
-    least_proposals: ClassVar[int] = 2
-    """A critique and an edit."""
-    Settings = ApoSettings
     settings: ApoSettings
+    setup: SearchSetup
 
-    def least(self) -> int:
-        return self.settings.minibatch + 3 * self.settings.beam
+    def begin(self, turn: Turn) -> ApoState:
+        return self._measure(ApoState(beam=(turn.pool.baseline,)), turn)
 
-    def begin(self) -> None:
-        self.round = 0
-        self.beam: list[ResourcesHash] = [self.pool.baseline]
-        self.fresh: list[ResourcesHash] = []
-        self.heat: Heat | None = None
-        self._measure()
-
-    def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
-        if self.heat is not None:
-            self._rate(self.heat)
-        elif self.stage == "measure":
-            self._criticise()
+    def advance(self, state: ApoState, turn: Turn) -> ApoState:
+        if state.racing is not None:
+            state = self._race(state, turn, state.racing)
+        elif state.stage == "measure":
+            state = self._criticise(state, turn)
         else:
-            self._take(answers)
-        if not (self.cells or self.drafts or self.stop_reason):
-            self._begin_heat()
+            state = self._take(state, turn)
+        if turn.idle and not turn.stop_reason:
+            state = self._begin_racing(state, turn)
+        return state
 
-    def ranked(self) -> Sequence[ResourcesHash]:
-        return self.beam
-
-    def memo(self) -> Json:
-        return {
-            "stage": self.stage,
-            "round": self.round,
-            "beam": list(self.beam),
-            "fresh": list(self.fresh),
-            "heat": None if self.heat is None else self.heat.to_json(),
-        }
-
-    def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
-        self.stage, self.round = str(memo["stage"]), int(memo["round"])
-        self.beam, self.fresh = list(memo["beam"]), list(memo["fresh"])
-        self.heat = Heat.from_json(memo["heat"], self._rating_rows())
+    def ranked(self, state: ApoState, pool: Pool) -> Sequence[ResourcesHash]:
+        return state.beam
 
     # --- a round
 
-    def _measure(self) -> None:
-        """Run the beam on a fresh minibatch."""
-        self.round += 1
-        self.stage = "measure"
-        self.evaluate(self.beam, self._minibatch())
+    def _measure(self, state: ApoState, turn: Turn) -> ApoState:
+        """Run the beam on a fresh minibatch, where that is not known yet."""
+        state = replace(state, round=state.round + 1, stage="measure")
+        turn.evaluate(state.beam, self._minibatch(state.round))
+        return state if turn.measuring else self._criticise(state, turn)
 
-    def _minibatch(self) -> list[ExampleId]:
-        rows = ids(self.parts.breed)
-        rows.sort(key=lambda row: uniform(self.seed, "minibatch", self.round, row))
+    def _minibatch(self, number: int) -> list[ExampleId]:
+        rows, seed = ids(self.setup.parts.feedback), self.setup.problem.seed
+        rows.sort(key=lambda row: uniform(seed, "minibatch", number, row))
         return rows[: self.settings.minibatch]
 
-    def _criticise(self) -> None:
-        self.stage = "propose"
-        for name in self.beam:
+    def _criticise(self, state: ApoState, turn: Turn) -> ApoState:
+        targets = self.setup.targets
+        recent = set(self._minibatch(state.round))
+        for name in state.beam:
+            failures = [one for one in turn.pool.failures_of(name) if one.example in recent]
             for number in range(self.settings.gradients):
-                evidence = self._evidence(name, number)
-                target = self.targets[(self.round + number) % len(self.targets)]
-                if evidence and self.proposals_left >= 2 + len(self.drafts):  # and its edit
-                    self.draft(self.proposers.critique(self.pool[name], target, evidence))
+                evidence = self._evidence(failures, state.round, number)
+                target = targets[(state.round + number) % len(targets)]
+                if evidence and turn.proposals_left >= 2 + len(turn.requests):  # and its edit
+                    critique = self.setup.proposers.critique(turn.pool[name], target, evidence)
+                    turn.propose(critique)
+        return replace(state, stage="propose")
 
-    def _evidence(self, name: ResourcesHash, number: int) -> tuple[Failure, ...]:
-        recent = set(self._minibatch())
-        failures = [one for one in self.pool.failures(name) if one.example in recent]
-        return choose(failures, self.seed, self.round, number, count=self.settings.evidence)
+    def _evidence(
+        self, failures: Sequence[Failure], number: int, gradient: int
+    ) -> tuple[Failure, ...]:
+        seed = self.setup.problem.seed
+        return choose(failures, seed, number, gradient, count=self.settings.evidence)
 
-    def _take(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
+    def _take(self, state: ApoState, turn: Turn) -> ApoState:
         """Critiques become edits, edits are paraphrased; all of them are candidates."""
-        asked = [one for one in answers if one[0].strategy != "critique"]
-        for made in self.read(asked, born=self.round):
-            if not self.pool.add(made):
+        fresh = []
+        asked = [one for one in turn.answers if one[0].strategy != "critique"]
+        for made in turn.read(asked, generation=state.round):
+            if not turn.add(made):
                 continue
-            self.fresh.append(made.hash)
+            fresh.append(made.hash)
             if made.origin == "edit":
-                target = next(
-                    one
-                    for one in self.targets
-                    if made.resources.values[one.name]
-                    != self.pool[made.parents[0]].resources.values[one.name]
-                )
+                target = self._changed(made, turn.pool[made.parents[0]])
                 for _ in range(self.settings.paraphrases):
-                    self.draft(self.proposers.paraphrase(made, target))
-        for draft, result in answers:
-            if draft.strategy == "critique":
-                self._edit(draft, result)
+                    turn.propose(self.setup.proposers.paraphrase(made, target))
+        for request, result in turn.answers:
+            if request.strategy == "critique":
+                self._edit(turn, request, result)
+        return replace(state, fresh=(*state.fresh, *fresh))
 
-    def _edit(self, draft: Draft, result: RolloutResult) -> None:
-        parent = self.pool.members.get(draft.parents[0])
+    def _changed(self, made: Candidate, parent: Candidate) -> Target:
+        """The prompt in which `made` differs."""
+        before, after = parent.resources.values, made.resources.values
+        return next(one for one in self.setup.targets if after[one.name] != before[one.name])
+
+    def _edit(self, turn: Turn, request: ProposalRequest, result: RolloutResult) -> None:
+        parent = turn.pool.members.get(request.parents[0])
         if result.output is None or parent is None:
-            why = "its parent is gone" if result.failure is None else result.failure.message
-            self.refusals.refuse(result, why, lost=True)
+            lost = result.failure
+            turn.refuse(result, "its parent is gone" if lost is None else lost.message)
             return
         try:
             text = whole(result.output).strip()
-        except Unusable as error:
-            self.refusals.refuse(result, f"the critique: {error}", lost=True)
+        except PromptParseError as error:
+            turn.refuse(result, f"the critique: {error}")
             return
-        shown = [one for one in self.pool.failures(parent.hash) if one.example in draft.bred]
-        target = self.proposers.targets[draft.target]
-        self.draft(self.proposers.edit(parent, target, shown, text))
+        failures = turn.pool.failures_of(parent.hash)
+        shown = [one for one in failures if one.example in request.seen_examples]
+        proposers = self.setup.proposers
+        turn.propose(proposers.edit(parent, proposers.targets[request.target], shown, text))
 
     # --- which of them stay
 
-    def _rating_rows(self) -> list[ExampleId]:
-        """Where there are rows that breed nobody, only those."""
-        return ids(self.parts.select or self.parts.breed)
+    def _rows(self) -> list[ExampleId]:
+        """Where there are rows that no candidate is made from, only those."""
+        return ids(self.setup.parts.select or self.setup.parts.feedback)
 
-    def _begin_heat(self) -> None:
-        names = [*self.beam, *self.fresh]
-        if not self.fresh:
-            self.stop("no usable proposals were left")
-            return
-        rounds_left = self.settings.rounds - self.round + 1
-        share = self.budget_left // rounds_left
-        rows = self._rating_rows()
-        self.heat = Heat.halving(names, rows, min(share, len(names) * len(rows)))
-        if self.heat is None:
-            self.stop("the budget for evaluations was used up")
-        else:
-            self._rate(self.heat)
+    def _begin_racing(self, state: ApoState, turn: Turn) -> ApoState:
+        if not state.fresh:
+            turn.stop("no usable proposals were left")
+            return state
+        names, rows = [*state.beam, *state.fresh], self._rows()
+        share = turn.budget_left // (self.settings.rounds - state.round + 1)
+        racing = RacingRound.halving(names, rows, min(share, len(names) * len(rows)))
+        if racing is None:
+            turn.stop("the budget for evaluations was used up")
+            return state
+        return self._race(state, turn, racing)
 
-    def _rate(self, heat: Heat) -> None:
-        self.heat = heat = heat.advanced(self.pool.contest)
-        for name, row in heat.due(self.pool.contest):
-            self.evaluate([name], [row])
-        if self.cells:
-            return
-        heat = heat.stopped(self.pool.contest)
-        alive = [name for name in heat.standing.alive if name not in self.pool.gated]
-        others = [name for name in self.beam if name not in alive]
-        self.beam = [*alive, *others][: self.settings.beam] or [self.pool.baseline]
-        self.fresh, self.heat = [], None
-        self.pool.keep(self.beam)
-        if self.round >= self.settings.rounds:
-            self.stop("all rounds were done")
-        elif self.proposals_left < 2:
-            self.stop("no proposals were left")
-        else:
-            self._measure()
-            if not self.cells:
-                self._criticise()
+    def _race(self, state: ApoState, turn: Turn, racing: RacingRound) -> ApoState:
+        racing = racing.next(turn, self._rows())
+        if turn.measuring:
+            return replace(state, racing=racing)
+        alive = turn.pool.safe(racing.standing.alive)
+        others = [name for name in state.beam if name not in alive]
+        beam = [*alive, *others][: self.settings.beam] or [turn.pool.baseline]
+        state = replace(state, beam=tuple(beam), fresh=(), racing=None)
+        turn.pool = turn.pool.keeping(beam)
+        if state.round >= self.settings.rounds:
+            turn.stop("all rounds were done")
+            return state
+        if turn.proposals_left < 2:
+            turn.stop("no proposals were left")
+            return state
+        return self._measure(state, turn)
+
+
+Apo = SearchPlugin(
+    name="apo",
+    Settings=ApoSettings,
+    State=ApoState,
+    strategy=ApoStrategy,
+    least=least,
+    least_proposals=2,  # a critique and an edit
+)

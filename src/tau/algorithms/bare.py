@@ -2,7 +2,7 @@
 
 import re
 
-from tau.algorithms.prompts import Target, Unusable
+from tau.algorithms.prompts import PromptParseError, Target
 from tau.domain.placeholders import placeholders
 
 UNFENCED = "it stood between no fences, and was taken as a whole"
@@ -40,16 +40,18 @@ def refuse_chatter(text: str, before: str, target: Target) -> None:
     whoever asked: a refusal, a list of ideas or a comment would be tried as a prompt otherwise.
 
     Raises:
-        Unusable: with the reason.
+        PromptParseError: with the reason.
     """
     if _OPENER.match(text) or _spoken(text, before):
-        raise Unusable(f"{_NO_FENCES} it says more than the prompt")
+        raise PromptParseError(f"{_NO_FENCES} it says more than the prompt")
     if not target.placeholders <= set(placeholders(text, target.template)):
-        raise Unusable(f"{_NO_FENCES} it does not keep the prompt's placeholders")
+        raise PromptParseError(f"{_NO_FENCES} it does not keep the prompt's placeholders")
     words = set(_TOKEN.findall(before.casefold()))
     kept = len(words & set(_TOKEN.findall(text.casefold())))
     if kept < _KEPT * len(words):
-        raise Unusable(f"{_NO_FENCES} it has too little of the prompt to be a new version of it")
+        raise PromptParseError(
+            f"{_NO_FENCES} it has too little of the prompt to be a new version of it"
+        )
 
 
 def _spoken(text: str, before: str) -> bool:

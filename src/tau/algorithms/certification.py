@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Self, TypedDict
+from typing import Self, TypedDict
 
 from tau.algorithms.economy import Economy
 from tau.algorithms.finding import Finding, nothing_chosen, saved
@@ -39,6 +39,14 @@ class Forecast(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClaimedRows:
+    """Which rows certify, by their places in the whole set, and how often they did so before."""
+
+    places: tuple[int, ...]
+    uses: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Certification:
     """`rows` in their order; both prompts are evaluated on each of them.
 
@@ -69,23 +77,21 @@ class Certification:
         rows = tuple(sorted(parts.certify[:size], key=lambda example: example.id))
         return cls._of(rows, parts.used(rows), parts, settings, terms)
 
-    def to_json(self, parts: Parts) -> Json:
+    def claimed(self, parts: Parts) -> "ClaimedRows":
         """For a checkpoint: a claim stays on the rows and at the level it was begun with."""
         place = {one.id: number for number, one in enumerate(_in_order(parts))}
-        return [[place[row.id] for row in self.rows], self.level.uses]
+        return ClaimedRows(places=tuple(place[row.id] for row in self.rows), uses=self.level.uses)
 
     @classmethod
-    def from_json(
-        cls,
-        state: Any,  # noqa: ANN401
-        parts: Parts,
-        settings: SearchSettings,
-        terms: ClaimTerms,
+    def of(
+        cls, claimed: "ClaimedRows", parts: Parts, settings: SearchSettings, terms: ClaimTerms
     ) -> Self:
-        """What `to_json` made; TypeError, ValueError or IndexError for anything else."""
-        places, uses = state
+        """As `claimed` gave it; ValueError where there are no such rows."""
         order = _in_order(parts)
-        return cls._of(tuple(order[place] for place in places), int(uses), parts, settings, terms)
+        if any(not 0 <= place < len(order) for place in claimed.places):
+            raise ValueError("the rows that certify are not those of this state")
+        rows = tuple(order[place] for place in claimed.places)
+        return cls._of(rows, claimed.uses, parts, settings, terms)
 
     @classmethod
     def _of(
@@ -107,16 +113,6 @@ class Certification:
     def within(self, evaluations: int) -> Self:
         """On no more rows than so many evaluations buy: decided before any of them is seen."""
         return replace(self, rows=self.rows[: max(0, evaluations // 2)])
-
-    def undecided(self, left: int) -> str:
-        """Why nothing is decided, `left` evaluations having been cut off by a limit."""
-        if not left:
-            return "nothing has been certified yet"
-        return (
-            f"a limit ended the certification with {left} of {self.cost} evaluations to come: "
-            "nothing is decided before it is complete, so that the claim is made once; raise the "
-            "budget and start the same run again"
-        )
 
     @property
     def cost(self) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tau.algorithms.evidence import Failure, choose, input_text
 from tau.algorithms.pool import Candidate, child
-from tau.algorithms.prompts import Target, Unusable, edited, shown
+from tau.algorithms.prompts import PromptParseError, Target, edited, shown
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId
 from tau.domain.placeholders import escaped
@@ -93,7 +93,7 @@ def demonstrating(
     *,
     max_chars: int,
     heading: str = HEADING,
-    born: int,
+    generation: int,
 ) -> Candidate | None:
     """`base` with as many of `demonstrations` below it as fit; None where none does."""
     text = f"{shown(base.resources, target)}\n\n{heading}"
@@ -107,10 +107,12 @@ def demonstrating(
         return None
     try:
         resources = edited(base.resources, target, text, max_chars=max_chars)
-    except Unusable:
+    except PromptParseError:
         return None
-    bred = [one.example.id for one in taken]
-    return child(base, resources, origin="demonstrations", bred=bred, born=born)
+    seen = [one.example.id for one in taken]
+    return child(
+        base, resources, origin="demonstrations", seen_examples=seen, generation=generation
+    )
 
 
 def variants(
@@ -121,14 +123,16 @@ def variants(
     *,
     most: int,
     max_chars: int,
-    born: int,
+    generation: int,
 ) -> list[Candidate]:
     """The leader with a quarter of the `most` demonstrations and with all, the baseline with all.
 
     Many demonstrations may need no instruction, and are better without one that is partly wrong.
     """
     made = [
-        demonstrating(base, target, demonstrations[:count], max_chars=max_chars, born=born)
+        demonstrating(
+            base, target, demonstrations[:count], max_chars=max_chars, generation=generation
+        )
         for base, count in ((leader, -(-most // 4)), (leader, most), (baseline, most))
     ]
     return [one for one in made if one is not None]

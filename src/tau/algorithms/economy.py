@@ -1,8 +1,8 @@
 """What candidates cost and how they do by other graders, for claims of more than a better score."""
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from tau.algorithms.pool import Pool
 from tau.domain.claim import MEASURED, Aim, ClaimTerms, CostMeasure
@@ -21,16 +21,27 @@ _PRUDENCE = 0.5
 """Of the margin: what a candidate may seem to lose in the search and still be worth certifying."""
 _MOST_SHOWN = 40
 
-Cell = tuple[ExampleId, int]
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """Cost and guards' scores by candidate and example, and the `front` when the search ended."""
+
+    known: Mapping[ResourcesHash, Mapping[ExampleId, tuple[float | None, ...]]] = field(
+        default_factory=dict
+    )
+    front: tuple[Mapping[str, Json], ...] = ()
+
+    def keeping(self, names: Collection[ResourcesHash]) -> "Measured":
+        """Without all others."""
+        return replace(self, known={k: rows for k, rows in self.known.items() if k in names})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Economy:
     """Costs and guards of the candidates in a pool, by example; empty where no claim needs them."""
 
-    def __init__(self, terms: ClaimTerms) -> None:
-        self.terms = terms
-        self.front: list[dict[str, Json]] = []
-        self._known: dict[ResourcesHash, dict[Cell, list[float | None]]] = {}
+    terms: ClaimTerms
+    measured: Measured = Measured()
 
     @property
     def why_none(self) -> str:
@@ -42,18 +53,20 @@ class Economy:
             return "every candidate seemed worse than the baseline in the search"
         return "no candidate did better than the baseline in the search"
 
-    def record(self, results: Sequence[RolloutResult], pool: Pool) -> None:
-        """Fold evaluations in."""
+    def recording(self, results: Sequence[RolloutResult], pool: Pool) -> Measured:
+        """What is known with evaluations folded in."""
         if self.terms.minimize is None and not self.terms.guards:
-            return
+            return self.measured
+        known = dict(self.measured.known)
         for result in results:
             request = result.request
             name = request.resources.hash
             if request.kind is not RolloutKind.EVALUATE or name not in pool.members:
                 continue
             if request.example is not None and result.score is not None:
-                cell = (request.example.id, request.replicate)
-                self._known.setdefault(name, {})[cell] = self._measured(result)
+                row = {request.example.id: self._of(result)}
+                known[name] = {**known.get(name, {}), **row}
+        return replace(self.measured, known=known)
 
     def cost(self, name: ResourcesHash, rows: Sequence[ExampleId]) -> tuple[float | None, ...]:
         """Of a candidate on each of `rows`."""
@@ -65,16 +78,17 @@ class Economy:
         """Scores by the grader of guard `number` on each of `rows`."""
         return self._column(name, rows, 1 + number)
 
-    def choose(self, pool: Pool, leader: ResourcesHash) -> ResourcesHash:
-        """The candidate to certify, where the claim is not only a better score.
+    def choose(
+        self, pool: Pool, safe: Sequence[ResourcesHash], leader: ResourcesHash
+    ) -> ResourcesHash:
+        """The candidate of `safe` to certify, where the claim is not only a better score.
 
         The cheapest of those that seem not worse; without a cost, the best beside the baseline. On
-        the rows that bred none of them, as far as there are any.
+        the rows that none of them was made from, as far as there are any.
         """
-        self.front = self._front(pool)
         if self.terms.aim is Aim.BETTER:
             return leader if self._passes(pool, leader) else pool.baseline
-        others = [name for name in pool.members if name != pool.baseline and name not in pool.gated]
+        others = [name for name in safe if name != pool.baseline]
         pairs = {name: pair(pool.table, name, pool.baseline, _rows(pool, name)) for name in others}
         most = max((len(one.differences) for one in pairs.values()), default=0)
         margin = self.terms.margin or 0.0
@@ -94,52 +108,25 @@ class Economy:
         )
         return best or pool.baseline
 
-    def keep(self, names: Iterable[ResourcesHash]) -> None:
-        """Forget all others."""
-        kept = set(names)
-        self._known = {name: cells for name, cells in self._known.items() if name in kept}
-
     def report(self) -> Mapping[str, Json]:
         """For evidence: what is claimed, and the candidates that no other beats."""
         if self.terms.usual:
             return {}
         told = {**self.terms.to_json(), "words": self.terms.words()}
-        return {"claim": told, "front": list(self.front)} if self.front else {"claim": told}
+        front = [dict(one) for one in self.measured.front]
+        return {"claim": told, "front": front} if front else {"claim": told}
 
-    def to_json(self) -> Json:
-        """For a checkpoint."""
-        known: dict[str, Json] = {
-            name: [[row, replicate, *values] for (row, replicate), values in cells.items()]
-            for name, cells in self._known.items()
-        }
-        return {"known": known, "front": list(self.front)}
-
-    def load(self, state: Any) -> None:  # noqa: ANN401  (JSON)
-        """What `to_json` made; TypeError, KeyError or ValueError for anything else."""
-        self.front = [dict(one) for one in state["front"]]
-        self._known = {
-            ResourcesHash(name): {
-                (ExampleId(row), int(replicate)): list(values) for row, replicate, *values in cells
-            }
-            for name, cells in state["known"].items()
-        }
-
-    def _measured(self, result: RolloutResult) -> list[float | None]:
+    def _of(self, result: RolloutResult) -> tuple[float | None, ...]:
         scores = {reward.name: reward.score for reward in result.rewards}
         guards = [scores.get(guard.grader) for guard in self.terms.guards]
         bounded = [None if one is None else min(1.0, max(0.0, one)) for one in guards]
-        return [_cost(result, self.terms.minimize), *bounded]
+        return (_cost(result, self.terms.minimize), *bounded)
 
     def _column(
         self, name: ResourcesHash, rows: Sequence[ExampleId], place: int
     ) -> tuple[float | None, ...]:
-        values: dict[ExampleId, list[float]] = {}
-        for (row, _), measured in self._known.get(name, {}).items():
-            value = measured[place]
-            if value is not None:
-                values.setdefault(row, []).append(value)
-        means = {row: math.fsum(known) / len(known) for row, known in values.items()}
-        return tuple(means.get(row) for row in rows)
+        known = self.measured.known.get(name, {})
+        return tuple(known[row][place] if row in known else None for row in rows)
 
     def _passes(self, pool: Pool, name: ResourcesHash) -> bool:
         """Whether no guard speaks against a candidate already."""
@@ -160,21 +147,21 @@ class Economy:
         saved = _differences(self.cost(name, rows), self.cost(pool.baseline, rows))
         return math.fsum(saved) / len(saved) if saved else 0.0
 
-    def _front(self, pool: Pool) -> list[dict[str, Json]]:
-        """Candidates that no other beats in score and in cost, the cheapest first."""
+    def front(self, pool: Pool, safe: Collection[ResourcesHash]) -> tuple[Mapping[str, Json], ...]:
+        """Those of `safe` that no other beats in score and in cost, the cheapest first."""
         if self.terms.minimize is None:
-            return []
+            return ()
         points: dict[ResourcesHash, tuple[float, float]] = {}
-        for name in pool.members:
+        for name in safe:
             rows = list(pool.table[name].by_example)
             costs = [one for one in self.cost(name, rows) if one is not None]
             mean = pool.table[name].mean
-            if costs and mean is not None and name not in pool.gated:
+            if costs and mean is not None:
                 points[name] = (mean, -math.fsum(costs) / len(costs))
         kept = sorted(front(points), key=lambda name: -points[name][1])
         if pool.baseline in points and pool.baseline not in kept:
             kept.append(pool.baseline)
-        return [
+        return tuple(
             {
                 "candidate": name,
                 "origin": pool[name].origin,
@@ -184,13 +171,13 @@ class Economy:
                 "length": _length(pool[name].resources),
             }
             for name in kept[:_MOST_SHOWN]
-        ]
+        )
 
 
 def _rows(pool: Pool, name: ResourcesHash) -> list[ExampleId]:
-    """Rows with scores of a candidate that did not breed it, or all where there are none."""
+    """Rows with scores of a candidate that it was not made from, or all where there are none."""
     known = list(pool.table[name].by_example)
-    return [row for row in known if row not in pool[name].bred] or known
+    return [row for row in known if row not in pool[name].seen_examples] or known
 
 
 def _differences(theirs: Sequence[float | None], ours: Sequence[float | None]) -> list[float]:

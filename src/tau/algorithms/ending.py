@@ -1,14 +1,31 @@
-"""Why a search came to no winner, and whether that is a result or only the end of the budget."""
+"""Who is certified at the end of a search, and why where it is nobody."""
 
+from collections.abc import Sequence
+
+from tau.algorithms.budget_ledger import BudgetLedger
 from tau.algorithms.certification import Certification
+from tau.algorithms.economy import Economy
 from tau.algorithms.pool import Pool
-from tau.algorithms.purse import Purse
 from tau.algorithms.refusals import Refusals
 from tau.domain.ids import ResourcesHash
 
 
+def best_safe(pool: Pool, ranked: Sequence[ResourcesHash]) -> ResourcesHash:
+    """Who leads: the first of `ranked` that tripped no safety gate; else the baseline."""
+    return next(iter(pool.safe(ranked)), pool.baseline)
+
+
+def winner(pool: Pool, economy: Economy, ranked: Sequence[ResourcesHash]) -> ResourcesHash:
+    """Who is certified, chosen among safe candidates alone: here, for all searches."""
+    return economy.choose(pool, pool.safe(pool.members), best_safe(pool, ranked))
+
+
 def limited_by(
-    pool: Pool, chosen: ResourcesHash | None, purse: Purse, certification: Certification, least: int
+    pool: Pool,
+    chosen: ResourcesHash | None,
+    ledger: BudgetLedger,
+    certification: Certification,
+    least: int,
 ) -> list[str]:
     """The hard limits that ended a search before anything was compared; none where it was.
 
@@ -19,14 +36,14 @@ def limited_by(
         return []
     measured = pool.table[chosen].cells
     if chosen == pool.baseline:
-        compared = purse.evaluations > len(measured)
+        compared = ledger.spent.evaluations > len(measured)
     else:
         rows = certification.rows
         compared = not rows or any((row.id, 0) in measured for row in rows)
     right, seen = pool.right(pool.baseline)
     if compared or right == seen:
         return []
-    return purse.short(least + certification.cost)
+    return ledger.short(least + certification.cost)
 
 
 def no_winner(pool: Pool, tried: str, refusals: Refusals) -> str:
@@ -34,3 +51,14 @@ def no_winner(pool: Pool, tried: str, refusals: Refusals) -> str:
     if pool.tried or not refusals.lost:
         return tried
     return f"no candidate could be tried, as no proposal was usable: {refusals.summary}"
+
+
+def why_undecided(certification: Certification, left: int) -> str:
+    """Why nothing is decided, `left` evaluations having been cut off by a limit."""
+    if not left:
+        return "nothing has been certified yet"
+    return (
+        f"a limit ended the certification with {left} of {certification.cost} evaluations to come: "
+        "nothing is decided before it is complete, so that the claim is made once; raise the "
+        "budget and start the same run again"
+    )

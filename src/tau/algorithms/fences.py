@@ -2,7 +2,7 @@
 
 import re
 
-from tau.algorithms.prompts import Unusable
+from tau.algorithms.prompts import PromptParseError
 from tau.domain.answers import CUT
 from tau.domain.reasoning import without_reasoning
 from tau.domain.rollout import Output
@@ -35,7 +35,7 @@ def answer_in(said: str) -> str:
     an opening one that says what is inside.
 
     Raises:
-        Unusable: no such text, or one that is not closed, or several readings.
+        PromptParseError: no such text, or one that is not closed, or several readings.
     """
     said = said.replace("\r\n", "\n")
     lines = said.split("\n")
@@ -49,7 +49,9 @@ def answer_in(said: str) -> str:
             return _sound(one_line[0][2].strip())
     if len(found) != 1:
         counted = "no text" if not found else f"{len(found)} texts"
-        raise Unusable(f"there must be exactly one text between fences, and there is {counted}")
+        raise PromptParseError(
+            f"there must be exactly one text between fences, and there is {counted}"
+        )
     return _sound(found[0])
 
 
@@ -72,13 +74,13 @@ def _outermost(lines: list[str]) -> list[str]:
         elif word and run == opened[0]:
             opened.append(run)
     if opened:
-        raise Unusable(f"the fence {opened[0]} is not closed")
+        raise PromptParseError(f"the fence {opened[0]} is not closed")
     return found
 
 
 def _sound(text: str) -> str:
     if not text.strip():
-        raise Unusable("the text between the fences is empty")
+        raise PromptParseError("the text between the fences is empty")
     return text
 
 
@@ -86,14 +88,15 @@ def whole(output: Output) -> str:
     """What a model said, without its reasoning.
 
     Raises:
-        Unusable: it was cut at the token limit, or nothing was said: what there is, is a draft.
+        PromptParseError: it was cut at the token limit, or nothing was said: what
+            there is, is a draft.
     """
     if CUT in output.reason_codes or output.finish_reason in ("length", "max_tokens"):
-        raise Unusable("it was cut at the token limit before its end; write a shorter one")
+        raise PromptParseError("it was cut at the token limit before its end; write a shorter one")
     said, reasoning = without_reasoning(output.text)
     if not said.strip():
         thought = reasoning or output.metadata.get("reasoning")
-        raise Unusable("it is reasoning without an answer" if thought else "it is empty")
+        raise PromptParseError("it is reasoning without an answer" if thought else "it is empty")
     return said
 
 

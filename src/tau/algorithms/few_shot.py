@@ -5,12 +5,13 @@ Sets of them are put below instructions (the given one, and some rewritten by a 
 failures of it), and meet by halving on rows that are in none of them.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated
 
 from annotated_types import Ge
 
+from tau.algorithms.budget_ledger import Allowance
 from tau.algorithms.demonstrations import (
     HEADING,
     Demonstration,
@@ -21,14 +22,16 @@ from tau.algorithms.demonstrations import (
     text_for_demonstrations,
 )
 from tau.algorithms.evidence import deal
-from tau.algorithms.heat import Heat, ids
-from tau.algorithms.proposers import Draft
-from tau.algorithms.search import Search
+from tau.algorithms.parts import Parts
+from tau.algorithms.pool import Pool
+from tau.algorithms.prompts import Target
+from tau.algorithms.racing_round import RacingRound, ids
+from tau.algorithms.search import SearchPlugin
 from tau.algorithms.settings import SearchSettings
+from tau.algorithms.setup import SearchSetup
+from tau.algorithms.turn import Turn
 from tau.domain.draws import uniform
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.domain.json import Json
-from tau.domain.rollout import RolloutResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,113 +49,116 @@ class FewShotSettings(SearchSettings):
     heading: str = HEADING
 
 
-class FewShot(Search):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FewShotState:
+    """What the baseline was right with, then the contest on `rows`."""
+
+    answers: Mapping[ExampleId, str] = field(default_factory=dict)
+    rows: tuple[ExampleId, ...] = ()
+    racing: RacingRound | None = None
+
+
+def least(settings: FewShotSettings, parts: Parts, allowed: Allowance) -> int:
+    """A few rows for each set and the baseline."""
+    return 4 * (settings.sets + 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FewShotStrategy:
     """See the module."""
 
-    name: ClassVar[str] = "few_shot"
-    Settings = FewShotSettings
     settings: FewShotSettings
+    setup: SearchSetup
 
-    def least(self) -> int:
-        return 4 * (self.settings.sets + 1)
+    def begin(self, turn: Turn) -> FewShotState:
+        text_for_demonstrations(self.setup.targets, "algorithm.targets")
+        state = FewShotState()
+        turn.evaluate(
+            [turn.pool.baseline], ids(self.setup.parts.feedback)[: self.settings.bootstrap]
+        )
+        return state if turn.measuring else self._instruct(state, turn)
 
-    def begin(self) -> None:
-        self.shown = self.settings.shots
-        self.target = text_for_demonstrations(self.targets, "algorithm.targets")
-        self.answers: dict[ExampleId, str] = {}
-        self.heat: Heat | None = None
-        self.rows: list[ExampleId] = []
-        self.evaluate([self.pool.baseline], ids(self.parts.breed)[: self.settings.bootstrap])
-        if not self.cells:
-            self._instruct()
+    def advance(self, state: FewShotState, turn: Turn) -> FewShotState:
+        if state.racing is not None:
+            return self._race(state, turn, state.racing)
+        state = replace(state, answers={**state.answers, **right_answers(turn.results)})
+        if not turn.answers:
+            return self._instruct(state, turn)
+        for one in turn.read(turn.answers, generation=1):
+            turn.add(one)
+        return state if turn.requests else self._begin_racing(state, turn)
 
-    def observe(self, results: Sequence[RolloutResult]) -> None:
-        """Keep what the baseline got right, as long as demonstrations are being gathered."""
-        if self.heat is None:
-            self.answers |= right_answers(results)
-
-    def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
-        if self.heat is not None:
-            self._go_on(self.heat)
-            return
-        if not answers:
-            self._instruct()
-            return
-        for one in self.read(answers, born=1):
-            self.pool.add(one)
-        if not self.drafts:
-            self._begin_heat()
-
-    def ranked(self) -> Sequence[ResourcesHash]:
-        return () if self.heat is None else self.heat.standing.alive
-
-    def memo(self) -> Json:
-        answers = {str(row): text for row, text in self.answers.items()}
-        heat = None if self.heat is None else self.heat.to_json()
-        return {"answers": answers, "heat": heat, "rows": list(self.rows)}
-
-    def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
-        self.answers = {ExampleId(row): str(text) for row, text in memo["answers"].items()}
-        self.rows = [ExampleId(row) for row in memo["rows"]]
-        self.heat = Heat.from_json(memo["heat"], self.rows)
+    def ranked(self, state: FewShotState, pool: Pool) -> Sequence[ResourcesHash]:
+        return () if state.racing is None else state.racing.standing.alive
 
     # --- candidates
 
-    def _instruct(self) -> None:
-        """Ask for instructions, each from other failures; for paraphrases where nothing failed."""
-        baseline = self.pool[self.pool.baseline]
-        failures = self.pool.failures(baseline.hash)
-        right, seen = self.pool.right(baseline.hash)
-        wanted = self.settings.instructions
-        for evidence in deal(failures, self.seed, "instructions", hands=wanted):
-            if not evidence:
-                self.draft(self.proposers.paraphrase(baseline, self.target))
-                continue
-            self.draft(
-                self.proposers.reflect(baseline, self.target, evidence, right=right, seen=seen)
-            )
-        if not self.drafts:
-            self._begin_heat()
+    @property
+    def _target(self) -> Target:
+        return text_for_demonstrations(self.setup.targets, "algorithm.targets")
 
-    def _begin_heat(self) -> None:
-        bases = list(self.pool.members.values())
+    def _instruct(self, state: FewShotState, turn: Turn) -> FewShotState:
+        """Ask for instructions, each from other failures; for paraphrases where nothing failed."""
+        proposers, seed = self.setup.proposers, self.setup.problem.seed
+        baseline = turn.pool[turn.pool.baseline]
+        failures = turn.pool.failures_of(baseline.hash)
+        right, seen = turn.pool.right(baseline.hash)
+        wanted = self.settings.instructions
+        for evidence in deal(failures, seed, "instructions", hands=wanted):
+            turn.propose(
+                proposers.reflect(baseline, self._target, evidence, right=right, seen=seen)
+                if evidence
+                else proposers.paraphrase(baseline, self._target)
+            )
+        return state if turn.requests else self._begin_racing(state, turn)
+
+    def _begin_racing(self, state: FewShotState, turn: Turn) -> FewShotState:
+        bases = list(turn.pool.members.values())
         for number in range(self.settings.sets):
             made = demonstrating(
                 bases[number % len(bases)],
-                self.target,
-                self._set(number)[: self.settings.shots],
+                self._target,
+                self._set(state, turn.pool, number)[: self.settings.shots],
                 max_chars=self.settings.max_chars,
                 heading=self.settings.heading,
-                born=1,
+                generation=1,
             )
             if made is not None:
-                self.pool.add(made)
-        names = list(self.pool.members)
-        bred = frozenset().union(*(self.pool[name].bred for name in names))
-        rows = ids((*self.parts.select, *self.parts.breed))
-        self.rows = [row for row in rows if row not in bred] or rows
-        budget = min(self.budget_left, len(names) * len(self.rows))
-        self.heat = Heat.halving(names, self.rows, budget)
-        if self.heat is None:
-            self.stop("nothing could be made of the examples")
-        else:
-            self._go_on(self.heat)
+                turn.add(made)
+        names = list(turn.pool.members)
+        seen = turn.pool.seen_by(names)
+        every = ids((*self.setup.parts.select, *self.setup.parts.feedback))
+        rows = [row for row in every if row not in seen] or every
+        state = replace(state, rows=tuple(rows))
+        racing = RacingRound.halving(names, rows, min(turn.budget_left, len(names) * len(rows)))
+        if racing is None:
+            turn.stop("nothing could be made of the examples")
+            return state
+        return self._race(state, turn, racing)
 
-    def _set(self, number: int) -> list[Demonstration]:
+    def _set(self, state: FewShotState, pool: Pool, number: int) -> list[Demonstration]:
         """Rows for set `number`: first those that failed, every second time those drawn."""
-        known = demonstrable(self.parts.breed, self.answers)
-        known.sort(key=lambda one: uniform(self.seed, "shots", number, one.example.id))
+        seed = self.setup.problem.seed
+        known = demonstrable(self.setup.parts.feedback, state.answers)
+        known.sort(key=lambda one: uniform(seed, "shots", number, one.example.id))
         if number % 2:
             return known
-        failures = self.pool.failures(self.pool.baseline)
-        return instructive(known, failures, self.seed, number)
+        return instructive(known, pool.failures_of(pool.baseline), seed, number)
 
     # --- the contest
 
-    def _go_on(self, heat: Heat) -> None:
-        self.heat = heat = heat.advanced(self.pool.contest)
-        for name, row in heat.due(self.pool.contest):
-            self.evaluate([name], [row])
-        if not self.cells:
-            self.heat = heat.stopped(self.pool.contest)
-            self.stop(f"the halving ended: {self.heat.standing.reason}")
+    def _race(self, state: FewShotState, turn: Turn, racing: RacingRound) -> FewShotState:
+        racing = racing.next(turn, state.rows)
+        if turn.idle:
+            turn.stop(f"the halving ended: {racing.standing.reason}")
+        return replace(state, racing=racing)
+
+
+FewShot = SearchPlugin(
+    name="few_shot",
+    Settings=FewShotSettings,
+    State=FewShotState,
+    strategy=FewShotStrategy,
+    least=least,
+    shown=lambda settings: settings.shots,
+)

@@ -8,23 +8,28 @@ of the best validation mean.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from tau.algorithms.pool import Candidate, child
-from tau.algorithms.proposers import Draft
-from tau.algorithms.search import Search
+from tau.algorithms.budget_ledger import Allowance
+from tau.algorithms.parts import Parts
+from tau.algorithms.pool import Candidate, Pool, child
+from tau.algorithms.search import SearchPlugin
 from tau.algorithms.settings import SearchSettings
+from tau.algorithms.setup import SearchSetup
+from tau.algorithms.turn import Turn
 from tau.domain.draws import below, uniform
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.domain.resources import Resources
-from tau.domain.rollout import RolloutResult
 from tau.scoring.pareto import draw, instance_front
+from tau.scoring.table import ScoreTable
 
 _MERGE_ROWS = 5
+_BUDGET = "the budget for evaluations was used up"
 _FRUITLESS = 50
 """Minibatches in a row that a parent has all right, after which the search ends."""
 
@@ -37,201 +42,190 @@ class GepaSettings(SearchSettings):
     merges: Annotated[int, Ge(0)] = 5
 
 
-class Gepa(Search):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GepaState:
+    """Iteration `step` with its `parent` on its minibatch `rows`; `fresh` is the child on trial.
+
+    `stage` is what the evaluations on the agenda are for. `merged` counts merges, one of which is
+    due after each candidate that was `accepted`.
+    """
+
+    accepted: tuple[ResourcesHash, ...]
+    parent: ResourcesHash
+    stage: Literal["full", "minibatch", "child", "merge"] = "full"
+    step: int = 0
+    merged: int = 0
+    merge_due: bool = False
+    fresh: ResourcesHash | None = None
+    rows: tuple[ExampleId, ...] = ()
+
+
+def least(settings: GepaSettings, parts: Parts, allowed: Allowance) -> int:
+    """The baseline on all instances, and three iterations."""
+    return len(parts.select or parts.feedback) + 3 * 2 * settings.minibatch
+
+
+@dataclass(frozen=True, slots=True)
+class GepaStrategy:
     """See the module."""
 
-    name: ClassVar[str] = "gepa"
-    Settings = GepaSettings
     settings: GepaSettings
+    setup: SearchSetup
 
-    def least(self) -> int:
-        return len(self._instances()) + 3 * 2 * self.settings.minibatch
+    def begin(self, turn: Turn) -> GepaState:
+        baseline = turn.pool.baseline
+        turn.evaluate([baseline], self._instances)
+        return GepaState(accepted=(baseline,), parent=baseline)
 
-    def begin(self) -> None:
-        self.stage = "full"
-        self.step = 0
-        self.merged = 0
-        self.merge_due = False
-        self.accepted: list[ResourcesHash] = [self.pool.baseline]
-        self.parent: ResourcesHash = self.pool.baseline
-        self.fresh: ResourcesHash | None = None
-        self.rows: list[ExampleId] = []
-        self.evaluate([self.pool.baseline], self._instances())
+    def advance(self, state: GepaState, turn: Turn) -> GepaState:
+        if turn.answers:
+            made = turn.read(turn.answers, generation=state.step)
+            state = self._try(state, turn, made[0] if made else None)
+        elif state.stage == "minibatch":
+            self._reflect(state, turn)
+        elif state.stage in ("child", "merge"):
+            state = self._judge(state, turn)
+        elif state.fresh is not None:
+            accepted = (*state.accepted, state.fresh)
+            state = replace(state, accepted=accepted, fresh=None, merge_due=True)
+        while turn.idle and not turn.stop_reason:
+            state = self._next(state, turn)
+        return state
 
-    def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
-        if answers:
-            made = self.read(answers, born=self.step)
-            self._try(made[0] if made else None)
-        elif self.stage == "minibatch":
-            self._reflect()
-        elif self.stage in ("child", "merge"):
-            self._judge()
-        elif self.fresh is not None:
-            self.accepted.append(self.fresh)
-            self.fresh = None
-            self.merge_due = True
-        while not (self.cells or self.drafts or self.stop_reason):
-            self._next()
+    def ranked(self, state: GepaState, pool: Pool) -> Sequence[ResourcesHash]:
+        means = {name: mean_on(pool, name, self._instances) for name in state.accepted}
+        return sorted(state.accepted, key=lambda name: -round(means[name], 12))
 
-    def ranked(self) -> Sequence[ResourcesHash]:
-        means = {name: self._mean_on(name, self._instances()) for name in self.accepted}
-        return sorted(self.accepted, key=lambda name: -round(means[name], 12))
-
-    def memo(self) -> Json:
-        return {
-            "stage": self.stage,
-            "step": self.step,
-            "merged": self.merged,
-            "merge_due": self.merge_due,
-            "accepted": list(self.accepted),
-            "parent": self.parent,
-            "fresh": self.fresh,
-            "rows": list(self.rows),
-        }
-
-    def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
-        self.stage, self.step = str(memo["stage"]), int(memo["step"])
-        self.merged, self.merge_due = int(memo["merged"]), bool(memo["merge_due"])
-        self.accepted, self.parent = list(memo["accepted"]), memo["parent"]
-        self.fresh, self.rows = memo["fresh"], list(memo["rows"])
-
-    # --- one iteration
-
+    @property
     def _instances(self) -> list[ExampleId]:
-        return [one.id for one in self.parts.select or self.parts.breed]
+        return [one.id for one in self.setup.parts.select or self.setup.parts.feedback]
 
-    def _next(self) -> None:
+    def _front(self, state: GepaState, pool: Pool) -> Mapping[ResourcesHash, int]:
+        return instance_front(pool.contest, state.accepted, self._instances)
+
+    def _next(self, state: GepaState, turn: Turn) -> GepaState:
         """Begin an iteration, or say why there is none."""
-        if self.merge_due and self.merged < self.settings.merges:
-            self.merge_due = False
-            if self._merge():
-                return
-        if self.proposals_left < 1:
-            return self.stop("no proposals were left")
-        if self.budget_left < 2 * self.settings.minibatch:
-            return self.stop("the budget for evaluations was used up")
-        self.step += 1
-        front = instance_front(self.pool.contest, self.accepted, self._instances())
-        self.parent = draw(front or {self.accepted[0]: 1}, self.seed, "parent", self.step)
-        self.rows = self._minibatch()
-        self.stage = "minibatch"
-        self.evaluate([self.parent], self.rows)
-        if not self.cells:
-            self._reflect()
-        return None
+        if state.merge_due and state.merged < self.settings.merges:
+            state = self._merge(replace(state, merge_due=False), turn)
+            if not turn.idle:
+                return state
+        if turn.proposals_left < 1:
+            turn.stop("no proposals were left")
+            return state
+        if turn.budget_left < 2 * self.settings.minibatch:
+            turn.stop(_BUDGET)
+            return state
+        seed, step = self.setup.problem.seed, state.step + 1
+        front = self._front(state, turn.pool) or {state.accepted[0]: 1}
+        state = replace(
+            state,
+            step=step,
+            parent=draw(front, seed, "parent", step),
+            rows=self._minibatch(step),
+            stage="minibatch",
+        )
+        turn.evaluate([state.parent], state.rows)
+        if turn.idle:
+            self._reflect(state, turn)
+        return state
 
-    def _minibatch(self) -> list[ExampleId]:
+    def _minibatch(self, step: int) -> tuple[ExampleId, ...]:
         """The next rows of an order that is shuffled anew each time it has been gone through."""
-        rows = [one.id for one in self.parts.breed]
+        rows = [one.id for one in self.setup.parts.feedback]
         size = min(self.settings.minibatch, len(rows))
-        epoch, place = divmod((self.step - 1) * size, len(rows) - len(rows) % size)
-        shuffled = sorted(rows, key=lambda row: uniform(self.seed, "minibatch", epoch, row))
-        return shuffled[place : place + size]
+        epoch, place = divmod((step - 1) * size, len(rows) - len(rows) % size)
+        seed = self.setup.problem.seed
+        shuffled = sorted(rows, key=lambda row: uniform(seed, "minibatch", epoch, row))
+        return tuple(shuffled[place : place + size])
 
-    def _reflect(self) -> None:
+    def _reflect(self, state: GepaState, turn: Turn) -> None:
         """Ask for a child, unless the parent has nothing to learn here."""
-        parent = self.pool[self.parent]
-        failures = [one for one in self.pool.failures(parent.hash) if one.example in self.rows]
+        setup, pool = self.setup, turn.pool
+        failures = [one for one in pool.failures_of(state.parent) if one.example in state.rows]
         if not failures:
-            if self.step >= _FRUITLESS and self.pool.tried == 0:
-                self.stop(self.pool.exhausted("nothing failed"))
-            if self.step >= _FRUITLESS * (1 + self.asked):
-                self.stop(self.pool.exhausted("nothing failed any more"))
+            if state.step >= _FRUITLESS and pool.tried == 0:
+                turn.stop(pool.exhausted("nothing failed"))
+            if state.step >= _FRUITLESS * (1 + turn.asked):
+                turn.stop(pool.exhausted("nothing failed any more"))
             return
-        target = self.targets[below(len(self.targets), self.seed, "component", self.step)]
-        scores = self.pool.table[parent.hash].by_example
-        known = [scores[row] for row in self.rows if row in scores]
+        place = below(len(setup.targets), setup.problem.seed, "component", state.step)
+        scores = pool.table[state.parent].by_example
+        known = [scores[row] for row in state.rows if row in scores]
         right = sum(score >= 1 for score in known)
-        self.draft(self.proposers.reflect(parent, target, failures, right=right, seen=len(known)))
-
-    def _try(self, made: Candidate | None) -> None:
-        if made is None or not self.pool.add(made):
-            return
-        self.fresh, self.stage = made.hash, "child"
-        if not self.evaluate([made.hash], self.rows):
-            self._forget()
-            self.stop("the budget for evaluations was used up")
-
-    def _judge(self) -> None:
-        """Strictly better on the minibatch (a merge: not worse than both): on to all instances."""
-        assert self.fresh is not None
-        mine = self._sum_on(self.fresh)
-        if self.stage == "merge":
-            parents = self.pool[self.fresh].parents
-            good = mine >= max(self._sum_on(name) for name in parents)
-        else:
-            good = mine > self._sum_on(self.parent)
-        if not good:
-            self._forget()
-            return
-        self.stage = "full"
-        if not self.evaluate([self.fresh], self._instances()):
-            self._forget()
-            self.stop("the budget for evaluations was used up")
-
-    def _forget(self) -> None:
-        """Drop the child, and what was to be found out about it."""
-        self.fresh, self.cells = None, []
-        self.pool.keep(self.accepted)
-
-    def _sum_on(self, name: ResourcesHash) -> float:
-        known = self.pool.contest[name].by_example
-        return sum(known.get(row, 0.0) for row in self.rows)
-
-    def _mean_on(self, name: ResourcesHash, rows: Sequence[ExampleId]) -> float:
-        known = self.pool.contest[name].by_example
-        return sum(known.get(row, 0.0) for row in rows) / max(1, len(rows))
-
-    # --- merging
-
-    def _merge(self) -> bool:
-        """Two of the front with a common ancestor: each component from whoever changed it."""
-        front = list(instance_front(self.pool.contest, self.accepted, self._instances()))
-        for first, second in _pairs(front):
-            ancestor = self._ancestor(first, second)
-            if ancestor is None:
-                continue
-            values = self._combined(ancestor, first, second)
-            made = Resources(values=values)
-            if self.pool.knows(made):
-                continue
-            one, two = self.pool[first], self.pool[second]
-            merged = child(one, made, origin="merge", others=[two], born=self.step)
-            self.pool.add(merged)
-            self.merged += 1
-            self.fresh, self.stage = merged.hash, "merge"
-            order = sorted(
-                self._instances(), key=lambda row: uniform(self.seed, "merge", self.merged, row)
+        turn.propose(
+            setup.proposers.reflect(
+                pool[state.parent], setup.targets[place], failures, right=right, seen=len(known)
             )
-            self.rows = order[:_MERGE_ROWS]
-            if self.evaluate([merged.hash], self.rows):
-                return True
-            self._forget()
-        return False
+        )
 
-    def _ancestor(self, first: ResourcesHash, second: ResourcesHash) -> ResourcesHash | None:
-        """The youngest that both descend from, where neither is the other's ancestor."""
-        lines = [self._line(first), self._line(second)]
-        if first in lines[1] or second in lines[0]:
-            return None
-        return next((name for name in lines[0] if name in lines[1]), None)
+    def _try(self, state: GepaState, turn: Turn, made: Candidate | None) -> GepaState:
+        if made is None or not turn.add(made):
+            return state
+        state = replace(state, fresh=made.hash, stage="child")
+        return self._evaluated(state, turn, made.hash, state.rows)
 
-    def _line(self, name: ResourcesHash) -> list[ResourcesHash]:
-        """Ancestors along first parents, the youngest first."""
-        line: list[ResourcesHash] = []
-        while self.pool[name].parents:
-            name = self.pool[name].parents[0]
-            line.append(name)
-        return line
+    def _judge(self, state: GepaState, turn: Turn) -> GepaState:
+        """Strictly better on the minibatch (a merge: not worse than both): on to all instances."""
+        assert state.fresh is not None
+        contest = turn.pool.contest
+        mine = sum_on(contest, state.fresh, state.rows)
+        if state.stage == "merge":
+            parents = turn.pool[state.fresh].parents
+            good = mine >= max(sum_on(contest, name, state.rows) for name in parents)
+        else:
+            good = mine > sum_on(contest, state.parent, state.rows)
+        if not good:
+            return forgotten(state, turn)
+        return self._evaluated(replace(state, stage="full"), turn, state.fresh, self._instances)
+
+    def _evaluated(
+        self, state: GepaState, turn: Turn, name: ResourcesHash, rows: Sequence[ExampleId]
+    ) -> GepaState:
+        """With the child's evaluations on the agenda; without it where the budget has too few."""
+        if turn.evaluate([name], rows):
+            return state
+        turn.stop(_BUDGET)
+        return forgotten(state, turn)
+
+    def _shuffled(self, purpose: str, number: int) -> tuple[ExampleId, ...]:
+        seed = self.setup.problem.seed
+        order = sorted(self._instances, key=lambda row: uniform(seed, purpose, number, row))
+        return tuple(order)
+
+    def _merge(self, state: GepaState, turn: Turn) -> GepaState:
+        """Two of the front with a common ancestor: each component from whoever changed it."""
+        front = list(self._front(state, turn.pool))
+        for first, second in combinations(front, 2):
+            found = common_ancestor(turn.pool, first, second)
+            if found is None:
+                continue
+            made = Resources(values=self._combined(turn.pool, found, first, second))
+            if turn.knows(made):
+                continue
+            one, two = turn.pool[first], turn.pool[second]
+            merged = child(one, made, origin="merge", others=[two], generation=state.step)
+            turn.add(merged)
+            number = state.merged + 1
+            state = replace(
+                state,
+                merged=number,
+                fresh=merged.hash,
+                stage="merge",
+                rows=self._shuffled("merge", number)[:_MERGE_ROWS],
+            )
+            if turn.evaluate([merged.hash], state.rows):
+                return state
+            state = forgotten(state, turn)
+        return state
 
     def _combined(
-        self, ancestor: ResourcesHash, first: ResourcesHash, second: ResourcesHash
+        self, pool: Pool, ancestor: ResourcesHash, first: ResourcesHash, second: ResourcesHash
     ) -> Mapping[str, Json]:
-        base, one, two = (self.pool[name].resources.values for name in (ancestor, first, second))
-        better = max((first, second), key=lambda name: self._mean_on(name, self._instances()))
-        best = self.pool[better].resources.values
+        base, one, two = (pool[name].resources.values for name in (ancestor, first, second))
+        better = max((first, second), key=lambda name: mean_on(pool, name, self._instances))
+        best = pool[better].resources.values
         values = dict(base)
-        for target in self.targets:
+        for target in self.setup.targets:
             key = target.name
             if one[key] == base[key]:
                 values[key] = two[key]
@@ -242,5 +236,43 @@ class Gepa(Search):
         return values
 
 
-def _pairs(names: Sequence[ResourcesHash]) -> list[tuple[ResourcesHash, ResourcesHash]]:
-    return [(first, second) for at, first in enumerate(names) for second in names[at + 1 :]]
+def forgotten(state: GepaState, turn: Turn) -> GepaState:
+    """Without the child, and without what was to be found out about it."""
+    turn.withdraw()
+    turn.pool = turn.pool.keeping(state.accepted)
+    return replace(state, fresh=None)
+
+
+def sum_on(table: ScoreTable, name: ResourcesHash, rows: Sequence[ExampleId]) -> float:
+    """Of the scores; what is missing counts as 0."""
+    known = table[name].by_example
+    return sum(known.get(row, 0.0) for row in rows)
+
+
+def mean_on(pool: Pool, name: ResourcesHash, rows: Sequence[ExampleId]) -> float:
+    """Of the scores to choose by; what is missing counts as 0."""
+    return sum_on(pool.contest, name, rows) / max(1, len(rows))
+
+
+def common_ancestor(
+    pool: Pool, first: ResourcesHash, second: ResourcesHash
+) -> ResourcesHash | None:
+    """The youngest that both descend from, where neither is the other's ancestor."""
+    lines = [ancestors(pool, first), ancestors(pool, second)]
+    if first in lines[1] or second in lines[0]:
+        return None
+    return next((name for name in lines[0] if name in lines[1]), None)
+
+
+def ancestors(pool: Pool, name: ResourcesHash) -> list[ResourcesHash]:
+    """Along first parents, the youngest first."""
+    line: list[ResourcesHash] = []
+    while pool[name].parents:
+        name = pool[name].parents[0]
+        line.append(name)
+    return line
+
+
+Gepa = SearchPlugin(
+    name="gepa", Settings=GepaSettings, State=GepaState, strategy=GepaStrategy, least=least
+)

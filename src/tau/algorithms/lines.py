@@ -45,19 +45,17 @@ def restored(before: str, after: str) -> str:
     return "\n".join(result)
 
 
-def joined(first: str, second: str, *, base: str = "") -> str:
-    """The lines of `first`, and those of `second` that say something `first` and `base` do not.
+def joined(first: str, second: str) -> str:
+    """The lines of `first`, and those of `second` that say something `first` does not.
 
     A line of `second` about what a line of `first` is about is left out: `first` is preferred.
     """
-    mine, theirs, old = first.splitlines(), second.splitlines(), set(base.splitlines())
+    mine, theirs = first.splitlines(), second.splitlines()
     rare = _rare([*mine, *theirs])
     new = [
         line
         for line in theirs
-        if line.strip()
-        and line not in old
-        and not any(_alike(line, one) or _related(line, one, rare) for one in mine)
+        if line.strip() and not any(_alike(line, one) or _related(line, one, rare) for one in mine)
     ]
     return "\n".join([*mine, *new])
 

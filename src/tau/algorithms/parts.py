@@ -1,4 +1,4 @@
-"""Which examples are for what: breeding, selecting, certifying. Fixed before anything is spent."""
+"""Which examples are for what: feedback, selecting, certifying. Fixed before anything is spent."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -25,12 +25,12 @@ _SAME_WHATEVER_THE_SEED = 0
 class Parts:
     """Examples by use, each in a fixed hashed order; no group of rows is in two of them.
 
-    `breed` may be shown to a proposer, `select` only chooses, `certify` meets the winner and the
+    `feedback` may be shown to a proposer, `select` only chooses, `certify` meets the winner and the
     baseline once. `caveats` tell what is wrong with the data. `uses` counts earlier claims on rows
     of a group, where there are any.
     """
 
-    breed: tuple[Example, ...]
+    feedback: tuple[Example, ...]
     select: tuple[Example, ...]
     certify: tuple[Example, ...]
     caveats: tuple[str, ...] = ()
@@ -54,7 +54,7 @@ def divide(problem: Problem, *, alpha: float) -> Parts:
     of it, rows that certified less often come first.
 
     Raises:
-        InputError: no examples to breed on.
+        InputError: no examples to optimize on.
     """
     optimize = tuple(problem.examples.get(Split.OPTIMIZE, ()))
     validate = tuple(problem.examples.get(Split.VALIDATE, ()))
@@ -68,20 +68,20 @@ def divide(problem: Problem, *, alpha: float) -> Parts:
             fix="give rows in 'optimize', and if you can in 'validate' and 'test'",
         )
     if test:
-        breed, select, certify = optimize, validate, test
+        feedback, select, certify = optimize, validate, test
     elif validate:
         select, certify = parted(validate, _CERTIFY_SHARE)
-        breed = optimize
+        feedback = optimize
     else:
-        breed, certify = parted(optimize, _CERTIFY_SHARE_OF_OPTIMIZE)
+        feedback, certify = parted(optimize, _CERTIFY_SHARE_OF_OPTIMIZE)
         select = ()
-    known = {example.unit for example in breed}
+    known = {example.unit for example in feedback}
     fresh_select, leaked_select = _without(select, known)
     known |= {example.unit for example in fresh_select}
     fresh_certify, leaked_certify = _without(certify, known)
     seed, uses = problem.seed, _uses(fresh_certify, problem.certified)
     return Parts(
-        breed=_ordered(breed, seed),
+        feedback=_ordered(feedback, seed),
         select=_ordered(fresh_select, seed),
         certify=_fresh_first(fresh_certify, uses),
         caveats=(

@@ -1,110 +1,89 @@
 """The candidates of a search with all that is known of them."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from tau.algorithms.evidence import Failure, failure_of
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED
 from tau.domain.rollout import RolloutResult
 from tau.scoring.table import CandidateScores, ScoreRow, ScoreTable
 
 _KEPT_FAILURES = 48
-_SEEN_DIGITS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """Resources with their origin. `bred` are the examples that it or its ancestors were shown.
+    """Resources with their origin. `seen_examples` are those it or its ancestors were made from.
 
-    Those may reject it, never accept it. `born` counts generations, 0 for the baseline.
+    They may reject it, never accept it. The baseline is of `generation` 0.
     """
 
     resources: Resources
     origin: str
     parents: tuple[ResourcesHash, ...] = ()
-    bred: frozenset[ExampleId] = frozenset()
-    born: int = 0
+    seen_examples: frozenset[ExampleId] = frozenset()
+    generation: int = 0
 
     @property
     def hash(self) -> ResourcesHash:
         """Its identity."""
         return self.resources.hash
 
-    def to_json(self) -> Json:
-        """For a checkpoint."""
-        return {
-            "values": dict(self.resources.values),
-            "parent": self.resources.parent,
-            "origin": self.origin,
-            "parents": list(self.parents),
-            "bred": sorted(self.bred),
-            "born": self.born,
-        }
 
-    @classmethod
-    def from_json(cls, state: Any) -> "Candidate":  # noqa: ANN401  (JSON)
-        """What `to_json` made; TypeError or KeyError for anything else."""
-        return cls(
-            resources=Resources(values=dict(state["values"]), parent=state["parent"]),
-            origin=str(state["origin"]),
-            parents=tuple(state["parents"]),
-            bred=frozenset(state["bred"]),
-            born=int(state["born"]),
-        )
-
-
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """Candidates that are still of use, by hash, in order of birth; the baseline always is.
+    """Candidates that are still of use, in the order they came; the baseline always is.
 
-    `table` and `failures` hold only those. `tried` counts all there ever were, the baseline aside;
-    `origins` keep how each was made, by the first digits of its hash.
+    `members` are they by hash. `table` and `failures` hold only those. `gated` tripped a safety
+    gate. `tried` counts all there ever were, the baseline aside.
     """
 
-    def __init__(self, baseline: Resources) -> None:
+    baseline: ResourcesHash
+    candidates: tuple[Candidate, ...]
+    table: ScoreTable = field(default_factory=ScoreTable)
+    failures: Mapping[ResourcesHash, tuple[Failure, ...]] = field(default_factory=dict)
+    gated: frozenset[ResourcesHash] = frozenset()
+    tried: int = 0
+    members: Mapping[ResourcesHash, Candidate] = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Index once."""
+        object.__setattr__(self, "members", {one.hash: one for one in self.candidates})
+
+    @classmethod
+    def of(cls, baseline: Resources) -> "Pool":
+        """Nothing but the baseline."""
         first = Candidate(resources=baseline, origin="baseline")
-        self.baseline = first.hash
-        self.members: dict[ResourcesHash, Candidate] = {first.hash: first}
-        self.table = ScoreTable()
-        self.gated: set[ResourcesHash] = set()
-        self.tried = 0
-        self._failures: dict[ResourcesHash, dict[ExampleId, Failure]] = {}
-        self.origins: dict[str, str] = {first.hash[:_SEEN_DIGITS]: first.origin}
+        return cls(baseline=first.hash, candidates=(first,))
 
     def __getitem__(self, name: ResourcesHash) -> Candidate:
         """A candidate that is still of use."""
         return self.members[name]
 
-    def knows(self, resources: Resources) -> bool:
-        """Whether there ever was such a candidate."""
-        return resources.hash[:_SEEN_DIGITS] in self.origins
+    def adding(self, candidate: Candidate) -> "Pool":
+        """With a new one."""
+        return replace(self, candidates=(*self.candidates, candidate), tried=self.tried + 1)
 
-    def add(self, candidate: Candidate) -> bool:
-        """Take a new one in; False where there was one like it before."""
-        if self.knows(candidate.resources):
-            return False
-        self.origins[candidate.hash[:_SEEN_DIGITS]] = candidate.origin
-        self.members[candidate.hash] = candidate
-        self.tried += 1
-        return True
-
-    def keep(self, names: Iterable[ResourcesHash]) -> None:
-        """Forget everyone but the baseline and `names`."""
+    def keeping(self, names: Iterable[ResourcesHash]) -> "Pool":
+        """With the baseline and `names` alone."""
         kept = {self.baseline, *names}
         if kept >= self.members.keys():
-            return
-        self.members = {name: one for name, one in self.members.items() if name in kept}
+            return self
         scores = self.table.candidates
-        self.table = ScoreTable({name: scores[name] for name in scores if name in kept})
-        self._failures = {name: one for name, one in self._failures.items() if name in kept}
-        self.gated &= kept
+        return replace(
+            self,
+            candidates=tuple(one for one in self.candidates if one.hash in kept),
+            table=ScoreTable({name: scores[name] for name in scores if name in kept}),
+            failures={name: one for name, one in self.failures.items() if name in kept},
+            gated=self.gated & kept,
+        )
 
-    def record(self, results: Sequence[RolloutResult]) -> None:
-        """Fold evaluations in."""
-        rows = []
+    def recording(self, results: Sequence[RolloutResult]) -> "Pool":
+        """With evaluations folded in."""
+        rows, gated = [], set(self.gated)
+        failed: dict[ResourcesHash, dict[ExampleId, Failure]] = {}
         for result in results:
             example, name = result.request.example, result.request.resources.hash
             if example is None or name not in self.members:
@@ -118,14 +97,23 @@ class Pool:
                 )
             )
             if any(reward.name == SAFETY_HARD_GATE_TRIGGERED for reward in result.rewards):
-                self.gated.add(name)
+                gated.add(name)
             failure = failure_of(result)
             if failure is not None:
-                known = self._failures.setdefault(name, {})
+                before = self.failures.get(name, ())
+                known = failed.setdefault(name, {one.example: one for one in before})
                 known[example.id] = failure
-                if len(known) > _KEPT_FAILURES:
-                    del known[next(iter(known))]
-        self.table = self.table.adding(rows)
+        kept = {name: tuple(known.values())[-_KEPT_FAILURES:] for name, known in failed.items()}
+        return replace(
+            self,
+            table=self.table.adding(rows),
+            failures={**self.failures, **kept},
+            gated=frozenset(gated),
+        )
+
+    def safe(self, names: Iterable[ResourcesHash]) -> list[ResourcesHash]:
+        """Those of `names` that tripped no safety gate, in their order."""
+        return [name for name in names if name not in self.gated]
 
     @property
     def contest(self) -> ScoreTable:
@@ -148,40 +136,13 @@ class Pool:
         scores = self.table[name].by_example.values()
         return sum(score >= 1 for score in scores), len(scores)
 
-    def failures(self, name: ResourcesHash) -> tuple[Failure, ...]:
+    def failures_of(self, name: ResourcesHash) -> tuple[Failure, ...]:
         """What the candidate did less than perfectly, in the order it came."""
-        return tuple(self._failures.get(name, {}).values())
+        return self.failures.get(name, ())
 
-    def to_json(self) -> Mapping[str, Json]:
-        """For a checkpoint."""
-        return {
-            "members": [one.to_json() for one in self.members.values()],
-            "scores": self.table.to_json(),
-            "failures": {
-                name: [one.to_json() for one in found.values()]
-                for name, found in self._failures.items()
-            },
-            "gated": sorted(self.gated),
-            "tried": self.tried,
-        }
-
-    @classmethod
-    def from_json(cls, state: Any, origins: Any, baseline: Resources) -> "Pool":  # noqa: ANN401
-        """What `to_json` and `origins` were; TypeError, KeyError, ValueError for anything else."""
-        pool = cls(baseline)
-        members = [Candidate.from_json(one) for one in state["members"]]
-        pool.members = {one.hash: one for one in members}
-        if pool.baseline not in pool.members:
-            raise ValueError("this state belongs to other resources")
-        pool.table = ScoreTable.from_json(state["scores"])
-        pool.gated = {ResourcesHash(str(name)) for name in state["gated"]}
-        pool.tried = int(state["tried"])
-        pool.origins = {str(digits): str(origin) for digits, origin in origins.items()}
-        pool._failures = {
-            ResourcesHash(name): {one.example: one for one in map(Failure.from_json, found)}
-            for name, found in state["failures"].items()
-        }
-        return pool
+    def seen_by(self, names: Iterable[ResourcesHash]) -> frozenset[ExampleId]:
+        """The examples that any of `names` was made from: they cannot compare them."""
+        return frozenset().union(*(self[name].seen_examples for name in names))
 
 
 def child(
@@ -189,16 +150,18 @@ def child(
     resources: Resources,
     *,
     origin: str,
-    bred: Iterable[ExampleId] = (),
+    seen_examples: Iterable[ExampleId] = (),
     others: Sequence[Candidate] = (),
-    born: int,
+    generation: int,
 ) -> Candidate:
     """A candidate made from `parent`, and from `others` too; it inherits what they were shown."""
-    shown = frozenset(bred).union(parent.bred, *(one.bred for one in others))
+    shown = frozenset(seen_examples).union(
+        parent.seen_examples, *(one.seen_examples for one in others)
+    )
     return Candidate(
         resources=replace(resources, parent=parent.hash),
         origin=origin,
         parents=(parent.hash, *(one.hash for one in others)),
-        bred=shown,
-        born=born,
+        seen_examples=shown,
+        generation=generation,
     )

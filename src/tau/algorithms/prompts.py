@@ -13,7 +13,7 @@ _MESSAGE = re.compile(r'<message role="(\w+)">\n(.*?)\n</message>', re.S)
 _CLOSING = "</message>"
 
 
-class Unusable(ValueError):
+class PromptParseError(ValueError):
     """A text that cannot become the prompt; the message says why, to a model or a person."""
 
 
@@ -80,15 +80,15 @@ def proposed(resources: Resources, target: Target, text: str, *, max_chars: int)
     Where the prompt has no placeholders, `{label}` is text, unless rows have such a column.
 
     Raises:
-        Unusable: also where it asks for columns in another way than the prompt, which would be
-            sent as text.
+        PromptParseError: also where it asks for columns in another way than the prompt, which would
+            be sent as text.
     """
     before = foreign(shown(resources, target), target.columns, target.template)
     for name, found in foreign(text, target.columns, target.template).items():
         if name not in before:
             right = target.template.written(name)
             allowed = name in target.placeholders
-            raise Unusable(
+            raise PromptParseError(
                 f"'{found}' is no placeholder here and would be sent as text; "
                 + (f"write '{right}'" if allowed else "leave it out")
             )
@@ -104,7 +104,7 @@ def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -
     It begins and ends with the blanks of the old prompt.
 
     Raises:
-        Unusable: as `replaced`.
+        PromptParseError: as `replaced`.
     """
     text = _with_edges_of(resources.values[target.name], text.strip())
     return replaced(resources, target, text, max_chars=max_chars)
@@ -114,18 +114,18 @@ def replaced(resources: Resources, target: Target, text: str, *, max_chars: int)
     """`resources` with exactly `text` in the place of the target.
 
     Raises:
-        Unusable: too long, empty, other placeholders, or other messages.
+        PromptParseError: too long, empty, other placeholders, or other messages.
     """
     if not text.strip():
-        raise Unusable("it is empty")
+        raise PromptParseError("it is empty")
     if len(text) > max_chars:
-        raise Unusable(f"it has {len(text)} characters, and {max_chars} are allowed")
+        raise PromptParseError(f"it has {len(text)} characters, and {max_chars} are allowed")
     found = frozenset(placeholders(text, target.template))
     if missing := target.placeholders - found:
-        raise Unusable(f"these placeholders are missing: {target.written(missing)}")
+        raise PromptParseError(f"these placeholders are missing: {target.written(missing)}")
     if strange := found - target.placeholders:
         as_text = ", ".join(target.template.literal(name) for name in sorted(strange))
-        raise Unusable(
+        raise PromptParseError(
             f"these placeholders were not in the prompt: {target.written(strange)}; "
             f"where the braces are meant as text, write {as_text}"
         )
@@ -185,7 +185,7 @@ def _messages(text: str, roles: tuple[str, ...]) -> list[Json]:
     matches = list(_MESSAGE.finditer(text))
     if _MESSAGE.sub("", text).strip() or tuple(match[1] for match in matches) != roles:
         wanted = ", ".join(roles)
-        raise Unusable(
+        raise PromptParseError(
             'every message must stand between <message role="..."> and </message>, '
             f"with the roles {wanted} in this order"
         )

@@ -1,19 +1,18 @@
-"""Ways to ask a model for a better prompt; strategies that the algorithms share.
+"""Ways to ask a model for a better prompt; shared by the algorithms.
 
-A draft is a question that waits for its answer. What comes back is read strictly; what cannot be
+A request is a question that waits for its answer. What comes back is read strictly; what cannot be
 used is asked for once more, with the reason, and is then a failed proposal: data, not a crash.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from tau.algorithms import templates
 from tau.algorithms.bare import UNFENCED, refuse_chatter
 from tau.algorithms.evidence import Failure, described
 from tau.algorithms.fences import answer_in, fence, fenced, unfenced, whole
 from tau.algorithms.pool import Candidate, child
-from tau.algorithms.prompts import Target, Unusable, proposed, shown
+from tau.algorithms.prompts import PromptParseError, Target, proposed, shown
 from tau.algorithms.settings import SearchSettings
 from tau.algorithms.templates import fill
 from tau.domain.dataset import Example
@@ -35,29 +34,28 @@ class Texts:
     edit: str = templates.EDIT
     paraphrase: str = templates.PARAPHRASE
     crossover: str = templates.CROSSOVER
-    history: str = templates.HISTORY
     repair: str = templates.REPAIR
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Draft:
+class ProposalRequest:
     """A question for the reflection model about `target` of `parents[0]`.
 
     `strategy` says how the answer is used: 'critique' is material for an edit, everything else a
-    prompt. `bred` are the examples shown. `repaired` is set on the second and last try.
+    prompt. `seen_examples` are those shown. `repaired` is set on the second and last try.
     """
 
     strategy: str
     target: str
     parents: tuple[ResourcesHash, ...]
-    messages: tuple[tuple[str, str], ...]
-    bred: frozenset[ExampleId] = frozenset()
+    messages: tuple[Mapping[str, str], ...]
+    seen_examples: frozenset[ExampleId] = frozenset()
     repaired: bool = False
     slot: int = 0
 
     def request(self, parent: Resources) -> RolloutRequest:
         """As a rollout."""
-        said: list[Json] = [{"role": role, "content": text} for role, text in self.messages]
+        said: list[Json] = [dict(one) for one in self.messages]
         return RolloutRequest(
             kind=RolloutKind.PROPOSE,
             resources=parent,
@@ -65,35 +63,10 @@ class Draft:
             slot=self.slot,
         )
 
-    def to_json(self) -> Json:
-        """For a checkpoint."""
-        return {
-            "strategy": self.strategy,
-            "target": self.target,
-            "parents": list(self.parents),
-            "messages": [list(one) for one in self.messages],
-            "bred": sorted(self.bred),
-            "repaired": self.repaired,
-            "slot": self.slot,
-        }
-
-    @classmethod
-    def from_json(cls, state: Any) -> "Draft":  # noqa: ANN401  (JSON)
-        """What `to_json` made; TypeError or KeyError for anything else."""
-        return cls(
-            strategy=str(state["strategy"]),
-            target=str(state["target"]),
-            parents=tuple(state["parents"]),
-            messages=tuple((str(role), str(text)) for role, text in state["messages"]),
-            bred=frozenset(state["bred"]),
-            repaired=bool(state["repaired"]),
-            slot=int(state["slot"]),
-        )
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proposers:
-    """Writes drafts and reads answers.
+    """Writes requests and reads answers.
 
     `examples` are all that may be shown, and of them `columns` beside the prompt.
     """
@@ -140,70 +113,57 @@ class Proposers:
         *,
         right: int,
         seen: int,
-    ) -> Draft:
+    ) -> ProposalRequest:
         """Rewrite the prompt in the light of failures."""
         parts = {
             "evidence": described(evidence, self.examples, self.columns),
             "right": str(right),
             "seen": str(seen),
         }
-        return self._draft("reflect", self.texts.reflect, (parent,), target, parts, evidence)
+        return self._request("reflect", self.texts.reflect, (parent,), target, parts, evidence)
 
-    def critique(self, parent: Candidate, target: Target, evidence: Sequence[Failure]) -> Draft:
+    def critique(
+        self, parent: Candidate, target: Target, evidence: Sequence[Failure]
+    ) -> ProposalRequest:
         """A textual gradient: what is wrong with the prompt (R. Pryzant et al., EMNLP 2023)."""
         parts = {"evidence": described(evidence, self.examples, self.columns)}
-        return self._draft("critique", self.texts.critique, (parent,), target, parts, evidence)
+        return self._request("critique", self.texts.critique, (parent,), target, parts, evidence)
 
     def edit(
         self, parent: Candidate, target: Target, evidence: Sequence[Failure], critique: str
-    ) -> Draft:
+    ) -> ProposalRequest:
         """Follow a critique."""
         parts = {
             "evidence": described(evidence, self.examples, self.columns),
             "critique": critique.strip()[:_ANSWER_CHARS],
         }
-        return self._draft("edit", self.texts.edit, (parent,), target, parts, evidence)
+        return self._request("edit", self.texts.edit, (parent,), target, parts, evidence)
 
-    def paraphrase(self, parent: Candidate, target: Target) -> Draft:
+    def paraphrase(self, parent: Candidate, target: Target) -> ProposalRequest:
         """Say the same in other words."""
-        return self._draft("paraphrase", self.texts.paraphrase, (parent,), target, {}, ())
+        return self._request("paraphrase", self.texts.paraphrase, (parent,), target, {}, ())
 
-    def crossover(self, first: Candidate, second: Candidate, target: Target) -> Draft:
+    def crossover(self, first: Candidate, second: Candidate, target: Target) -> ProposalRequest:
         """Put two prompts together, the first with precedence."""
         other = shown(second.resources, target)
         marks = fence(other, shown(first.resources, target))
         parts = {"second": fenced(other, marks)}
-        return self._draft("crossover", self.texts.crossover, (first, second), target, parts, ())
-
-    def history(
-        self,
-        ranked: Sequence[tuple[Candidate, float]],
-        target: Target,
-        evidence: Sequence[Failure],
-    ) -> Draft:
-        """Go on from scored versions, the best first (C. Yang et al., OPRO, ICLR 2024)."""
-        texts = [shown(candidate.resources, target) for candidate, _ in ranked]
-        marks = fence(*texts) if texts else "```"
-        told = [
-            f"Prompt with score {round(100 * score)}:\n\n{fenced(text, marks)}"
-            for text, (_, score) in zip(texts, ranked, strict=True)
-        ]
-        parts = {
-            "history": "\n\n".join(reversed(told)),
-            "evidence": described(evidence, self.examples, self.columns) or "(none)",
-        }
-        best = ranked[0][0]
-        return self._draft("history", self.texts.history, (best,), target, parts, evidence)
+        return self._request("crossover", self.texts.crossover, (first, second), target, parts, ())
 
     def made(
-        self, draft: Draft, parents: Sequence[Candidate], output: Output, *, born: int
+        self,
+        request: ProposalRequest,
+        parents: Sequence[Candidate],
+        output: Output,
+        *,
+        generation: int,
     ) -> tuple[Candidate, str]:
         """The candidate an answer stands for, and what is to be noted about it.
 
         Raises:
-            Unusable: no single text that is the prompt, or one that breaks its invariants.
+            PromptParseError: no single text that is the prompt, or one that breaks its invariants.
         """
-        target = self.targets[draft.target]
+        target = self.targets[request.target]
         said = whole(output)
         bare = unfenced(said)
         text = said.strip() if bare else answer_in(said)
@@ -211,25 +171,25 @@ class Proposers:
             refuse_chatter(text, shown(parents[0].resources, target), target)
         resources = proposed(parents[0].resources, target, text, max_chars=self.max_chars)
         if resources.hash in {one.hash for one in parents}:
-            raise Unusable("it is the same as before")
+            raise PromptParseError("it is the same as before")
         made = child(
             parents[0],
             resources,
-            origin=draft.strategy,
-            bred=draft.bred,
+            origin=request.strategy,
+            seen_examples=request.seen_examples,
             others=parents[1:],
-            born=born,
+            generation=generation,
         )
         return made, UNFENCED if bare else ""
 
-    def repair(self, draft: Draft, answer: str, why: str) -> Draft:
+    def repair(self, request: ProposalRequest, answer: str, why: str) -> ProposalRequest:
         """Ask once more, saying why the answer could not be used."""
-        marks = fence(draft.messages[-1][1], answer)
+        marks = fence(request.messages[-1]["content"], answer)
         again = fill(self.texts.repair, {"why": why, "marks": marks})
-        said = (("assistant", answer[:_ANSWER_CHARS]), ("user", again))
-        return replace(draft, messages=(*draft.messages, *said), repaired=True)
+        said = (_message("assistant", answer[:_ANSWER_CHARS]), _message("user", again))
+        return replace(request, messages=(*request.messages, *said), repaired=True)
 
-    def _draft(
+    def _request(
         self,
         strategy: str,
         template: str,
@@ -237,7 +197,7 @@ class Proposers:
         target: Target,
         parts: Mapping[str, str],
         evidence: Sequence[Failure],
-    ) -> Draft:
+    ) -> ProposalRequest:
         text = shown(parents[0].resources, target)
         marks = fence(text, *parts.values())
         filled = fill(
@@ -251,12 +211,12 @@ class Proposers:
                 **parts,
             },
         )
-        return Draft(
+        return ProposalRequest(
             strategy=strategy,
             target=target.name,
             parents=tuple(one.hash for one in parents),
-            messages=(("user", filled),),
-            bred=frozenset(one.example for one in evidence),
+            messages=(_message("user", filled),),
+            seen_examples=frozenset(one.example for one in evidence),
         )
 
     def _context(self, resources: Resources, target: Target) -> str:
@@ -269,6 +229,10 @@ class Proposers:
 
 
 _OTHER_CHARS = 2_000
+
+
+def _message(role: str, content: str) -> Mapping[str, str]:
+    return {"role": role, "content": content}
 
 
 def _rules(target: Target, max_chars: int) -> str:

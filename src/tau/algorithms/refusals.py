@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutResult
@@ -10,55 +10,48 @@ from tau.domain.rollout import RolloutResult
 _REASON_CHARS = 300
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Refusals:
     """Answers that could not be used, and those that were taken with a note, by rollout.
 
     `lost` counts proposals that came to nothing: a repair that could be used saves its proposal.
+    `last` is the reason of the last one.
+    Displays read `unusable` and `noted` in a checkpoint.
     """
 
-    def __init__(self) -> None:
-        self.lost = 0
-        self.unusable: dict[str, str] = {}
-        self.noted: dict[str, str] = {}
+    lost: int = 0
+    last: str = ""
+    unusable: Mapping[str, str] = field(default_factory=dict)
+    noted: Mapping[str, str] = field(default_factory=dict)
 
-    def refuse(self, result: RolloutResult, why: str, *, lost: bool) -> None:
+    def refusing(self, result: RolloutResult, why: str, *, lost: bool) -> "Refusals":
         """`result` could not be used; `lost`: and nothing more is asked for in its place."""
-        self.unusable[_name(result)] = why[:_REASON_CHARS]
-        self.lost += lost
+        why = why[:_REASON_CHARS]
+        unusable = {**self.unusable, _name(result): why}
+        return replace(self, unusable=unusable, lost=self.lost + lost, last=why)
 
-    def note(self, result: RolloutResult, what: str) -> None:
+    def noting(self, result: RolloutResult, what: str) -> "Refusals":
         """`result` was used, though not as it should have been."""
-        self.noted[_name(result)] = what
+        return replace(self, noted={**self.noted, _name(result): what})
 
     @property
     def summary(self) -> str:
         """The reasons with their counts in one line, '' where there are none."""
-        return "; ".join(
-            f"{count} x {why}" for why, count in Counter(self.unusable.values()).items()
-        )
+        return "; ".join(f"{count} x {why}" for why, count in _counted(self.unusable).items())
 
     def report(self) -> Mapping[str, Json]:
         """As evidence: the reasons with how many answers each, the most frequent first."""
-        reasons = list(self.unusable.values())
         return {
             "failed_proposals": self.lost,
-            "why_unusable": reasons[-1] if reasons else "",
-            "unusable_answers": dict(Counter(reasons).most_common()),
-            "noted_answers": dict(Counter(self.noted.values()).most_common()),
+            "why_unusable": self.last,
+            "unusable_answers": _counted(self.unusable),
+            "noted_answers": _counted(self.noted),
         }
 
-    def to_json(self) -> Mapping[str, Json]:
-        """For a checkpoint; displays read `unusable` and `noted`."""
-        return {"lost": self.lost, "unusable": dict(self.unusable), "noted": dict(self.noted)}
 
-    @classmethod
-    def from_json(cls, state: Any) -> "Refusals":  # noqa: ANN401  (JSON)
-        """What `to_json` made; TypeError, KeyError, AttributeError or ValueError for the rest."""
-        made = cls()
-        made.lost = int(state["lost"])
-        made.unusable = {str(name): str(why) for name, why in state["unusable"].items()}
-        made.noted = {str(name): str(what) for name, what in state["noted"].items()}
-        return made
+def _counted(reasons: Mapping[str, str]) -> dict[str, Json]:
+    """How often each, the most frequent first; a checkpoint keeps no order among the others."""
+    return dict(Counter(sorted(reasons.values())).most_common())
 
 
 def _name(result: RolloutResult) -> str:

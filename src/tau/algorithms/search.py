@@ -1,398 +1,287 @@
-"""What all searching algorithms share: waves from a stored agenda, a pool, a budget, the end."""
+"""The one driver of all searches: waves from a frozen state, a budget, the winner's certification.
 
-from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+An algorithm is a `Strategy` that the driver holds: functions from its own frozen state and what has
+come in to its next state and agenda. An empty agenda ends the search, and the winner meets the
+baseline.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Self
+from typing import Generic, Protocol, TypeVar
 
-from tau.algorithms.certification import Certification
+from tau.algorithms.budget_ledger import EVALUATIONS_PER_PROPOSAL
 from tau.algorithms.demonstrations import longest
-from tau.algorithms.economy import Economy
-from tau.algorithms.ending import limited_by, no_winner
+from tau.algorithms.ending import best_safe, limited_by, no_winner, why_undecided, winner
 from tau.algorithms.finding import Finding
-from tau.algorithms.parts import divide
-from tau.algorithms.pool import Candidate, Pool
-from tau.algorithms.prompts import Unusable, targets_of
-from tau.algorithms.proposers import Draft, Proposers
-from tau.algorithms.purse import EVALUATIONS_PER_PROPOSAL, Purse, allowance
-from tau.algorithms.refusals import Refusals
+from tau.algorithms.frozen_json import from_json, to_json
+from tau.algorithms.pool import Pool
 from tau.algorithms.settings import SearchSettings, fingerprint
-from tau.domain.dataset import Example
-from tau.domain.ids import ExampleId, ResourcesHash
+from tau.algorithms.setup import Least, SearchSetup
+from tau.algorithms.turn import DueEvaluation, SearchState, Turn
+from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json, content_hash
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.ports.algorithm import LIMITED_BY, Plan, Problem, Recommendation
 
-_STATE_VERSION = 3
+_STATE_VERSION = 4
+_HEAD = frozenset({"version", "algorithm", "problem", "search"})
+
+S = TypeVar("S")
+G = TypeVar("G", bound=SearchSettings)
+
+
+class Strategy(Protocol[S]):
+    """What makes one search different from another; pure, `S` is its frozen state."""
+
+    def begin(self, turn: Turn) -> S:
+        """Put the first wave on the agenda."""
+        ...
+
+    def advance(self, state: S, turn: Turn) -> S:
+        """Put the next wave on the agenda, once results are in; none ends the search."""
+        ...
+
+    def ranked(self, state: S, pool: Pool) -> Sequence[ResourcesHash]:
+        """Who could be certified, the best first."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Cell:
-    """An evaluation that is due."""
+class SearchPlugin(Generic[G, S]):
+    """A search as an entry point names it, see ports.algorithm.AlgorithmPlugin and Planner.
 
-    candidate: ResourcesHash
-    example: ExampleId
-    replicate: int = 0
-
-
-class Search(ABC):
-    """An algorithm whose next wave is an agenda in its state.
-
-    Subclasses put evaluations and drafts on the agenda, in `begin` and then whenever results are
-    in (`advance`); an empty agenda ends the search, and the winner meets the baseline. `shown` rows
-    with right answers may stand in a candidate's prompt.
+    Up to `shown` rows with right answers may stand in a candidate's prompt.
     """
 
-    name: ClassVar[str]
-    least_proposals: ClassVar[int] = 1
-    evaluations_per_proposal: ClassVar[int] = EVALUATIONS_PER_PROPOSAL
-    pool: Pool
-    economy: Economy
-    purse: Purse
-    shown: int = 0
-    cells: list[Cell]
-    drafts: list[Draft]
-    asked: int
-    refusals: Refusals
-    stop_reason: str
-    _told: str
-    _chosen: ResourcesHash | None
-    _certified: bool
-    _cut: int
-    _wave: tuple[RolloutRequest, ...] | None
+    name: str
+    Settings: type[G]
+    State: type[S]
+    strategy: Callable[[G, SearchSetup], Strategy[S]]
+    least: Least[G]
+    least_proposals: int = 1
+    evaluations_per_proposal: int = EVALUATIONS_PER_PROPOSAL
+    shown: Callable[[G], int] = lambda _: 0
+    uses_history: bool = False
 
-    def __init__(self, settings: SearchSettings, problem: Problem) -> None:
-        self.settings = settings
-        self.problem = problem
-        self.seed = problem.seed
-        self.parts = divide(problem, alpha=settings.alpha)
-        everything = (*self.parts.breed, *self.parts.select, *self.parts.certify)
-        columns = {name for one in everything for name in one.fields}
-        self.targets = targets_of(
-            problem.seed_resources, settings.targets, problem.template, columns
-        )
-        self.examples: dict[ExampleId, Example] = {one.id: one for one in everything}
-        self.allowed = allowance(
-            problem.budget,
-            settings.evaluations,
-            settings.proposals if self.least_proposals else 0,
-            calls_per_evaluation=problem.calls_per_evaluation,
+    def build(self, settings: G, problem: Problem) -> "Search[S]":
+        setup = SearchSetup.of(
+            settings,
+            problem,
+            name=self.name,
+            least=self.least,
+            proposals=self.least_proposals,
             evaluations_per_proposal=self.evaluations_per_proposal,
         )
-        least = self.least()
-        self.certification = Certification.planned(
-            self.parts,
-            settings,
-            evaluations=self.allowed.evaluations,
-            search=least,
-            terms=problem.claim,
-        )
-        cost = self.certification.cost
-        self.allowed.check(self.name, least, certification=cost, proposals=self.least_proposals)
-        self.proposers = Proposers.of(settings, self.targets, self.parts.breed)
-        self._reset()
-        self.begin()
+        return Search(self.name, self.State, setup, self.strategy(settings, setup))
 
-    # --- for subclasses
-
-    @abstractmethod
-    def least(self) -> int:
-        """The fewest evaluations with which a search makes sense, certification aside."""
-
-    @abstractmethod
-    def begin(self) -> None:
-        """Put the first wave on the agenda."""
-
-    @abstractmethod
-    def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
-        """Put the next wave on the agenda; evaluations are in the pool already."""
-
-    def observe(self, results: Sequence[RolloutResult]) -> None:  # noqa: B027  (not all need it)
-        """Look at results for more than scores and failures, before `advance`."""
-
-    @abstractmethod
-    def ranked(self) -> Sequence[ResourcesHash]:
-        """Who could be certified, the best first."""
-
-    def winner(self) -> ResourcesHash:
-        """The candidate to certify: the best safe one; the baseline where none was better."""
-        safe = (name for name in self.ranked() if name not in self.pool.gated)
-        return next(safe, self.pool.baseline)
-
-    @abstractmethod
-    def memo(self) -> Json:
-        """The subclass's own state."""
-
-    @abstractmethod
-    def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
-        """What `memo` gave; TypeError, KeyError or ValueError for anything else."""
-
-    @property
-    def caveats(self) -> tuple[str, ...]:
-        """What weakens any claim of this search, whatever it finds."""
-        return (*self.parts.caveats, *self.certification.level.caveats)
-
-    @property
-    def budget_left(self) -> int:
-        """Evaluations left for the search, drafts on the agenda and certification set aside."""
-        due = len(self.drafts)
-        left = self.purse.evaluations_left(proposals=due)
-        return max(0, left - len(self.cells) - self.certification.cost)
-
-    @property
-    def proposals_left(self) -> int:
-        """Proposals left, evaluations on the agenda and certification set aside."""
-        due = len(self.cells) + self.certification.cost
-        return max(0, self.purse.proposals_left(evaluations=due) - len(self.drafts))
-
-    def evaluate(self, names: Sequence[ResourcesHash], rows: Sequence[ExampleId]) -> bool:
-        """Put what is not known yet on the agenda, example by example, within the budget.
-
-        Every candidate gets the same rows: where the budget does not reach, the last ones go, and
-        the answer is False.
-        """
-        due = {(cell.candidate, cell.example) for cell in self.cells}
-        for row in rows:
-            missing = [
-                name
-                for name in names
-                if (row, 0) not in self.pool.table[name].cells and (name, row) not in due
-            ]
-            if len(missing) > self.budget_left:
-                return False
-            self.cells += [Cell(candidate=name, example=row) for name in missing]
-        return True
-
-    def draft(self, draft: Draft) -> bool:
-        """Put a question on the agenda; False where no proposal is left."""
-        if self.proposals_left < 1:
-            return False
-        self.asked += 1
-        self.drafts.append(replace(draft, slot=self.asked))
-        return True
-
-    def read(self, answers: Sequence[tuple[Draft, RolloutResult]], *, born: int) -> list[Candidate]:
-        """The candidates in `answers`; what cannot be used is asked for once more."""
-        found = []
-        for draft, result in answers:
-            parents = [self.pool.members.get(name) for name in draft.parents]
-            known = [one for one in parents if one is not None]
-            if result.output is None or len(known) < len(parents):
-                lost = result.failure
-                why = "its parent is gone" if lost is None else lost.message
-                self.refusals.refuse(result, why, lost=True)
-                continue
-            try:
-                made, note = self.proposers.made(draft, known, result.output, born=born)
-            except Unusable as error:
-                again = self.proposers.repair(draft, result.output.text, str(error))
-                asked = not draft.repaired and self.draft(again)
-                self.refusals.refuse(result, str(error), lost=not asked)
-                continue
-            found.append(made)
-            if note:
-                self.refusals.note(result, note)
-        return found
-
-    def stop(self, reason: str) -> None:
-        """Say why the search ends; the first reason counts."""
-        self.stop_reason = self.stop_reason or reason
-
-    # --- the port
-
-    @classmethod
-    def build(cls, settings: Any, problem: Problem) -> Self:  # noqa: ANN401
-        return cls(settings, problem)
-
-    @classmethod
-    def plan(cls, settings: Any, problem: Problem) -> Plan:  # noqa: ANN401
-        """See ports.algorithm.Planner."""
-        search = cls(settings, problem)
-        allowed, per = search.allowed, problem.calls_per_evaluation
+    def plan(self, settings: G, problem: Problem) -> Plan:
+        setup = self.build(settings, problem).setup
+        allowed, per = setup.allowed, problem.calls_per_evaluation
         return Plan(
             evaluations=allowed.evaluations,
             proposals=allowed.proposals,
             rollouts=allowed.evaluations + allowed.proposals,
             calls=allowed.evaluations * per + allowed.proposals,
-            **search.certification.forecast(),
-            least_rollouts=search.least() + cls.least_proposals,
-            shown_bytes=longest(search.parts.breed, search.shown, search.targets),
-            caveats=search.caveats,
+            **setup.planned.forecast(),
+            least_rollouts=setup.least + self.least_proposals,
+            shown_bytes=longest(setup.parts.feedback, self.shown(settings), setup.targets),
+            caveats=setup.caveats,
         )
 
+
+class Search(Generic[S]):
+    """See the module, and ports.algorithm. `state` is common to all searches, `own` is not."""
+
+    def __init__(self, name: str, kind: type[S], setup: SearchSetup, strategy: Strategy[S]) -> None:
+        self.setup = setup
+        self._name = name
+        self._kind = kind
+        self._strategy = strategy
+        self._fingerprint = fingerprint(setup.settings, setup.problem)
+        turn = Turn(setup, SearchState.first(setup))
+        self.own: S = strategy.begin(turn)
+        self.state = self._concluded(turn.ended(), self.own)
+        self._wave = requests_of(setup, self.state)
+
     def ask(self) -> Sequence[RolloutRequest]:
-        if self._wave is None:
-            self._wave = tuple(self._requests())
         return self._wave
 
     def tell(self, results: Sequence[RolloutResult]) -> None:
         told = content_hash([list(result.request.key) for result in results])
-        if told == self._told:
+        if told == self.state.told:
             return
-        wave = self.ask()
+        wave = self._wave
         if not wave or told != content_hash([list(request.key) for request in wave]):
             raise ValueError(
                 "these are not the results of the wave: tell what ask() returned, in order"
             )
-        answers = list(zip(self.drafts, results, strict=False))
-        self.drafts, self.cells, self._wave, self._told = [], [], None, told
-        self.purse.pay(results)
-        self.pool.record([one for one in results if one.request.kind is RolloutKind.EVALUATE])
-        self.economy.record(results, self.pool)
-        if self._chosen is None:
-            self.observe(results)
-            self.advance(answers)
-            self._end_search()
+        answers = list(zip(self.state.requests, results, strict=False))
+        state, own = replace(recorded(self.setup, self.state, results), told=told), self.own
+        if state.chosen is None:
+            turn = Turn(self.setup, state, answers, results)
+            own = self._strategy.advance(own, turn)
+            state = self._concluded(turn.ended(), own)
         else:
-            self._cut = sum(one.status is RolloutStatus.CANCELLED for one in results)
-            self._certified = not self._cut
+            cut = sum(one.status is RolloutStatus.CANCELLED for one in results)
+            state = replace(state, cut=cut, certified=not cut)
+        wave = requests_of(self.setup, state)
+        self.state, self.own, self._wave = state, own, wave
 
     def best(self) -> Recommendation:
         """The baseline until the winner has been proved better."""
-        baseline = self.problem.seed_resources
+        setup, state = self.setup, self.state
+        baseline = setup.problem.seed_resources
         short = self._limited_by()
-        open_ = self._chosen != self.pool.baseline and not self._certified
-        if self._chosen is None or open_ or short:
+        open_ = state.chosen != state.pool.baseline and not state.certified
+        if state.chosen is None or open_ or short:
+            undecided = why_undecided(setup.certification(state.claimed), state.cut)
             return Recommendation(
                 resources=baseline,
-                evidence={**self._report(None), **({LIMITED_BY: short} if short else {})},
-                caveats=(self.certification.undecided(self._cut), *self.caveats),
+                evidence={**self._progress(), **({LIMITED_BY: short} if short else {})},
+                caveats=(undecided, *setup.caveats),
             )
-        found = self._certificate()
+        found = self._finding(state.chosen)
         promoted = found.decision == "promote"
         return Recommendation(
-            resources=self.pool[self._chosen].resources if promoted else baseline,
+            resources=state.pool[state.chosen].resources if promoted else baseline,
             decision=found.decision,
-            evidence=self._report(found),
-            caveats=(*self.caveats, *found.caveats),
+            evidence={**self._progress(), **self._certified(state.chosen, found)},
+            caveats=(*setup.caveats, *found.caveats),
         )
 
     def state_dict(self) -> Mapping[str, Json]:
         return {
             "version": _STATE_VERSION,
-            "algorithm": self.name,
-            "problem": fingerprint(self.settings, self.problem),
-            "pool": self.pool.to_json(),
-            "origins": dict(self.pool.origins),
-            "purse": self.purse.to_json(),
-            "cells": [[one.candidate, one.example, one.replicate] for one in self.cells],
-            "drafts": [one.to_json() for one in self.drafts],
-            "asked": self.asked,
-            "proposals": self.refusals.to_json(),
-            "told": self._told,
-            "chosen": self._chosen,
-            "certified": self._certified,
-            "certification": self.certification.to_json(self.parts),
-            "economy": self.economy.to_json(),
-            "stop_reason": self.stop_reason,
-            "memo": self.memo(),
+            "algorithm": self._name,
+            "problem": self._fingerprint,
+            "search": to_json(self.own),
+            **to_json(self.state),
         }
 
     def load_state_dict(self, state: Mapping[str, Json]) -> None:
-        if state.get("version") != _STATE_VERSION or state.get("algorithm") != self.name:
-            raise ValueError(f"this state is not one of this version of '{self.name}'")
-        if state.get("problem") != fingerprint(self.settings, self.problem):
+        if state.get("algorithm") != self._name:
+            raise ValueError(f"this state is not one of '{self._name}'")
+        if state.get("version") != _STATE_VERSION:
+            raise ValueError(
+                f"this state of '{self._name}' was saved by another version of Tau (its format is "
+                f"{state.get('version')}, this version reads {_STATE_VERSION}): finish the run "
+                "with the version that began it, or begin a new one (--new)"
+            )
+        if state.get("problem") != self._fingerprint:
             raise ValueError("this state belongs to other examples, resources or settings")
-        other = type(self)(self.settings, self.problem)
+        own = from_json(self._kind, state.get("search"))
+        loaded = from_json(SearchState, {k: v for k, v in state.items() if k not in _HEAD})
+        baseline = self.setup.problem.seed_resources.hash
+        if loaded.pool.baseline != baseline or baseline not in loaded.pool.members:
+            raise ValueError("this state belongs to other resources")
         try:
-            other._load(state)
-        except (TypeError, KeyError, AttributeError) as error:
-            raise ValueError(f"this state is not one of '{self.name}': {error}") from error
-        self.__dict__.update(other.__dict__)
+            wave = requests_of(self.setup, loaded)
+        except KeyError as error:
+            raise ValueError(f"this state asks for what it does not hold: {error}") from error
+        self.state, self.own, self._wave = loaded, own, wave
 
     # --- inside
 
-    def _reset(self) -> None:
-        self.pool = Pool(self.problem.seed_resources)
-        self.economy = Economy(self.problem.claim)
-        self.purse = Purse(
-            self.problem.budget,
-            self.allowed,
-            calls_per_evaluation=self.problem.calls_per_evaluation,
-        )
-        self.cells, self.drafts = [], []
-        self.asked = 0
-        self.refusals = Refusals()
-        self.stop_reason = self._told = ""
-        self._chosen, self._certified, self._cut, self._wave = None, False, 0, None
+    def _leader(self) -> ResourcesHash:
+        return best_safe(self.state.pool, self._strategy.ranked(self.own, self.state.pool))
 
-    def _load(self, state: Any) -> None:  # noqa: ANN401  (JSON)
-        self.pool = Pool.from_json(state["pool"], state["origins"], self.problem.seed_resources)
-        self.purse.load(state["purse"])
-        self.cells = [Cell(candidate=c, example=e, replicate=r) for c, e, r in state["cells"]]
-        self.drafts = [Draft.from_json(one) for one in state["drafts"]]
-        self.asked = int(state["asked"])
-        self.refusals = Refusals.from_json(state["proposals"])
-        self.stop_reason, self._told = str(state["stop_reason"]), str(state["told"])
-        self._chosen, self._certified = state["chosen"], bool(state["certified"])
-        self.certification = Certification.from_json(
-            state["certification"], self.parts, self.settings, self.problem.claim
-        )
-        self.economy.load(state["economy"])
-        self.load_memo(state["memo"])
-        self._wave = None
-        self.ask()
-
-    def _requests(self) -> list[RolloutRequest]:
-        """Drafts first: they take longest."""
-        asked = [draft.request(self.pool[draft.parents[0]].resources) for draft in self.drafts]
-        evaluated = [
-            RolloutRequest(
-                kind=RolloutKind.EVALUATE,
-                resources=self.pool[cell.candidate].resources,
-                example=self.examples[cell.example],
-                replicate=cell.replicate,
-            )
-            for cell in self.cells
-        ]
-        return [*asked, *evaluated]
-
-    def _end_search(self) -> None:
+    def _concluded(self, state: SearchState, own: S) -> SearchState:
         """Once nothing is due any more: the winner, and its certification."""
-        if self.cells or self.drafts:
-            return
-        chosen = self._chosen = self.economy.choose(self.pool, self.winner())
-        self.pool.keep([chosen])
-        self.economy.keep([self.pool.baseline, chosen])
-        if chosen == self.pool.baseline:
-            return
-        self.certification = self.certification.within(self.purse.evaluations_left())
-        for row in self.certification.rows:
-            self.cells += [
-                Cell(candidate=name, example=row.id) for name in (self.pool.baseline, chosen)
-            ]
-        self._certified = not self.cells
-
-    def _certificate(self) -> Finding:
-        assert self._chosen is not None
-        why = no_winner(self.pool, self.economy.why_none, self.refusals)
-        searched = bool(self.pool.tried or not self.refusals.lost)
-        return self.certification.decide(
-            self.pool, self.economy, self._chosen, why, searched=searched
-        )
+        if state.due or state.requests:
+            return state
+        return concluded(self.setup, state, self._strategy.ranked(own, state.pool))
 
     def _limited_by(self) -> list[str]:
-        chosen = None if self.cells or self._cut else self._chosen
-        return limited_by(self.pool, chosen, self.purse, self.certification, self.least())
+        setup, state = self.setup, self.state
+        chosen = None if state.due or state.cut else state.chosen
+        certification = setup.certification(state.claimed)
+        ledger = setup.ledger(state.spent)
+        return limited_by(state.pool, chosen, ledger, certification, setup.least)
 
-    def _report(self, found: Finding | None) -> Mapping[str, Json]:
-        ending = "certification" if self.cells else "finished"
-        told: dict[str, Json] = {
-            "candidates": self.pool.tried,
-            **self.refusals.report(),
-            "stopped": self.stop_reason,
-            "phase": "search" if self._chosen is None else ending,
-            "leader": self._chosen or self.winner(),
-            **self.certification.known(),
-            **self.purse.report(),
-            **self.economy.report(),
-        }
-        if found is None or self._chosen is None:
-            return told
+    def _finding(self, chosen: ResourcesHash) -> Finding:
+        pool, proposals = self.state.pool, self.state.proposals
+        economy = self.setup.economy(self.state.measured)
+        why = no_winner(pool, economy.why_none, proposals)
+        searched = bool(pool.tried or not proposals.lost)
+        certification = self.setup.certification(self.state.claimed)
+        return certification.decide(pool, economy, chosen, why, searched=searched)
+
+    def _progress(self) -> Mapping[str, Json]:
+        setup, state = self.setup, self.state
+        ending = "certification" if state.due else "finished"
         return {
-            **told,
-            **self.certification.evidence(found),
-            "origin": self.pool[self._chosen].origin,
-            "leader_mean": self.certification.mean(self.pool, self._chosen),
-            "baseline_mean": self.certification.mean(self.pool, self.pool.baseline),
+            "candidates": state.pool.tried,
+            **state.proposals.report(),
+            "stopped": state.stop_reason,
+            "phase": "search" if state.chosen is None else ending,
+            "leader": state.chosen or self._leader(),
+            **setup.certification(state.claimed).known(),
+            **setup.ledger(state.spent).report(),
+            **setup.economy(state.measured).report(),
         }
+
+    def _certified(self, chosen: ResourcesHash, found: Finding) -> Mapping[str, Json]:
+        pool, certification = self.state.pool, self.setup.certification(self.state.claimed)
+        return {
+            **certification.evidence(found),
+            "origin": pool[chosen].origin,
+            "leader_mean": certification.mean(pool, chosen),
+            "baseline_mean": certification.mean(pool, pool.baseline),
+        }
+
+
+def recorded(
+    setup: SearchSetup, state: SearchState, results: Sequence[RolloutResult]
+) -> SearchState:
+    """`state` with the results of its wave folded in, and an empty agenda."""
+    evaluated = [one for one in results if one.request.kind is RolloutKind.EVALUATE]
+    pool = state.pool.recording(evaluated)
+    per = setup.problem.calls_per_evaluation
+    return replace(
+        state,
+        pool=pool,
+        spent=state.spent.paying(results, calls_per_evaluation=per),
+        measured=setup.economy(state.measured).recording(results, pool),
+        due=(),
+        requests=(),
+    )
+
+
+def concluded(
+    setup: SearchSetup, state: SearchState, ranked: Sequence[ResourcesHash]
+) -> SearchState:
+    """`state` with the winner of a search that has ended, its certification on the agenda."""
+    pool, economy = state.pool, setup.economy(state.measured)
+    chosen = winner(pool, economy, ranked)
+    measured = replace(state.measured, front=economy.front(pool, pool.safe(pool.members)))
+    state = replace(
+        state,
+        chosen=chosen,
+        pool=pool.keeping([chosen]),
+        measured=measured.keeping({pool.baseline, chosen}),
+    )
+    if chosen == pool.baseline:
+        return state
+    left = setup.ledger(state.spent).evaluations_left()
+    certification = setup.certification(state.claimed).within(left)
+    due = tuple(
+        DueEvaluation(candidate=name, example=row.id)
+        for row in certification.rows
+        for name in (pool.baseline, chosen)
+    )
+    claimed = certification.claimed(setup.parts)
+    return replace(state, claimed=claimed, due=due, certified=not due)
+
+
+def requests_of(setup: SearchSetup, state: SearchState) -> tuple[RolloutRequest, ...]:
+    """The agenda as a wave; requests first: they take longest."""
+    asked = [one.request(state.pool[one.parents[0]].resources) for one in state.requests]
+    evaluated = [
+        RolloutRequest(
+            kind=RolloutKind.EVALUATE,
+            resources=state.pool[one.candidate].resources,
+            example=setup.examples[one.example],
+        )
+        for one in state.due
+    ]
+    return (*asked, *evaluated)

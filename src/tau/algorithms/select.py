@@ -1,22 +1,24 @@
 """The best of prompts that the user brings, by halving or by racing; no model writes anything."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Literal
 
 from annotated_types import Ge, Gt, Le, Lt
 
-from tau.algorithms.heat import Heat, ids
-from tau.algorithms.pool import child
-from tau.algorithms.prompts import Unusable, replaced
-from tau.algorithms.proposers import Draft
-from tau.algorithms.search import Search
+from tau.algorithms.budget_ledger import Allowance
+from tau.algorithms.parts import Parts
+from tau.algorithms.pool import Pool, child
+from tau.algorithms.prompts import PromptParseError, replaced
+from tau.algorithms.racing_round import RaceTerms, RacingRound, ids
+from tau.algorithms.search import SearchPlugin
 from tau.algorithms.settings import SearchSettings
+from tau.algorithms.setup import SearchSetup
+from tau.algorithms.turn import Turn
 from tau.domain.dataset import content_of
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.domain.resources import Resources
-from tau.domain.rollout import RolloutResult
 from tau.errors import InputError
 from tau.scoring.contested import contested_first
 
@@ -44,70 +46,76 @@ class SelectSettings(SearchSettings):
     order: Literal["contested", "hashed"] = "contested"
 
 
-class Select(Search):
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SelectState:
+    """How the contest stands on `rows`, whose order is that of the beginning.
+
+    Whatever has become of earlier runs since. No contest: nothing could be compared.
+    """
+
+    rows: tuple[ExampleId, ...]
+    racing: RacingRound | None
+
+
+def least(settings: SelectSettings, parts: Parts, allowed: Allowance) -> int:
+    """One row for each."""
+    return 1 + len(settings.prompts)
+
+
+@dataclass(frozen=True, slots=True)
+class SelectStrategy:
     """See the module."""
 
-    name: ClassVar[str] = "select"
-    Settings = SelectSettings
-    least_proposals: ClassVar[int] = 0
-    uses_earlier: ClassVar[bool] = True
     settings: SelectSettings
-    rows: tuple[ExampleId, ...]
+    setup: SearchSetup
 
-    def least(self) -> int:
-        return 1 + len(self.settings.prompts)
-
-    def begin(self) -> None:
-        baseline = self.pool[self.pool.baseline]
+    def begin(self, turn: Turn) -> SelectState:
+        baseline = turn.pool[turn.pool.baseline]
         for number, prompt in enumerate(self.settings.prompts):
-            self.pool.add(child(baseline, self._resources(prompt, number), origin="given", born=0))
-        names = list(self.pool.members)
+            made = self._resources(prompt, number)
+            turn.add(child(baseline, made, origin="given", generation=0))
+        names = list(turn.pool.members)
         if len(names) < 2:
             raise InputError(
                 "there is nothing to select from",
                 where="algorithm.prompts",
                 fix="give prompts that differ from the resources and from each other",
             )
-        self.rows = self._ordered()
-        budget = min(self.budget_left, len(names) * len(self.rows))
+        rows = self._ordered(turn.pool)
+        budget = min(turn.budget_left, len(names) * len(rows))
         budget = max(len(names), round(budget * self.settings.share))
+        return self.advance(SelectState(rows=rows, racing=self._racing(names, rows, budget)), turn)
+
+    def advance(self, state: SelectState, turn: Turn) -> SelectState:
+        if state.racing is None:
+            return state
+        racing = state.racing.next(turn, state.rows)
+        if turn.idle:
+            after = "" if state.rows == tuple(self._all_rows()) else ", contested rows first"
+            turn.stop(f"the {self.settings.method} ended: {racing.standing.reason}{after}")
+        return replace(state, racing=racing)
+
+    def ranked(self, state: SelectState, pool: Pool) -> Sequence[ResourcesHash]:
+        return () if state.racing is None else state.racing.standing.alive
+
+    def _racing(
+        self, names: Sequence[ResourcesHash], rows: Sequence[ExampleId], budget: int
+    ) -> RacingRound | None:
         if self.settings.method == "halving":
-            self.heat = Heat.halving(names, self.rows, budget)
-        else:
-            self.heat = Heat.race(
-                names,
-                self.rows,
-                budget,
-                block=self.settings.block,
-                tolerance=self.settings.tolerance,
-                alpha=_RACE_ALPHA,
-            )
-        self._go_on()
-
-    def advance(self, answers: Sequence[tuple[Draft, RolloutResult]]) -> None:
-        self._go_on()
-
-    def ranked(self) -> Sequence[ResourcesHash]:
-        return () if self.heat is None else self.heat.standing.alive
-
-    def memo(self) -> Json:
-        place = {row: number for number, row in enumerate(self._all_rows())}
-        return {
-            "heat": None if self.heat is None else self.heat.to_json(),
-            "rows": [place[row] for row in self.rows],
-        }
-
-    def load_memo(self, memo: Any) -> None:  # noqa: ANN401  (JSON)
-        """The order is that of the beginning, whatever has become of earlier runs since."""
-        rows = self._all_rows()
-        self.rows = tuple(rows[place] for place in memo["rows"])
-        self.heat = Heat.from_json(memo["heat"], self.rows)
+            return RacingRound.halving(names, rows, budget)
+        terms = RaceTerms(
+            block=self.settings.block,
+            tolerance=self.settings.tolerance,
+            alpha=_RACE_ALPHA,
+            rollouts=budget,
+        )
+        return RacingRound.racing(names, rows, terms)
 
     def _all_rows(self) -> list[ExampleId]:
-        """Nothing is bred here, so every row that does not certify selects."""
-        return ids((*self.parts.breed, *self.parts.select))
+        """No candidate is made from any row, so every row that does not certify selects."""
+        return ids((*self.setup.parts.feedback, *self.setup.parts.select))
 
-    def _ordered(self) -> tuple[ExampleId, ...]:
+    def _ordered(self, pool: Pool) -> tuple[ExampleId, ...]:
         """Racing needs an order by chance for its guarantee, halving does not.
 
         Scores of those who compete are left out: a row that one of them failed would come first,
@@ -116,39 +124,22 @@ class Select(Search):
         rows = self._all_rows()
         if self.settings.method == "race" or self.settings.order == "hashed":
             return tuple(rows)
-        earlier = self.problem.earlier
-        return contested_first(
-            rows,
-            {
-                row: [
-                    score
-                    for name, score in earlier.get(content_of(row), {}).items()
-                    if name not in self.pool.members
-                ]
-                for row in rows
-            },
-        )
-
-    def _go_on(self) -> None:
-        if self.heat is None:
-            return
-        self.heat = self.heat.advanced(self.pool.contest)
-        by_row: dict[ExampleId, list[ResourcesHash]] = {}
-        for name, row in self.heat.due(self.pool.contest):
-            by_row.setdefault(row, []).append(name)
-        for row, names in by_row.items():
-            if not self.evaluate(names, [row]):
-                break
-        if not self.cells:
-            self.heat = self.heat.stopped(self.pool.contest)
-            after = "" if list(self.rows) == self._all_rows() else ", contested rows first"
-            self.stop(f"the {self.settings.method} ended: {self.heat.standing.reason}{after}")
+        earlier = self.setup.problem.earlier
+        scores = {
+            row: [
+                score
+                for name, score in earlier.get(content_of(row), {}).items()
+                if name not in pool.members
+            ]
+            for row in rows
+        }
+        return contested_first(rows, scores)
 
     def _resources(self, prompt: str | Mapping[str, Json], number: int) -> Resources:
         where = f"algorithm.prompts[{number}]"
-        baseline = self.problem.seed_resources
+        baseline = self.setup.problem.seed_resources
         if isinstance(prompt, str):
-            if len(self.targets) > 1:
+            if len(self.setup.targets) > 1:
                 raise InputError(
                     "a text does not say which of several prompts it is",
                     where=where,
@@ -156,9 +147,9 @@ class Select(Search):
                 )
             try:
                 return replaced(
-                    baseline, self.targets[0], prompt, max_chars=self.settings.max_chars
+                    baseline, self.setup.targets[0], prompt, max_chars=self.settings.max_chars
                 )
-            except Unusable as error:
+            except PromptParseError as error:
                 raise InputError(
                     "this prompt cannot take part", where=where, why=str(error)
                 ) from error
@@ -170,3 +161,14 @@ class Select(Search):
                 fix=f"known: {', '.join(sorted(baseline.values))}",
             )
         return Resources(values={**baseline.values, **prompt}, parent=baseline.hash)
+
+
+Select = SearchPlugin(
+    name="select",
+    Settings=SelectSettings,
+    State=SelectState,
+    strategy=SelectStrategy,
+    least=least,
+    least_proposals=0,
+    uses_history=True,
+)

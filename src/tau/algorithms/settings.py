@@ -10,9 +10,7 @@ from tau.domain.json import Json, content_hash
 from tau.domain.placeholders import Template
 from tau.ports.algorithm import Problem
 
-TemplateName = Literal[
-    "reflect", "critique", "edit", "paraphrase", "crossover", "history", "repair"
-]
+TemplateName = Literal["reflect", "critique", "edit", "paraphrase", "crossover", "repair"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

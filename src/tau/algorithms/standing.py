@@ -22,13 +22,13 @@ def strengths(
 
     An additive model, candidate plus example, by alternating ridge steps (as in R. Bell and Y.
     Koren, ICDM 2007, section 3): a candidate is pulled towards its prior, its parent's strength,
-    with the weight of so many examples. What a candidate was bred on does not count.
+    with the weight of so many examples. Examples it was made from do not count.
     """
     cells = [
         (name, row, score)
         for name in names
         for row, score in pool.table[name].by_example.items()
-        if row not in pool[name].bred
+        if row not in pool[name].seen_examples
     ]
     if not cells:
         return {name: priors.get(name, 0.0) for name in names}
@@ -54,9 +54,9 @@ def strengths(
 def shorter(pool: Pool, names: Sequence[ResourcesHash], *, margin: float) -> ResourcesHash:
     """The first of `names`, or a shorter one that is proved to be worse by less than `margin`.
 
-    On the rows that bred none of them. Length breaks ties only.
+    On the rows that none of them was made from. Length breaks ties only.
     """
-    bred = frozenset().union(*(pool[name].bred for name in names))
-    rows = [row for row in pool.table[names[0]].by_example if row not in bred]
+    seen = pool.seen_by(names)
+    rows = [row for row in pool.table[names[0]].by_example if row not in seen]
     lengths = {name: float(len(canonical(pool[name].resources.values))) for name in names}
     return cheapest_no_worse(pool.table, names, rows, lengths, margin).winner

@@ -83,21 +83,6 @@ with nothing left out. Where they contradict each other, follow the first.
 Put the whole combined prompt, and nothing else, between lines of {marks}\
 ; where it has such lines itself, make the outer ones longer."""
 
-HISTORY = """\
-I use a language model with a prompt, '{name}'. These are versions of it with their scores \
-(0 to 100), the best last:
-
-{history}
-
-{context}These are examples on which the best one failed:
-
-{evidence}
-
-Write a new prompt that differs from all of these and would score higher than the best.
-{rules}
-Put the whole new prompt, and nothing else, between lines of {marks}\
-; where it has such lines itself, make the outer ones longer."""
-
 REPAIR = """\
 I cannot use that answer: {why}. Write the improved prompt again, put right. \
 Put the whole prompt, and nothing else, between lines of {marks}\
@@ -117,7 +102,6 @@ _NEEDED = {
     "edit": ("prompt", "critique"),
     "paraphrase": ("prompt",),
     "crossover": ("prompt", "second"),
-    "history": ("history",),
     "repair": ("why",),
 }
 """What a template must leave room for."""

@@ -97,14 +97,14 @@ def _rows(config: RunConfig, most: int) -> tuple[tuple[Example, ...], tuple[Exam
     problem = Problem(seed_resources=config.resources, examples=config.examples, seed=config.seed)
     parts = divide(problem, alpha=0.05)
     if len(parts.select) >= _FEWEST:
-        measuring, searching = parts.select, parts.breed
-    elif len(parts.breed) >= 3 * _FEWEST:
-        half = len(parts.breed) // 2
-        measuring, searching = parts.breed[:half], parts.breed[half:]
+        measuring, searching = parts.select, parts.feedback
+    elif len(parts.feedback) >= 3 * _FEWEST:
+        half = len(parts.feedback) // 2
+        measuring, searching = parts.feedback[:half], parts.feedback[half:]
         units = {row.unit for row in measuring}
         searching = tuple(row for row in searching if row.unit not in units)
     else:
-        measuring = searching = parts.breed
+        measuring = searching = parts.feedback
     if min(len(measuring), len(searching)) < _FEWEST:
         raise InputError(
             f"{figures.count(len(measuring), 'row')} are too few to probe with",

@@ -33,7 +33,7 @@ class Problem:
     counts the earlier claims that a row carried, by `Example.row_keys`. `claim` is what is to be
     proved. `earlier` is what runs that ended before this one began measured with the same model
     and graders: by the content of a row, mean scores by candidate. It is empty for plug-ins that
-    are not `Experienced`. `template` is how the prompts ask for the fields of an example.
+    do not say `uses_history`. `template` is how the prompts ask for the fields of an example.
     """
 
     seed_resources: Resources
@@ -153,10 +153,10 @@ class Planner(Protocol):
 
 
 @runtime_checkable
-class Experienced(Protocol):
-    """A plug-in that makes use of `Problem.earlier`."""
+class UsesHistory(Protocol):
+    """A plug-in that makes use of `Problem.earlier`, where `uses_history` is true."""
 
-    uses_earlier: ClassVar[bool]
+    uses_history: bool
 
 
 class AlgorithmPlugin(Protocol):

@@ -11,7 +11,7 @@ from tau.domain.dataset import ROW_KEY_DIGITS, content_of
 from tau.domain.ids import ResourcesHash, RunId
 from tau.domain.json import Json
 from tau.domain.run import Run, RunStatus
-from tau.ports.algorithm import CERTIFICATION_KEYS, EarlierScores, Experienced
+from tau.ports.algorithm import CERTIFICATION_KEYS, EarlierScores, UsesHistory
 from tau.ports.store import Store
 from tau.reports.gain import of_evidence
 
@@ -60,7 +60,8 @@ def certified_rows(evidence: Mapping[str, Json]) -> frozenset[str]:
 
 async def measured(store: Store, config: RunConfig, run: Run) -> EarlierScores:
     """Scores that runs which completed before `run` began gave on its rows; see the constants."""
-    if not isinstance(plugins.load(plugins.ALGORITHMS, config.algorithm.type), Experienced):
+    plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
+    if not (isinstance(plugin, UsesHistory) and plugin.uses_history):
         return {}
     rows = {example.content for examples in config.examples.values() for example in examples}
     found: dict[str, dict[ResourcesHash, list[float]]] = defaultdict(lambda: defaultdict(list))

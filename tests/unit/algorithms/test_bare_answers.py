@@ -3,7 +3,7 @@
 import pytest
 
 from tau.algorithms.bare import refuse_chatter
-from tau.algorithms.prompts import Unusable, proposed, targets_of
+from tau.algorithms.prompts import PromptParseError, proposed, targets_of
 from tau.domain.placeholders import Template, filled
 from tau.domain.resources import Resources
 
@@ -50,14 +50,14 @@ def test_a_whole_prompt_without_chatter_is_taken(text: str) -> None:
     ],
 )
 def test_anything_else_is_refused(text: str) -> None:
-    with pytest.raises(Unusable, match="no text"):
+    with pytest.raises(PromptParseError, match="no text"):
         refuse(text)
 
 
 def test_placeholders_must_be_kept() -> None:
     before = "Answer the question {question} in one word."
     refuse("Answer the question {question} in one lower-case word.", before)
-    with pytest.raises(Unusable, match="placeholders"):
+    with pytest.raises(PromptParseError, match="placeholders"):
         refuse("Answer the question in one lower-case word.", before)
 
 
@@ -78,12 +78,12 @@ def test_braces_are_text_where_the_prompt_has_no_placeholders(template: Template
 def test_a_column_is_no_text_even_there() -> None:
     given = Resources(values={"a": "Answer."})
     (target,) = targets_of(given, None, Template.PYTHON, {"prompt"})
-    with pytest.raises(Unusable, match=r"meant as text, write \{\{prompt\}\}"):
+    with pytest.raises(PromptParseError, match=r"meant as text, write \{\{prompt\}\}"):
         proposed(given, target, "Answer {prompt}.", max_chars=200)
 
 
 def test_where_there_are_placeholders_a_new_one_is_refused_with_the_way_to_write_text() -> None:
     given = Resources(values={"a": "Answer {q}."})
     (target,) = targets_of(given, None)
-    with pytest.raises(Unusable, match=r"write \{\{label\}\}"):
+    with pytest.raises(PromptParseError, match=r"write \{\{label\}\}"):
         proposed(given, target, "Answer {q} as {label}.", max_chars=200)

@@ -6,6 +6,7 @@ import pytest
 
 from tau import plugins
 from tau.algorithms.select import Select, SelectSettings
+from tau.algorithms.turn import Turn
 from tau.domain.dataset import Split
 from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget, Spend
@@ -138,10 +139,14 @@ def test_a_budget_that_is_accepted_lets_candidates_be_tried(
 def test_every_candidate_gets_the_same_rows_where_the_budget_ends(limit: int) -> None:
     given = problem(60, 60, 20, budget=Budget(rollouts=limit))
     select = Select.build(SelectSettings(prompts=("One.", "Two."), certification=8), given)
-    names = list(select.pool.members)
-    assert not select.evaluate(names, [row.id for row in given.examples[Split.VALIDATE]])
+    names = list(select.state.pool.members)
+    turn = Turn(select.setup, select.state)
+    left = turn.budget_left
+    assert not turn.evaluate(names, [row.id for row in given.examples[Split.VALIDATE]])
 
-    met = [{cell.example for cell in select.cells if cell.candidate == name} for name in names]
+    due = turn.ended().due
+    assert left - len(names) < len(due) <= left
+    met = [{one.example for one in due if one.candidate == name} for name in names]
     assert len(met) == 3
     assert met[0] == met[1] == met[2]
     assert len(met[0]) >= 10

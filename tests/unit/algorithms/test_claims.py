@@ -20,12 +20,11 @@ CHEAPER = ClaimTerms(aim=Aim.CHEAPER, margin=0.1, minimize=CostMeasure.PROMPT_LE
 
 def ran(terms: ClaimTerms, answer: Answer, *prompts: str) -> Recommendation:
     asked = replace(problem(30, 30, 100, values={"system_prompt": LONG}), claim=terms)
-    algorithm = Select.build(
-        SelectSettings(prompts=prompts, certification=100, evaluations=500), asked
-    )
+    settings = SelectSettings(prompts=prompts, certification=100, evaluations=500)
+    algorithm = Select.build(settings, asked)
     drive(algorithm, answer)
     state = algorithm.state_dict()
-    other = Select.build(algorithm.settings, asked)
+    other = Select.build(settings, asked)
     other.load_state_dict(state)
     assert other.best() == algorithm.best(), "the state holds what the claim needs"
     return algorithm.best()

@@ -75,11 +75,11 @@ def test_what_stands_in_braces_in_a_row_is_no_placeholder() -> None:
     base = Candidate(resources=Resources(values={"system_prompt": "In {tone}."}), origin="given")
 
     known = demonstrable(examples(Split.OPTIMIZE, rows), {})
-    made = demonstrating(base, TARGET, known, max_chars=500, born=1)
+    made = demonstrating(base, TARGET, known, max_chars=500, generation=1)
 
     assert made is not None
     assert (made.resources.text("system_prompt") or "").endswith("Write {{name}}\n=> {{name}}")
-    assert made.bred == {known[0].example.id}
+    assert made.seen_examples == {known[0].example.id}
 
 
 @pytest.mark.parametrize("template", list(Template))
@@ -101,7 +101,7 @@ def test_a_demonstration_shows_the_row_itself(template: Template, asked: str) ->
     base = Candidate(resources=Resources(values={"system_prompt": start}), origin="given")
     known = demonstrable(examples(Split.OPTIMIZE, [{"prompt": asked, "expected": asked}]), {})
 
-    made = demonstrating(base, target, known, max_chars=500, born=1)
+    made = demonstrating(base, target, known, max_chars=500, generation=1)
 
     assert made is not None
     sent = fill(made.resources.text("system_prompt") or "", {"tone": "T"}, template)
@@ -115,7 +115,7 @@ def test_a_demonstration_has_the_columns_that_the_prompt_asks_for() -> None:
     base = Candidate(resources=Resources(values={"system_prompt": start}), origin="given")
 
     known = demonstrable(examples(Split.OPTIMIZE, rows), {})
-    made = demonstrating(base, target, known, max_chars=500, born=1)
+    made = demonstrating(base, target, known, max_chars=500, generation=1)
 
     assert made is not None
     text = made.resources.text("system_prompt") or ""
@@ -127,10 +127,10 @@ def test_as_many_as_fit_are_taken() -> None:
     base = Candidate(resources=Resources(values={"system_prompt": "In {tone}."}), origin="given")
     known = demonstrable(examples(Split.OPTIMIZE, rows), {})
 
-    made = demonstrating(base, TARGET, known, max_chars=200, born=1)
+    made = demonstrating(base, TARGET, known, max_chars=200, generation=1)
     assert made is not None
-    assert 0 < len(made.bred) < 9
-    assert demonstrating(base, TARGET, known, max_chars=60, born=1) is None
+    assert 0 < len(made.seen_examples) < 9
+    assert demonstrating(base, TARGET, known, max_chars=60, generation=1) is None
 
 
 def test_of_several_prompts_the_system_prompt_takes_them() -> None:

@@ -1,4 +1,4 @@
-"""What a proposer saw neither selects nor certifies; what bred a child cannot raise it."""
+"""What a proposer saw neither selects nor certifies; what a child was made from cannot raise it."""
 
 from tau.algorithms.parts import divide
 from tau.algorithms.pool import Pool, child
@@ -51,26 +51,26 @@ def test_the_division_depends_on_content_not_on_order() -> None:
     one = divide(given(rows(1, 2), validate, []), alpha=0.05)
     two = divide(given(rows(2, 1), validate[::-1], []), alpha=0.05)
     assert one.certify == two.certify
-    assert one.breed == two.breed
+    assert one.feedback == two.feedback
 
 
-def test_what_bred_a_child_does_not_raise_it() -> None:
+def test_what_a_child_was_made_from_does_not_raise_it() -> None:
     rows_known = problem(12, 0, 0).examples[Split.OPTIMIZE]
-    pool = Pool(Resources(values={"system_prompt": "x"}))
+    pool = Pool.of(Resources(values={"system_prompt": "x"}))
     baseline = pool[pool.baseline]
-    bred = [one.id for one in rows_known[:6]]
+    shown = [one.id for one in rows_known[:6]]
     made = Resources(values={"system_prompt": "y"})
-    memoriser = child(baseline, made, origin="reflect", bred=bred, born=1)
-    pool.add(memoriser)
+    memoriser = child(baseline, made, origin="reflect", seen_examples=shown, generation=1)
+    pool = pool.adding(memoriser)
     for candidate in (baseline, memoriser):
-        pool.record(
+        pool = pool.recording(
             [
                 settled(
                     RolloutRequest(
                         kind=RolloutKind.EVALUATE, resources=candidate.resources, example=row
                     ),
                     "said",
-                    float(candidate is memoriser and row.id in bred),
+                    float(candidate is memoriser and row.id in shown),
                 )
                 for row in rows_known
             ]

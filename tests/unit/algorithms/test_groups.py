@@ -55,8 +55,8 @@ def test_no_part_divides_a_group_whatever_the_splits_and_the_seed(
     splits = {split: rows(split, groups) for split, groups in zip(SPLITS, given_rows, strict=True)}
     parts = divide(problem_of(splits, seed=seed), alpha=0.05)
 
-    assert not units(parts.breed) & units(parts.select)
-    assert not units(parts.certify) & (units(parts.breed) | units(parts.select))
+    assert not units(parts.feedback) & units(parts.select)
+    assert not units(parts.certify) & (units(parts.feedback) | units(parts.select))
 
 
 @given(GROUPS.filter(lambda one: len(one) > 1), st.sampled_from([0.35, 0.5]), st.randoms())
@@ -154,9 +154,8 @@ def test_a_row_is_known_again_when_a_column_is_added_that_the_model_never_sees()
 
 
 def test_a_certification_that_a_limit_cuts_off_decides_nothing() -> None:
-    algorithm = Select.build(
-        SelectSettings(prompts=("Better",), certification=20, evaluations=120), problem(20, 20, 20)
-    )
+    settings = SelectSettings(prompts=("Better",), certification=20, evaluations=120)
+    algorithm = Select.build(settings, problem(20, 20, 20))
 
     def score(request: RolloutRequest) -> float:
         return float("Better" in str(request.resources.values))
@@ -175,7 +174,7 @@ def test_a_certification_that_a_limit_cuts_off_decides_nothing() -> None:
         if certifying:
             break
     cut = algorithm.best()
-    again = Select.build(algorithm.settings, algorithm.problem)
+    again = Select.build(settings, problem(20, 20, 20))
     again.load_state_dict(state)
     again.tell([settled(request, "said", score(request)) for request in again.ask()])
 

@@ -5,14 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from tau.algorithms.gepa import Gepa, GepaSettings
+from tau.algorithms.gepa import Gepa
 from tau.algorithms.reflect import Reflect, ReflectSettings
 from tau.algorithms.select import Select, SelectSettings
 from tau.domain.decision import Decision
 from tau.domain.draws import uniform
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED, Reward
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult
-from tau.ports.algorithm import Recommendation
+from tau.ports.algorithm import AlgorithmPlugin, Recommendation
 from unit.algorithms.pretended import START, answering, drive, noisy, problem, settled
 
 
@@ -82,12 +82,11 @@ def test_the_winner_meets_the_baseline_on_rows_that_nothing_else_saw() -> None:
 
 
 @pytest.mark.parametrize("score", [None, 1.0])
-@pytest.mark.parametrize("algorithm", ["reflect", "gepa"])
+@pytest.mark.parametrize("plugin", [Reflect, Gepa], ids=["reflect", "gepa"])
 def test_nothing_to_learn_and_nothing_measured_are_told_apart(
-    algorithm: str, score: float | None
+    plugin: AlgorithmPlugin, score: float | None
 ) -> None:
-    settings = {"reflect": ReflectSettings(), "gepa": GepaSettings()}[algorithm]
-    search = {"reflect": Reflect, "gepa": Gepa}[algorithm].build(settings, problem(30, 20, 40))
+    search = plugin.build(plugin.Settings(), problem(30, 20, 40))
     drive(search, lambda request: settled(request, "no", score))
 
     unmeasured = "no evaluation could be scored"

@@ -6,7 +6,7 @@ import pytest
 
 from tau.algorithms.fences import answer_in, fence, whole
 from tau.algorithms.lines import joined, restored, rivals
-from tau.algorithms.prompts import Unusable, edited, proposed, shown, targets_of
+from tau.algorithms.prompts import PromptParseError, edited, proposed, shown, targets_of
 from tau.domain.json import Json
 from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
@@ -59,7 +59,7 @@ def test_an_edit_changes_one_prompt_and_names_its_parent() -> None:
 def test_an_edit_that_breaks_an_invariant_is_refused(text: str, why: str) -> None:
     given = resources(a="x {q}")
     (target,) = targets_of(given, None)
-    with pytest.raises(Unusable, match=why.replace("{", r"\{")):
+    with pytest.raises(PromptParseError, match=why.replace("{", r"\{")):
         edited(given, target, text, max_chars=100)
 
 
@@ -93,7 +93,7 @@ def test_chat_messages_are_shown_and_read_back() -> None:
 def test_messages_keep_their_number_and_roles(text: str) -> None:
     given = resources(chat=CHAT)
     (target,) = targets_of(given, None)
-    with pytest.raises(Unusable, match="every message"):
+    with pytest.raises(PromptParseError, match="every message"):
         edited(given, target, text, max_chars=500)
 
 
@@ -123,7 +123,7 @@ def test_a_prompt_keeps_the_blanks_around_it() -> None:
 
 
 def test_an_answer_cut_at_the_token_limit_is_no_candidate() -> None:
-    with pytest.raises(Unusable, match="token limit"):
+    with pytest.raises(PromptParseError, match="token limit"):
         whole(Output(text="```\nDraft\n```", finish_reason="length"))
     whole(Output(text="```\nWhole\n```", finish_reason="stop"))
 
@@ -144,7 +144,7 @@ def test_a_longer_fence_may_hold_a_shorter_one() -> None:
     ],
 )
 def test_any_other_answer_cannot_be_used(said: str, why: str) -> None:
-    with pytest.raises(Unusable, match=why):
+    with pytest.raises(PromptParseError, match=why):
         answer_in(said)
 
 
@@ -198,7 +198,7 @@ def test_a_proposal_in_another_habit_is_told(
     given = resources(a=start)
     (target,) = targets_of(given, None, template, {"question", "q"})
 
-    with pytest.raises(Unusable, match=re.escape(why)):
+    with pytest.raises(PromptParseError, match=re.escape(why)):
         proposed(given, target, text, max_chars=100)
 
 

@@ -15,10 +15,10 @@ def test_the_state_does_not_grow_with_the_number_of_candidates() -> None:
         algorithm.tell([answer(request) for request in wave])
         sizes.append(len(canonical(algorithm.state_dict())))
 
-    assert algorithm.pool.tried >= 200
+    assert algorithm.state.pool.tried >= 200
     early = max(sizes[: len(sizes) // 4])
     # Of a candidate that is gone only sixteen digits of its hash stay.
-    assert max(sizes) < 2 * early + algorithm.pool.tried * 20
+    assert max(sizes) < 2 * early + algorithm.state.pool.tried * 20
     assert max(sizes) < 300_000
 
 

@@ -1,7 +1,7 @@
 """What may still be spent: never more is asked for than the budget holds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 from tau.domain.json import Json
@@ -83,66 +83,80 @@ def _proposals(evaluations: int, proposals: int | None, each: int) -> int:
     return min(proposals, evaluations // 2)
 
 
-class Purse:
-    """Counts what was spent, retries included, and says what is left."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spent:
+    """What a search has used so far; `total` counts retries too."""
 
-    def __init__(
-        self,
-        budget: Budget,
-        allowed: Allowance,
-        *,
-        calls_per_evaluation: int,
-    ) -> None:
-        self._budget = budget
-        self._allowed = allowed
-        self._per = calls_per_evaluation
-        self.evaluations = 0
-        self.proposals = 0
-        self.spent = Spend()
+    evaluations: int = 0
+    proposals: int = 0
+    total: Spend = field(default_factory=Spend)
 
-    def pay(self, results: Sequence[RolloutResult]) -> None:
-        """Count a wave."""
+    def paying(self, results: Sequence[RolloutResult], *, calls_per_evaluation: int) -> "Spent":
+        """With a wave counted."""
+        proposals = sum(one.request.kind is RolloutKind.PROPOSE for one in results)
+        total = self.total
         for result in results:
             proposed = result.request.kind is RolloutKind.PROPOSE
-            self.proposals += proposed
-            self.evaluations += not proposed
             spent = result.spent
-            self.spent += Spend(
+            total += Spend(
                 rollouts=max(1, spent.rollouts),
-                calls=max(1 if proposed else self._per, spent.calls),
+                calls=max(1 if proposed else calls_per_evaluation, spent.calls),
                 tokens=spent.tokens,
                 cost_nano_usd=spent.cost_nano_usd,
             )
+        return Spent(
+            evaluations=self.evaluations + len(results) - proposals,
+            proposals=self.proposals + proposals,
+            total=total,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLedger:
+    """What the budget leaves after what was spent, retries included."""
+
+    budget: Budget
+    allowed: Allowance
+    calls_per_evaluation: int
+    spent: Spent
 
     def evaluations_left(self, *, proposals: int = 0) -> int:
         """How many evaluations can be made beside so many proposals."""
-        left = self._allowed.evaluations - self.evaluations
-        return max(0, min(left, *self._limits(proposals, self._per)))
+        left = self.allowed.evaluations - self.spent.evaluations
+        return max(0, min(left, *self._limits(proposals, self.calls_per_evaluation)))
 
     def proposals_left(self, *, evaluations: int = 0) -> int:
         """How many proposals can be made beside so many evaluations."""
-        left = self._allowed.proposals - self.proposals
-        return max(0, min(left, *self._limits(evaluations * self._per, 1, evaluations)))
+        left = self.allowed.proposals - self.spent.proposals
+        return max(
+            0, min(left, *self._limits(evaluations * self.calls_per_evaluation, 1, evaluations))
+        )
 
     def short(self, evaluations: int) -> list[str]:
         """The hard limits that do not leave so many evaluations."""
-        return [name for name, left in self._hard(0, self._per).items() if left < evaluations]
+        return [
+            name
+            for name, left in self._hard(0, self.calls_per_evaluation).items()
+            if left < evaluations
+        ]
 
     def _limits(self, calls: int, per: int, rollouts: int | None = None) -> list[int]:
         """What each limit leaves, after `calls` and `rollouts` for something else."""
-        every = self._allowed.evaluations + self._allowed.proposals
+        every = self.allowed.evaluations + self.allowed.proposals
         return [every, *self._hard(calls, per, rollouts).values()]
 
     def _hard(self, calls: int, per: int, rollouts: int | None = None) -> dict[str, int]:
         """Of the hard limits, by name; later rollouts are taken to need as many retries."""
-        budget, spent = self._budget, self.spent
+        budget, spent, per_evaluation = self.budget, self.spent.total, self.calls_per_evaluation
         other = calls if rollouts is None else rollouts
         found: dict[str, int] = {}
         if budget.rollouts is not None:
-            retried = self._rate(spent.rollouts, self.evaluations + self.proposals)
+            retried = self._rate(spent.rollouts, self.spent.evaluations + self.spent.proposals)
             found["rollouts"] = int((budget.rollouts - spent.rollouts) / retried) - other
         if budget.calls is not None and per:
-            retried = self._rate(spent.calls, self.evaluations * self._per + self.proposals)
+            retried = self._rate(
+                spent.calls, self.spent.evaluations * per_evaluation + self.spent.proposals
+            )
             found["calls"] = (int((budget.calls - spent.calls) / retried) - calls) // per
         for name, limit, used in (
             ("tokens", budget.tokens, spent.tokens),
@@ -157,34 +171,17 @@ class Purse:
     def _rate(spent: int, planned: int) -> float:
         return max(1.0, spent / planned) if planned else 1.0
 
-    def to_json(self) -> Json:
-        """For a checkpoint."""
-        spent = self.spent
-        return [
-            self.evaluations, self.proposals,
-            spent.rollouts, spent.calls, spent.tokens, spent.cost_nano_usd,
-        ]  # fmt: skip
-
-    def load(self, state: Json) -> None:
-        """What `to_json` made; ValueError for anything else."""
-        match state:
-            case [int(evaluations), int(proposals), int(r), int(c), int(t), int(usd)]:
-                self.evaluations, self.proposals = evaluations, proposals
-                self.spent = Spend(rollouts=r, calls=c, tokens=t, cost_nano_usd=usd)
-            case _:
-                raise ValueError("this state holds no purse")
-
     def report(self) -> Mapping[str, Json]:
         """Planned against spent."""
         return {
             "planned": {
-                "evaluations": self._allowed.evaluations,
-                "proposals": self._allowed.proposals,
+                "evaluations": self.allowed.evaluations,
+                "proposals": self.allowed.proposals,
             },
             "spent": {
-                "evaluations": self.evaluations,
-                "proposals": self.proposals,
-                "rollouts": self.spent.rollouts,
-                "calls": self.spent.calls,
+                "evaluations": self.spent.evaluations,
+                "proposals": self.spent.proposals,
+                "rollouts": self.spent.total.rollouts,
+                "calls": self.spent.total.calls,
             },
         }
