@@ -20,7 +20,7 @@ from tau.config.environment import snapshot
 from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE, state_dir
 from tau.config.search import other_folders, other_store
 from tau.domain.condition import Condition, named
-from tau.domain.control import Action
+from tau.domain.control import Action, record_of
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Spend
@@ -190,36 +190,16 @@ def _word(value: Json, missing: str) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-_DONE = {
-    Action.PAUSE: "paused: no more rollouts are claimed; calls in flight finish and are recorded",
-    Action.RESUME: "resumed",
-    Action.CANCEL: "cancelled: what is queued is dropped; calls in flight finish and are recorded",
-    Action.ROLLBACK: "rollback requested: it is carried out at the next wave boundary",
-}
-_ASLEEP = {
-    Action.PAUSE: "nobody drives the run; its next start is refused until it is resumed",
-    Action.RESUME: "nobody drives the run; start it again, or use: tau resume --run",
-    Action.CANCEL: "nobody drives the run; it has ended",
-    Action.ROLLBACK: "nobody drives the run; its next start carries it out",
-}
-
-
-_OVER = {
-    Action.PAUSE: "the run has ended: there is nothing to hold, its next start is a new run",
-    Action.RESUME: "the run has ended: its next start is a new run",
-}
-
-
 def _result_lines(result: ControlResult, *, dry_run: bool) -> Iterator[str]:
-    yield ("would be " if dry_run else "") + _DONE[result.action]
+    record = record_of(result.action)
+    yield ("would be " if dry_run else "") + record.done
     said = [("state dir", str(result.folder.root)), ("principal", result.principal)]
     if result.idempotent:
         said.append(("changes", "nothing: it was so already"))
     unused = UNUSED in result.notes
     if not (result.alive or unused or (result.action is Action.CANCEL and result.notes)):
         over = (result.training_status or {}).get("run_state") in ("completed", "cancelled")
-        notes = _ASLEEP | _OVER if over else _ASLEEP
-        said.append(("note", notes[result.action]))
+        said.append(("note", record.ended if over else record.undriven))
     if result.rollback_checkpoint:
         said.append(("checkpoint", result.rollback_checkpoint))
     said += [("note", note) for note in result.notes]

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 
 class Action(StrEnum):
@@ -16,7 +17,7 @@ class Action(StrEnum):
     @property
     def key(self) -> str:
         """What RBAC policies name it by."""
-        return f"control:rl:{self}"
+        return record_of(self).permission
 
 
 class LifecycleState(StrEnum):
@@ -26,6 +27,85 @@ class LifecycleState(StrEnum):
     PAUSED = "paused"
     CANCELLED = "cancelled"
     ROLLBACK_REQUESTED = "rollback_requested"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionRecord:
+    """All that is fixed about one action; what needs a run's state is asked where that is known.
+
+    `desired_state` is None for an action that changes nothing. `done` says what it did;
+    `undriven` what that means where no process drives the run, `ended` where the run is over.
+    """
+
+    permission: str
+    desired_state: LifecycleState | None
+    label: str
+    done: str
+    undriven: str
+    ended: str
+
+
+_STATUS = ActionRecord(
+    permission="control:rl:status",
+    desired_state=None,
+    label="Status",
+    done="nothing was changed",
+    undriven="nobody drives the run",
+    ended="the run has ended",
+)
+_PAUSE = ActionRecord(
+    permission="control:rl:pause",
+    desired_state=LifecycleState.PAUSED,
+    label="Pause",
+    done="paused: no more rollouts are claimed; calls in flight finish and are recorded",
+    undriven="nobody drives the run; its next start is refused until it is resumed",
+    ended="the run has ended: there is nothing to hold, its next start is a new run",
+)
+_RESUME = ActionRecord(
+    permission="control:rl:resume",
+    desired_state=LifecycleState.RUNNING,
+    label="Resume",
+    done="resumed",
+    undriven="nobody drives the run; start it again, or use: tau resume --run",
+    ended="the run has ended: its next start is a new run",
+)
+_CANCEL = ActionRecord(
+    permission="control:rl:cancel",
+    desired_state=LifecycleState.CANCELLED,
+    label="Cancel",
+    done="cancelled: what is queued is dropped; calls in flight finish and are recorded",
+    undriven="nobody drives the run; it has ended",
+    ended="nobody drives the run; it has ended",
+)
+_ROLLBACK = ActionRecord(
+    permission="control:rl:rollback",
+    desired_state=LifecycleState.ROLLBACK_REQUESTED,
+    label="Roll back",
+    done="rollback requested: it is carried out at the next wave boundary",
+    undriven="nobody drives the run; its next start carries it out",
+    ended="nobody drives the run; its next start carries it out",
+)
+
+
+def record_of(action: Action) -> ActionRecord:
+    """The record of an action; a new one without a record fails the type check here."""
+    match action:
+        case Action.STATUS:
+            return _STATUS
+        case Action.PAUSE:
+            return _PAUSE
+        case Action.RESUME:
+            return _RESUME
+        case Action.CANCEL:
+            return _CANCEL
+        case Action.ROLLBACK:
+            return _ROLLBACK
+        case _:
+            assert_never(action)
+
+
+STEERING = tuple(action for action in Action if record_of(action).desired_state is not None)
+"""The actions that change what is desired of a run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

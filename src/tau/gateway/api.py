@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from tau.domain.control import Action
+from tau.domain.control import STEERING, Action
 from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.json import Json
@@ -287,7 +287,7 @@ async def control(request: Request, caller: Actor, action: str) -> Response:
 
 
 def _action(name: str) -> Action:
-    if name not in list(Action) or name == Action.STATUS:
+    if name not in STEERING:
         raise Refused(404, "not_found", "there is no such control")
     return Action(name)
 

@@ -3,8 +3,9 @@
 import shlex
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import assert_never
 
-from tau.domain.control import Action
+from tau.domain.control import STEERING, Action, record_of
 from tau.domain.rollout import RolloutCounts
 from tau.gateway.answers import Refused
 from tau.gateway.context import Gateway
@@ -13,12 +14,6 @@ from tau.lifecycle.commands import Command
 from tau.lifecycle.paths import StateDir
 
 MOST_REASON = 500
-_LABELS = {
-    Action.PAUSE: "Pause",
-    Action.RESUME: "Resume",
-    Action.CANCEL: "Cancel",
-    Action.ROLLBACK: "Roll back",
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,14 +33,14 @@ def controls(gateway: Gateway, snapshot: Snapshot, principal: str) -> list[Contr
     return [
         Control(
             action=action,
-            label=label,
+            label=record_of(action).label,
             obstacle=obstacles[action] or _without_checkpoint(gateway, action),
             effects=_effects(action, snapshot),
             checkpoints=tuple(checkpoints(gateway.settings.state_dir))
             if action is Action.ROLLBACK
             else (),
         )
-        for action, label in _LABELS.items()
+        for action in STEERING
     ]
 
 
@@ -149,23 +144,33 @@ def _without_checkpoint(gateway: Gateway, action: Action) -> str | None:
 
 def _effects(action: Action, snapshot: Snapshot) -> tuple[str, ...]:
     counts = snapshot.counts
-    finishing = f"{_rollouts(counts.in_flight)} in flight will finish; they are billed."
-    if action is Action.PAUSE:
-        return (finishing, f"{_rollouts(counts.waiting)} stay queued until it is resumed.")
-    if action is Action.RESUME:
-        alive = snapshot.control.alive
-        goes_on = "The run goes on at once." if alive else "Nobody drives the run: start it again."
-        return (goes_on, f"{_rollouts(counts.waiting)} are queued.")
-    if action is Action.CANCEL:
-        return (
-            _cancelled(counts),
-            "This is final: a cancelled run never goes on. What has finished is kept.",
-        )
-    return (
-        "The run stops at the end of its wave and goes on from the checkpoint.",
-        "Its best resources are published as a new version.",
-        "Candidates made since stay visible as abandoned; what they cost is spent.",
-    )
+    match action:
+        case Action.STATUS:
+            return ()
+        case Action.PAUSE:
+            return (
+                f"{_rollouts(counts.in_flight)} in flight will finish; they are billed.",
+                f"{_rollouts(counts.waiting)} stay queued until it is resumed.",
+            )
+        case Action.RESUME:
+            alive = snapshot.control.alive
+            goes_on = (
+                "The run goes on at once." if alive else "Nobody drives the run: start it again."
+            )
+            return (goes_on, f"{_rollouts(counts.waiting)} are queued.")
+        case Action.CANCEL:
+            return (
+                _cancelled(counts),
+                "This is final: a cancelled run never goes on. What has finished is kept.",
+            )
+        case Action.ROLLBACK:
+            return (
+                "The run stops at the end of its wave and goes on from the checkpoint.",
+                "Its best resources are published as a new version.",
+                "Candidates made since stay visible as abandoned; what they cost is spent.",
+            )
+        case _:
+            assert_never(action)
 
 
 def _cancelled(counts: RolloutCounts) -> str:

@@ -1,8 +1,9 @@
 """What a snapshot means, as the JSON of the contract's section 7. Pure."""
 
 from collections.abc import Sequence
+from typing import assert_never
 
-from tau.domain.control import Action, LifecycleState
+from tau.domain.control import STEERING, Action, LifecycleState
 from tau.domain.json import Json
 from tau.domain.run import RunStatus
 from tau.domain.visible import line
@@ -152,8 +153,22 @@ def steps(snapshot: Snapshot) -> dict[Action, str | None]:
     over = nothing or (f"the run is {run.status}" if run and ended else None)
     is_paused = paused(snapshot)
     return {
-        Action.PAUSE: over or ("it is paused already" if is_paused else None),
-        Action.RESUME: nothing or (None if is_paused or not ended else over),
-        Action.CANCEL: over,
-        Action.ROLLBACK: over,
+        action: _senseless(action, nothing=nothing, over=over, is_paused=is_paused)
+        for action in STEERING
     }
+
+
+def _senseless(
+    action: Action, *, nothing: str | None, over: str | None, is_paused: bool
+) -> str | None:
+    match action:
+        case Action.STATUS:
+            return None
+        case Action.PAUSE:
+            return over or ("it is paused already" if is_paused else None)
+        case Action.RESUME:
+            return nothing or (None if is_paused else over)
+        case Action.CANCEL | Action.ROLLBACK:
+            return over
+        case _:
+            assert_never(action)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau.domain.control import Action, ControlState, LifecycleState
+from tau.domain.control import Action, ControlState, LifecycleState, record_of
 from tau.domain.ids import stands_for
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError
@@ -26,13 +26,6 @@ from tau.lifecycle.recovery import Recovery, recover
 from tau.lifecycle.register import Register
 from tau.lifecycle.state import load_state, state_json
 from tau.ports.clock import Clock
-
-_WANTED = {
-    Action.PAUSE: LifecycleState.PAUSED,
-    Action.RESUME: LifecycleState.RUNNING,
-    Action.CANCEL: LifecycleState.CANCELLED,
-    Action.ROLLBACK: LifecycleState.ROLLBACK_REQUESTED,
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +196,7 @@ class Lifecycle:
             target = self._rollback_target(command)
         elif command.action is Action.RESUME:
             recovery = recover(self._folder, before, alive=alive)
-        after = self._wanted(command, before, target)
+        after = self._desired(command, before, target)
         return _Plan(
             after=after,
             idempotent=_same(before, after),
@@ -243,11 +236,14 @@ class Lifecycle:
                 atomic_write(path, data)
             self._register.commit(plan.after, self._event(command, plan))
 
-    def _wanted(
+    def _desired(
         self, command: Command, before: ControlState | None, target: CheckpointFile | None
     ) -> ControlState:
+        desired = record_of(command.action).desired_state
+        if desired is None:
+            raise ControlError(f"'{command.action}' changes nothing of a run")
         return ControlState(
-            lifecycle_state=_WANTED[command.action],
+            lifecycle_state=desired,
             last_action=str(command.action),
             principal=command.principal,
             updated_unix_ms=self._clock.unix_ms(),

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tau.domain.control import Action
+from tau.domain.control import STEERING, Action
 from tau.errors import TauError
 from tau.gateway import controls as steering
 from tau.gateway.admission import COOKIE
@@ -22,7 +22,6 @@ from tau.gateway.promotion import obstacle, promote, support
 from tau.gateway.settings import AuthMode
 from tau.reports.gain import partial_of
 
-CONTROLS = (Action.PAUSE, Action.RESUME, Action.CANCEL, Action.ROLLBACK)
 SEE_OTHER = 303
 
 
@@ -197,7 +196,7 @@ async def _session(gateway: Gateway, form: Any) -> str | None:  # noqa: ANN401  
 
 def _action(request: Request) -> Action:
     name = request.path_params["action"]
-    if name not in list(CONTROLS):
+    if name not in STEERING:
         raise Refused(404, "not_found", "there is no such control")
     return Action(name)
 
