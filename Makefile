@@ -56,7 +56,7 @@ demo: setup  ## Watch a whole optimization, offline and without any key
 # --- tests and checks ----------------------------------------------------------------------------
 
 .PHONY: test check check-format check-lint check-types check-layers
-.PHONY: format acceptance coverage bench
+.PHONY: format acceptance fuzz coverage bench
 test: test-setup  ## Run the tests
 	@$(BIN)/python -m pytest -q -n $(JOBS) $(ARGS)
 
@@ -82,6 +82,10 @@ format: test-setup  ## Format the code and apply safe fixes
 acceptance: test-setup  ## Run the slow tests and those on real data (TAU_ACCEPTANCE_DATA)
 	@TAU_ACCEPTANCE_DATA="$(abspath $(TAU_ACCEPTANCE_DATA))" \
 		$(BIN)/python -m pytest -q -m acceptance $(ARGS)
+
+fuzz: test-setup  ## Look for new counterexamples: property tests with 2,000 random examples each
+	@HYPOTHESIS_PROFILE=thorough $(BIN)/python -m pytest -q -n $(JOBS) --timeout 3600 \
+		tests/properties tests/unit $(ARGS)
 
 coverage: test-setup  ## Run the tests and show which lines they leave out
 	@$(BIN)/python -m pytest -q -n $(JOBS) --cov --cov-report=term-missing:skip-covered $(ARGS)

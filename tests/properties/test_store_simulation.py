@@ -43,11 +43,11 @@ def new_stores(folder: Path) -> NewStore:
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("seed", [1, 2, 3, 4])
-async def test_25000_random_steps_agree_with_the_model(tmp_path: Path, seed: int) -> None:
-    report = await simulate(new_stores(tmp_path), seed=seed, steps=25_000)
+@pytest.mark.parametrize("seed", [1, 2])
+async def test_12000_random_steps_agree_with_the_model(tmp_path: Path, seed: int) -> None:
+    report = await simulate(new_stores(tmp_path), seed=seed, steps=12_000)
 
-    assert report.steps == 25_000
+    assert report.steps == 12_000
     assert set(report.actions) == set(MOVES), "every kind of step was taken"
     assert {"LeaseLost", "RunActive", "IllegalTransition", "Conflict"} <= set(report.refusals)
 

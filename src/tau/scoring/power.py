@@ -12,6 +12,7 @@ from tau.scoring.binomial import at_least, bulk
 from tau.scoring.unconditional import fewest_fixed
 
 _NORMAL = NormalDist()
+_MOST_ROOT = math.sqrt(10**9)
 POWER = 0.8
 """The chance of promotion from which an effect counts as detectable."""
 
@@ -96,8 +97,8 @@ def rows_to_settle(
 
     The fewest for which, with probability `chance`, the interval lies above 0 or below `effect`
     (normal approximation: ((z_alpha + z_chance) sd / distance)^2). `sd` is that of the paired
-    differences of single examples.
+    differences of single examples. At most 10^9 are told.
     """
     distance = max(difference, effect - difference)
     z = _NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(chance)
-    return max(fewest_rows(alpha), math.ceil((z * sd / distance) ** 2))
+    return max(fewest_rows(alpha), math.ceil(min(z * sd / distance, _MOST_ROOT) ** 2))

@@ -16,6 +16,8 @@ _CLOSE = 0.05
 _DISTINCT = 200
 """Beyond so many distinct values, those within one step count as their mean."""
 _STEP = 0.01
+_MOST_ROWS = 10**9
+"""More are never told: a gain next to nothing would want more than numbers can say."""
 
 
 def p_unseen(n: float, mean: float, worst: float) -> float:
@@ -30,8 +32,11 @@ def low_unseen(n: float, mean: float, worst: float, alpha: float) -> float:
 
 
 def rows_unseen(mean: float, alpha: float) -> int:
-    """How many rows rule out that unseen losses, of all there is to lose, undo a gain of `mean`."""
-    return math.ceil(math.log(alpha) / -math.log1p(mean)) if mean > 0 else 0
+    """How many rows rule out that unseen losses, of all there is to lose, undo a gain of `mean`.
+
+    At most 10^9 are told.
+    """
+    return math.ceil(min(_MOST_ROWS, math.log(alpha) / -math.log1p(mean))) if mean > 0 else 0
 
 
 def p_worst_case(values: Sequence[float], worst: float) -> float:

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from tau.scoring.means import mean_test, p_above
+from tau.scoring.power import rows_to_settle
 from tau.scoring.units import units_of
-from tau.scoring.worst_case import low_unseen, p_unseen, p_worst_case
+from tau.scoring.worst_case import low_unseen, p_unseen, p_worst_case, rows_unseen
 
 
 @pytest.mark.parametrize(("n", "broken"), [(20, 3), (50, 10), (30, 12)])
@@ -33,6 +34,11 @@ def test_it_is_the_chance_that_randomly_weighted_values_have_no_gain() -> None:
 def test_what_so_many_rows_do_not_show_is_less_than_three_of_them() -> None:
     assert p_unseen(100, 0.03, 1.0) == pytest.approx(0.052, abs=0.001)
     assert low_unseen(100, 0.0, 1.0, 0.05) == pytest.approx(-0.0295, abs=0.001)
+
+
+def test_a_gain_next_to_nothing_wants_more_rows_than_anybody_has() -> None:
+    assert rows_unseen(5e-324, 0.05) == 10**9
+    assert rows_to_settle(5e-324, 0.5, 1e-300) == 10**9
 
 
 def level(n: int, values: tuple[float, float, float], chances: tuple[float, float, float]) -> float:
