@@ -5,7 +5,7 @@ import os
 import pytest
 from hypothesis import settings
 
-# The same examples every time, so that a change is judged by itself; `make fuzz` looks for new ones.
+# The same examples every time: a change is judged by itself. `make fuzz` looks for new ones.
 settings.register_profile("default", deadline=None, derandomize=True)
 settings.register_profile("thorough", deadline=None, max_examples=2000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "default"))
