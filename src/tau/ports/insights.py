@@ -140,7 +140,7 @@ class Measurement:
     """One evaluation as a point of a comparison: no content, only what it was and what it gave.
 
     `score` is None while it is not settled, and where it is missing; `failure` is the class of a
-    failed one.
+    failed one. One that was `reused` is another run's, and counts once where runs are pooled.
     """
 
     rollout_id: RolloutId
@@ -152,6 +152,7 @@ class Measurement:
     status: RolloutStatus
     score: float | None
     failure: FailureClass | None = None
+    reused: bool = False
 
     @property
     def compared_score(self) -> float | None:
@@ -264,6 +265,10 @@ class Insights(Protocol):
             NotFound: no such run.
             ValueError: neither is given.
         """
+        ...
+
+    async def reused(self, run_id: RunId) -> int:
+        """How many evaluations of a run were taken over from other runs instead of being made."""
         ...
 
     async def failures(self, run_id: RunId) -> Mapping[str, int]:

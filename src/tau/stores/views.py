@@ -70,6 +70,7 @@ def measurement(row: Row) -> Measurement:
         status=RolloutStatus(row["status"]),
         score=row["score"],
         failure=FailureClass(row["failure_kind"]) if row["failure_kind"] else None,
+        reused=bool(row["reused"]),
     )
 
 

@@ -142,6 +142,12 @@ class PostgresInsights:
 
         return await self._database.read(query)
 
+    async def reused(self, run_id: RunId) -> int:
+        async def query(statements: Statements) -> int:
+            return int(await statements.value("reused", await run_key(statements, run_id)) or 0)
+
+        return await self._database.read(query)
+
     async def failures(self, run_id: RunId) -> Mapping[str, int]:
         async def query(statements: Statements) -> dict[str, int]:
             run = await run_key(statements, run_id)

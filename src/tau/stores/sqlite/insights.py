@@ -138,6 +138,11 @@ class SqliteInsights:
 
         return await self._database.read(query)
 
+    async def reused(self, run_id: RunId) -> int:
+        return await self._database.read(
+            lambda statements: int(statements.value("reused", (run_key(statements, run_id),)) or 0)
+        )
+
     async def failures(self, run_id: RunId) -> Mapping[str, int]:
         return await self._database.read(
             lambda statements: dict(statements.tuples("failures", (run_key(statements, run_id),)))

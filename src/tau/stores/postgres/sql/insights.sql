@@ -43,6 +43,10 @@ FROM rollout AS r
 JOIN run ON run.key = r.run
 LEFT JOIN example AS e ON e.key = r.example
 
+-- name: reused
+-- How many evaluations of a run took nothing from its budget: their results were known already.
+SELECT count(*) FROM request WHERE run = $1 AND reserve_rollouts = 0;
+
 -- name: settled
 -- Settled rollouts of a run beyond a place, one line per attempt.
 SELECT
@@ -112,7 +116,7 @@ ORDER BY r.key;
 -- Evaluations of a run, of some resources, or of both, run by run in submission order.
 SELECT
   r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
-  (r.failure::json ->> 'kind') AS failure_kind
+  (r.failure::json ->> 'kind') AS failure_kind, r.reserve_rollouts = 0 AS reused
 FROM rollout AS r
 JOIN run ON run.key = r.run
 JOIN example AS e ON e.key = r.example

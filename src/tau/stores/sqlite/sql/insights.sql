@@ -40,7 +40,7 @@ ORDER BY r.key;
 -- Evaluations of a run in submission order, of some resources alone where asked.
 SELECT
   r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
-  r.failure ->> '$.kind' AS failure_kind
+  r.failure ->> '$.kind' AS failure_kind, r.reserve_rollouts = 0 AS reused
 FROM rollout AS r INDEXED BY rollout_run
 JOIN run ON run.key = r.run
 JOIN example AS e ON e.key = r.example
@@ -52,7 +52,7 @@ ORDER BY r.key;
 -- Evaluations of resources in any run, run by run.
 SELECT
   r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
-  r.failure ->> '$.kind' AS failure_kind
+  r.failure ->> '$.kind' AS failure_kind, r.reserve_rollouts = 0 AS reused
 FROM resources AS s
 CROSS JOIN run
 CROSS JOIN rollout AS r INDEXED BY rollout_evaluate
@@ -60,6 +60,10 @@ CROSS JOIN rollout AS r INDEXED BY rollout_evaluate
 CROSS JOIN example AS e ON e.key = r.example
 WHERE s.hash = ?1
 ORDER BY run.key;
+
+-- name: reused
+-- How many evaluations of a run took nothing from its budget: their results were known already.
+SELECT count(*) FROM rollout INDEXED BY rollout_run WHERE run = ?1 AND reserve_rollouts = 0;
 
 -- name: settled
 -- Settled rollouts of a run beyond a place in time, one line per attempt.
