@@ -205,7 +205,7 @@ def _mean(pairing: Pairing) -> float:
 def _cost(result: RolloutResult, measure: CostMeasure | None) -> float | None:
     """In dollars, seconds, tokens or characters; None where it is not known."""
     if measure is CostMeasure.USD:
-        return result.spent.cost_usd
+        return result.cost_usd
     if measure is CostMeasure.LATENCY:
         return result.duration_ms / 1000
     if measure is CostMeasure.OUTPUT_TOKENS:

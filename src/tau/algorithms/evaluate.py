@@ -34,6 +34,7 @@ class Evaluate:
                 resources=problem.seed_resources,
                 example=example,
                 replicate=replicate,
+                reusable=True,
             )
             for split in Split
             for replicate in range(settings.replicates)

@@ -106,6 +106,8 @@ class Purse:
             proposed = result.request.kind is RolloutKind.PROPOSE
             self.proposals += proposed
             self.evaluations += not proposed
+            if result.reused:
+                continue
             spent = result.spent
             self.spent += Spend(
                 rollouts=max(1, spent.rollouts),

@@ -342,6 +342,7 @@ class Search(ABC):
                 resources=self.pool[cell.candidate].resources,
                 example=self.examples[cell.example],
                 replicate=cell.replicate,
+                reusable=self._chosen is None,
             )
             for cell in self.cells
         ]

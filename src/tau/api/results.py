@@ -62,6 +62,11 @@ class _Result:
         return self._driven.report.spent.calls
 
     @property
+    def reused(self) -> int:
+        """Evaluations that `tau probe` had paid for, taken over at no cost."""
+        return self._driven.report.reused
+
+    @property
     def failures(self) -> Mapping[str, int]:
         """Rollouts that failed for good, by class; they enter no mean."""
         return self._driven.report.failures
@@ -116,6 +121,7 @@ class _Result:
             "stop_reason": self.stop_reason,
             "total_rollouts": report.counts.total,
             "calls": self.calls,
+            "reused": self.reused,
             "tokens": report.spent.tokens,
             "cost_usd": self.cost_usd,
             "assumed_tokens": self.assumed_tokens,

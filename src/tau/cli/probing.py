@@ -31,6 +31,7 @@ from tau.ports.store import Store
 from tau.reports.account import Account, gather
 from tau.scoring.claims import Claim, ClaimResult, PairedScores, decide
 from tau.wiring.planning import forecast
+from tau.wiring.reuse import PROBE
 
 _FEWEST = 10
 _BUDGETS = (200, 400, 600, 1_000, 2_000, 4_000)
@@ -176,7 +177,7 @@ def _race(config: RunConfig, rows: Sequence[Example], rewrites: int) -> RunConfi
 def _only(config: RunConfig, rows: Sequence[Example]) -> RunConfig:
     """The configuration with no other rows, each in its own split."""
     examples = {split: tuple(row for row in rows if row.split is split) for split in Split}
-    return identified(replace(config, examples=examples))
+    return identified(replace(config, examples=examples, purpose=PROBE))
 
 
 def _settled(config: RunConfig, place: Place, terms: Terms) -> Account:

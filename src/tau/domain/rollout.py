@@ -14,7 +14,6 @@ from tau.domain.reward import Reward
 from tau.domain.span import Span
 from tau.domain.spend import Spend
 
-
 REUSED_FROM = "reused_from"
 REUSED_USD = "reused_usd"
 """In an output's metadata: the rollout that it was taken over from, and what that one cost."""

@@ -133,6 +133,11 @@ class Account:
         return summarize_by_example(rows) if rows else None
 
     @property
+    def reused(self) -> int:
+        """How many evaluations a probe had paid for."""
+        return sum(one.reused for one in self.measurements)
+
+    @property
     def binary(self) -> bool:
         """Whether every score is 0 or 1, so that means are shares."""
         scores = [one.score for one in self.measurements if one.score is not None]

@@ -335,6 +335,8 @@ def _cost(account: Account) -> Iterator[str]:
         ("seed", str(run.seed)),
         ("configuration", run.config_hash[:16]),
     ]
+    if account.reused:
+        facts.insert(1, ("reused", f"{account.reused:,} more evaluations, paid for by a probe"))
     facts += [(f"failed: {kind}", f"{count:,}") for kind, count in account.failures.items()]
     yield '<h2>Cost</h2><div class="scroll"><table>'
     yield from (f"<tr><th>{clean(name)}</th><td>{clean(value)}</td></tr>" for name, value in facts)

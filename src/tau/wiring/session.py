@@ -38,6 +38,7 @@ from tau.wiring.outcome import give_verdict, judged, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.past import Past, past_of
 from tau.wiring.reserve import Reservation
+from tau.wiring.reuse import Reusable, reusable
 from tau.wiring.runs import check_goes_on, choose_run
 from tau.wiring.seals import keep_seal
 from tau.wiring.status import status_file
@@ -145,6 +146,7 @@ class _Session:
         trainer: WorkerId,
         algorithm: Algorithm,
         past: Past,
+        known: Reusable,
         control: RunControl,
         lost: Lost | None,
         observer: Observer,
@@ -158,6 +160,7 @@ class _Session:
         self._worker = trainer
         self._algorithm = algorithm
         self._past = past
+        self._known = known
         self._control = control
         self._lost_checkpoint = lost
         self._observer = observer
@@ -211,12 +214,15 @@ class _Session:
             trainer=trainer.id,
             algorithm=algorithm if past == Past() else build_algorithm(config, parts, past),
             past=past,
+            known=await reusable(store, config, run),
             control=control,
             lost=chosen.lost,
             observer=observer,
             stop=stop,
         )
         await session._seal()
+        if session._known.note:
+            observer.notice(session._known.note)
         return session
 
     @property
@@ -300,6 +306,7 @@ class _Session:
             control=self._control,
             lost=self._lost_checkpoint,
             on_trouble=self._note_trouble,
+            known=self._known,
         )
 
     async def _fit(self) -> Fit:

@@ -52,9 +52,7 @@ class PostgresQueue:
         *,
         trainer: WorkerId,
     ) -> None:
-        await self._database.write(
-            lambda transaction: _settle(transaction, run_id, known, trainer)
-        )
+        await self._database.write(lambda transaction: _settle(transaction, run_id, known, trainer))
 
     async def collect(
         self, run_id: RunId, rollouts: Sequence[RolloutId]

@@ -170,7 +170,6 @@ class SqliteQueue:
             keys = [_existing_key(transaction, row) for row in new]
         return [rollout_id(run_id, key) for key in keys]
 
-
     def _settle(
         self,
         transaction: Transaction,
