@@ -160,6 +160,23 @@ class Measurement:
         return compared_score(self.status, self.score, self.failure)
 
 
+class MeanCost(NamedTuple):
+    """What a scored evaluation of resources on a split costs in the mean, over `rows` of them.
+
+    `nano_usd` is 0 where no price is known, `output_tokens` None where the executor tells none. Of
+    reused evaluations it is what they cost the run that made them. `gated`: safety's
+    hard gate shut.
+    """
+
+    resources: str
+    split: Split
+    rows: int
+    duration_ms: float
+    nano_usd: float
+    output_tokens: float | None
+    gated: bool = False
+
+
 class FailedWhy(NamedTuple):
     """One message of failed rollouts of a kind, with its class and how many it befell."""
 
@@ -269,6 +286,10 @@ class Insights(Protocol):
 
     async def reused(self, run_id: RunId) -> int:
         """How many evaluations of a run were taken over from other runs instead of being made."""
+        ...
+
+    async def costs(self, run_id: RunId) -> Sequence[MeanCost]:
+        """By resources and split; reads every output, so ask for it where it is shown."""
         ...
 
     async def failures(self, run_id: RunId) -> Mapping[str, int]:

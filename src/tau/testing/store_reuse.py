@@ -1,12 +1,15 @@
 """Part of the store suite: results that are known already settle rollouts at once."""
 
+from dataclasses import replace
+
 import pytest
 
+from tau.domain.dataset import Split
 from tau.domain.rollout import AttemptStatus, Outcome, Output, RolloutRequest, RolloutStatus
-from tau.domain.spend import Budget, Spend
+from tau.domain.spend import NANO, Budget, Spend
 from tau.errors import LeaseLost
 from tau.ports.insights import RolloutFilter
-from tau.testing.store_bench import RUN, Bench, StoreCase, evaluation, rows, success
+from tau.testing.store_bench import RUN, SEED, Bench, StoreCase, evaluation, rows, success
 
 
 def _known(count: int) -> list[tuple[RolloutRequest, Outcome]]:
@@ -80,3 +83,26 @@ class ReuseContract(StoreCase):
         with pytest.raises(LeaseLost):
             await bench.store.queue.settle(RUN, _known(1), trainer=other)
         assert await bench.counts() == {}
+
+    async def test_costs_are_means_by_resources_and_split(self, bench: Bench) -> None:
+        await bench.run()
+        trainer, worker = await bench.driver(), await bench.worker()
+        request, told = _known(1)[0]
+        assert told.output is not None
+        metadata = {"reused_from": "run-0-r1", "reused_usd": 0.5, "output_tokens": 30}
+        paid = replace(told, output=Output(text="4", metadata=metadata))
+        await bench.store.queue.settle(RUN, [(request, paid)], trainer=trainer)
+        await bench.submit(4)
+        claims = await bench.claim(worker)
+        spent = Spend(calls=1, tokens=9, cost_nano_usd=NANO)
+        for claim, tokens in zip(claims, (10, "many", None), strict=True):
+            output = Output(text="4", metadata={} if tokens is None else {"output_tokens": tokens})
+            done = replace(success(spent=spent), output=output, duration_ms=100)
+            await bench.store.work.complete(claim.attempt_id, done)
+
+        (found,) = await bench.store.insights.costs(RUN)
+        assert (found.resources, found.split, found.rows) == (SEED.hash, Split.OPTIMIZE, 4)
+        assert found.nano_usd == 3.5 * NANO / 4
+        assert found.duration_ms == (300 + 40) / 4
+        assert found.output_tokens == 20
+        assert found.gated is False
