@@ -16,6 +16,7 @@ from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import Target, Unusable, proposed, shown
 from tau.algorithms.settings import SearchSettings
 from tau.algorithms.templates import fill
+from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
@@ -95,7 +96,8 @@ class Draft:
 class Proposers:
     """Writes drafts and reads answers.
 
-    `examples` are all that may be shown, and of them `columns` beside the prompt.
+    `examples` are all that may be shown, and of them `columns` beside the prompt. `wish` is asked
+    of every new prompt.
     """
 
     texts: Texts
@@ -104,10 +106,15 @@ class Proposers:
     max_chars: int
     columns: frozenset[str] = frozenset()
     context: Mapping[str, str] = field(default_factory=dict)
+    wish: str = ""
 
     @classmethod
     def of(
-        cls, settings: SearchSettings, targets: Sequence[Target], examples: Sequence[Example]
+        cls,
+        settings: SearchSettings,
+        targets: Sequence[Target],
+        examples: Sequence[Example],
+        claim: ClaimTerms = BETTER,
     ) -> "Proposers":
         """What asks as `settings` say.
 
@@ -130,6 +137,7 @@ class Proposers:
             examples={one.id: one for one in examples},
             max_chars=settings.max_chars,
             columns=frozenset(settings.columns).union(*(one.placeholders for one in targets)),
+            wish=templates.wish(claim.minimize),
         )
 
     def reflect(
@@ -246,7 +254,7 @@ class Proposers:
                 "name": target.name,
                 "prompt": fenced(text, marks),
                 "context": self._context(parents[0].resources, target),
-                "rules": _rules(target, self.max_chars),
+                "rules": _rules(target, self.max_chars) + self.wish,
                 "marks": marks,
                 **parts,
             },

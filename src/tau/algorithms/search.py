@@ -89,7 +89,7 @@ class Search(ABC):
         )
         cost = self.certification.cost
         self.allowed.check(self.name, least, certification=cost, proposals=self.least_proposals)
-        self.proposers = Proposers.of(settings, self.targets, self.parts.breed)
+        self.proposers = Proposers.of(settings, self.targets, self.parts.breed, problem.claim)
         self._reset()
         self.begin()
 
