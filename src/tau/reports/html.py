@@ -170,7 +170,7 @@ def _gain_words(gain: Gain) -> str:
     if gain.groups is not None and gain.design_effect is not None:
         words += f" They are {gain.groups:,} groups, design effect {gain.design_effect:.2f}."
     if gain.rows_to_settle is not None:
-        words += f" About {gain.rows_to_settle:,} examples would settle it."
+        words += f" {capital(gain.settling)} would settle it."
     return words
 
 

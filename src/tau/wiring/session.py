@@ -37,6 +37,7 @@ from tau.wiring.observing import Observer
 from tau.wiring.outcome import give_verdict, judged, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.past import Past, past_of
+from tau.wiring.planning import foretold
 from tau.wiring.reserve import Reservation
 from tau.wiring.reuse import Reusable, reusable
 from tau.wiring.runs import check_goes_on, choose_run
@@ -204,7 +205,7 @@ class _Session:
             chosen.run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
         )
         await control.begin(run)
-        past = await past_of(store, config, run)
+        past, known = await past_of(store, config, run), await reusable(store, config, run)
         session = cls(
             request,
             run=run,
@@ -214,15 +215,16 @@ class _Session:
             trainer=trainer.id,
             algorithm=algorithm if past == Past() else build_algorithm(config, parts, past),
             past=past,
-            known=await reusable(store, config, run),
+            known=known,
             control=control,
             lost=chosen.lost,
             observer=observer,
             stop=stop,
         )
         await session._seal()
-        if session._known.note:
-            observer.notice(session._known.note)
+        for text in (*foretold(config, parts, past, resumed=chosen.resumed), known.note):
+            if text:
+                observer.notice(text)
         return session
 
     @property
