@@ -69,6 +69,17 @@ def test_a_candidates_fate_is_told(searched: Path) -> None:
     assert "stopped by the safety gate" in page
 
 
+def test_the_candidates_of_a_run_are_drawn_by_quality_and_cost(searched: Path) -> None:
+    with client(settings_in(searched)) as found:
+        page = found.get(f"/runs/{RUN}").text
+    panel = page[page.index("Quality and cost") :].partition("</section>")[0]
+    assert 'class="chart front"' in panel
+    assert f"/runs/{RUN}/candidates?c={BETTER.hash[:12]}" in panel
+    assert "baseline, on the front" in panel
+    assert panel.count("on the front</span>") == 1  # what the gate stopped is none to choose
+    assert "stopped by the safety gate" in panel
+
+
 def test_the_matrix_names_examples_by_how_they_begin(searched: Path) -> None:
     with client(settings_in(searched)) as found:
         page = found.get(f"/runs/{RUN}/matrix").text

@@ -96,6 +96,8 @@ class Spent:
         proposals = sum(one.request.kind is RolloutKind.PROPOSE for one in results)
         total = self.total
         for result in results:
+            if result.reused:
+                continue
             proposed = result.request.kind is RolloutKind.PROPOSE
             spent = result.spent
             total += Spend(

@@ -7,8 +7,7 @@ from dataclasses import dataclass, field, replace
 from tau.algorithms.pool import Pool
 from tau.domain.claim import MEASURED, Aim, ClaimTerms, CostMeasure
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.domain.json import Json, canonical
-from tau.domain.resources import Resources
+from tau.domain.json import Json
 from tau.domain.rollout import RolloutKind, RolloutResult
 from tau.scoring.pareto import front
 from tau.scoring.table import Pairing, pair
@@ -168,7 +167,7 @@ class Economy:
                 "score": points[name][0],
                 "cost": -points[name][1],
                 "rows": pool.table[name].n,
-                "length": _length(pool[name].resources),
+                "length": pool[name].resources.characters,
             }
             for name in kept[:_MOST_SHOWN]
         )
@@ -192,18 +191,10 @@ def _mean(pairing: Pairing) -> float:
 def _cost(result: RolloutResult, measure: CostMeasure | None) -> float | None:
     """In dollars, seconds, tokens or characters; None where it is not known."""
     if measure is CostMeasure.USD:
-        return result.spent.cost_usd
+        return result.cost_usd
     if measure is CostMeasure.LATENCY:
         return result.duration_ms / 1000
     if measure is CostMeasure.OUTPUT_TOKENS:
         found = result.output.metadata.get(OUTPUT_TOKENS) if result.output else None
         return float(found) if isinstance(found, int | float) else None
-    return float(_length(result.request.resources)) if measure else None
-
-
-def _length(resources: Resources) -> int:
-    """Characters of all prompts together, as they are written."""
-    return sum(
-        len(value) if isinstance(value, str) else len(canonical(value).decode())
-        for value in resources.values.values()
-    )
+    return float(result.request.resources.characters) if measure else None

@@ -51,6 +51,7 @@ class Evaluate:
                 resources=problem.seed_resources,
                 example=example,
                 replicate=replicate,
+                reusable=True,
             )
             for split in Split
             for replicate in range(settings.replicates)

@@ -8,7 +8,7 @@ from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.scoring import certify
 from tau.scoring.certify import Certificate, no_candidate
-from tau.scoring.claim_parts import Part, cost_part, joined
+from tau.scoring.claim_parts import Part, cost_part, joined, most
 from tau.scoring.costs import Saving, saving
 
 Column = tuple[float | None, ...]
@@ -67,11 +67,25 @@ class Finding:
             **whole,
             "decision": self.decision.value,
             "reason": self.reason,
-            "rows_to_settle": whole["rows_to_settle"] if inconclusive else None,
+            "rows_to_settle": self._rows_to_settle if inconclusive else None,
             "caveats": list(self.caveats),
+            **({"parts": self._parts} if self._others else {}),
             **({"cost": self.spent.to_json() if self.spent else None} if self.cost else {}),
             **({"guards": self._guards()} if self.guards else {}),
         }
+
+    @property
+    def _parts(self) -> dict[str, Json]:
+        """What was decided of each part: the score, the cost, and each guard by its grader."""
+        cost = {"cost": self.cost.decision.value} if self.cost else {}
+        guards: dict[str, Json] = {name: one.decision.value for name, one in self.guards.items()}
+        return {"score": self.main.decision.value, **cost, "guards": guards}
+
+    @property
+    def _rows_to_settle(self) -> int | None:
+        """As many as the open part needs that needs most."""
+        known = [self.main.rows_to_settle, *(part.rows_to_settle for part in self._others)]
+        return most(known)
 
     def _guards(self) -> Mapping[str, Json]:
         return {name: {**part.to_json(), "margin": part.margin} for name, part in

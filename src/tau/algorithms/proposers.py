@@ -15,6 +15,7 @@ from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import PromptParseError, Target, proposed, shown
 from tau.algorithms.settings import SearchSettings
 from tau.algorithms.templates import fill
+from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
@@ -69,6 +70,7 @@ class Proposers:
     """Writes requests and reads answers.
 
     `examples` are all that may be shown, and of them `columns` beside the prompt.
+    `cheaper` is asked of every new prompt.
     """
 
     texts: Texts
@@ -77,10 +79,15 @@ class Proposers:
     max_chars: int
     columns: frozenset[str] = frozenset()
     context: Mapping[str, str] = field(default_factory=dict)
+    cheaper: str = ""
 
     @classmethod
     def of(
-        cls, settings: SearchSettings, targets: Sequence[Target], examples: Sequence[Example]
+        cls,
+        settings: SearchSettings,
+        targets: Sequence[Target],
+        examples: Sequence[Example],
+        claim: ClaimTerms = BETTER,
     ) -> "Proposers":
         """What asks as `settings` say.
 
@@ -103,6 +110,7 @@ class Proposers:
             examples={one.id: one for one in examples},
             max_chars=settings.max_chars,
             columns=frozenset(settings.columns).union(*(one.placeholders for one in targets)),
+            cheaper=templates.cheaper(claim.minimize),
         )
 
     def reflect(
@@ -206,7 +214,7 @@ class Proposers:
                 "name": target.name,
                 "prompt": fenced(text, marks),
                 "context": self._context(parents[0].resources, target),
-                "rules": _rules(target, self.max_chars),
+                "rules": _rules(target, self.max_chars) + self.cheaper,
                 "marks": marks,
                 **parts,
             },

@@ -281,6 +281,7 @@ def requests_of(setup: SearchSetup, state: SearchState) -> tuple[RolloutRequest,
             kind=RolloutKind.EVALUATE,
             resources=state.pool[one.candidate].resources,
             example=setup.examples[one.example],
+            reusable=state.chosen is None,
         )
         for one in state.due
     ]

@@ -76,7 +76,7 @@ class SearchSetup:
             allowed=allowed,
             least=fewest,
             planned=planned,
-            proposers=Proposers.of(settings, targets, parts.feedback),
+            proposers=Proposers.of(settings, targets, parts.feedback, problem.claim),
         )
 
     @property

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Mapping
 
+from tau.domain.claim import CostMeasure
 from tau.errors import InputError
 
 REFLECT = """\
@@ -87,6 +88,29 @@ REPAIR = """\
 I cannot use that answer: {why}. Write the improved prompt again, put right. \
 Put the whole prompt, and nothing else, between lines of {marks}\
 ; where it has such lines itself, make the outer ones longer."""
+
+_SHORTER = (
+    "Say everything in fewer words, join what belongs together, and leave out what changes no "
+    "answer, even where the above says to keep it"
+)
+_BRIEF = (
+    "let it ask for the answer alone, in the shortest form that is still right: nothing before or "
+    "after it, no explanation, nothing of the input again"
+)
+_CHEAPER: Mapping[CostMeasure, str] = {
+    CostMeasure.PROMPT_LENGTH: f"the prompt is to be shorter. {_SHORTER}",
+    CostMeasure.OUTPUT_TOKENS: f"answers are to be shorter: {_BRIEF}",
+    CostMeasure.LATENCY: f"answers are to come sooner, which short ones do: {_BRIEF}",
+    CostMeasure.USD: f"a call is to cost less. {_SHORTER}; and {_BRIEF}",
+}
+
+
+def cheaper(measure: CostMeasure | None) -> str:
+    """What is asked of every new prompt where less of something is the objective; '' without."""
+    if measure is None:
+        return ""
+    return f"\n- Above all {_CHEAPER[measure]}. What is right now must stay right."
+
 
 _SLOT = re.compile(r"\{(\w+)\}")
 

@@ -9,7 +9,18 @@ from pathlib import Path
 from tau.api.certification import certify
 from tau.api.driving import driven
 from tau.api.results import Evaluation, Optimization
-from tau.api.setup import Budget, Columns, Data, Graders, Limits, Prompts, Task, configuration
+from tau.api.setup import (
+    Budget,
+    Claims,
+    Columns,
+    Data,
+    Graders,
+    Guards,
+    Limits,
+    Prompts,
+    Task,
+    configuration,
+)
 from tau.domain.json import Json
 from tau.trainer.progress import Progress
 
@@ -88,6 +99,9 @@ def optimize(
     retries: Retries = None,
     time_limit_s: float | None = None,
     group: Columns = None,
+    claim: str | Mapping[str, Json] | None = None,
+    objective: Mapping[str, Json] | None = None,
+    guards: Guards = None,
 ) -> Optimization:
     """Look for a better prompt, and say whether it is better.
 
@@ -98,6 +112,11 @@ def optimize(
     `group` names a column, or several, whose value says which rows belong together (a document, a
     customer): no part divides a group, and the claim counts groups.
 
+    What is to be proved is as in a configuration: `claim` is 'better' (the default) or
+    {'kind': 'not_worse', 'margin': 0.02}; `objective` claims less of something instead, as in
+    {'minimize': 'output_tokens', 'not_worse': 0.02}; each of `guards`, {'grader': name or function,
+    'margin': 0.02}, is another grader whose score must not get worse.
+
     Raises:
         InputError: something given cannot be used; nothing was run.
         RunError: the run failed; NothingScored, which has the `result`, where no row got a score.
@@ -106,6 +125,7 @@ def optimize(
     config = configuration(
         task, prompt, data, graders, algorithm=algorithm, params=params, budget=budget,
         seed=seed, concurrency=concurrency, reflection_model=reflection_model, group=group,
+        claims=Claims(claim=claim, objective=objective, guards=guards),
         limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
     return Optimization(driven(config, store=store, progress=progress)).scored()

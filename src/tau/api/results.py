@@ -1,11 +1,12 @@
 """What `evaluate` and `optimize` return."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 from tau.api.driving import Driven
 from tau.api.functions import PROMPT
+from tau.domain.claim import BETTER
 from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
@@ -14,7 +15,7 @@ from tau.errors import NothingScored
 from tau.files.atomic import atomic_write
 from tau.reports import shortfalls
 from tau.reports.account import SplitAccount
-from tau.reports.gain import Gain
+from tau.reports.gain import Gain, certificate
 from tau.reports.html import html
 from tau.reports.rows import as_json
 from tau.reports.shortfalls import ErrorCount
@@ -60,6 +61,11 @@ class _Result:
     def calls(self) -> int:
         """Model calls made, retries included."""
         return self._driven.report.spent.calls
+
+    @property
+    def reused(self) -> int:
+        """Evaluations that `tau probe` had paid for, taken over at no cost."""
+        return self._driven.report.reused
 
     @property
     def failures(self) -> Mapping[str, int]:
@@ -116,6 +122,7 @@ class _Result:
             "stop_reason": self.stop_reason,
             "total_rollouts": report.counts.total,
             "calls": self.calls,
+            "reused": self.reused,
             "tokens": report.spent.tokens,
             "cost_usd": self.cost_usd,
             "assumed_tokens": self.assumed_tokens,
@@ -166,8 +173,33 @@ class Optimization(_Result):
 
     @property
     def improved(self) -> bool:
-        """Whether the new prompt was proved better."""
+        """Whether the claim was proved of the new prompt: better, unless another one was made."""
         return self.decision == Decision.PROMOTE
+
+    @property
+    def claim(self) -> str:
+        """What was to be proved, in words."""
+        told = self._driven.account.evidence.get("claim")
+        words = told.get("words") if isinstance(told, Mapping) else None
+        return words if isinstance(words, str) else BETTER.words()
+
+    @property
+    def cost(self) -> Mapping[str, Json] | None:
+        """Where less of something was claimed: what both prompts took, and the share saved."""
+        found = certificate(self._driven.account.evidence).get("cost")
+        return dict(found) if isinstance(found, Mapping) else None
+
+    @property
+    def guards(self) -> Mapping[str, Json]:
+        """By grader, what was decided of each guard."""
+        found = certificate(self._driven.account.evidence).get("guards")
+        return dict(found) if isinstance(found, Mapping) else {}
+
+    @property
+    def front(self) -> Sequence[Mapping[str, Json]]:
+        """With an objective: the candidates that no other beats both in score and in cost."""
+        found = self._driven.account.evidence.get("front")
+        return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
 
     @property
     def reason(self) -> str | None:
@@ -216,6 +248,10 @@ class Optimization(_Result):
         return {
             **super().to_dict(),
             "decision": self.decision,
+            "claim": self.claim,
+            "cost": self.cost,
+            "guards": dict(self.guards),
+            "front": list(self.front),
             "reason": self.reason,
             "gain": gain.to_json() if gain else None,
             "best": dict(self.best),

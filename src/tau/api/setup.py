@@ -22,6 +22,7 @@ Data: TypeAlias = Rows | Mapping[str, Rows]
 Graders: TypeAlias = Sequence[str | Mapping[str, Json] | Callable[..., Any]]
 Budget: TypeAlias = int | Mapping[str, float] | None
 Columns: TypeAlias = str | Sequence[str] | None
+Guards: TypeAlias = Sequence[Mapping[str, Any]] | None
 
 _CALLS = 8
 """Calls of the model that one row may make where a model is given and no number."""
@@ -43,6 +44,7 @@ def configuration(
     replicates: int = 1,
     reflection_model: str | None = None,
     group: Columns = None,
+    claims: "Claims | None" = None,
 ) -> RunConfig:
     """The configuration.
 
@@ -71,8 +73,11 @@ def configuration(
     }
     if group is not None:
         value["group"] = group if isinstance(group, str) else list(group)
-    if graders:
-        value["graders"] = [functions.grader(one) if callable(one) else one for one in graders]
+    named = [functions.grader(one) if callable(one) else one for one in graders]
+    if named:
+        value["graders"] = named
+    if claims is not None:
+        value |= claims.fields(graders, named)
     value |= _called(functions, task, prompt, limits)
     return compose(value, base_dir=Path.cwd(), environ=snapshot())
 
@@ -89,6 +94,42 @@ def _called(functions: Functions, task: Task, prompt: Prompts, limits: "Limits")
             fix="leave them out",
         )
     return {"model": task}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claims:
+    """What is to be proved: see `optimize`."""
+
+    claim: str | Mapping[str, Json] | None = None
+    objective: Mapping[str, Json] | None = None
+    guards: Guards = None
+
+    def fields(self, graders: Graders, named: Sequence[Json]) -> dict[str, Any]:
+        """The configuration's own fields for them; a guard may be one of `graders` itself."""
+        given = {"claim": self.claim, "objective": self.objective, "guards": self._guards(graders,
+                 named)}  # fmt: skip
+        return {
+            name: dict(value) if isinstance(value, Mapping) else value
+            for name, value in given.items()
+            if value is not None
+        }
+
+    def _guards(self, graders: Graders, named: Sequence[Json]) -> Any:  # noqa: ANN401  (JSON)
+        if not isinstance(self.guards, list | tuple):
+            return self.guards
+        names = [one.get("name") if isinstance(one, Mapping) else one for one in named]
+        return [
+            {**one, "grader": _name(one["grader"], graders, names)}
+            if isinstance(one, Mapping) and callable(one.get("grader"))
+            else one
+            for one in self.guards
+        ]
+
+
+def _name(function: object, graders: Graders, names: Sequence[Json]) -> Json:
+    """What the grader that `function` is is called here, else what it would be called."""
+    found = (name for one, name in zip(graders, names, strict=True) if one is function)
+    return next(found, name_of(function))  # type: ignore[arg-type]  # callers have looked
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

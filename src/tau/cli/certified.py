@@ -13,6 +13,7 @@ from tau.reports.junit import attribute
 from tau.reports.junit import text as element
 from tau.scores.certifying import Certified
 from tau.scoring.claims import ClaimKind, Estimate
+from tau.scoring.wording import settling_text
 
 _WIDTH = 80
 _NAMED = 10
@@ -108,7 +109,8 @@ def _facts(found: Certified) -> Iterator[tuple[str, str]]:
     if found.cost is not None:
         yield "cost", _cost(found.cost)
     if found.rows_to_settle is not None:
-        yield "to settle", f"about {figures.count(found.rows_to_settle, 'row')} would decide it"
+        wanted = settling_text(found.rows_to_settle, found.groups_to_settle)
+        yield "to settle", f"{wanted} would decide it"
     if found.labels_to_settle is not None:
         labels = figures.count(found.labels_to_settle, "row")
         yield "to settle", f"about {labels} labelled by people would decide it"

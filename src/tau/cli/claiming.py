@@ -48,7 +48,7 @@ def claim_facts(account: Account) -> Iterator[tuple[str, str]]:
     if isinstance(guards, Mapping):
         for name, guard in guards.items():
             if isinstance(guard, Mapping):
-                yield "guard", f"{name}: {guard.get('reason')}"
+                yield "guard", f"{name}: {str(guard.get('reason')).removeprefix(f'{name}: ')}"
     yield from _front_lines(account.evidence.get("front"), str(claim.get("minimize")))
 
 

@@ -10,7 +10,6 @@ from statistics import fmean
 from tau.cli import results
 from tau.cli.displays import Display, PlainDisplay
 from tau.cli.edge import drive
-from tau.cli.records.conditions import Conditions, conditions_of
 from tau.cli.streams import interactive
 from tau.cli.surface import Exit
 from tau.config.environment import snapshot
@@ -24,6 +23,7 @@ from tau.domain.run import RunStatus, StopReason
 from tau.lifecycle.authorization import PolicyFile
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
+from tau.reports.conditions import Conditions, conditions_of, each_once
 from tau.reports.rows import EvaluationRow, evaluation_rows
 from tau.trainer.report import RunReport
 from tau.wiring.delivery import mark_delivered
@@ -150,7 +150,8 @@ async def _stored(location: str, config: RunConfig) -> list[EvaluationRow]:
 async def _rows(store: Store, config: RunConfig) -> list[EvaluationRow]:
     wanted = Conditions.of(config.model_ref, config.semantic)
     every = [
-        one for one in await store.insights.measurements(resources=config.resources.hash)
+        one
+        for one in each_once(await store.insights.measurements(resources=config.resources.hash))
         if one.compared_score is not None
     ]  # fmt: skip
     conditions = await conditions_of(store, every)
@@ -167,7 +168,7 @@ async def _rows(store: Store, config: RunConfig) -> list[EvaluationRow]:
 
 def _usd(result: RolloutResult | None) -> float | None:
     """None where calls cost nothing: that is, where no price is known."""
-    return None if result is None else result.spent.cost_usd or None
+    return None if result is None else result.cost_usd or None
 
 
 def _ms(result: RolloutResult | None) -> float | None:

@@ -76,7 +76,7 @@ def claim(report: RunReport) -> Iterator[tuple[str, str]]:
     if account.partial is not None:
         yield "part only", account.partial.text
     if gain is not None and gain.rows_to_settle is not None:
-        yield "to settle", f"about {figures.count(gain.rows_to_settle, 'example')} would decide it"
+        yield "to settle", f"{gain.settling} would decide it"
     detectable = report.plan.detectable if report.plan else None
     if detectable is not None and "claim" not in account.evidence:
         yield "could show", f"gains from {detectable:+.3f} on, in 4 runs of 5"

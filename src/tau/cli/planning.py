@@ -19,7 +19,7 @@ from tau.domain.spend import Budget
 from tau.errors import InputError
 from tau.reports.outcome import expectation
 from tau.stores.location import shown
-from tau.wiring.planning import Forecast, forecast
+from tau.wiring.planning import Forecast, forecast, insufficient
 from tau.wiring.stores import scheme_of
 
 
@@ -79,6 +79,10 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
         f"{name}: {settings.algorithm.type} on {line(settings.model_ref or '')}", columns()
     )
     yield ""
+    short = [*insufficient(settings, plan)]
+    if short:  # it comes before what it costs
+        yield from facts([("warning:", warning) for warning in short])
+        yield ""
     said = [
         ("examples", ", ".join(
             f"{split} {len(rows):,}" for split, rows in settings.examples.items() if rows
@@ -97,10 +101,11 @@ def _lines(settings: RunConfig, found: Forecast) -> Iterator[str]:
             ("decision", _certification(found)),
         ]
     yield from facts(said, indent="  ")
-    if plan.proposals:
+    if plan.proposals and settings.claim.usual:
         yield ""
         yield from wrapped(line(expectation(plan.certification, plan.detectable)), columns())
-    yield from facts([("warning:", warning) for warning in found.warnings])
+    others = [warning for warning in found.warnings if warning not in short]
+    yield from facts([("warning:", warning) for warning in others])
 
 
 def _least(found: Forecast) -> str:

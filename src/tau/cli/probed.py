@@ -1,5 +1,6 @@
 """What a probe found, and how it is told."""
 
+import math
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,6 +11,9 @@ from tau.cli.text import facts
 from tau.domain.json import Json
 from tau.scoring.claims import ClaimResult
 
+_MOSTLY = 0.5
+"""Of the variance, for the grader to be named as what makes the noise."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Noise:
@@ -17,6 +21,8 @@ class Noise:
 
     `flipped` rows came out differently; `alone` is the gain that chance reaches in one of twenty
     comparisons, `luckiest` what the best of the rewrites would seem to gain if all were equal.
+    `variance` is that of one score of a row. `grader`: the same answers judged twice, which is what
+    of all this is the grader's; None where it says the same to the same, or could not be asked.
     """
 
     rows: int
@@ -24,6 +30,23 @@ class Noise:
     flipped: int
     alone: float
     luckiest: float
+    groups: int = 0
+    variance: float = 0.0
+    grader: "Noise | None" = None
+
+    @property
+    def grader_share(self) -> float | None:
+        """How much of the variance is the grader's, from 0 to 1; None where it is not known."""
+        if self.grader is None:
+            return None
+        if not self.variance:
+            return 1.0 if self.grader.variance else 0.0
+        return min(1.0, self.grader.variance / self.variance)
+
+    @property
+    def by_grader(self) -> float:
+        """The gain that chance would reach so often if only the grader varied."""
+        return self.alone * math.sqrt(self.grader_share or 0.0)
 
     @property
     def saturated(self) -> bool:
@@ -74,6 +97,8 @@ def _points(share: float) -> str:
 
 def _verdict(found: Probe) -> str:
     noise = f"noise {_points(found.noise.alone)} points"
+    if (found.noise.grader_share or 0.0) >= _MOSTLY and found.noise.alone:
+        noise += ", mostly the grader's"
     if found.gain is None:
         if found.pays is False:
             return f"{noise}, and every answer is right already: a search will not pay"
@@ -100,12 +125,18 @@ def lines(found: Probe, arguments: RunArguments) -> Iterator[str]:
 
 def _said(found: Probe) -> Iterator[tuple[str, str]]:
     noise = found.noise
-    yield "baseline", f"{noise.mean:.3f} on {figures.count(noise.rows, 'row')}, asked twice"
+    grouped = 0 < noise.groups < noise.rows
+    groups = f" of {figures.count(noise.groups, 'group')}" if grouped else ""
+    yield "baseline", f"{noise.mean:.3f} on {figures.count(noise.rows, 'row')}{groups}, asked twice"
     yield (
         "noise",
         f"{noise.flipped:,} of {noise.rows:,} rows came out differently the second time; chance "
         f"alone shows a gain of {_points(noise.alone)} points in 1 of 20 comparisons",
     )
+    if noise.grader is not None:
+        yield "grader", _grader_words(noise, noise.grader)
+    if grouped:
+        yield "", "rows of one group count as one: they may err together"
     if not found.tried:
         return
     if noise.luckiest:
@@ -123,6 +154,17 @@ def _said(found: Probe) -> Iterator[tuple[str, str]]:
         yield "note", "none of these would prove such a gain: more rows in 'test' would"
 
 
+def _grader_words(noise: Noise, grader: Noise) -> str:
+    if not grader.flipped:
+        return f"it judged the same {grader.rows:,} answers twice, and always alike"
+    share = noise.grader_share or 0.0
+    steadier = "; a steadier grader would show more than more rows" if share >= _MOSTLY else ""
+    return (
+        f"{grader.flipped:,} of {grader.rows:,} answers were judged otherwise the second time: "
+        f"{_points(noise.by_grader)} points of the noise alone{steadier}"
+    )
+
+
 def _enough(found: Probe) -> int | None:
     """The smallest budget that would prove a gain like this one."""
     gain = found.gain or 0.0
@@ -135,12 +177,13 @@ def fields(found: Probe) -> dict[str, Json]:
     return {
         "verdict": _verdict(found),
         "pays": found.pays,
-        "baseline": {"score": noise.mean, "rows": noise.rows},
+        "baseline": {"score": noise.mean, "rows": noise.rows, "groups": noise.groups},
         "noise": {
             "flipped": noise.flipped,
             "flip_rate": noise.flipped / noise.rows,
             "gain_by_chance": noise.alone,
             "gain_of_luckiest": noise.luckiest,
+            "grader": _grader_fields(noise),
         },
         "rewrites": found.tried,
         "headroom": found.gain,
@@ -151,4 +194,17 @@ def fields(found: Probe) -> dict[str, Json]:
         ],
         "budget_rollouts": _enough(found),
         "runs": list(found.runs),
+    }
+
+
+def _grader_fields(noise: Noise) -> dict[str, Json] | None:
+    grader = noise.grader
+    if grader is None:
+        return None
+    return {
+        "rows": grader.rows,
+        "flipped": grader.flipped,
+        "flip_rate": grader.flipped / grader.rows,
+        "gain_by_chance": noise.by_grader,
+        "share_of_variance": noise.grader_share,
     }

@@ -3,12 +3,12 @@
 import asyncio
 import math
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean
 
 from tau.algorithms.evaluate import EvaluateSettings
-from tau.algorithms.parts import divide
+from tau.algorithms.parts import divide, parted
 from tau.algorithms.reflect import ReflectSettings
 from tau.algorithms.settings import SearchSettings
 from tau.cli import figures, probed
@@ -16,6 +16,7 @@ from tau.cli.control import policy_file, principal
 from tau.cli.measuring import Place, StoppedEarly, carry_out, is_there
 from tau.cli.probed import Noise, Probe
 from tau.cli.records.reading import print_json, print_lines, read
+from tau.cli.regrading import answers_of, judged_again, may_vary
 from tau.cli.running import RunArguments, loaded, placed
 from tau.cli.surface import Exit, warn
 from tau.config.identity import identified
@@ -30,13 +31,18 @@ from tau.ports.algorithm import Problem
 from tau.ports.store import Store
 from tau.reports.account import Account, gather
 from tau.scoring.claims import Claim, ClaimResult, PairedScores, decide
+from tau.scoring.student import t_quantile
 from tau.wiring.planning import forecast
+from tau.wiring.reuse import PROBE
 
 _FEWEST = 10
 _BUDGETS = (200, 400, 600, 1_000, 2_000, 4_000)
 _PER_REWRITE = 10
 """Evaluations a rewrite has, with those of the prompts it is raced against."""
 _LEVEL = 0.95
+
+Columns = dict[str, dict[int, float]]
+"""Scores by row and replicate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,18 +104,22 @@ def _rows(config: RunConfig, most: int) -> tuple[tuple[Example, ...], tuple[Exam
     parts = divide(problem, alpha=0.05)
     if len(parts.select) >= _FEWEST:
         measuring, searching = parts.select, parts.feedback
-    elif len(parts.feedback) >= 3 * _FEWEST:
-        half = len(parts.feedback) // 2
-        measuring, searching = parts.feedback[:half], parts.feedback[half:]
-        units = {row.unit for row in measuring}
-        searching = tuple(row for row in searching if row.unit not in units)
     else:
-        measuring = searching = parts.feedback
-    if min(len(measuring), len(searching)) < _FEWEST:
+        searching, measuring = parted(parts.feedback, 0.5)  # whole groups
+        if len(parts.feedback) < 3 * _FEWEST or min(len(searching), len(measuring)) < _FEWEST:
+            measuring = searching = parts.feedback
+    fewest = min(len(measuring), len(searching))
+    if fewest < _FEWEST:
         raise InputError(
-            f"{figures.count(len(measuring), 'row')} are too few to probe with",
-            why="rows that certify are left alone",
+            f"{figures.count(fewest, 'row')} are too few to probe with",
+            why="rows that certify are left alone, and so are those of their groups",
             fix=f"give at least {_FEWEST} rows in 'optimize', better 30 to 50, and a 'test' split",
+        )
+    if len({row.unit for row in measuring}) < 2:
+        raise InputError(
+            "all rows that would measure belong to one group: nothing can be said of one",
+            why="rows of a group may err together, so the group is what counts",
+            fix="give rows of more groups, or name another column in 'group'",
         )
     return measuring[:most], searching[:most]
 
@@ -123,8 +133,13 @@ def _probed(
 ) -> Probe:
     twice = _settled(_measures(config, measuring, replicates=2), place, terms)
     before = _by_replicate(twice, config.resources)
-    noise = noise_of(before, terms.rewrites)
+    groups: dict[str, str] = {row.id: row.unit for row in measuring}
+    noise = noise_of(before, terms.rewrites, groups)
     runs = [str(twice.run.id)]
+    if may_vary(config.graders):
+        again = _judged_again(config, measuring, twice, place, terms)
+        runs.append(str(again.run.id))
+        noise = replace(noise, grader=_grader_noise(before, again, terms.rewrites, groups))
     found = Probe(noise=noise, runs=tuple(runs))
     if not terms.rewrites or noise.saturated:
         return found
@@ -159,6 +174,29 @@ def _measures(config: RunConfig, rows: Sequence[Example], *, replicates: int) ->
     return _only(replace(config, algorithm=choice, replicates=replicates), rows)
 
 
+def _judged_again(
+    config: RunConfig, rows: Sequence[Example], twice: Account, place: Place, terms: Terms
+) -> Account:
+    """What the graders say to the first answers when they see them once more."""
+    run = twice.run.id
+    answers = read(place.store, lambda store: answers_of(store, run, twice.measurements, rows))
+    once = _measures(config, rows, replicates=1)
+    return _settled(judged_again(once, run, answers, rows), place, terms)
+
+
+def _grader_noise(
+    before: Columns, again: Account, rewrites: int, groups: Mapping[str, str]
+) -> Noise | None:
+    """The noise of two judgements of the same answers; None where there are not two."""
+    second = _by_replicate(again, again.baseline)
+    pairs = {
+        row: {0: scores[0], 1: second[row][0]}
+        for row, scores in before.items()
+        if 0 in scores and row in second
+    }
+    return noise_of(pairs, rewrites, groups) if len(pairs) > 1 else None
+
+
 def _race(config: RunConfig, rows: Sequence[Example], rewrites: int) -> RunConfig:
     """A small search that certifies nothing."""
     own = config.algorithm.settings
@@ -176,7 +214,7 @@ def _race(config: RunConfig, rows: Sequence[Example], rewrites: int) -> RunConfi
 def _only(config: RunConfig, rows: Sequence[Example]) -> RunConfig:
     """The configuration with no other rows, each in its own split."""
     examples = {split: tuple(row for row in rows if row.split is split) for split in Split}
-    return identified(replace(config, examples=examples))
+    return identified(replace(config, examples=examples, purpose=PROBE))
 
 
 def _settled(config: RunConfig, place: Place, terms: Terms) -> Account:
@@ -195,9 +233,6 @@ def _settled(config: RunConfig, place: Place, terms: Terms) -> Account:
     return read(place.store, lambda store: gather(store, run_id))
 
 
-Columns = dict[str, dict[int, float]]
-
-
 def _by_replicate(account: Account, resources: Resources) -> Columns:
     """Scores by row and replicate."""
     found: Columns = {}
@@ -208,29 +243,38 @@ def _by_replicate(account: Account, resources: Resources) -> Columns:
     return found
 
 
-def noise_of(scores: Columns, rewrites: int) -> Noise:
-    """The noise in two replicates of each row.
+def noise_of(scores: Columns, rewrites: int, groups: Mapping[str, str] | None = None) -> Noise:
+    """The noise in two replicates of each row; rows of one of `groups` may err together.
 
     Raises:
         InputError: there are not two rows with two scores.
     """
-    both = [(found[0], found[1]) for found in scores.values() if len(found) == 2]
+    pairs = {row: (found[0], found[1]) for row, found in scores.items() if len(found) == 2}
+    both = list(pairs.values())
     if len(both) < 2:
         raise InputError(
             f"{figures.count(len(both), 'row')} have two scores: nothing can be said of so few",
             fix="see why the others have none: tau rollouts ls",
         )
     n = len(both)
-    # Either order of a row's two scores is as likely, so this is the mean's own spread.
-    spread = math.sqrt(sum((one - other) ** 2 for one, other in both)) / n
+    # Either order of a group's two scores is as likely, so this is the mean's own spread.
+    sums: dict[str, float] = {}
+    for row, (one, other) in pairs.items():
+        unit = (groups or {}).get(row, row)
+        sums[unit] = sums.get(unit, 0.0) + one - other
+    spread = math.sqrt(sum(each * each for each in sums.values())) / n
     normal = NormalDist()
+    grouped = len(sums) < n
+    beyond = t_quantile(1 - _LEVEL, max(1, len(sums) - 1)) if grouped else normal.inv_cdf(_LEVEL)
     lucky = normal.inv_cdf((rewrites - 0.375) / (rewrites + 0.25)) if rewrites > 1 else 0.0
     return Noise(
         rows=n,
         mean=fmean(fmean(pair) for pair in both),
         flipped=sum(one != other for one, other in both),
-        alone=normal.inv_cdf(_LEVEL) * spread,
+        alone=beyond * spread,
         luckiest=lucky * spread / math.sqrt(2),
+        groups=len(sums),
+        variance=sum((one - other) ** 2 for one, other in both) / (2 * n),
     )
 
 

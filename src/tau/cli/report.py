@@ -74,7 +74,7 @@ def account_rows(account: Account, where: str) -> Iterator[Row]:
     found = outcome(account)
     yield from _decided(account, found, where)
     yield from said("cost", cost(account.run.spent, account.run.budget, account.run.active_s,
-                                 retries=account.retries))  # fmt: skip
+                                 again=(account.retries, account.reused)))  # fmt: skip
     yield from _troubles(account.failures, None)
     for text in shortfalls.lines(account.shortfalls):
         yield from said("missing", text)
@@ -186,13 +186,25 @@ def _cost(report: RunReport) -> str:
     account = report.account
     budget = account.run.budget if account else Budget()
     unknown = bool(report.spent.calls) and report.cost_usd is None
-    return cost(report.spent, budget, report.duration_s, retries=report.retries, unknown=unknown)
+    return cost(
+        report.spent, budget, report.duration_s, again=(report.retries, report.reused),
+        unknown=unknown,
+    )  # fmt: skip
 
 
 def cost(
-    spent: Spend, budget: Budget, seconds: float, *, retries: int = 0, unknown: bool = False
+    spent: Spend,
+    budget: Budget,
+    seconds: float,
+    *,
+    again: tuple[int, int] = (0, 0),
+    unknown: bool = False,
 ) -> str:
-    """`499 of 500 rollouts, $0.00, 6.8 s`; attempts made again are told apart."""
+    """`499 of 500 rollouts, $0.00, 6.8 s`.
+
+    `again`: attempts made again, and evaluations that were not, as a probe had paid for them.
+    """
+    retries, reused = again
     done = figures.of(f"{spent.rollouts:,}", budget.rollouts)
     noun = "rollout" if (budget.rollouts or spent.rollouts) == 1 else "rollouts"
     parts = [f"{done} {noun}"]
@@ -205,6 +217,8 @@ def cost(
     else:
         parts.append(figures.money(spent.cost_usd))
     parts.append(figures.duration(seconds))
+    if reused:
+        parts.append(f"{figures.count(reused, 'more evaluation')} reused from `tau probe`")
     if assumed := figures.assumed(spent):
         parts.append(assumed)
     return ", ".join(parts)

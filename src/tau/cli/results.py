@@ -36,6 +36,7 @@ def document(report: RunReport) -> dict[str, Any]:
         "last_failure": report.last_failure,
         "calls": report.spent.calls,
         "retries": report.retries,
+        "reused": report.reused,
         "tokens": report.spent.tokens,
         "cost_usd": report.cost_usd,
         "assumed_tokens": report.spent.assumed_tokens,

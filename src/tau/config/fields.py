@@ -86,6 +86,13 @@ class Scalars:
             "only. Proposals are always read without it."
         ),
     ] = False
+    reuse: Annotated[
+        bool,
+        Field(
+            description="Whether evaluations that `tau probe` has paid for are taken over; those "
+            "that certify are always made anew."
+        ),
+    ] = True
     template: Annotated[
         Template,
         Field(

@@ -156,6 +156,7 @@ class _Reader:
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
             keep_reasoning=fixed.keep_reasoning,
+            reuse=fixed.reuse,
             template=fixed.template,
             store=fixed.store,
             environ=self._environ,

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from tau.domain.ids import ResourcesHash, RunId, version_id
-from tau.domain.json import Json, content_hash
+from tau.domain.json import Json, canonical, content_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,14 @@ class Resources:
     def __post_init__(self) -> None:
         """Compute the identity once."""
         object.__setattr__(self, "hash", ResourcesHash(content_hash(dict(self.values))))
+
+    @property
+    def characters(self) -> int:
+        """Of all values together, as they are written."""
+        return sum(
+            len(value) if isinstance(value, str) else len(canonical(value).decode())
+            for value in self.values.values()
+        )
 
     def text(self, name: str) -> str | None:
         """The resource `name` if it is a string, else None."""

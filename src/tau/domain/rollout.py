@@ -1,7 +1,7 @@
 """Rollouts and attempts: units of work, tries at them, and what came of it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from tau.domain.dataset import Example
@@ -13,6 +13,10 @@ from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.span import Span
 from tau.domain.spend import Spend
+
+REUSED_FROM = "reused_from"
+REUSED_USD = "reused_usd"
+"""In an output's metadata: the rollout that it was taken over from, and what that one cost."""
 
 
 class RolloutKind(StrEnum):
@@ -57,6 +61,8 @@ class RolloutRequest:
     *evaluate*: `resources` on `example`, independent try `replicate` (from 0).
     *propose*: the JSON `proposal` for the reflection model, with `resources` as the parent; `slot`
     keeps equal sibling requests apart.
+    `reusable`: what a probe measured of the same may answer it. Never so where it is evidence for
+    a claim, which must be fresh.
     """
 
     kind: RolloutKind
@@ -65,6 +71,7 @@ class RolloutRequest:
     replicate: int = 0
     proposal: Json = None
     slot: int = 0
+    reusable: bool = field(default=False, compare=False)
 
     @property
     def subject(self) -> str:
@@ -172,10 +179,35 @@ class RolloutResult:
         return self.score is None
 
     @property
+    def reused(self) -> bool:
+        """Another run's evaluation, taken over at no cost; see `reused_outcome`."""
+        return self.output is not None and REUSED_FROM in self.output.metadata
+
+    @property
+    def cost_usd(self) -> float:
+        """What it cost to make, whichever run paid for it."""
+        told = self.output.metadata.get(REUSED_USD) if self.output is not None else None
+        return float(told) if isinstance(told, int | float) else self.spent.cost_usd
+
+    @property
     def compared_score(self) -> float | None:
         """As prompts are compared: 0 where the prompt itself led to there being no answer."""
         kind = self.failure.kind if self.failure else None
         return compared_score(self.status, self.score, kind)
+
+
+def reused_outcome(result: RolloutResult) -> Outcome | None:
+    """A scored result as one that another run takes over: it says whose it is and what it cost."""
+    if result.status is not RolloutStatus.SUCCEEDED or result.output is None:
+        return None
+    told: dict[str, Json] = {REUSED_FROM: result.rollout_id, REUSED_USD: result.cost_usd}
+    return Outcome(
+        status=AttemptStatus.SUCCEEDED,
+        output=replace(result.output, metadata={**result.output.metadata, **told}),
+        rewards=result.rewards,
+        score=result.score,
+        duration_ms=result.duration_ms,
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -140,7 +140,7 @@ class Measurement:
     """One evaluation as a point of a comparison: no content, only what it was and what it gave.
 
     `score` is None while it is not settled, and where it is missing; `failure` is the class of a
-    failed one.
+    failed one. One that was `reused` is another run's, and counts once where runs are pooled.
     """
 
     rollout_id: RolloutId
@@ -152,11 +152,29 @@ class Measurement:
     status: RolloutStatus
     score: float | None
     failure: FailureClass | None = None
+    reused: bool = False
 
     @property
     def compared_score(self) -> float | None:
         """As prompts are compared, see domain.rollout.compared_score."""
         return compared_score(self.status, self.score, self.failure)
+
+
+class MeanCost(NamedTuple):
+    """What a scored evaluation of resources on a split costs in the mean, over `rows` of them.
+
+    `nano_usd` is 0 where no price is known, `output_tokens` None where the executor tells none. Of
+    reused evaluations it is what they cost the run that made them. `gated`: safety's
+    hard gate shut.
+    """
+
+    resources: str
+    split: Split
+    rows: int
+    duration_ms: float
+    nano_usd: float
+    output_tokens: float | None
+    gated: bool = False
 
 
 class FailedWhy(NamedTuple):
@@ -264,6 +282,14 @@ class Insights(Protocol):
             NotFound: no such run.
             ValueError: neither is given.
         """
+        ...
+
+    async def reused(self, run_id: RunId) -> int:
+        """How many evaluations of a run were taken over from other runs instead of being made."""
+        ...
+
+    async def costs(self, run_id: RunId) -> Sequence[MeanCost]:
+        """By resources and split; reads every output, so ask for it where it is shown."""
         ...
 
     async def failures(self, run_id: RunId) -> Mapping[str, int]:

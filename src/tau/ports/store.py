@@ -14,7 +14,14 @@ from tau.domain.decision import Verdict
 from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId, WorkerId
 from tau.domain.json import Json
 from tau.domain.resources import Alias, Resources, ResourcesVersion
-from tau.domain.rollout import Claim, Outcome, RolloutCounts, RolloutResult, Submission
+from tau.domain.rollout import (
+    Claim,
+    Outcome,
+    RolloutCounts,
+    RolloutRequest,
+    RolloutResult,
+    Submission,
+)
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.span import Span
 from tau.domain.spend import Budget, Spend
@@ -86,6 +93,20 @@ class Queue(Protocol):
 
         A key that exists keeps its rollout, whatever its status. Resources and examples are
         stored with it.
+        """
+        ...
+
+    async def settle(
+        self,
+        run_id: RunId,
+        known: Sequence[tuple[RolloutRequest, Outcome]],
+        *,
+        trainer: WorkerId,
+    ) -> None:
+        """Queue what is not there yet and end it at once with a success that is known already.
+
+        One transaction: nobody can claim it. The attempt is the trainer's and takes nothing from
+        the budget. A key that exists keeps its rollout. LeaseLost unless `trainer` drives the run.
         """
         ...
 

@@ -11,7 +11,7 @@ from tau.domain.json import Json
 from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run
-from tau.ports.insights import Candidate, Measurement, Shortfalls
+from tau.ports.insights import Candidate, MeanCost, Measurement, Shortfalls
 from tau.ports.store import Store
 from tau.reports.gain import Gain, PartialClaim, certificate, of_evidence, partial_of
 from tau.reports.words import Piece, rules_changed, word_diff
@@ -38,7 +38,7 @@ class Account:
     `best` is the recommendation, the baseline itself where nothing was proved better; `version` is
     the run's own publication of it, if any. `candidates` are in the order of their waves.
     `worsened` are the first few examples that the leader got wrong and the baseline had right,
-    `retries` the attempts made again after a failure.
+    `retries` the attempts made again after a failure, `costs` what evaluations cost in the mean.
     """
 
     run: Run
@@ -53,6 +53,7 @@ class Account:
     shortfalls: Shortfalls = field(default_factory=Shortfalls)
     worsened: tuple[Worsened, ...] = ()
     retries: int = 0
+    costs: tuple[MeanCost, ...] = ()
 
     @property
     def decision(self) -> str | None:
@@ -133,6 +134,11 @@ class Account:
         return summarize_by_example(rows) if rows else None
 
     @property
+    def reused(self) -> int:
+        """How many evaluations a probe had paid for."""
+        return sum(one.reused for one in self.measurements)
+
+    @property
     def binary(self) -> bool:
         """Whether every score is 0 or 1, so that means are shares."""
         scores = [one.score for one in self.measurements if one.score is not None]
@@ -182,6 +188,7 @@ async def gather(store: Store, run_id: RunId) -> Account:
         measurements=tuple(await insights.measurements(run=run_id)),
         shortfalls=await insights.shortfalls(run_id),
         retries=await retries(store, run),
+        costs=tuple(await insights.costs(run_id)),
     )
     return replace(account, worsened=await _worsened(store, account))
 

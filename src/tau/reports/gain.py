@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from tau.domain.json import Json
 from tau.scoring.compare import Comparison
+from tau.scoring.wording import groups_wanted, settling_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +34,17 @@ class Gain:
     groups: int | None = None
     design_effect: float | None = None
 
+    @property
+    def groups_to_settle(self) -> int | None:
+        """The examples to settle it as groups, where they belong together."""
+        return groups_wanted(self.rows_to_settle, self.n, self.groups)
+
+    @property
+    def settling(self) -> str:
+        """`about 24 groups (93 examples)`; empty where nothing is known."""
+        rows = self.rows_to_settle
+        return settling_text(rows, self.groups_to_settle, "example") if rows is not None else ""
+
     def short(self) -> dict[str, Json]:
         """The figures alone, as an alias keeps them for evidence."""
         return {
@@ -59,6 +71,7 @@ class Gain:
             "broken": list(self.broken),
             "reason": self.reason,
             "rows_to_settle": self.rows_to_settle,
+            "groups_to_settle": self.groups_to_settle,
             "groups": self.groups,
             "design_effect": self.design_effect,
         }

@@ -11,9 +11,11 @@ from tau.domain.run import StopReason
 from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.reports.examples import failing, texts
+from tau.reports.front_html import front_section
 from tau.reports.gain import Gain, p_text
 from tau.reports.refused import refused_lines
 from tau.reports.rows import EvaluationRow
+from tau.reports.trials import search_trials, selecting_split
 from tau.reports.wording import capital, counted, dollars, sentence, signed
 from tau.reports.words import Change, Piece
 from tau.scoring.aggregate import Estimate
@@ -58,6 +60,17 @@ ins { color: var(--best); text-decoration: underline; } del { color: var(--bad);
 .range.baseline { stroke: var(--base); } .point.baseline, .dot.baseline { fill: var(--base); }
 .range.best { stroke: var(--best); } .point.best, .dot.best { fill: var(--best); fill-opacity: 1; }
 .cell { fill: var(--rule); } .cell.fixed { fill: var(--best); } .cell.broken { fill: var(--bad); }
+.dot.accepted { fill: var(--best); fill-opacity: 1; }
+.dot.discarded { fill: none; stroke: var(--dim); stroke-width: 1.5; fill-opacity: 1; }
+.dot.gated { fill: none; stroke: var(--bad); stroke-width: 2; }
+.spread { stroke: var(--dim); stroke-opacity: .35; } .spread.accepted { stroke-opacity: .7; }
+.spread.strong { stroke-width: 2; stroke-opacity: .8; } .spread.baseline { stroke: var(--base); }
+.spread.best { stroke: var(--best); }
+.line.best { fill: none; stroke: var(--best); stroke-width: 1.5; stroke-opacity: .6; }
+.scroll > .chart.front { max-width: 40rem; min-width: 0; } .nowrap { white-space: nowrap; }
+.key .chart, td .chart { vertical-align: -.15em; } .key span { margin-right: 1rem; }
+.front .dot, .mark-key .dot { fill-opacity: 1; }
+@media (max-width: 40rem) { .chart.front text { font-size: 14px; } }
 .chart .mark { fill: var(--paper); font-size: 11px; font-weight: 700; }
 """
 _MOST_CANDIDATES = 20
@@ -102,6 +115,7 @@ def _body(
     yield from _scores(account)
     yield from _missing(account)
     yield from _search(account)
+    yield from front_section(account)
     yield from _diffs(account)
     yield from failing(account, evaluations, content=content)
     yield from _candidates(account)
@@ -156,7 +170,7 @@ def _gain_words(gain: Gain) -> str:
     if gain.groups is not None and gain.design_effect is not None:
         words += f" They are {gain.groups:,} groups, design effect {gain.design_effect:.2f}."
     if gain.rows_to_settle is not None:
-        words += f" About {gain.rows_to_settle:,} examples would settle it."
+        words += f" {capital(gain.settling)} would settle it."
     return words
 
 
@@ -244,37 +258,6 @@ def _search(account: Account) -> Iterator[str]:
         )
 
 
-def selecting_split(account: Account) -> Split:
-    """The split on which most candidates were measured, validate where several are."""
-    seen: dict[Split, set[str]] = {Split.VALIDATE: set(), Split.OPTIMIZE: set()}
-    for one in account.measurements:
-        if one.split in seen and one.resources != account.baseline.hash:
-            seen[one.split].add(one.resources)
-    return max(seen, key=lambda split: len(seen[split]))
-
-
-def search_trials(account: Account) -> list[Trial]:
-    """Every candidate with scores on the selecting split, by when it was first measured."""
-    split = selecting_split(account)
-    first: dict[str, int] = {}
-    scores: dict[str, list[float]] = {}
-    for position, one in enumerate(account.measurements, start=1):
-        first.setdefault(one.resources, position)
-        if one.split is split and one.score is not None:
-            scores.setdefault(one.resources, []).append(one.score)
-    tones = {str(account.leader.hash): "best", str(account.baseline.hash): "baseline"}
-    return [
-        Trial(
-            label=name[:12],
-            rollouts=first[name],
-            mean=sum(found) / len(found),
-            rows=len(found),
-            tone=tones.get(name, "other"),
-        )
-        for name, found in sorted(scores.items(), key=lambda item: first[item[0]])
-    ]
-
-
 def _diffs(account: Account) -> Iterator[str]:
     for name, pieces in account.diffs().items():
         yield f"<h2>{clean(name)}: what changed</h2><pre>{_marked(pieces)}</pre>"
@@ -335,6 +318,8 @@ def _cost(account: Account) -> Iterator[str]:
         ("seed", str(run.seed)),
         ("configuration", run.config_hash[:16]),
     ]
+    if account.reused:
+        facts.insert(1, ("reused", f"{account.reused:,} more evaluations, paid for by a probe"))
     facts += [(f"failed: {kind}", f"{count:,}") for kind, count in account.failures.items()]
     yield '<h2>Cost</h2><div class="scroll"><table>'
     yield from (f"<tr><th>{clean(name)}</th><td>{clean(value)}</td></tr>" for name, value in facts)

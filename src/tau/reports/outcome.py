@@ -10,9 +10,11 @@ from tau.domain.dataset import Split
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.reports.account import Account
+from tau.reports.claimed import claim_words
 from tau.reports.gain import Gain, PartialClaim
 from tau.reports.wording import counted, points, scored
 from tau.scoring.power import detectable_gain, fewest_rows, rows_to_settle
+from tau.scoring.wording import groups_wanted, settling_text
 
 _WORTHWHILE = 30
 """Fewer fresh rows show only what is plain to see anyway."""
@@ -100,7 +102,12 @@ def outcome(account: Account) -> Outcome:
         "keep_baseline": _kept,
         "inconclusive": _open,
     }.get(account.decision or "", _open)(account, gain, binary)
-    made = _as_claimed(account, gain, made, binary)
+    told = claim_words(account, gain, _step(account, gain, binary), _fresh(gain))
+    if told is not None:
+        more = _unused_rows(account) if made.ending is Ending.NOT_DECIDED else ()
+        made = replace(
+            made, head=told.head, under=told.under, why=told.why, helps=(*more, *told.helps)
+        )
     return Outcome(
         ending=made.ending,
         head=made.head,
@@ -114,22 +121,6 @@ def outcome(account: Account) -> Outcome:
         binary=binary,
         doubtful=account.partial is not None,
     )
-
-
-def _as_claimed(account: Account, gain: Gain, made: Outcome, binary: bool) -> Outcome:
-    """The same in the words of the claim, where more or other than a better score is claimed."""
-    claim = account.evidence.get("claim")
-    words = claim.get("words") if isinstance(claim, Mapping) else None
-    if not isinstance(words, str):
-        return made
-    said = {
-        Ending.PROMOTE: f"proved: {words}",
-        Ending.KEEP_BASELINE: f"refuted, or not found: {words}",
-    }.get(made.ending, f"these rows cannot tell: {words}")
-    low, high = points(gain.low, binary), points(gain.high, binary)
-    change = f"the score changes by {_step(account, gain, binary)}"
-    bounds = f"surely between {low} and {high} ({_fresh(gain)})"
-    return replace(made, head=said, under=(change, bounds))
 
 
 def _without_comparison(account: Account, ending: Ending) -> Outcome:
@@ -213,8 +204,7 @@ def _more_rows(account: Account) -> Iterator[str]:
     gain = account.gain
     n, alpha = (gain.n, gain.alpha / 2) if gain else (0, 0.05)
     binary, unused = account.binary, _unused(account)
-    if unused and _limited_by_budget(account):
-        yield f"a larger budget: {counted(unused, 'fresh row')} were not used"
+    yield from _unused_rows(account)
     if n < _WORTHWHILE and n + unused < _WORTHWHILE:
         shows = detectable_gain(_WORTHWHILE, _BROKEN, alpha=alpha)
         more = f" (shows {points(shows, binary, whole=math.ceil)} or more)" if shows else ""
@@ -222,10 +212,20 @@ def _more_rows(account: Account) -> Iterator[str]:
     if binary and n < _WORTHWHILE:
         effect = _effect(account)
         rows = rows_to_settle(effect, _spread(effect), effect, alpha=alpha)
+        if gain is not None and gain.groups and gain.design_effect:
+            rows = math.ceil(rows * max(1.0, gain.design_effect))
+        groups = groups_wanted(rows, n, gain.groups if gain else None)
         what = points(effect, binary).lstrip("+")
-        yield f"about {rows:,} rows would settle differences of {what}"
+        yield f"{settling_text(rows, groups)} would settle differences of {what}"
     elif gain is not None and gain.rows_to_settle and gain.rows_to_settle > n:
-        yield f"about {gain.rows_to_settle:,} rows would settle it"
+        yield f"{settling_text(gain.rows_to_settle, gain.groups_to_settle)} would settle it"
+
+
+def _unused_rows(account: Account) -> Iterator[str]:
+    """Rows that are there and that a budget kept from being used."""
+    unused = _unused(account)
+    if unused and _limited_by_budget(account):
+        yield f"a larger budget: {counted(unused, 'fresh row')} were not used"
 
 
 def _spread(effect: float) -> float:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tau.domain.ids import RolloutId, RunId
-from tau.domain.rollout import RolloutResult
+from tau.domain.rollout import REUSED_FROM, RolloutResult
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
 from tau.reports.shortfalls import why_missing
@@ -58,6 +58,7 @@ def as_json(row: EvaluationRow, *, content: bool) -> dict[str, Any]:
         "reason": why_missing(result),
         "failure": str(result.failure.kind) if result and result.failure else None,
         "reason_codes": list(result.output.reason_codes) if result and result.output else [],
+        "reused_from": _source(result),
         "attempts": 0 if result is None else result.attempts,
         "calls": 0 if result is None else result.spent.calls,
         "tokens": 0 if result is None else result.spent.tokens,
@@ -69,6 +70,11 @@ def as_json(row: EvaluationRow, *, content: bool) -> dict[str, Any]:
         fields["example"] = example.value if example else None
         fields["output"] = result.output.text if result and result.output else None
     return fields
+
+
+def _source(result: RolloutResult | None) -> Any:  # noqa: ANN401  (JSON)
+    """The rollout of another run that it was taken over from."""
+    return result.output.metadata.get(REUSED_FROM) if result and result.output else None
 
 
 def jsonl(rows: Sequence[EvaluationRow], *, content: bool) -> str:

@@ -49,7 +49,19 @@ class Ledger:
         self.lock = FileLock(path.with_name(f".{path.name}.lock"))
 
     def held(self) -> Any:  # noqa: ANN401
-        """Hold the file's lock for a block."""
+        """Hold the file's lock for a block.
+
+        Raises:
+            InputError: the folder does not exist: a new account would begin beside the old one.
+        """
+        folder = self._path.parent
+        if not folder.is_dir():
+            raise InputError(
+                f"the ledger's folder does not exist: '{line(str(folder))}'",
+                where=line(str(self._path)),
+                why="with a mistyped name a new account would begin, and earlier claims not count",
+                fix="check the name, or make the folder first",
+            )
         return self.lock.held(timeout_s=_PATIENCE_S)
 
     def earlier(self, entry: Entry) -> int:

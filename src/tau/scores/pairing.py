@@ -2,7 +2,7 @@
 
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from tau.domain.visible import clipped, line
@@ -209,6 +209,8 @@ def _merged(side: Side, taken: _Taken, *, repeats: bool) -> tuple[_Taken, str | 
     for at, row in enumerate(taken.ids):
         places.setdefault(row, []).append(at)
     order = list(places.values())
+    if taken.groups is not None:
+        _check_whole(side, taken.groups, places)
 
     def means(values: Values | None) -> Values | None:
         return None if values is None else [_mean([values[at] for at in some]) for some in order]
@@ -227,6 +229,26 @@ def _merged(side: Side, taken: _Taken, *, repeats: bool) -> tuple[_Taken, str | 
     return whole, (
         f"{len(twice):,} of {len(times):,} rows of '{_short(side.name)}' were tried more than "
         "once: their mean counts"
+    )
+
+
+def _check_whole(side: Side, groups: Sequence[str], places: Mapping[str, Sequence[int]]) -> None:
+    """Tries at one row belong to one group, or the id does not name a row."""
+    torn = {row: {groups[at] for at in some} for row, some in places.items()}
+    torn = {row: found for row, found in torn.items() if len(found) > 1}
+    if torn:
+        what, fix = _in_two_groups(torn)
+        raise unusable(side.sheet, what, fix=fix)
+
+
+def _in_two_groups(torn: Mapping[str, Collection[str]]) -> tuple[str, str]:
+    """What is wrong with ids that stand in several groups, and what to do about it."""
+    row, found = next(iter(torn.items()))
+    ids = f"{len(torn):,} ids stand" if len(torn) > 1 else "an id stands"
+    return (
+        f"{ids} in more than one group: {listed(list(torn), 5)}",
+        f"'{_short(row)}' is in {listed(sorted(found), 3)}: name columns that tell rows apart by "
+        "--id (the group's among them), or another column by --group",
     )
 
 
@@ -336,6 +358,16 @@ def _groups(joined: _Joined) -> tuple[str, ...] | None:
     ours, theirs = joined.sides
     if ours.groups is None and theirs.groups is None:
         return None
+    torn = {
+        row: (ours.groups[first], theirs.groups[second])
+        for row, first, second in zip(joined.ids, *joined.places, strict=True)
+        if ours.groups is not None and theirs.groups is not None
+        and first is not None and second is not None
+        and ours.groups[first] != theirs.groups[second]
+    }  # fmt: skip
+    if torn:
+        what, fix = _in_two_groups(torn)
+        raise InputError(what, why="the two files differ in it", fix=fix)
     found = []
     for first, second in zip(*joined.places, strict=True):
         if first is not None and ours.groups is not None:

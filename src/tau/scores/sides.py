@@ -8,6 +8,9 @@ from tau.errors import InputError, UsageError
 from tau.scores.sheet import Row, Sheet, listed, unusable
 from tau.scores.values import AS_GIVEN, Scale
 
+_TABLES = ("csv", "jsonl", "json")
+"""Formats that do not say which of their columns are scores."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -83,11 +86,7 @@ def _names(sheet: Sheet, request: Request) -> tuple[str, str]:
     missing = "--baseline" if request.baseline is None else "--candidate"
     columns = _variant_columns(sheet, request)
     if not columns:
-        raise UsageError(
-            f"one file with two columns of scores needs {missing}",
-            fix=f"name a column of '{line(sheet.where)}': {listed(sheet.columns)}, "
-            "or give two files",
-        )
+        raise _one_side(sheet, request, missing)
     found = _variants(sheet, columns)
     if request.baseline is None and request.candidate is None and len(found) == 2:
         return found[0], found[1]
@@ -98,6 +97,31 @@ def _names(sheet: Sheet, request: Request) -> tuple[str, str]:
         fix=f"in '{line(sheet.where)}' are {listed(found)}"
         if len(found) > 1
         else "name a second file",
+    )
+
+
+def _one_side(sheet: Sheet, request: Request, missing: str) -> UsageError:
+    """Why one file is not enough: it has the scores of one prompt, or whose are where is not said.
+
+    A tool's log is one side's; in a table of anybody's own any two columns may be meant.
+    """
+    where = line(sheet.where)
+    other = {*sheet.ids, *sheet.content, sheet.question, sheet.answer}
+    known = [*sheet.scores] or [name for name in sheet.columns if name not in other]
+    files = f"tau certify BASELINE {where}"
+    if sheet.form in _TABLES or request.baseline is not None or request.candidate is not None:
+        return UsageError(
+            f"one file with two columns of scores needs {missing}",
+            fix=f"name a column of '{where}': {listed(known)}, or give the baseline's file too: "
+            f"{files}",
+        )
+    two = f"; or, to compare two columns of this one, name them by --baseline and --candidate: " \
+        f"{listed(known)}" if len(sheet.scores) > 1 else ""  # fmt: skip
+    said = f"its scores are {listed(sheet.scores)}" if sheet.scores else "it has no scores"
+    return UsageError(
+        f"'{where}' holds one side only, and a claim is about two",
+        why=said,
+        fix=f"give the baseline's file and the candidate's, in this order: {files}{two}",
     )
 
 

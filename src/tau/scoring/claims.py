@@ -29,7 +29,9 @@ from tau.scoring.wording import (
     at_least_text,
     at_most_text,
     estimate_text,
+    groups_wanted,
     proved_text,
+    settling_text,
 )
 
 Column = Sequence[float | None]
@@ -196,6 +198,7 @@ class ClaimResult:
             "reason": self.reason,
             "caveats": list(self.caveats),
             "rows_to_settle": self.rows_to_settle,
+            "groups_to_settle": self.groups_to_settle,
             "labels_to_settle": self.labels_to_settle,
             "labels": self.labels,
             "cost": dict(self.cost) if self.cost is not None else None,
@@ -211,7 +214,11 @@ class ClaimResult:
         measured = estimate_text(self.difference, self.shrunk)
         if self.decision is Decision.PROMOTE:
             return f"{proved_text(self.low)} ({measured})"
-        if self.low > -self._bar:
+        proved = self.low > -self._bar
+        if proved and self.decision is Decision.INCONCLUSIVE:  # nothing open is said to be sure
+            least = f"{at_least_text(self.low)} or more by these scores"
+            return f"not settled: {self.reason} ({least}, {measured})"
+        if proved:
             return f"{proved_text(self.low)} ({measured}), but {self.reason}"
         if self.decision is Decision.KEEP_BASELINE:
             return f"surely at most {at_most_text(self.high)} ({measured})"
@@ -219,8 +226,14 @@ class ClaimResult:
         if self.labels_to_settle is not None:
             return f"{between}; about {self.labels_to_settle} labelled rows would settle it"
         if self.rows_to_settle is not None:
-            return f"{between}; about {self.rows_to_settle} rows would settle it"
+            wanted = settling_text(self.rows_to_settle, self.groups_to_settle)
+            return f"{between}; {wanted} would settle it"
         return between
+
+    @property
+    def groups_to_settle(self) -> int | None:
+        """The rows to settle it as groups, where rows belong together."""
+        return groups_wanted(self.rows_to_settle, self.pairs, self.groups)
 
     @property
     def _bar(self) -> float:

@@ -102,3 +102,11 @@ def rows_to_settle(
     distance = max(difference, effect - difference)
     z = _NORMAL.inv_cdf(1 - alpha) + _NORMAL.inv_cdf(chance)
     return max(fewest_rows(alpha), math.ceil(min(z * sd / distance, _MOST_ROOT) ** 2))
+
+
+def fewest_for_margin(margin: float, alpha: float) -> int:
+    """With fewer rows (or groups) no loss of `margin` is ruled out, however equal all scores are.
+
+    A share of `margin` of all rows, on which everything is lost, may then not be among them.
+    """
+    return math.ceil(math.log(alpha) / math.log1p(-margin))

@@ -71,3 +71,18 @@ def estimate_text(difference: float, shrunk: float | None) -> str:
     if shrunk is None or points_text(shrunk) == points_text(difference):
         return measured
     return f"{measured}, about {points_text(shrunk)} when allowing for luck in being promoted"
+
+
+def groups_wanted(rows: int | None, pairs: int, groups: int | None) -> int | None:
+    """How many groups so many rows are, if they are as large as those that were seen."""
+    if rows is None or groups is None or not 0 < groups < pairs:
+        return None
+    return math.ceil(rows * groups / pairs)
+
+
+def settling_text(rows: int, groups: int | None, noun: str = "row") -> str:
+    """`about 93 rows`, or, where groups are what counts, `about 24 groups (93 rows)`."""
+    said = f"{rows:,} {noun}{'' if rows == 1 else 's'}"
+    if groups is None:
+        return f"about {said}"
+    return f"about {groups:,} group{'' if groups == 1 else 's'} ({said})"

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 from tau.domain.dataset import Split
 from tau.domain.failure import FailureClass
@@ -9,7 +10,14 @@ from tau.domain.ids import ExampleId, ResourcesHash, RunId, attempt_id, rollout_
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.errors import Conflict, NotFound
-from tau.ports.insights import FailedWhy, Measurement, RolloutView, ScoreSummary, Shortfalls
+from tau.ports.insights import (
+    FailedWhy,
+    MeanCost,
+    Measurement,
+    RolloutView,
+    ScoreSummary,
+    Shortfalls,
+)
 from tau.stores import rows
 from tau.stores.rows import Row
 from tau.stores.settled import plain_reason
@@ -70,7 +78,25 @@ def measurement(row: Row) -> Measurement:
         status=RolloutStatus(row["status"]),
         score=row["score"],
         failure=FailureClass(row["failure_kind"]) if row["failure_kind"] else None,
+        reused=bool(row["reused"]),
     )
+
+
+@rows.decoding
+def mean_costs(lines: Sequence[tuple[Any, ...]]) -> list[MeanCost]:
+    """From lines as they stand in the class."""
+    return [
+        MeanCost(
+            resources=digest,
+            split=Split(split),
+            rows=count,
+            duration_ms=float(ms),
+            nano_usd=float(nano_usd or 0),
+            output_tokens=None if tokens is None else float(tokens),
+            gated=bool(gated),
+        )
+        for digest, split, count, ms, nano_usd, tokens, gated in lines
+    ]
 
 
 @rows.decoding

@@ -21,6 +21,7 @@ from tau.testing.store_ledgers import (
     ResourcesContract,
 )
 from tau.testing.store_queue import QueueContract, RunsContract
+from tau.testing.store_reuse import ReuseContract
 from tau.testing.store_settled import SettledContract
 from tau.testing.store_waiting import WaitingContract
 
@@ -28,6 +29,7 @@ from tau.testing.store_waiting import WaitingContract
 class StoreContract(
     RunsContract,
     QueueContract,
+    ReuseContract,
     FencingContract,
     RetryContract,
     ReapingContract,

@@ -4,13 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.control import LifecycleState
 from tau.domain.ids import RolloutId, RunId, WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import (
+    Outcome,
     RolloutRequest,
     RolloutResult,
     RolloutStatus,
@@ -38,6 +39,8 @@ _LOOK_SHARE = 0.02
 _LONGEST_REST_S = 0.05
 
 Value = TypeVar("Value")
+Known: TypeAlias = Sequence[tuple[RolloutRequest, Outcome]]
+Lookup: TypeAlias = Callable[[Sequence[RolloutRequest]], Awaitable[Known]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +65,8 @@ class Trainer:
 
     `estimate` says what one attempt at a request may spend at most. `lost` is a checkpoint the
     store may have lost: it counts if it is newer than the store's. `on_trouble` is told what the
-    trainer waits for (a store that cannot take a write, an operator), and None afterwards.
+    trainer waits for (a store that cannot take a write, an operator), and None afterwards. `known`
+    answers requests whose results need not be paid for again.
     """
 
     def __init__(
@@ -77,6 +81,7 @@ class Trainer:
         control: Control,
         lost: Lost | None = None,
         on_trouble: Callable[[str | None], None] = lambda _: None,
+        known: Lookup | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
@@ -87,6 +92,7 @@ class Trainer:
         self._control = control
         self._lost = lost
         self._on_trouble = on_trouble
+        self._known = known
         self._patience = Patience(settings.limits, clock)
         self._status_seen_ms = 0
         self._held = False
@@ -265,6 +271,10 @@ class Trainer:
         ids: list[RolloutId] = []
         for start in range(0, len(wave), _SUBMIT_CHUNK):
             some = wave[start : start + _SUBMIT_CHUNK]
+            known = await self._known(some) if self._known is not None else ()
+            if known:
+                settle = partial(self._store.queue.settle, run.id, known, trainer=self._worker)
+                await self._written(settle)
             submissions = [Submission(request=one, reserve=self._estimate(one)) for one in some]
             ids += await self._written(partial(self._store.queue.submit, run.id, submissions))
         return ids

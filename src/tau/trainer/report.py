@@ -24,7 +24,8 @@ class RunReport:
     had planned. `cost_usd` is None where calls were made and no price is known. `duration_s` is of
     this start, `active_s` of all starts of the run. `resumable` tells whether starting it again
     goes on. `last_failure` is the message of the rollout that failed last, `shortfalls` why
-    rows have no score. `binary`: every score is 0 or 1. `retries` are attempts made again.
+    rows have no score. `binary`: every score is 0 or 1. `retries` are attempts made again,
+    `reused` evaluations that a probe had paid for.
     """
 
     run_id: str
@@ -53,3 +54,4 @@ class RunReport:
     shortfalls: Shortfalls = field(default_factory=Shortfalls)
     binary: bool = False
     retries: int = 0
+    reused: int = 0

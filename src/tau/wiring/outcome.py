@@ -95,6 +95,7 @@ async def report_of(
         plan=plan,
         binary=await right_or_wrong(store, run.id),
         retries=await retries(store, run),
+        reused=await store.insights.reused(run.id),
     )
 
 

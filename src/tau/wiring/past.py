@@ -74,7 +74,7 @@ async def measured(store: Store, config: RunConfig, run: Run) -> EarlierScores:
             break
         for one in await store.insights.measurements(run=earlier.id):
             row = content_of(one.example)
-            if one.score is not None and row in rows:
+            if one.score is not None and row in rows and not one.reused:
                 found[row][one.resources].append(min(1.0, max(0.0, one.score)))
     return {row: _means(scores) for row, scores in found.items()}
 

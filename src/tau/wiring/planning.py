@@ -13,12 +13,15 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.domain.spend import Budget, Spend
 from tau.ports.algorithm import Plan
-from tau.wiring.parts import build_parts, plan_of
+from tau.reports.wording import counted
+from tau.scoring.power import fewest_for_margin
+from tau.wiring.parts import Parts, build_parts, plan_of
 from tau.wiring.past import Past, certified
 from tau.wiring.reserve import Reservation
 from tau.wiring.stores import open_store
 
 _SAMPLE = 50
+_ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +103,7 @@ def _times(spend: Spend, count: int) -> Spend:
 
 def _warnings(config: RunConfig, plan: Plan, most: Spend) -> Iterator[str]:
     """What the budget cannot cover, and rows that stand in two splits."""
+    yield from insufficient(config, plan)
     over = config.budget.refuses(most)
     if over:
         yield f"the budget of {' and '.join(over)} may end the run before the plan is through"
@@ -123,3 +127,35 @@ def shared_rows(config: RunConfig) -> Iterator[str]:
                 f"{shared:,} {rows} '{later}' {verb} in '{earlier}' too: what was learnt there "
                 "is not proved by them"
             )
+
+
+def insufficient(config: RunConfig, plan: Plan) -> Iterator[str]:
+    """What the rows that certify cannot prove, whatever is found: to be said before all else."""
+    if not plan.certification:
+        return
+    alpha = getattr(config.algorithm.settings, "alpha", _ALPHA)
+    noun = "group" if plan.groups < plan.certification else "row"
+    terms = config.claim
+    margins = {} if terms.margin is None else {"the score": terms.margin}
+    margins |= {f"the guard '{guard.grader}'": guard.margin for guard in terms.guards}
+    for what, margin in margins.items():
+        wanted = fewest_for_margin(margin, alpha)
+        if plan.groups < wanted:
+            yield (
+                f"{counted(plan.groups, noun)} that certify can never prove that {what} is not "
+                f"worse by {100 * margin:.3g} points, and nothing will be promoted: at least "
+                f"{wanted:,} {noun}s are needed{_by_budget(config, plan)}"
+            )
+
+
+def foretold(config: RunConfig, parts: Parts, past: Past, *, resumed: bool) -> tuple[str, ...]:
+    """What to say before a new run spends anything."""
+    plan = None if resumed else plan_of(config, parts, past)
+    return () if plan is None else tuple(insufficient(config, plan))
+
+
+def _by_budget(config: RunConfig, plan: Plan) -> str:
+    """What keeps rows that there are from being used."""
+    there = len(config.examples[Split.TEST])
+    limited = config.budget != Budget() and plan.certification < there
+    return f" (the budget lets {plan.certification:,} of {there:,} certify)" if limited else ""

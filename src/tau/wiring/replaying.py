@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from tau import plugins
+from tau.config.identity import identified
 from tau.config.loading import compose, load
 from tau.config.settings import RunConfig
 from tau.domain.dataset import Split
@@ -146,6 +147,9 @@ def _configuration(
         except ConfigError as error:
             skipped.append(f"nothing could be graded again: {error}")
             return None
+    purpose = run.config.get("purpose")
+    if isinstance(purpose, str):
+        config = identified(replace(config, purpose=purpose))
     return replace(config, budget=run.budget, surroundings=environ)
 
 

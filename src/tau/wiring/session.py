@@ -37,7 +37,9 @@ from tau.wiring.observing import Observer
 from tau.wiring.outcome import give_verdict, judged, report_of
 from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
 from tau.wiring.past import Past, past_of
+from tau.wiring.planning import foretold
 from tau.wiring.reserve import Reservation
+from tau.wiring.reuse import Reusable, reusable
 from tau.wiring.runs import check_goes_on, choose_run
 from tau.wiring.seals import keep_seal
 from tau.wiring.status import status_file
@@ -145,6 +147,7 @@ class _Session:
         trainer: WorkerId,
         algorithm: Algorithm,
         past: Past,
+        known: Reusable,
         control: RunControl,
         lost: Lost | None,
         observer: Observer,
@@ -158,6 +161,7 @@ class _Session:
         self._worker = trainer
         self._algorithm = algorithm
         self._past = past
+        self._known = known
         self._control = control
         self._lost_checkpoint = lost
         self._observer = observer
@@ -201,7 +205,7 @@ class _Session:
             chosen.run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
         )
         await control.begin(run)
-        past = await past_of(store, config, run)
+        past, known = await past_of(store, config, run), await reusable(store, config, run)
         session = cls(
             request,
             run=run,
@@ -211,12 +215,16 @@ class _Session:
             trainer=trainer.id,
             algorithm=algorithm if past == Past() else build_algorithm(config, parts, past),
             past=past,
+            known=known,
             control=control,
             lost=chosen.lost,
             observer=observer,
             stop=stop,
         )
         await session._seal()
+        for text in (*foretold(config, parts, past, resumed=chosen.resumed), known.note):
+            if text:
+                observer.notice(text)
         return session
 
     @property
@@ -300,6 +308,7 @@ class _Session:
             control=self._control,
             lost=self._lost_checkpoint,
             on_trouble=self._note_trouble,
+            known=self._known,
         )
 
     async def _fit(self) -> Fit:

@@ -1,13 +1,16 @@
 """What a reflection model is told, and what becomes of its answers."""
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import pytest
 
 from tau.algorithms.apo import Apo, ApoSettings
 from tau.algorithms.evidence import Failure, choose, modes
+from tau.algorithms.gepa import Gepa, GepaSettings
 from tau.algorithms.reflect import Reflect, ReflectSettings
 from tau.algorithms.select import Select, SelectSettings
+from tau.domain.claim import Aim, ClaimTerms, CostMeasure
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult
@@ -201,3 +204,40 @@ def test_given_prompts_are_tried_as_they_are_written() -> None:
         for one in wave
     }
     assert given in tried
+
+
+OBJECTIVES = {
+    CostMeasure.PROMPT_LENGTH: ("the prompt is to be shorter",),
+    CostMeasure.OUTPUT_TOKENS: ("answers are to be shorter",),
+    CostMeasure.LATENCY: ("answers are to come sooner",),
+    CostMeasure.USD: ("is to cost less", "fewer words", "shortest form"),
+}
+
+
+@pytest.mark.parametrize(
+    ("measure", "plugin", "settings"),
+    [
+        *((measure, Reflect, SETTINGS) for measure in CostMeasure),
+        (CostMeasure.USD, Apo, ApoSettings(evaluations=200, proposals=12)),
+        (CostMeasure.USD, Gepa, GepaSettings(evaluations=200, proposals=6)),
+    ],
+)
+def test_new_prompts_are_asked_to_cost_less_where_that_is_the_objective(
+    measure: CostMeasure,
+    plugin: Any,  # noqa: ANN401
+    settings: Any,  # noqa: ANN401
+) -> None:
+    def asked(terms: ClaimTerms) -> list[str]:
+        algorithm = plugin.build(settings, replace(problem(30, 10, 10), claim=terms))
+        waves = drive(algorithm, answering(learning(1)))
+        texts = [told(one) for wave in waves for one in wave if one.kind is RolloutKind.PROPOSE]
+        return [text for text in texts if "Put the whole" in text]
+
+    cheaper = asked(ClaimTerms(aim=Aim.CHEAPER, margin=0.1, minimize=measure))
+    assert cheaper
+    for text in cheaper:
+        assert all(one in text for one in OBJECTIVES[measure])
+        assert "What is right now must stay right" in text
+    plain = asked(ClaimTerms())
+    assert plain
+    assert not any("Above all" in text for text in plain)

@@ -15,7 +15,9 @@ from tau.cli.commands.group import tau_group
 from tau.cli.demonstration import configuration
 from tau.cli.probed import Noise, Probe
 from tau.cli.probing import noise_of
+from tau.cli.regrading import may_vary
 from tau.cli.surface import Surface, program
+from tau.config import load
 from tau.domain.dataset import ROW_KEY_DIGITS, Split
 from tau.errors import InputError
 from tau.scoring.claims import Claim, PairedScores, decide
@@ -181,3 +183,122 @@ def test_noise_grows_with_rows_that_flip_and_only_with_them(
 def test_rows_with_one_score_tell_nothing_of_noise() -> None:
     with pytest.raises(InputError, match="two scores"):
         noise_of({"a": {0: 1.0}, "b": {1: 0.0}, "c": {0: 1.0, 1: 1.0}}, 12)
+
+
+FLIPPING = """
+import itertools
+COUNT = itertools.count()
+def judge(example, output):
+    return {judge}
+"""
+
+
+@pytest.mark.parametrize(
+    ("judge", "flipped", "told"),
+    [
+        ("len(example['prompt']) % 2 == 0", 0, "always alike"),
+        ("next(COUNT) % 3 == 0", 10, "mostly the grader's"),
+    ],
+)
+def test_a_grader_of_code_judges_the_same_answers_twice(
+    judge: str, flipped: int, told: str, tmp_path: Path, ask: Ask
+) -> None:
+    (tmp_path / "grade.py").write_text(FLIPPING.format(judge=judge))
+    grader = {"type": "python", "function": "grade.py:judge"}
+    # Between two judgements of an answer lie 46 others: two of three come out differently.
+    rows = list(World(4).examples(Split.VALIDATE, 23))
+    path = config(tmp_path, graders=[grader], worker_count=1, worker_concurrency=1, validate=rows)
+    words = ("probe", path, "--rows", "23", "--rewrites", "0")
+
+    found = json.loads(ask(*words, "--json")[1])
+
+    assert len(found["runs"]) == 2
+    assert found["noise"]["grader"]["rows"] == 23
+    judged = exported(ask, found["runs"][1])
+    assert [row["calls"] for row in judged] == [0] * 23
+    if flipped:
+        assert found["noise"]["grader"]["flipped"] >= flipped
+        assert found["noise"]["grader"]["share_of_variance"] > 0.5
+    else:
+        assert found["noise"]["grader"]["flipped"] == 0
+        assert found["noise"]["grader"]["gain_by_chance"] == 0
+    assert told in ask(*words)[1]
+    assert json.loads(ask(*words, "--json")[1])["runs"] == found["runs"]
+
+
+def test_a_grader_that_cannot_vary_is_not_asked_twice(tmp_path: Path, ask: Ask) -> None:
+    found = json.loads(
+        ask("probe", config(tmp_path), "--rows", "12", "--rewrites", "0", "--json")[1]
+    )
+
+    assert len(found["runs"]) == 1
+    assert found["noise"]["grader"] is None
+
+
+@pytest.mark.parametrize(
+    ("graders", "varies"),
+    [
+        (["exact"], False),
+        ([{"type": "python", "function": "grade.py:judge"}], True),
+        ([{"type": "command", "command": ["true"]}], True),
+        (["exact", {"type": "python", "function": "grade.py:judge"}], False),
+        ([{"type": "not", "grader": {"type": "python", "function": "grade.py:judge"}}], True),
+        ([{"type": "all", "graders": ["exact", "length"]}], None),
+        ([{"type": "any", "graders": ["exact", {"type": "command", "command": ["true"]}]}], True),
+    ],
+)
+def test_which_graders_may_vary(graders: list[Any], varies: bool | None, tmp_path: Path) -> None:
+    (tmp_path / "grade.py").write_text(FLIPPING.format(judge="True"))
+    if varies is None:
+        graders = [{"type": "all", "graders": ["exact", {"type": "length", "max": 9}]}]
+    loaded = load(config(tmp_path, graders=graders), environ={})
+    assert may_vary(loaded.graders) is bool(varies)
+
+
+@given(
+    flips=st.lists(st.sampled_from([(0.0, 1.0), (1.0, 0.0), (1.0, 1.0)]), min_size=4, max_size=20),
+    size=st.integers(2, 5),
+)
+def test_rows_of_a_group_that_err_together_make_more_noise(
+    flips: list[tuple[float, float]], size: int
+) -> None:
+    """Each row of a group flips as its first one does."""
+    rows = {f"{n}-{k}": {0: a, 1: b} for n, (a, b) in enumerate(flips) for k in range(size)}
+    alone = noise_of(rows, 12)
+    grouped = noise_of(rows, 12, {row: row.partition("-")[0] for row in rows})
+
+    assert (alone.groups, grouped.groups) == (len(rows), len(flips))
+    assert alone.flipped == grouped.flipped
+    assert (grouped.alone > alone.alone) is (alone.flipped > 0)
+    assert grouped.luckiest == pytest.approx(alone.luckiest * size**0.5)
+
+
+def test_a_probe_counts_groups_and_keeps_them_whole(tmp_path: Path, ask: Ask) -> None:
+    def grouped(split: Split, count: int) -> list[Any]:
+        rows = World(4).examples(split, count)
+        return [{**row, "doc": f"{split}{n // 4}"} for n, row in enumerate(rows)]
+
+    path = config(
+        tmp_path, group="doc", optimize=grouped(Split.OPTIMIZE, 80), validate=None, test=None
+    )
+    found = json.loads(ask("probe", path, "--rewrites", "3", "--json")[1])
+    measured = exported(ask, found["runs"][0])
+    raced = exported(ask, found["runs"][1])
+    rows = load(path, environ={}).examples[Split.OPTIMIZE]
+    unit = {row.id: row.unit for row in rows}
+
+    assert found["baseline"]["groups"] == len({unit[row["example_id"]] for row in measured})
+    assert found["baseline"]["groups"] < found["baseline"]["rows"]
+    assert found["rows_apart"]
+    assert not {unit[row["example_id"]] for row in measured} & {
+        unit[row["example_id"]] for row in raced
+    }
+    assert "groups, asked twice" in ask("probe", path, "--rewrites", "3")[1]
+
+
+def test_rows_of_one_group_alone_are_refused(tmp_path: Path, ask: Ask) -> None:
+    rows = [{**row, "doc": "one"} for row in World(4).examples(Split.VALIDATE, 20)]
+    path = config(tmp_path, group="doc", validate=rows, test=None, optimize=None)
+    code, _, err = ask("probe", path, *SMALL)
+    assert code == 2
+    assert "one group" in err or "too few" in err

@@ -7,7 +7,7 @@ from typing import Any
 from tau.cli import figures
 from tau.cli.claiming import group_facts
 from tau.cli.optimization import estimate_text, gain_evidence, gain_text
-from tau.cli.records.conditions import Conditions, choose, conditions_of
+from tau.cli.records.conditions import choose
 from tau.cli.records.naming import resolve, run_or_resources
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
@@ -17,6 +17,7 @@ from tau.domain.resources import Resources
 from tau.errors import InputError
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
+from tau.reports.conditions import Conditions, conditions_of, each_once
 from tau.reports.gain import Gain, of_comparison
 from tau.reports.wording import signed
 from tau.scoring.aggregate import Estimate, summarize_by_example
@@ -119,7 +120,8 @@ async def _measurements(opened: Store, resources: ResourcesHash, name: str) -> l
     """What is settled of the resources, in the run that `name` names or in any."""
     run, _ = await run_or_resources(opened, name)
     found = await opened.insights.measurements(run=run, resources=resources)
-    return [one for one in found if one.score is not None]
+    counted = found if run is not None else each_once(found)
+    return [one for one in counted if one.score is not None]
 
 
 def _by_example(measured: Sequence[Measurement]) -> dict[ExampleId, list[float]]:

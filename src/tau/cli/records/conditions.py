@@ -5,31 +5,8 @@ from dataclasses import dataclass
 
 from tau.cli import figures
 from tau.domain.ids import RunId
-from tau.domain.json import Json, content_hash
 from tau.ports.insights import Measurement
-from tau.ports.store import Store
-
-_CONDITIONS = ("executor", "graders", "safety_reward")
-_MODEL = ("model", "params")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Conditions:
-    """How a run measured: its model with parameters, and everything else that makes a score."""
-
-    model: str
-    model_hash: str
-    rest: str
-
-    @classmethod
-    def of(cls, model: str | None, config: Mapping[str, Json]) -> "Conditions":
-        """The conditions of a model's name and the meaning of a configuration."""
-        return cls(
-            model=model or "-",
-            model_hash=content_hash({name: config.get(name) for name in _MODEL}),
-            rest=content_hash({name: config.get(name) for name in _CONDITIONS}),
-        )
-
+from tau.reports.conditions import Conditions
 
 Side = Sequence[Measurement]
 
@@ -61,15 +38,6 @@ class Chosen:
         if self.left:
             scores = figures.count(self.left, "score")
             yield f"{scores} of runs with another model, other graders or settings are left out"
-
-
-async def conditions_of(store: Store, measured: Side) -> Mapping[RunId, Conditions]:
-    """The conditions of each run that measured."""
-    found = {}
-    for run_id in dict.fromkeys(one.run_id for one in measured):
-        run = await store.runs.get(run_id)
-        found[run_id] = Conditions.of(run.model_ref, run.config)
-    return found
 
 
 def choose(

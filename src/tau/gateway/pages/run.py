@@ -21,6 +21,7 @@ from tau.gateway.board import Board, Standing
 from tau.gateway.context import Gateway
 from tau.gateway.controls import controls
 from tau.gateway.pages import figures
+from tau.gateway.pages.front import front_of
 from tau.gateway.pages.overview import (
     Contest,
     activity,
@@ -133,6 +134,7 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
             "contest": contest,
             "contest_chart": contest_chart(contest),
             "course": course,
+            "front": await front_of(gateway, run, board, contest),
             "scored": board.scored,
             "missing": list(shortfalls.table(board.shortfalls)),
             "commonest": shortfalls.commonest(board.shortfalls)

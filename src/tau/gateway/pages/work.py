@@ -105,6 +105,7 @@ async def cost(gateway: Gateway, request: Request) -> Page:
     recent = islice(board.newest(), _LATENCIES)
     latest = sorted(row.duration_ms for row in recent if row.duration_ms)
     counts = await gateway.window.ask(lambda store: store.insights.counts(run.id))
+    reused = await gateway.window.ask(lambda store: store.insights.reused(run.id))
     verdict = await verdict_of(gateway, run.id)
     return Page(
         template="cost.html",
@@ -121,6 +122,7 @@ async def cost(gateway: Gateway, request: Request) -> Page:
             "spending": spending(run, slices),
             "plan": planned(verdict, board),
             "retries": sum(max(0, row.attempts - 1) for row in board.rows.values()),
+            "reused": reused,
             "percentiles": [(q, _percentile(latest, q)) for q in (50, 90, 95, 99)],
             "measured": len(latest),
             "rate_limited": board.failures["rate_limit"],

@@ -10,6 +10,7 @@ from tau.domain.worker import Worker
 from tau.errors import NotFound
 from tau.ports.insights import (
     Candidate,
+    MeanCost,
     Measurement,
     RolloutFilter,
     RolloutRow,
@@ -26,7 +27,15 @@ from tau.stores.postgres.queue import tally
 from tau.stores.postgres.runs import run_key, run_row
 from tau.stores.postgres.statements import SQL, Statements
 from tau.stores.settled import settled, stints
-from tau.stores.views import is_prefix, measurement, shortfalls, summaries, the_one, view
+from tau.stores.views import (
+    is_prefix,
+    mean_costs,
+    measurement,
+    shortfalls,
+    summaries,
+    the_one,
+    view,
+)
 
 
 class PostgresInsights:
@@ -139,6 +148,19 @@ class PostgresInsights:
             return [
                 measurement(row) for row in await statements.rows("measurements", key, resources)
             ]
+
+        return await self._database.read(query)
+
+    async def reused(self, run_id: RunId) -> int:
+        async def query(statements: Statements) -> int:
+            return int(await statements.value("reused", await run_key(statements, run_id)) or 0)
+
+        return await self._database.read(query)
+
+    async def costs(self, run_id: RunId) -> Sequence[MeanCost]:
+        async def query(statements: Statements) -> list[MeanCost]:
+            run = await run_key(statements, run_id)
+            return mean_costs([tuple(row) for row in await statements.tuples("costs", run)])
 
         return await self._database.read(query)
 

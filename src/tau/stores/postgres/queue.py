@@ -3,24 +3,28 @@
 import asyncio
 from collections.abc import Sequence
 
-from tau.domain.ids import RolloutId, RunId, rollout_id
+from tau.domain.ids import RolloutId, RunId, WorkerId, attempt_id, rollout_id
 from tau.domain.rollout import (
     SETTLED,
+    Outcome,
     RolloutCounts,
     RolloutKind,
+    RolloutRequest,
     RolloutResult,
     RolloutStatus,
     Submission,
 )
+from tau.domain.spend import Spend
 from tau.errors import NotFound
 from tau.stores import budgets, codec, leases, rows
+from tau.stores.outcomes import end, prepared
 from tau.stores.postgres.contents import store_examples, store_resources
 from tau.stores.postgres.database import Database
-from tau.stores.postgres.holding import hold_live
-from tau.stores.postgres.runs import run_key
+from tau.stores.postgres.holding import hold_live, hold_named
+from tau.stores.postgres.runs import check_driver, run_key, run_row
 from tau.stores.postgres.statements import Statements
 from tau.stores.postgres.transaction import Transaction
-from tau.stores.rows import Row
+from tau.stores.rows import Row, worker_key
 from tau.stores.submissions import NewRow, keys_of, new_row
 
 _CHUNK = 500
@@ -40,6 +44,15 @@ class PostgresQueue:
         return await self._database.write(
             lambda transaction: _submit(transaction, run_id, submissions)
         )
+
+    async def settle(
+        self,
+        run_id: RunId,
+        known: Sequence[tuple[RolloutRequest, Outcome]],
+        *,
+        trainer: WorkerId,
+    ) -> None:
+        await self._database.write(lambda transaction: _settle(transaction, run_id, known, trainer))
 
     async def collect(
         self, run_id: RunId, rollouts: Sequence[RolloutId]
@@ -181,6 +194,37 @@ def _cancel_held(transaction: Transaction, held: Sequence[Row]) -> int:
         transaction.move(row["run"], row["rollout_status"], RolloutStatus.CANCELLED)
         transaction.settled.add(row["run_id"])
     return len(held)
+
+
+async def _settle(
+    transaction: Transaction,
+    run_id: RunId,
+    known: Sequence[tuple[RolloutRequest, Outcome]],
+    trainer: WorkerId,
+) -> None:
+    """Queue, claim and complete in one go, so that nobody else can come between."""
+    await transaction.tuples("hold_run", run_id)
+    run = await run_row(transaction, run_id)
+    await check_driver(transaction, run, trainer)
+    worker = worker_key(trainer)
+    before = await transaction.value("last_request") or 0
+    free = [Submission(request=request, reserve=Spend()) for request, _ in known]
+    ids = await _submit(transaction, run_id, free)
+    keys = keys_of(run_id, ids)
+    new = [
+        (key, prepared(attempt_id(name, 1), outcome))
+        for key, name, (_, outcome) in zip(keys, ids, known, strict=True)
+        if key > before
+    ]
+    if not new:
+        return
+    moment, number = transaction.moment, len(new)
+    own, made = [run["key"]] * number, [key for key, _ in new]
+    await transaction.tuples("begin", own, made, [worker] * number, moment.unix_ms())
+    transaction.move(run["key"], RolloutStatus.QUEUING, RolloutStatus.RUNNING, number)
+    held = await hold_named(transaction, [record.attempt for _, record in new])
+    for _, record in new:
+        end(transaction, record, held[record.attempt], moment)
 
 
 async def _submit(

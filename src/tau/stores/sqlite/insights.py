@@ -18,6 +18,7 @@ from tau.domain.worker import Worker
 from tau.errors import NotFound
 from tau.ports.insights import (
     Candidate,
+    MeanCost,
     Measurement,
     RolloutFilter,
     RolloutRow,
@@ -35,7 +36,15 @@ from tau.stores.sqlite.connection import Statements, Value
 from tau.stores.sqlite.database import Database
 from tau.stores.sqlite.queue import run_key, tally
 from tau.stores.sqlite.runs import run_row
-from tau.stores.views import is_prefix, measurement, shortfalls, summaries, the_one, view
+from tau.stores.views import (
+    is_prefix,
+    mean_costs,
+    measurement,
+    shortfalls,
+    summaries,
+    the_one,
+    view,
+)
 
 
 class SqliteInsights:
@@ -137,6 +146,18 @@ class SqliteInsights:
             return [measurement(row) for row in found]
 
         return await self._database.read(query)
+
+    async def reused(self, run_id: RunId) -> int:
+        return await self._database.read(
+            lambda statements: int(statements.value("reused", (run_key(statements, run_id),)) or 0)
+        )
+
+    async def costs(self, run_id: RunId) -> Sequence[MeanCost]:
+        return await self._database.read(
+            lambda statements: mean_costs(
+                statements.tuples("costs", (run_key(statements, run_id),))
+            )
+        )
 
     async def failures(self, run_id: RunId) -> Mapping[str, int]:
         return await self._database.read(

@@ -3,21 +3,27 @@
 from collections.abc import Iterable, Sequence
 from functools import partial
 
-from tau.domain.ids import RolloutId, RunId, rollout_id
+from tau.domain.ids import RolloutId, RunId, WorkerId, attempt_id, rollout_id
 from tau.domain.rollout import (
+    Outcome,
     RolloutCounts,
     RolloutKind,
+    RolloutRequest,
     RolloutResult,
     RolloutStatus,
     Submission,
 )
+from tau.domain.spend import Spend
 from tau.errors import NotFound
 from tau.ports.clock import Clock
 from tau.stores import budgets, codec, leases, rows
+from tau.stores.outcomes import prepared
 from tau.stores.sqlite import contents
 from tau.stores.sqlite.connection import Row, Statements
 from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.outcomes import complete
 from tau.stores.sqlite.ready import oldest_ready
+from tau.stores.sqlite.runs import driver_key, run_row
 from tau.stores.sqlite.transaction import Transaction
 from tau.stores.submissions import NewRow, keys_of, new_row
 
@@ -46,6 +52,17 @@ class SqliteQueue:
     async def submit(self, run_id: RunId, submissions: Sequence[Submission]) -> Sequence[RolloutId]:
         return await self._database.write(
             lambda transaction: self._submit(transaction, run_id, submissions)
+        )
+
+    async def settle(
+        self,
+        run_id: RunId,
+        known: Sequence[tuple[RolloutRequest, Outcome]],
+        *,
+        trainer: WorkerId,
+    ) -> None:
+        await self._database.write(
+            lambda transaction: self._settle(transaction, run_id, known, trainer)
         )
 
     async def collect(
@@ -152,6 +169,35 @@ class SqliteQueue:
         if inserted < len(new):
             keys = [_existing_key(transaction, row) for row in new]
         return [rollout_id(run_id, key) for key in keys]
+
+    def _settle(
+        self,
+        transaction: Transaction,
+        run_id: RunId,
+        known: Sequence[tuple[RolloutRequest, Outcome]],
+        trainer: WorkerId,
+    ) -> None:
+        """Queue, claim and complete in one go, so that nobody else can come between."""
+        run = run_row(transaction, run_id)
+        worker = driver_key(transaction, run, trainer)
+        first = 1 + (transaction.value("last_rollout") or 0)
+        free = [Submission(request=request, reserve=Spend()) for request, _ in known]
+        ids = self._submit(transaction, run_id, free)
+        ended = [
+            (key, prepared(attempt_id(name, 1), outcome))
+            for key, name, (_, outcome) in zip(keys_of(run_id, ids), ids, known, strict=True)
+            if key >= first
+        ]
+        if not ended:
+            return
+        now = self._clock.unix_ms()
+        keys = [key for key, _ in ended]
+        transaction.run("begin_attempts", (codec.text([(key, worker) for key in keys]), now))
+        transaction.run("begin_rollouts", (codec.text(keys), now))
+        transaction.move(run["key"], RolloutStatus.QUEUING, RolloutStatus.RUNNING, len(keys))
+        for refused in complete(transaction, [record for _, record in ended], self._clock):
+            if refused is not None:
+                raise refused
 
 
 def _existing_key(transaction: Transaction, row: NewRow) -> int:

@@ -43,6 +43,32 @@ FROM rollout AS r
 JOIN run ON run.key = r.run
 LEFT JOIN example AS e ON e.key = r.example
 
+-- name: reused
+-- How many evaluations of a run took nothing from its budget: their results were known already.
+SELECT count(*) FROM request WHERE run = $1 AND reserve_rollouts = 0;
+
+-- name: costs
+-- What scored evaluations of a run cost in the mean, by resources and split.
+SELECT
+  s.hash, e.split, count(*), avg(o.duration_ms)::double precision,
+  avg(CASE WHEN r.reserve_rollouts = 0
+    THEN coalesce((given.metadata ->> 'reused_usd')::double precision * 1e9, 0)
+    ELSE coalesce((
+      SELECT sum(a.spent_cost + coalesce(a.late_cost, 0)) FROM ended AS a WHERE a.rollout = r.key
+    ), 0)::double precision END),
+  avg(CASE WHEN json_typeof(given.metadata -> 'output_tokens') = 'number'
+    THEN (given.metadata ->> 'output_tokens')::double precision END),
+  bool_or(position('"name":"safety.hard_gate_triggered"' IN o.rewards) > 0)
+FROM request AS r
+JOIN outcome AS o ON o.rollout = r.key
+JOIN resources AS s ON s.key = r.resources
+JOIN example AS e ON e.key = r.example
+CROSS JOIN LATERAL (
+  SELECT replace(o.output, '\u0000', '\ufffd')::json -> 'metadata' AS metadata
+) AS given
+WHERE r.run = $1 AND r.kind = 'evaluate' AND o.status = 'succeeded' AND o.score IS NOT NULL
+GROUP BY 1, 2;
+
 -- name: settled
 -- Settled rollouts of a run beyond a place, one line per attempt.
 SELECT
@@ -112,7 +138,7 @@ ORDER BY r.key;
 -- Evaluations of a run, of some resources, or of both, run by run in submission order.
 SELECT
   r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
-  (r.failure::json ->> 'kind') AS failure_kind
+  (r.failure::json ->> 'kind') AS failure_kind, r.reserve_rollouts = 0 AS reused
 FROM rollout AS r
 JOIN run ON run.key = r.run
 JOIN example AS e ON e.key = r.example

@@ -39,6 +39,10 @@ FROM made
 ORDER BY key
 RETURNING rollout AS key;
 
+-- name: last_request
+-- The highest key of a rollout so far.
+SELECT max(key) FROM request;
+
 -- name: evaluation_keys
 -- The rollouts of evaluations' keys.
 SELECT r.key, r.resources, r.example, r.ordinal

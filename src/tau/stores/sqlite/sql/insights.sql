@@ -40,7 +40,7 @@ ORDER BY r.key;
 -- Evaluations of a run in submission order, of some resources alone where asked.
 SELECT
   r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
-  r.failure ->> '$.kind' AS failure_kind
+  r.failure ->> '$.kind' AS failure_kind, r.reserve_rollouts = 0 AS reused
 FROM rollout AS r INDEXED BY rollout_run
 JOIN run ON run.key = r.run
 JOIN example AS e ON e.key = r.example
@@ -52,7 +52,7 @@ ORDER BY r.key;
 -- Evaluations of resources in any run, run by run.
 SELECT
   r.key, run.id AS run_id, s.hash, e.id AS example_id, e.split, r.ordinal, r.status, r.score,
-  r.failure ->> '$.kind' AS failure_kind
+  r.failure ->> '$.kind' AS failure_kind, r.reserve_rollouts = 0 AS reused
 FROM resources AS s
 CROSS JOIN run
 CROSS JOIN rollout AS r INDEXED BY rollout_evaluate
@@ -60,6 +60,29 @@ CROSS JOIN rollout AS r INDEXED BY rollout_evaluate
 CROSS JOIN example AS e ON e.key = r.example
 WHERE s.hash = ?1
 ORDER BY run.key;
+
+-- name: reused
+-- How many evaluations of a run took nothing from its budget: their results were known already.
+SELECT count(*) FROM rollout INDEXED BY rollout_run WHERE run = ?1 AND reserve_rollouts = 0;
+
+-- name: costs
+-- What scored evaluations of a run cost in the mean, by resources and split.
+SELECT
+  s.hash, e.split, count(*), avg(r.duration_ms),
+  avg(CASE WHEN r.reserve_rollouts = 0 THEN ifnull((x.output ->> '$.metadata.reused_usd') * 1e9, 0)
+           ELSE (
+             SELECT sum(a.spent_cost + ifnull(a.late_cost, 0)) FROM attempt AS a
+             WHERE a.rollout = r.key
+           ) END),
+  avg(CASE WHEN json_type(x.output, '$.metadata.output_tokens') IN ('integer', 'real')
+           THEN x.output ->> '$.metadata.output_tokens' END),
+  max(instr(x.rewards, '"name":"safety.hard_gate_triggered"') > 0)
+FROM rollout AS r INDEXED BY rollout_run
+CROSS JOIN resources AS s ON s.key = r.resources
+CROSS JOIN example AS e ON e.key = r.example
+CROSS JOIN result AS x ON x.rollout = r.key
+WHERE r.run = ?1 AND r.kind = 'evaluate' AND r.status = 'succeeded' AND r.score IS NOT NULL
+GROUP BY 1, 2;
 
 -- name: settled
 -- Settled rollouts of a run beyond a place in time, one line per attempt.
