@@ -1,6 +1,6 @@
 """Rollouts and attempts: units of work, tries at them, and what came of it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -216,6 +216,3 @@ def compared_score(
     if score is not None:
         return min(1.0, score)
     return 0.0 if status is RolloutStatus.FAILED and failure in PROMPT_LED else None
-
-
-Wave = Sequence[RolloutRequest]
