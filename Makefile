@@ -101,16 +101,17 @@ bench: test-setup  ## Run the benchmarks; never part of the tests
 .PHONY: lock licences audit clean
 UV := $(VENV)/lock/bin/uv
 UV_COMPILE = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 \
-	--generate-hashes --custom-compile-command "make lock" pyproject.toml --extra gateway
+	--generate-hashes --custom-compile-command "make lock"
+PROJECT = pyproject.toml --extra gateway --extra prices --extra schema
 
 # Each file starts from the one before it, so that a package has the same version in all of them.
 lock: $(VENV)/.created  ## Choose new versions and write requirements/*.txt
 	@[ -x $(UV) ] || $(PIP) install --target $(VENV)/lock uv
-	@$(UV_COMPILE) --upgrade --group build --group dev --output-file requirements/dev.txt
+	@$(UV_COMPILE) $(PROJECT) --upgrade --group build --group dev --output-file requirements/dev.txt
 	@cp requirements/dev.txt requirements/runtime.txt
-	@$(UV_COMPILE) --output-file requirements/runtime.txt
+	@$(UV_COMPILE) $(PROJECT) --output-file requirements/runtime.txt
 	@cp requirements/dev.txt requirements/build.txt
-	@$(filter-out pyproject.toml --extra gateway,$(UV_COMPILE)) --group build --output-file requirements/build.txt
+	@$(UV_COMPILE) --group build --output-file requirements/build.txt
 
 licences: setup  ## List the runtime dependencies with their licences in docs/reference
 	@$(BIN)/python tools/licences.py

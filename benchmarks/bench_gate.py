@@ -18,7 +18,7 @@ from tau.scoring.binomial import binomial_tail
 from tau.scoring.claims import Claim, ClaimKind, PairedScores, decide
 from tau.scoring.costs import saving
 from tau.scoring.labels import Judged, corrected
-from tau.scoring.means import mean_test, p_above
+from tau.scoring.means import mean_test
 from tau.scoring.power import power
 from tau.scoring.unconditional import p_better, p_not_worse
 from tau.scoring.units import units_of
@@ -95,7 +95,8 @@ def levels(runs: int, rng: np.random.Generator) -> None:
         cells = []
         for n in SIZES:
             hits = sum(
-                p_above(units_of(draw(rng, n).tolist()), draws=DRAWS) <= 0.05 for _ in range(runs)
+                mean_test(units_of(draw(rng, n).tolist()), 0.1, draws=DRAWS).p_greater <= 0.05
+                for _ in range(runs)
             )
             cells.append(hits / runs)
             spread = float(np.std(draw(rng, 20_000)))

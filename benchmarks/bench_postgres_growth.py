@@ -19,6 +19,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
+from machinery.workload import Workload
 from pg_cluster import Cluster
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.rollout import Claim, RolloutStatus
@@ -28,7 +29,6 @@ from tau.ports.insights import RolloutFilter
 from tau.ports.processes import SystemProcesses
 from tau.stores.postgres import PostgresStore
 from tau.testing.store_bench import success
-from tau.testing.workload import Workload
 
 RUN = RunId("bench")
 FILLING = (

@@ -13,7 +13,7 @@ import numpy as np
 from scipy import stats
 
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.scoring.betting import bet, confidence_sequence
+from tau.scoring.betting import bet
 from tau.scoring.certify import Certificate, Decision, certify
 from tau.scoring.compare import compare
 from tau.scoring.halving import Halving, plan_halving
@@ -36,7 +36,6 @@ def main() -> None:
     powers(chosen.runs, rng)
     coverage(chosen.runs, rng)
     peeking(chosen.runs, rng)
-    sequences(chosen.runs // 4, rng)
 
 
 def null_test(runs: int, rng: np.random.Generator) -> None:
@@ -194,23 +193,6 @@ def mcnemar_rejects(values: Vector) -> bool:
 def t_rejects(values: Vector) -> bool:
     error = values.std(ddof=1) / np.sqrt(len(values))
     return bool(error > 0 and values.mean() / error > stats.t.ppf(0.95, len(values) - 1))
-
-
-def sequences(runs: int, rng: np.random.Generator) -> None:
-    """Confidence sequences at 10 looks: how often any look misses, and how wide the last is."""
-    print(f"\n95 % confidence sequences, 10 looks at 200 examples, {runs} runs")
-    values = np.repeat([1.0, -1.0, 0.0], [50, 20, 130])
-    for population in (None, 200, 400):
-        lost, widths = 0, []
-        for _ in range(runs):
-            drawn = (rng.permutation(np.resize(values, population))[:200] if population
-                     else rng.choice(values, 200)).tolist()  # fmt: skip
-            looks = [confidence_sequence(drawn[:n], 0.05, population=population)
-                     for n in range(20, 201, 20)]  # fmt: skip
-            lost += any(not low <= 0.15 <= high for low, high in looks)
-            widths.append(looks[-2][1] - looks[-2][0])
-        print(f"population {population}: missed {lost / runs:.3f}, "
-              f"width at 180 examples {np.mean(widths):.3f}", flush=True)  # fmt: skip
 
 
 def pairing(differences: Vector) -> Pairing:

@@ -22,6 +22,9 @@ from pathlib import Path
 
 import apsw
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from machinery.workload import Workload, span
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.rollout import AttemptStatus, Claim, Outcome, Output, RolloutStatus
 from tau.domain.run import Run
@@ -30,7 +33,6 @@ from tau.domain.worker import WorkerRole
 from tau.ports.insights import RolloutFilter
 from tau.ports.processes import SystemProcesses
 from tau.stores.sqlite import SqliteStore
-from tau.testing.workload import Workload, span
 
 RUN = RunId("bench")
 OUTCOME = Outcome(

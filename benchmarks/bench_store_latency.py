@@ -24,11 +24,13 @@ from pathlib import Path
 
 import apsw
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from machinery.workload import RUN, Workload
 from tau.domain.spend import Budget
 from tau.domain.worker import WorkerRole
 from tau.ports.processes import SystemProcesses
 from tau.stores.sqlite import SqliteStore
-from tau.testing.workload import RUN, Workload
 
 LEASE_MS = 3_600_000
 IDLE_S = 0.15

@@ -28,6 +28,9 @@ from typing import Any
 
 import apsw
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
+
+from machinery.workload import span
 from tau.domain.dataset import Split, examples
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.resources import Resources
@@ -47,7 +50,6 @@ from tau.ports.processes import SystemProcesses
 from tau.stores import codec, rows
 from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.statements import migrations
-from tau.testing.workload import span
 
 RUN = RunId("bench")
 RESOURCES = Resources(values={"system_prompt": "Think step by step, then give the number. " * 8})

@@ -11,7 +11,7 @@ from difflib import get_close_matches
 from functools import cache, reduce
 from importlib.machinery import ModuleSpec
 from importlib.metadata import EntryPoint, entry_points
-from importlib.util import module_from_spec, spec_from_file_location
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -66,19 +66,44 @@ def load(group: str, name: str) -> Any:  # noqa: ANN401  (the ports' plug-in pro
         ) from error
 
 
-_EXTRAS = {
+EXTRAS = {
     "asyncpg": "postgres",
     "fastapi": "gateway",
+    "genai_prices": "prices",
     "httptools": "gateway",
     "jinja2": "gateway",
+    "jsonschema_rs": "schema",
     "uvicorn": "gateway",
     "ray": "ray",
 }
+"""What is imported only where it is used, and the extra that installs it."""
+
+
+def is_installed(module: str) -> bool:
+    """Whether `module` can be imported, as far as that shows without importing it."""
+    return find_spec(module) is not None
+
+
+def extra_module(module: str, *, user: str) -> ModuleType:
+    """Import a module that is installed with an extra; `user` is what it is needed for.
+
+    Raises:
+        PluginError: it is not installed.
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        if error.name != module:
+            raise
+        raise PluginError(
+            f"{user} needs the package '{module}', which is not installed",
+            fix=missing_fix(module),
+        ) from error
 
 
 def missing_fix(module: str) -> str:
     """How to install what provides `module`: an extra of Tau, or some other package."""
-    extra = _EXTRAS.get(module)
+    extra = EXTRAS.get(module)
     if extra is None:
         return "install the package or extra that provides it"
     return f"install the extra '{extra}': pip install 'tau[{extra}]', or from a checkout: " + (

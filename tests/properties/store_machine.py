@@ -5,8 +5,8 @@ import asyncio
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from tau.testing.moves import MOVES, Action, begin
-from tau.testing.world import OpenStore, World
+from machinery.moves import MOVES, Action, begin
+from machinery.world import OpenStore, World
 
 PICK = st.integers(0, 4095)
 

@@ -7,6 +7,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from machinery.moves import MOVES
+from machinery.simulation import NewStore, simulate
+from machinery.world import Divergence, OpenStore
 from pg_cluster import Cluster, cluster
 from properties.store_machine import StoreMachine
 from tau.ports.store import Store
@@ -14,9 +17,6 @@ from tau.stores import outcomes
 from tau.stores.postgres import PostgresStore, schema
 from tau.stores.postgres.statements import SQL
 from tau.testing.clock import ManualClock, ManualProcesses
-from tau.testing.moves import MOVES
-from tau.testing.simulation import NewStore, simulate
-from tau.testing.world import Divergence, OpenStore
 
 _numbers = itertools.count(1)
 

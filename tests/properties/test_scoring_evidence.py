@@ -4,14 +4,12 @@ from collections.abc import Sequence
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tau.scoring.betting import bet, confidence_sequence, screen
+from tau.scoring.betting import bet
 from tau.scoring.certify import certify
 from tau.scoring.compare import Comparison, compare
 from tau.scoring.contest import ranked
 from tau.scoring.halving import plan_halving, rollouts_of
 from tau.scoring.power import power
-from tau.scoring.rasch import fit_rasch
-from tau.scoring.shrinkage import shrunk_means
 from tau.scoring.table import pair
 from unit.scoring.populations import examples, name, outcomes, pairing, table
 
@@ -82,7 +80,7 @@ def test_wealth_is_never_negative_and_evidence_is_never_lost(
     after = before.after(second)
 
     assert not math.isnan(after.log_wealth)
-    assert 0 <= after.p_value <= before.p_value <= 1
+    assert after.peak >= before.peak >= 0
 
 
 @given(EITHER.flatmap(lambda d: st.tuples(st.just(d), st.permutations(d))), st.floats(-0.99, 1))
@@ -107,26 +105,14 @@ def test_a_higher_null_is_harder_to_refute(
     assert easy >= hard - 1e-9
 
 
-@given(EITHER, st.integers(0, 20))
+@given(EITHER)
 def test_the_true_mean_of_a_population_is_never_refuted_at_its_end(
-    values: list[float], more: int
+    values: list[float],
 ) -> None:
     """At the end the mean is known: nothing at or above it may be refuted for good."""
     mean = math.fsum(values) / len(values)
 
     assert bet(values, null=mean, population=len(values)).log_wealth < math.inf
-    low, high = confidence_sequence(values, 0.1, population=len(values) + more)
-    assert -1 <= low <= high <= 1
-
-
-@given(EITHER, ALPHAS, st.integers(0, 50), st.floats(0, 0.5))
-def test_a_child_is_never_both_accepted_and_given_up(
-    values: list[float], alpha: float, remaining: int, effect: float
-) -> None:
-    found = screen(values, alpha=alpha, remaining=remaining, effect=effect)
-
-    assert not (found.accepted and found.futile)
-    assert found.accepted == (found.p_value <= alpha * (1 + 1e-12))
 
 
 @given(st.integers(2, 200), st.integers(1, 300), st.integers(0, 5000), st.integers(1, 3))
@@ -158,12 +144,6 @@ def test_rankings_are_finite_and_hold_everyone_once(rows: list[list[float | None
     names = [name(f"c{k}") for k in range(len(rows))]
 
     assert sorted(ranked(known, names, examples(8))) == sorted(names)
-    for shrunk in shrunk_means(known, names).values():
-        assert 0 <= shrunk.mean <= 1
-        assert 0 <= shrunk.sd < 1
-    rasch = fit_rasch(known, names, examples(8))
-    assert all(math.isfinite(value) for value in rasch.ability.values())
-    assert all(0 < error <= 1 for error in rasch.error.values())
 
 
 @given(SCORES)

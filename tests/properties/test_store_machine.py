@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from machinery.world import OpenStore
 from properties.store_machine import StoreMachine
 from tau.ports.store import Store
 from tau.stores.sqlite import SqliteStore
 from tau.testing.clock import ManualClock, ManualProcesses
-from tau.testing.world import OpenStore
 
 
 class SqliteMachine(StoreMachine):

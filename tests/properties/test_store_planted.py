@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from machinery.simulation import simulate
+from machinery.world import Divergence
 from properties.planted import FAULTS, Fault
 from properties.test_store_simulation import new_stores
-from tau.testing.simulation import simulate
-from tau.testing.world import Divergence
 
 STEPS = 6000
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from machinery.moves import MOVES
+from machinery.simulation import NewStore, simulate
+from machinery.world import OpenStore
 from tau.ports.store import Store
 from tau.stores.sqlite import SqliteStore
 from tau.testing.clock import ManualClock, ManualProcesses
-from tau.testing.moves import MOVES
-from tau.testing.simulation import NewStore, simulate
-from tau.testing.world import OpenStore
 
 
 @pytest.fixture(autouse=True)

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import orjson
 
-MAIN = Path(__file__).with_name("nursery_main.py")
+TESTS = Path(__file__).parents[1]
 PATIENCE_S = 30.0
 
 
@@ -85,7 +85,8 @@ class Nursery:
         os.set_blocking(self._read, False)
         with log.open("wb") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, MAIN, str(write)],
+                [sys.executable, "-m", "recovery.nursery_main", str(write)],
+                cwd=TESTS,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,

@@ -1,4 +1,7 @@
-"""The parent of the storm's children, and what they do: nursery_main.py ACKNOWLEDGE_FD."""
+"""The parent of the storm's children, and what they do.
+
+python -m recovery.nursery_main ACKNOWLEDGE_FD
+"""
 
 import asyncio
 import gc
@@ -12,13 +15,13 @@ from typing import Any
 
 import orjson
 
+from machinery.workload import RUN, Acknowledge, Workload, span
 from tau.domain.run import RunStatus
 from tau.domain.spend import Budget
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost
 from tau.ports.processes import SystemProcesses
 from tau.stores.sqlite import SqliteStore
-from tau.testing.workload import RUN, Acknowledge, Workload, span
 
 Program = Callable[..., Awaitable[None]]
 

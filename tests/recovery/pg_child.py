@@ -1,4 +1,4 @@
-"""A process of the storm on PostgreSQL: pg_child.py URL drive|help WORKERS.
+"""A process of the storm on PostgreSQL: python -m recovery.pg_child URL drive|help WORKERS.
 
 It tells what is acknowledged, line by line, and does not go on before each line was answered: so
 who reads them knows how far it has come, however fast or slow the machine.
@@ -8,9 +8,9 @@ import asyncio
 import os
 import sys
 
+from machinery.workload import Workload
 from tau.ports.processes import SystemProcesses
 from tau.stores.postgres import PostgresStore
-from tau.testing.workload import Workload
 
 WAVES, WIDTH = 8, 40
 

@@ -18,7 +18,7 @@ from typing import Self
 
 from pg_cluster import Cluster
 
-CHILD = Path(__file__).with_name("pg_child.py")
+TESTS = Path(__file__).parents[1]
 ROLES = {"drive": ("drive", 0), "help": ("help", 3), "help too": ("help", 3)}
 """One process that only drives the run, and two that only work: it needs both kinds to go on."""
 
@@ -35,7 +35,8 @@ class Child:
         self.role = role
         self.lines = 0
         self.process = subprocess.Popen(
-            [sys.executable, CHILD, url, role, str(workers)],
+            [sys.executable, "-m", "recovery.pg_child", url, role, str(workers)],
+            cwd=TESTS,
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, bufsize=0,
         )  # fmt: skip
 

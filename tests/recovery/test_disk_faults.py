@@ -8,6 +8,8 @@ from typing import TypeVar
 import apsw
 import pytest
 
+from machinery.disk import Faults, HookedVfs
+from machinery.workload import RUN, Workload, span
 from recovery.audit import faults, missing, reading
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.ids import WorkerId
@@ -18,8 +20,6 @@ from tau.domain.worker import WorkerRole
 from tau.errors import StoreError, StoreFull
 from tau.ports.processes import SystemProcesses
 from tau.stores.sqlite import SqliteStore
-from tau.testing.disk import Faults, HookedVfs
-from tau.testing.workload import RUN, Workload, span
 
 T = TypeVar("T")
 WORKLOAD = Workload(seed=7, waves=1, width=4)

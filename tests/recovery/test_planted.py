@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 import pytest
 
+from machinery.workload import Workload
 from recovery.audit import faults, reading
 from recovery.test_powerloss import lost, recorded
 from tau.domain.spend import Spend
@@ -18,7 +19,6 @@ from tau.stores import leases
 from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.transaction import Transaction
 from tau.stores.sqlite.writer import Job, Writer
-from tau.testing.workload import Workload
 
 Jobs = Sequence[Job[Any]]
 _transact = Writer._transact

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from machinery.workload import RUN, Workload
 from pg_cluster import Cluster, cluster
 from recovery.pg_audit import faults
 from tau.domain.worker import WorkerRole
@@ -19,7 +20,6 @@ from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.maintenance import verify
 from tau.stores.sqlite.transfer import FileTransfer
 from tau.testing.store_bench import evaluation, rows
-from tau.testing.workload import RUN, Workload
 from tau.wiring.copying import copy_store
 
 _numbers = itertools.count(1)

@@ -6,13 +6,13 @@ from pathlib import Path
 import apsw
 import pytest
 
+from machinery.disk import Effect, Event, HookedVfs, Trace
+from machinery.powerloss import Image, images
+from machinery.workload import Workload
 from recovery.audit import faults, final_state, missing, reading
 from tau.ports.processes import SystemProcesses
 from tau.stores.sqlite import SqliteStore
 from tau.testing.clock import ManualProcesses
-from tau.testing.disk import Effect, Event, HookedVfs, Trace
-from tau.testing.powerloss import Image, images
-from tau.testing.workload import Workload
 
 WORKLOAD = Workload(seed=3, waves=3, width=12)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from machinery.workload import RUN, Workload
 from recovery.audit import faults, missing, reading
 from recovery.nursery import PATIENCE_S, Child, nursery
 from recovery.test_storm import doubled
@@ -16,7 +17,6 @@ from tau.domain.worker import WorkerRole
 from tau.ports.insights import RolloutFilter
 from tau.ports.processes import SystemProcesses
 from tau.stores.sqlite import SqliteStore
-from tau.testing.workload import RUN, Workload
 
 LEASE_MS = 400
 

@@ -20,6 +20,7 @@ from tau.config.environment import is_secret, snapshot
 from tau.domain.ids import short_run
 from tau.errors import StoreError
 from tau.models.providers import PROVIDERS
+from tau.plugins import EXTRAS, is_installed, missing_fix
 from tau.ports.insights import StoreFacts
 from tau.wiring.crashes import stopped_without_a_word
 from tau.wiring.stores import scheme_of
@@ -43,7 +44,7 @@ class Finding:
 
 def examine(store: str, *, as_json: bool) -> int:
     """Print every finding; exit code 1 where something is wrong."""
-    findings = [*_versions(), *_store(store), *_environment(snapshot())]
+    findings = [*_versions(), *_extras(), *_store(store), *_environment(snapshot())]
     if as_json:
         print_json([asdict(finding) for finding in findings])
     else:
@@ -73,6 +74,17 @@ def _versions() -> Iterator[Finding]:
             yield Finding(topic=package, found=version(package))
         except PackageNotFoundError:
             yield Finding(topic=package, found="not installed", ok=False, fix="install tau again")
+
+
+def _extras() -> Iterator[Finding]:
+    """What was left out of the installation, and how to add it; nobody needs all of it."""
+    missing: dict[str, str] = {}
+    for module, extra in EXTRAS.items():
+        if not is_installed(module):
+            missing.setdefault(extra, missing_fix(module))
+    for extra in dict.fromkeys(EXTRAS.values()):
+        found = "not installed" if extra in missing else "installed"
+        yield Finding(topic=f"extra {extra}", found=found, fix=missing.get(extra))
 
 
 def _store(location: str) -> Iterator[Finding]:

@@ -12,6 +12,7 @@ from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
 from tau.domain.spend import Usage
 from tau.errors import AttemptError, InputError
+from tau.models import prices
 from tau.ports.executor import ExecutorContext
 from tau.ports.grader import GraderContext
 
@@ -89,6 +90,18 @@ class _Checker:
                 context = chosen.context(self.config.environ, max_connections=connections)
                 at = None if chosen.by_flag else steps
                 self._run(at, plugin.check, chosen.settings, context)
+                self._check_prices(steps, chosen.provider)
+
+    def _check_prices(self, steps: Steps, provider: str) -> None:
+        """A limit in dollars cannot hold while the list of prices is not installed."""
+        fix = prices.unlisted_fix(provider)
+        if fix is None:
+            return
+        said = f"what calls of '{provider}' cost is unknown: no list of prices is installed"
+        if self.config.budget.cost_nano_usd is not None:
+            self.report.error(("budget", "usd"), f"the limit cannot be kept: {said}", fix=fix)
+        else:
+            self.report.warning(steps, said, fix=fix)
 
     def check_executor(self) -> ExecutorContext:
         """Try the executor with the resources and one row."""

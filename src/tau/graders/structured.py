@@ -5,9 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path as FilePath
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-import jsonschema_rs
 from annotated_types import Ge, Gt, Le, MinLen
 
 from tau.domain.dataset import Example
@@ -32,7 +31,11 @@ from tau.graders.document import (
 )
 from tau.graders.excerpt import excerpt
 from tau.graders.reference import no_reference
+from tau.plugins import extra_module
 from tau.ports.grader import Grader, GraderContext
+
+if TYPE_CHECKING:  # an extra
+    import jsonschema_rs
 
 _SHOWN_ERRORS = 5
 _NUMBER = (int, float, Decimal)
@@ -89,7 +92,7 @@ class JsonSchema(Deterministic[JsonSchemaSettings]):
     Settings: ClassVar[type[Any]] = JsonSchemaSettings
 
     def __init__(
-        self, name: str, settings: JsonSchemaSettings, validator: jsonschema_rs.Validator
+        self, name: str, settings: JsonSchemaSettings, validator: "jsonschema_rs.Validator"
     ) -> None:
         super().__init__(name, settings)
         self._validator = validator
@@ -259,19 +262,20 @@ def same(given: Json, wanted: Json, same_scalar: Callable[[Json, Json], bool]) -
     return True
 
 
-def _sentence(error: jsonschema_rs.ValidationError) -> str:
+def _sentence(error: "jsonschema_rs.ValidationError") -> str:
     place = "".join(f"/{step}" for step in error.instance_path)
     said = excerpt(error.message, 200)[1:-1]
     return f"at {excerpt(place, 80)}: {said}" if place else said
 
 
-def _validator(settings: JsonSchemaSettings, base_dir: FilePath) -> jsonschema_rs.Validator:
+def _validator(settings: JsonSchemaSettings, base_dir: FilePath) -> "jsonschema_rs.Validator":
     if (settings.schema is None) == (settings.file is None):
         raise InputError("json-schema needs exactly one of 'schema' and 'file'")
     where = settings.file or "schema"
     schema: Any = _schema_file(base_dir / settings.file) if settings.file else settings.schema
+    library = extra_module("jsonschema_rs", user="the grader 'json-schema'")
     try:
-        return jsonschema_rs.validator_for(
+        made: jsonschema_rs.Validator = library.validator_for(
             schema,
             validate_formats=settings.formats,
             offline=True,
@@ -283,6 +287,7 @@ def _validator(settings: JsonSchemaSettings, base_dir: FilePath) -> jsonschema_r
             why=str(error).partition("\n")[0][:300],
             fix="put the schema right; what it refers to must be inside it, nothing is fetched",
         ) from error
+    return made
 
 
 def _schema_file(file: FilePath) -> Any:  # noqa: ANN401

@@ -38,12 +38,6 @@ class CallThreads:
         self._made = 0
         self._closed = False
 
-    @property
-    def stuck(self) -> int:
-        """How many cancelled calls still run."""
-        with self._lock:
-            return self._stuck
-
     async def run(self, call: Callable[[], T]) -> T:
         """The result of `call`, made on a thread within the caller's context.
 

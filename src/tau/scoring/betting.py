@@ -1,7 +1,6 @@
 """Anytime-valid evidence by betting on paired differences: look as often as you like."""
 
 import math
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,9 +9,6 @@ BETS = (0.1, 0.25, 0.5, 0.75)
 
 _CLOSE = 1e-9
 """What rounding may make of equal means."""
-
-_HALVINGS = 17
-"""Bisection steps, for bounds to 2e-5."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,106 +65,14 @@ class Bets:
         """Log of the wealth now; infinite where the null has become impossible."""
         return _mixed(self.logs)
 
-    @property
-    def p_value(self) -> float:
-        """Anytime-valid: 1 over the highest wealth so far."""
-        return math.exp(-self.peak)
-
     def rejects(self, alpha: float) -> bool:
         """Whether the wealth has ever reached 1 / alpha."""
         return self.peak >= -math.log(alpha)
-
-    def hopeless(self, alpha: float, remaining: int) -> bool:
-        """Whether not even `remaining` values of 1 could bring the wealth to 1 / alpha.
-
-        With a population, impossibility of the null counts as reaching it.
-        """
-        if self.rejects(alpha):
-            return False
-        if self.population is None:
-            best = [
-                log + remaining * _gain(bet, 1.0, self.null)
-                for bet, log in zip(BETS, self.logs, strict=True)
-            ]
-            return _mixed(best) < -math.log(alpha)
-        left = min(remaining, self.population - self.n)
-        return not self.after([1.0] * left).rejects(alpha)
 
 
 def bet(values: Sequence[float], *, null: float = 0.0, population: int | None = None) -> Bets:
     """The process that bets on `values` in order that their mean is above `null`."""
     return Bets(null=null, population=population).after(values)
-
-
-def lower_bound(values: Sequence[float], alpha: float, *, population: int | None = None) -> float:
-    """A bound below the mean that holds with 1 - alpha at every look at once.
-
-    The largest null that the wealth now rejects, found by bisection: the wealth falls as the null
-    rises. One look's bound may lie below an earlier one's; their maximum holds as well.
-    """
-    if not values:
-        return -1.0
-    low, high = -1.0, 1.0
-    for _ in range(_HALVINGS):
-        middle = (low + high) / 2
-        if _wealth(values, middle, population) >= -math.log(alpha):
-            low = middle
-        else:
-            high = middle
-    return low
-
-
-def confidence_sequence(
-    values: Sequence[float], alpha: float, *, population: int | None = None
-) -> tuple[float, float]:
-    """An interval for the mean that holds with 1 - alpha at every look at once."""
-    low = lower_bound(values, alpha / 2, population=population)
-    high = -lower_bound([-value for value in values], alpha / 2, population=population)
-    return low, high
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screening:
-    """What a child's paired differences on fresh examples say so far; both looks are anytime-valid.
-
-    `accepted`: its mean is above 0. `futile`: its mean is below the effect that matters, or the
-    remaining examples cannot bring acceptance any more.
-    """
-
-    accepted: bool
-    futile: bool
-    p_value: float
-
-
-def screen(
-    differences: Sequence[float],
-    *,
-    alpha: float,
-    remaining: int,
-    effect: float = 0.0,
-    futility_alpha: float = 0.1,
-    population: int | None = None,
-) -> Screening:
-    """Accept, give up, or neither (go on) on a child's differences, in their hashed order.
-
-    `effect` is the smallest gain worth having; a child whose gain is that large is given up with
-    probability at most `futility_alpha`, unless it could not have been accepted any more.
-    """
-    gains = bet(differences, population=population)
-    accepted = gains.rejects(alpha)
-    losses = bet([-d for d in differences], null=-effect, population=population)
-    futile = losses.rejects(futility_alpha) or gains.hopeless(alpha, remaining)
-    return Screening(accepted=accepted, futile=not accepted and futile, p_value=gains.p_value)
-
-
-def _wealth(values: Sequence[float], null: float, population: int | None) -> float:
-    """The log wealth after all of `values`; with replacement equal ones are taken together."""
-    if population is not None:
-        return bet(values, null=null, population=population).log_wealth
-    counts = Counter(values).items()
-    return _mixed(
-        [math.fsum(count * _gain(bet, value, null) for value, count in counts) for bet in BETS]
-    )
 
 
 def _expected(null: float, population: int | None, n: int, total: float) -> float:

@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.scoring.betting import bet
 from tau.scoring.compare import compare
 from tau.scoring.table import Pairing, ScoreTable, pair
 
@@ -22,13 +21,6 @@ def no_worse(pairing: Pairing, margin: float, *, alpha: float = 0.05) -> bool:
     if not margin > 0:
         raise ValueError(f"a margin must be positive, got {margin}")
     return bool(pairing.differences) and compare(pairing, alpha=2 * alpha).low > -margin
-
-
-def no_worse_so_far(pairing: Pairing, margin: float, *, alpha: float = 0.05) -> bool:
-    """The same by betting on the differences in order: may be asked after every block."""
-    if not margin > 0:
-        raise ValueError(f"a margin must be positive, got {margin}")
-    return bet(pairing.differences, null=-margin).rejects(alpha)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,16 +55,6 @@ def mean_test(units: Units, alpha: float, *, null: float = 0.0, draws: int = DRA
     )
 
 
-def p_above(units: Units, *, null: float = 0.0, draws: int = DRAWS) -> float:
-    """The one p-value of `mean_test` that the mean is at most `null`; quicker without a bound."""
-    sizes = None if max(units.sizes) == 1 else units.sizes
-    shifted = units.shifted(null)
-    found = sign_flips(shifted, 0.1, sizes=sizes, draws=draws)
-    if found.p_greater >= 0.5:
-        return found.p_greater
-    return _Side(shifted, units, worst=1 + null).p_value(found.p_greater)
-
-
 class _Side:
     """One direction: whether the mean of shifted totals is above 0."""
 

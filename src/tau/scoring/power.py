@@ -4,8 +4,6 @@ As in `certify`, alpha is the chance that a candidate that is no better gets pro
 """
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
 from statistics import NormalDist
 
 from tau.scoring.binomial import at_least, bulk
@@ -65,29 +63,6 @@ def fewest_rows(alpha: float = 0.05) -> int:
     """The rows below which nothing can be promoted, even if all of them are fixed."""
     fewest = math.ceil(math.log2(1 / alpha) - 1e-9)
     return next(n for n in range(fewest, 2 * fewest + 2) if fewest_fixed(n, n, alpha) is not None)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PowerRow:
-    """The chances of promotion at several sizes, for one true gain and share broken."""
-
-    gain: float
-    broken: float
-    chances: tuple[float, ...]
-
-
-def power_table(
-    effects: Sequence[tuple[float, float]], sizes: Sequence[int], *, alpha: float = 0.05
-) -> tuple[PowerRow, ...]:
-    """`power` for each (gain, share broken) at each size."""
-    return tuple(
-        PowerRow(
-            gain=gain,
-            broken=broken,
-            chances=tuple(power(n, gain, broken, alpha=alpha) for n in sizes),
-        )
-        for gain, broken in effects
-    )
 
 
 def rows_to_settle(

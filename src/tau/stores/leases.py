@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from tau.domain.failure import Failure, FailureClass
-from tau.domain.ids import RunId, rollout_id
 from tau.domain.rollout import AttemptStatus, RolloutStatus
 from tau.domain.spend import Spend
 from tau.stores import amounts, codec, rows
@@ -188,8 +187,3 @@ def book_late(changes: Changes, held: Row, spent: Spend) -> None:
     changes.spend(held["run"], before, times=-1)
     changes.spend(held["run"], kept + late)
     changes.claimable = True
-
-
-def rollout_name(held: Row) -> str:
-    """The rollout's id, for messages."""
-    return rollout_id(RunId(held["run_id"]), held["rollout"])

@@ -9,9 +9,10 @@ from tau.config.settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.claim import CostMeasure
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
-from tau.domain.spend import Usage
+from tau.domain.spend import Budget, Usage
 from tau.errors import InputError
 from tau.executors.proposal import Proposer
+from tau.models import prices
 from tau.models.recording import RecordingModel
 from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
 from tau.ports.executor import Executor, ExecutorContext
@@ -79,11 +80,30 @@ def build_algorithm(config: RunConfig, parts: Parts, past: Past = _NONE) -> Algo
 def _check_claim(config: RunConfig, parts: Parts) -> None:
     """Refuse to compare money where no price is known: every saving would look like nothing."""
     if config.claim.minimize is CostMeasure.USD and not parts.prices_known:
+        provider = config.model.provider if config.model else ""
         raise InputError(
             "dollars cannot be minimized: no price of the model is known",
             where="objective.minimize",
-            fix="minimize output_tokens, latency or prompt_length, or give prices",
+            fix=prices.unlisted_fix(provider)
+            or "minimize output_tokens, latency or prompt_length, or give prices",
         )
+
+
+def check_dollars(config: RunConfig, budget: Budget) -> None:
+    """Refuse to work under a limit in dollars where the list of prices is not installed.
+
+    Raises:
+        InputError: what is spent here could not be counted.
+    """
+    if budget.cost_nano_usd is None:
+        return
+    for chosen in (config.model, config.reflection.model):
+        fix = chosen and prices.unlisted_fix(chosen.provider)
+        if fix:
+            raise InputError(
+                "the run has a limit in dollars, and no list of prices is installed here",
+                fix=fix,
+            )
 
 
 def plan_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Plan | None:

@@ -17,6 +17,9 @@ _LEASE_MS = 3 * _HEARTBEAT_MS
 CODE = frozenset({"python", "command"})
 """Executors and graders that run code which a configuration names."""
 
+_NEEDS = {"json-schema": "jsonschema_rs"}
+"""Graders that need an extra's module."""
+
 
 def offers(environ: Mapping[str, str], *, trust_store: bool) -> tuple[str, ...]:
     """What a process can run of the runs in a store, as `executor:NAME`, `grader:...`, `model:...`.
@@ -27,6 +30,7 @@ def offers(environ: Mapping[str, str], *, trust_store: bool) -> tuple[str, ...]:
     found = [
         f"executor:{name}" for name in plugins.names(plugins.EXECUTORS) if name not in forbidden
     ]
+    forbidden |= {name for name, module in _NEEDS.items() if not plugins.is_installed(module)}
     found += [f"grader:{name}" for name in plugins.names(plugins.GRADERS) if name not in forbidden]
     found += [f"model:{name}" for name in plugins.names(plugins.MODELS) if _has_key(name, environ)]
     return tuple(found)

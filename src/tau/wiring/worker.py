@@ -24,7 +24,7 @@ from tau.runner.supervisor import Supervisor
 from tau.stores.location import shown
 from tau.trainer.stop import StopRequest
 from tau.wiring.access import USUAL_POLICY, check_start
-from tau.wiring.parts import build_parts
+from tau.wiring.parts import build_parts, check_dollars
 from tau.wiring.presence import CODE, Presence, offers
 from tau.wiring.snapshots import as_configuration
 from tau.wiring.stores import open_store
@@ -246,6 +246,7 @@ class _Crew:
     @classmethod
     async def begin(cls, config: RunConfig, store: Store, run: Run) -> "_Crew":
         """Build what executes and grades, and start claiming."""
+        check_dollars(config, run.budget)
         async with AsyncExitStack() as closing:
             parts = build_parts(config, closing)
             workers = supervisor(config, store, parts, run)

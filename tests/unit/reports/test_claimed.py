@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.reports.account import Account
 from tau.reports.gain import of_evidence
 from tau.reports.outcome import outcome
-from tau.domain.decision import Decision
 from tau.scoring.claims import Claim, ClaimKind, PairedScores, decide
 from tau.scoring.power import fewest_for_margin
 from unit.reports.accounts import account, compared

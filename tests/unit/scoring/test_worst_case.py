@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from tau.scoring.means import mean_test, p_above
+from tau.scoring.means import mean_test
 from tau.scoring.power import rows_to_settle
 from tau.scoring.units import units_of
 from tau.scoring.worst_case import low_unseen, p_unseen, p_worst_case, rows_unseen
@@ -48,7 +48,7 @@ def level(n: int, values: tuple[float, float, float], chances: tuple[float, floa
         for second in range(n + 1 - first):
             counts = (first, second, n - first - second)
             sample = [v for v, count in zip(values, counts, strict=True) for _ in range(count)]
-            if math.fsum(sample) > 0 and p_above(units_of(sample)) <= 0.05:
+            if math.fsum(sample) > 0 and mean_test(units_of(sample), 0.1).p_greater <= 0.05:
                 total += float(stats.multinomial.pmf(counts, n, chances))
     return total
 
@@ -81,7 +81,9 @@ def test_small_gains_with_rare_losses_are_not_promoted(n: int) -> None:
     rng = np.random.default_rng(n)
     samples = [np.where(rng.random(n) < 0.03, -0.97, 0.03).tolist() for _ in range(150)]
 
-    promoted = sum(p_above(units_of(sample), draws=499) <= 0.05 for sample in samples)
+    promoted = sum(
+        mean_test(units_of(sample), 0.1, draws=499).p_greater <= 0.05 for sample in samples
+    )
 
     assert promoted / 150 <= 0.05 + 2 * 0.018
 

@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
+from machinery.workload import span
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.rollout import AttemptStatus, Outcome, Output
 from tau.stores.sqlite import SqliteStore
 from tau.testing.clock import ManualClock, ManualProcesses
 from tau.testing.store_bench import RUN, SEED, Bench, evaluation, failure, proposal, rows
-from tau.testing.workload import span
 
 
 async def fill(path: Path) -> None:

@@ -8,13 +8,13 @@ from pathlib import Path
 import apsw
 import pytest
 
+from machinery.disk import Faults, HookedVfs
 from tau.domain.draws import below
 from tau.errors import NotFound, StoreDamaged, StoreError, StoreFull
 from tau.ports.insights import RolloutFilter
 from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.maintenance import verify
 from tau.testing.clock import ManualClock, ManualProcesses
-from tau.testing.disk import Faults, HookedVfs
 from tau.testing.store_bench import RUN, SEED, Bench, success
 from unit.stores.stores import fill
 

@@ -12,13 +12,13 @@ from typing import Any
 import apsw
 import pytest
 
+from machinery.disk import Effect, Event, HookedVfs
 from tau.domain.ids import RunId
 from tau.domain.resources import Resources
 from tau.errors import Conflict, NotFound
 from tau.stores.sqlite import SqliteStore
 from tau.stores.sqlite.maintenance import verify
 from tau.testing.clock import ManualClock, ManualProcesses
-from tau.testing.disk import Effect, Event, HookedVfs
 from tau.testing.store_bench import RUN, Bench, evaluation, rows, success
 from unit.stores.stores import fill
 

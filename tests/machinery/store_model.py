@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from machinery.units import NOTHING, WAITING, Drive, Hand, Try, Unit, Watch
 from tau.domain import transitions
 from tau.domain.failure import FailureClass
 from tau.domain.ids import AttemptId, RolloutId, RunId, WorkerId
@@ -16,7 +17,6 @@ from tau.domain.run import Run, RunStatus
 from tau.domain.spend import Budget, Spend
 from tau.domain.worker import ProcessIdentity
 from tau.errors import Conflict, LeaseLost, RunActive
-from tau.testing.units import NOTHING, WAITING, Drive, Hand, Try, Unit, Watch
 
 
 class StoreModel:

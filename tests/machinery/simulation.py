@@ -9,9 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from machinery.moves import MOVES, Action, begin
+from machinery.world import Divergence, OpenStore, World
 from tau.domain.draws import below, uniform
-from tau.testing.moves import MOVES, Action, begin
-from tau.testing.world import Divergence, OpenStore, World
 
 NewStore = Callable[[], OpenStore]
 """Names a new, empty store each time it is called."""

@@ -70,12 +70,10 @@ class HookedVfs(apsw.VFS):
         self._wait = wait
         super().__init__(self.vfs_name, "")
 
-    def xOpen(  # noqa: D102
-        self, name: str | apsw.URIFilename | None, flags: list[int]
-    ) -> apsw.VFSFile:
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
         return _HookedFile(name, flags, self._hook, self._sync, self._wait)
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: D102
+    def xDelete(self, filename: str, syncdir: bool) -> None:
         self._hook(Event(Effect.DELETE, suffix_of(filename), int(syncdir)))
         super().xDelete(filename, syncdir)
 

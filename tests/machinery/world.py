@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TypeVar
 
+from machinery.store_model import StoreModel
 from tau.domain.failure import Failure, FailureClass
 from tau.domain.ids import AttemptId, RunId, WorkerId
 from tau.domain.rollout import SETTLED, Outcome
@@ -14,7 +15,6 @@ from tau.errors import StoreError
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
 from tau.testing.clock import ManualClock, ManualProcesses
-from tau.testing.store_model import StoreModel
 
 T = TypeVar("T")
 U = TypeVar("U")

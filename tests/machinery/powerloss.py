@@ -14,8 +14,8 @@ from typing import cast
 
 import apsw
 
+from machinery.disk import Effect, Event, suffix_of
 from tau.domain.draws import below, uniform
-from tau.testing.disk import Effect, Event, suffix_of
 
 SECTOR = 512
 _numbers = count(1)
@@ -118,20 +118,18 @@ class MemoryVfs(apsw.VFS):
         self._disk = disk
         super().__init__(self.vfs_name, "")
 
-    def xOpen(  # noqa: D102
-        self, name: str | apsw.URIFilename | None, flags: list[int]
-    ) -> apsw.VFSFile:
+    def xOpen(self, name: str | apsw.URIFilename | None, flags: list[int]) -> apsw.VFSFile:
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
         flags[1] = flags[0]
         return cast(apsw.VFSFile, _MemoryFile(self._disk, suffix_of(path or "-temporary")))
 
-    def xDelete(self, filename: str, syncdir: bool) -> None:  # noqa: D102
+    def xDelete(self, filename: str, syncdir: bool) -> None:
         self._disk.delete(suffix_of(filename))
 
-    def xAccess(self, pathname: str, flags: int) -> bool:  # noqa: D102
+    def xAccess(self, pathname: str, flags: int) -> bool:
         return suffix_of(pathname) in self._disk.files
 
-    def xFullPathname(self, name: str) -> str:  # noqa: D102
+    def xFullPathname(self, name: str) -> str:
         return name
 
 

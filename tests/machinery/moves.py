@@ -8,6 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+from machinery.drawn import OUTPUT, RESOURCES, SUCCESS, budget, failure, spend, submission
+from machinery.units import Hand, Try
+from machinery.workload import span
+from machinery.world import Divergence, OpenStore, World, answered
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.ids import RunId
 from tau.domain.rollout import (
@@ -18,10 +22,6 @@ from tau.domain.rollout import (
 from tau.domain.run import Run, RunStatus
 from tau.domain.worker import WorkerRole
 from tau.errors import StoreError
-from tau.testing.drawn import OUTPUT, RESOURCES, SUCCESS, budget, failure, spend, submission
-from tau.testing.units import Hand, Try
-from tau.testing.workload import span
-from tau.testing.world import Divergence, OpenStore, World, answered
 
 Move: TypeAlias = Callable[[World, int, int, int, int], Awaitable[None]]
 
