@@ -14,8 +14,8 @@ from pathlib import Path
 
 import aiohttp
 
-from tau.gateway.serving import serving
-from tau.gateway.settings import GatewaySettings
+from tau.gateway.server import serving
+from tau.gateway.server_settings import GatewaySettings
 from tau.gateway.static_files import static_files
 from tau.lifecycle.paths import StateDir
 

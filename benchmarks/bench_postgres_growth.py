@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from machinery.workload import Workload
 from pg_cluster import Cluster
 from tau.domain.ids import RunId, WorkerId
-from tau.domain.rollout import Claim, RolloutStatus
+from tau.domain.rollout import ClaimedRollout, RolloutStatus
 from tau.domain.run import Run
 from tau.domain.worker import WorkerRole
 from tau.ports.insights import RolloutFilter
@@ -97,7 +97,7 @@ class Bench:
     async def round(self) -> None:
         """Time each operation once."""
         store = self.store
-        claims: list[Claim] = []
+        claims: list[ClaimedRollout] = []
 
         async def claim() -> None:
             claims.extend(await store.work.claim(self._worker, limit=1))

@@ -35,7 +35,7 @@ import numpy as np
 from tau.domain.draws import uniform
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.scoring.blocks import hashed_order
-from tau.scoring.contest import Standing
+from tau.scoring.contest import ContestStanding
 from tau.scoring.contested import contested_first
 from tau.scoring.halving import Halving, plan_halving
 from tau.scoring.racing import Race
@@ -303,7 +303,7 @@ def played(contest: Halving | Race, matrix: Matrix) -> Pick:
     return int(standing.leader), standing.spent, promised
 
 
-def watched(contest: Halving | Race, matrix: Matrix) -> tuple[Standing, ScoreTable]:
+def watched(contest: Halving | Race, matrix: Matrix) -> tuple[ContestStanding, ScoreTable]:
     standing, known = contest.start(), ScoreTable()
     while wave := contest.wave(standing, known):
         known = known.adding(

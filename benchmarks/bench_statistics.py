@@ -14,7 +14,7 @@ from scipy import stats
 
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.scoring.betting import bet
-from tau.scoring.certify import Certificate, Decision, certify
+from tau.scoring.certify import Certificate, ClaimDecision, certify
 from tau.scoring.compare import compare
 from tau.scoring.halving import Halving, plan_halving
 from tau.scoring.power import power
@@ -50,7 +50,7 @@ def null_test(runs: int, rng: np.random.Generator) -> None:
                 claims += gain > 0
                 claimed.append(max(0.0, gain))
                 decided = certified(noise(rng, 21, n, graded), noise(rng, 2, n, graded))
-                promoted += decided.decision is Decision.PROMOTE
+                promoted += decided.decision is ClaimDecision.PROMOTE
                 reported.append(decided.comparison.difference if decided.comparison else 0.0)
             print(
                 f"{n:<4} {'graded' if graded else '0/1':7} {claims / runs:12.3f} "

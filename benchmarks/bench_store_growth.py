@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from machinery.workload import Workload, span
 from tau.domain.ids import RunId, WorkerId
-from tau.domain.rollout import AttemptStatus, Claim, Outcome, Output, RolloutStatus
+from tau.domain.rollout import AttemptStatus, ClaimedRollout, Outcome, Output, RolloutStatus
 from tau.domain.run import Run
 from tau.domain.spend import Spend
 from tau.domain.worker import WorkerRole
@@ -102,7 +102,7 @@ class Bench:
     async def round(self) -> None:
         """Time each operation once."""
         store = self.store
-        claims: list[Claim] = []
+        claims: list[ClaimedRollout] = []
 
         async def claim() -> None:
             claims.extend(await store.work.claim(self._worker, limit=1))

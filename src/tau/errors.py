@@ -108,7 +108,7 @@ class UsageError(InputError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Problem:
+class ConfigIssue:
     """One mistake in a config or dataset: `file`, JSON `pointer` ("" = root), 1-based `line`."""
 
     message: str
@@ -130,7 +130,7 @@ class ConfigError(InputError):
     """A config or dataset cannot be used; `problems` lists every mistake found, in file order."""
 
     def __init__(
-        self, what: str, *, problems: Sequence[Problem] = (), fix: str | None = None
+        self, what: str, *, problems: Sequence[ConfigIssue] = (), fix: str | None = None
     ) -> None:
         """`what` is the essence; with one problem it may be that problem's own text."""
         super().__init__(what, fix=fix)

@@ -9,7 +9,7 @@ import pytest
 
 from tau.config import load
 from tau.domain.run import StopReason
-from tau.testing.provider import Call, LoopbackProvider, Reply
+from tau.testing.provider import LoopbackProvider, ProviderReply, ReceivedCall
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
 from tau.wiring.session import SessionRequest, run_session
@@ -42,11 +42,11 @@ def body(usage: Any = None, **more: Any) -> dict[str, Any]:  # noqa: ANN401
     return whole if usage is None else {**whole, "usage": usage}
 
 
-def raw(data: bytes, kind: str = "application/json", **more: Any) -> Reply:  # noqa: ANN401
-    return Reply(body=data, headers={"Content-Type": kind}, **more)
+def raw(data: bytes, kind: str = "application/json", **more: Any) -> ProviderReply:  # noqa: ANN401
+    return ProviderReply(body=data, headers={"Content-Type": kind}, **more)
 
 
-def stream(*chunks: Mapping[str, Any], done: bool = True) -> Reply:
+def stream(*chunks: Mapping[str, Any], done: bool = True) -> ProviderReply:
     lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks]
     return raw("".join([*lines, "data: [DONE]\n\n" if done else ""]).encode(), "text/event-stream")
 
@@ -135,7 +135,7 @@ async def spend(
     budget: dict[str, Any],
     **fields: Any,  # noqa: ANN401
 ) -> tuple[RunReport, int]:
-    def answer(_: Call) -> Any:  # noqa: ANN401
+    def answer(_: ReceivedCall) -> Any:  # noqa: ANN401
         return reply
 
     async with LoopbackProvider(answer=answer) as provider:

@@ -8,7 +8,7 @@ import pytest
 
 from tau import config
 from tau.config import json_text
-from tau.config.report import Unusable
+from tau.config.report import ParseError
 from tau.config.sources import decode
 from tau.errors import ConfigError
 
@@ -34,8 +34,8 @@ def verdicts(suite: dict[str, bytes]) -> Iterator[tuple[str, bool]]:
     """(file, whether it was accepted without any complaint)."""
     for name, data in suite.items():
         try:
-            accepted = not json_text.parse(decode(data)).flaws
-        except Unusable:
+            accepted = not json_text.parse(decode(data)).issues
+        except ParseError:
             accepted = False
         yield name, accepted
 

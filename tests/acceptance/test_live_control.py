@@ -1,4 +1,4 @@
-"""A run over HTTP obeys commands from another process: at once, or when calls in flight answer."""
+"""A run over HTTP follows commands from another process: at once, or after calls in flight."""
 
 import asyncio
 import json
@@ -16,7 +16,7 @@ from tau.domain.resources import ResourcesVersion
 from tau.domain.run import Run
 from tau.lifecycle.checkpoint_file import load_checkpoint
 from tau.lifecycle.paths import StateDir
-from tau.ports.insights import Candidate
+from tau.ports.insights import CandidateRecord
 from tau.stores.sqlite import maintenance
 from tau.wiring.stores import open_store
 
@@ -164,7 +164,7 @@ def roll_back(bench: Bench) -> None:
     assert not bench.place.requested_checkpoint.exists()
 
 
-async def written(path: Path) -> tuple[Run, Sequence[Candidate], Sequence[ResourcesVersion]]:
+async def written(path: Path) -> tuple[Run, Sequence[CandidateRecord], Sequence[ResourcesVersion]]:
     async with await open_store(str(path), read_only=True) as store:
         [run] = await store.insights.runs()
         candidates = await store.insights.candidates(run.id)

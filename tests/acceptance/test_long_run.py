@@ -16,7 +16,7 @@ import apsw
 import pytest
 
 from acceptance import programs
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.domain.draws import uniform
 from tau.domain.ids import RunId
 from tau.errors import RecoveryRefused

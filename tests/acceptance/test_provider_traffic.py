@@ -20,7 +20,7 @@ from tau.models.openai import OpenAICompatible
 from tau.models.providers import PROVIDERS
 from tau.ports.model import ModelContext
 from tau.testing.model import CANARY, check_completion
-from tau.testing.provider import Call, LoopbackProvider, Reply
+from tau.testing.provider import LoopbackProvider, ProviderReply, ReceivedCall
 
 pytestmark = [pytest.mark.acceptance, pytest.mark.timeout(180)]
 
@@ -101,7 +101,7 @@ async def test_what_the_client_sends_fits_the_published_schema(
 ) -> None:
     """The recorded requests that our values can hold, sent again: equal, and valid."""
     ours = [one for one in interactions if "api.openai.com" in one["uri"] and holds(one)]
-    sent: list[Call] = []
+    sent: list[ReceivedCall] = []
     async for _ in replayed(ours, sent):
         pass
 
@@ -119,12 +119,12 @@ def test_the_schema_does_refuse(request_schema: jsonschema_rs.Validator) -> None
 
 
 async def replayed(
-    interactions: list[dict[str, Any]], sent: list[Call] | None = None
+    interactions: list[dict[str, Any]], sent: list[ReceivedCall] | None = None
 ) -> AsyncIterator[tuple[dict[str, Any], Completion | ModelError]]:
     """Each interaction with what the client made of it."""
     current: dict[str, Any] = {}
 
-    def answer(call: Call) -> Reply:
+    def answer(call: ReceivedCall) -> ProviderReply:
         if sent is not None:
             sent.append(call)
         body = current["response_body"]
@@ -132,7 +132,7 @@ async def replayed(
             k: v for k, v in current["response_headers"].items() if k.lower() not in HOP_BY_HOP
         }
         data = body.encode() if isinstance(body, str) else orjson.dumps(body)
-        return Reply(status=current["status"], headers=headers, body=data)
+        return ProviderReply(status=current["status"], headers=headers, body=data)
 
     async with LoopbackProvider(answer=answer) as server:
         for one in interactions:

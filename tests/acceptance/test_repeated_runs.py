@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tau.scoring.certify import Decision
+from tau.scoring.certify import ClaimDecision
 from tau.scoring.claims import Claim, PairedScores, decide
 
 pytestmark = pytest.mark.acceptance
@@ -31,7 +31,7 @@ def test_recorded_runs_of_one_condition_are_seldom_promoted(acceptance_data: Pat
                     baseline=tuple(float(scores[before]) for _, scores in rows),
                     candidate=tuple(float(scores[after]) for _, scores in rows),
                 )
-                promoted += decide(Claim(), scores).decision is Decision.PROMOTE
+                promoted += decide(Claim(), scores).decision is ClaimDecision.PROMOTE
                 pairs += 1
 
     assert pairs > 200

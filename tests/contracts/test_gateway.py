@@ -17,7 +17,7 @@ from tau.domain.ids import RunId
 from tau.errors import UsageError
 from tau.gateway import schemas, window
 from tau.gateway.addresses import Networks, address_of
-from tau.gateway.settings import AuthMode
+from tau.gateway.server_settings import AuthMode
 from tau.testing.clock import ManualClock
 from tau.testing.store_bench import RUN
 from unit.gateway.gateways import PASSWORD, TOKEN, client, filled, settings_in

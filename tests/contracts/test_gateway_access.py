@@ -12,9 +12,9 @@ from starlette.testclient import TestClient
 from tau.gateway.admission import COOKIE, Permission
 from tau.gateway.application import build
 from tau.gateway.credentials import BROWSER_S
-from tau.gateway.doors import Door
 from tau.gateway.pages.routes import page_routes
-from tau.gateway.settings import AuthMode
+from tau.gateway.permissions import RequirePermission
+from tau.gateway.server_settings import AuthMode
 from tau.testing.clock import ManualClock
 from tau.testing.store_bench import RUN
 from unit.gateway.gateways import BEARER, PASSWORD, client, filled, settings_in
@@ -55,7 +55,11 @@ def _ways() -> Iterator[Way]:
     app = build(settings_in(Path("/nonexistent")))
     for route in app.state.directory:
         if isinstance(route, APIRoute):
-            doors = [one.call for one in route.dependant.dependencies if isinstance(one.call, Door)]
+            doors = [
+                one.call
+                for one in route.dependant.dependencies
+                if isinstance(one.call, RequirePermission)
+            ]
             assert len(doors) == 1, f"{route.path} does not declare who may use it"
             for method in sorted(route.methods or ()):
                 yield Way(method, route.path, doors[0].permission)

@@ -16,7 +16,7 @@ from schemathesis.specs.openapi.checks import (
 from starlette.testclient import TestClient
 
 from tau.gateway.application import build
-from tau.gateway.settings import AuthMode
+from tau.gateway.server_settings import AuthMode
 from unit.gateway.gateways import BEARER, filled, settings_in
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")

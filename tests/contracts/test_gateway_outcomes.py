@@ -13,7 +13,7 @@ from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.domain.run import RunStatus, StopReason
-from tau.gateway.settings import AuthMode
+from tau.gateway.server_settings import AuthMode
 from tau.stores.sqlite import SqliteStore
 from tau.testing.clock import ManualClock, ManualProcesses
 from tau.testing.store_bench import RUN, SEED, Bench, evaluation, failure, rows, success

@@ -13,7 +13,7 @@ from tau.domain.ids import RunId
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED, Reward
-from tau.gateway.settings import AuthMode
+from tau.gateway.server_settings import AuthMode
 from tau.stores.sqlite import SqliteStore
 from tau.testing.clock import ManualClock, ManualProcesses
 from tau.testing.store_bench import RUN, SEED, Bench, evaluation, failure, rows, success

@@ -16,7 +16,7 @@ from tau.domain.checkpoint import Checkpoint
 from tau.domain.ids import RunId
 from tau.domain.rollout import (
     AttemptStatus,
-    Claim,
+    ClaimedRollout,
     Outcome,
 )
 from tau.domain.run import Run, RunStatus
@@ -336,7 +336,7 @@ async def _start_anew(world: World, a: int, b: int) -> None:
         await adopt(world, b, 1, a, b)
 
 
-def _all_claimed(got: Sequence[Claim] | type[StoreError]) -> object:
+def _all_claimed(got: Sequence[ClaimedRollout] | type[StoreError]) -> object:
     return got if isinstance(got, type) else [_claimed(claim) for claim in got]
 
 
@@ -344,7 +344,7 @@ def _all_tried(made: Sequence[Try] | type[StoreError]) -> object:
     return made if isinstance(made, type) else [_tried(one) for one in made]
 
 
-def _claimed(claim: Claim) -> tuple[object, ...]:
+def _claimed(claim: ClaimedRollout) -> tuple[object, ...]:
     request = (claim.kind, claim.resources, claim.example, claim.replicate, claim.proposal)
     return (claim.attempt_id, claim.rollout_id, claim.reserved, claim.counted, *request, claim.slot)
 

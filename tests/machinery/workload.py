@@ -19,7 +19,7 @@ from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import (
     AttemptStatus,
-    Claim,
+    ClaimedRollout,
     Outcome,
     Output,
     RolloutKind,
@@ -139,7 +139,7 @@ class Workload:
         finally:
             await store.work.retire([worker.id])
 
-    async def _finish(self, store: Store, claim: Claim, acknowledge: Acknowledge) -> None:
+    async def _finish(self, store: Store, claim: ClaimedRollout, acknowledge: Acknowledge) -> None:
         if claim.attempt % 2:
             await store.work.append_spans(claim.attempt_id, [span(1)])
         outcome = self.outcome(claim)
@@ -170,7 +170,7 @@ class Workload:
         """What is tried in a wave."""
         return Resources(values={"system_prompt": f"attempt {wave} of {self.seed}"})
 
-    def outcome(self, claim: Claim) -> Outcome:
+    def outcome(self, claim: ClaimedRollout) -> Outcome:
         """Fixed by the rollout: most succeed, some fail at once, some until attempts run out."""
         subject = _subject(claim)
         fate = uniform(self.seed, "fate", subject)
@@ -244,7 +244,7 @@ def example(text: str) -> Example:
     return examples(Split.OPTIMIZE, [text])[0]
 
 
-def _subject(claim: Claim) -> str:
+def _subject(claim: ClaimedRollout) -> str:
     """What is asked, whatever number the store gave it: a database may leave numbers out."""
     about = claim.example.id if claim.example else content_hash(claim.proposal)
     return f"{claim.kind} {claim.resources} {about} {claim.replicate or claim.slot}"

@@ -15,7 +15,7 @@ from tau.stores.liveness import Liveness
 from tau.stores.outcomes import Record
 from tau.stores.sqlite import ledger, outcomes, runs, schema, work
 from tau.stores.sqlite.statements import SQL
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -90,12 +90,14 @@ def _any_driver(_: object, run: dict[str, Any], __: object) -> int:
     return int(run["trainer"] or 1)
 
 
-def _uncounted_failures(transaction: Transaction, run: int, old: str, new: str, n: int = 1) -> None:
+def _uncounted_failures(
+    transaction: SqliteTransaction, run: int, old: str, new: str, n: int = 1
+) -> None:
     if new != "failed":
         _move(transaction, run, old, new, n)
 
 
-_move = Transaction.move
+_move = SqliteTransaction.move
 _expired = Liveness.expired
 _lost = leases.lost
 _gone = leases.gone
@@ -112,12 +114,12 @@ def _expired_late(self: Liveness, worker: dict[str, Any]) -> bool:
 
 
 def _told_nothing(
-    transaction: Transaction, records: Sequence[Record], clock: Clock
+    transaction: SqliteTransaction, records: Sequence[Record], clock: Clock
 ) -> list[StoreError | None]:
     return [None for _ in _complete(transaction, records, clock)]
 
 
-def _late_spend_added(transaction: Transaction, held: dict[str, Any], spent: Spend) -> None:
+def _late_spend_added(transaction: SqliteTransaction, held: dict[str, Any], spent: Spend) -> None:
     _book_late(transaction, held | {"assumed": 0}, spent)
 
 
@@ -175,7 +177,7 @@ FAULTS: Sequence[Fault] = (
     Fault("no grace after a pause", attribute(Liveness, "look", _never_looks)),
     Fault("leases by the wall clock", _by_wall_clock),
     Fault("last in, first out", sql("ready_rollouts", "ORDER BY r.key", "ORDER BY r.key DESC")),
-    Fault("failures are not counted", attribute(Transaction, "move", _uncounted_failures)),
+    Fault("failures are not counted", attribute(SqliteTransaction, "move", _uncounted_failures)),
     Fault(
         "one attempt more than allowed",
         sql_everywhere("run.max_attempts", "run.max_attempts + 1 AS max_attempts"),
@@ -189,7 +191,9 @@ FAULTS: Sequence[Fault] = (
         attribute(leases, "lost", lambda: replace(_lost(), counted=False)),
     ),
     Fault("requeueing keeps the count", sql("requeue_rollouts", "counted = 0, ", "")),
-    Fault("budgets are not reserved", attribute(Transaction, "reserve", lambda *_, **__: None)),
+    Fault(
+        "budgets are not reserved", attribute(SqliteTransaction, "reserve", lambda *_, **__: None)
+    ),
     Fault(
         "late spend is added to what was assumed", attribute(leases, "book_late", _late_spend_added)
     ),

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from tau import config
 from tau.config import json_text, toml_text, yaml_text
-from tau.config.report import Document, Steps, Unusable
-from tau.errors import ConfigError, Problem
+from tau.config.report import JsonPath, ParsedText, ParseError
+from tau.errors import ConfigError, ConfigIssue
 
 Write = Callable[[str, str | bytes], Path]
 
@@ -162,7 +162,7 @@ FULL: dict[str, Any] = {
 }
 
 
-def places(item: Any, steps: Steps = ()) -> Iterator[Steps]:  # noqa: ANN401
+def places(item: Any, steps: JsonPath = ()) -> Iterator[JsonPath]:  # noqa: ANN401
     """The way to every value in `item`."""
     yield steps
     if isinstance(item, dict | list):
@@ -171,7 +171,7 @@ def places(item: Any, steps: Steps = ()) -> Iterator[Steps]:  # noqa: ANN401
             yield from places(child, (*steps, step))
 
 
-def replaced(item: Any, steps: Steps, new: Any) -> Any:  # noqa: ANN401
+def replaced(item: Any, steps: JsonPath, new: Any) -> Any:  # noqa: ANN401
     if not steps:
         return new
     changed = copy.deepcopy(item)
@@ -194,7 +194,7 @@ strange = value | st.sampled_from(
 )
 @example(changes=[(("model", "name"), "openai/x")], strict=False)
 def test_any_change_gives_a_configuration_or_a_config_error(
-    write: Write, changes: list[tuple[Steps, Any]], strict: bool
+    write: Write, changes: list[tuple[JsonPath, Any]], strict: bool
 ) -> None:
     said: Any = FULL
     for steps, new in changes:
@@ -208,7 +208,7 @@ def test_any_change_gives_a_configuration_or_a_config_error(
     assert all(1 <= (problem.line or 1) <= lines for problem in found or ())
 
 
-def problems(path: Path, *, strict: bool = False) -> tuple[Problem, ...] | None:
+def problems(path: Path, *, strict: bool = False) -> tuple[ConfigIssue, ...] | None:
     """The problems of the configuration, None where it can be used; no other error is allowed."""
     try:
         config.load(path, environ={}, model="sim/rules", strict=strict)
@@ -235,10 +235,10 @@ def test_any_damage_gives_a_configuration_or_a_config_error(
 
 @given(content=st.text(st.sampled_from("abc[]{}&*!:,-?|>'\"#%@`~ \n\t01.e+\\"), max_size=60))
 @pytest.mark.parametrize("parse", [json_text.parse, yaml_text.parse, toml_text.parse])
-def test_any_text_is_parsed_or_unusable(parse: Callable[[str], Document], content: str) -> None:
+def test_any_text_is_parsed_or_unusable(parse: Callable[[str], ParsedText], content: str) -> None:
     last = content.count("\n") + 1
     document = parsed(parse, content)
-    if isinstance(document, Unusable):
+    if isinstance(document, ParseError):
         assert document.message
         assert document.line is None or 1 <= document.line <= last
     else:
@@ -246,10 +246,10 @@ def test_any_text_is_parsed_or_unusable(parse: Callable[[str], Document], conten
         assert all(1 <= line <= last for line in lines.values())
 
 
-def parsed(parse: Callable[[str], Document], content: str) -> Document | Unusable:
+def parsed(parse: Callable[[str], ParsedText], content: str) -> ParsedText | ParseError:
     try:
         return parse(content)
-    except Unusable as error:
+    except ParseError as error:
         return error
 
 

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tau.domain.actions import Action, ControlState, LifecycleState
 from tau.domain.checkpoint import Checkpoint
-from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.ids import RunId
 from tau.domain.json import Json
 from tau.domain.resources import Resources

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tau.testing.provider import Call, LoopbackProvider, Reply, completion
+from tau.testing.provider import LoopbackProvider, ProviderReply, ReceivedCall, completion
 
 _TAU = "from tau.cli.main import tau; tau()"
 # All of Python's wall clock, as a machine with a wrong clock would have it.
@@ -40,9 +40,9 @@ class Model:
         for _ in range(calls):
             self._permits.release()
 
-    async def _answer(self, call: Call) -> Reply:
+    async def _answer(self, call: ReceivedCall) -> ProviderReply:
         await self._permits.acquire()
-        return Reply(
+        return ProviderReply(
             headers={"Content-Type": "application/json"},
             body=json.dumps(completion(call, call.prompt)).encode(),
         )

@@ -13,7 +13,7 @@ import orjson
 import pytest
 
 from recovery.control_cases import CASES, EFFECTS, command, prepare
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.errors import TauError
 from tau.files.documents import read_document
 from tau.lifecycle.audit import AuditTrail, head_of

@@ -17,12 +17,12 @@ from tau.errors import StoreUnavailable
 from tau.ports.processes import SystemProcesses
 from tau.stores import leases
 from tau.stores.sqlite import SqliteStore
-from tau.stores.sqlite.transaction import Transaction
-from tau.stores.sqlite.writer import Job, Writer
+from tau.stores.sqlite.transaction import SqliteTransaction
+from tau.stores.sqlite.writer import GroupCommitWriter, WriteJob
 
-Jobs = Sequence[Job[Any]]
-_transact = Writer._transact
-_acknowledge = Writer._acknowledge
+Jobs = Sequence[WriteJob[Any]]
+_transact = GroupCommitWriter._transact
+_acknowledge = GroupCommitWriter._acknowledge
 _end_attempt = leases.end_attempt
 
 
@@ -40,10 +40,12 @@ class Meddler:
         return getattr(self._connection, name)
 
 
-def meddle(patch: pytest.MonkeyPatch, instead: Callable[[Writer, Jobs, str], str]) -> None:
+def meddle(
+    patch: pytest.MonkeyPatch, instead: Callable[[GroupCommitWriter, Jobs, str], str]
+) -> None:
     """Let writers use a connection with other statements."""
 
-    def transact(self: Writer, jobs: Jobs) -> None:
+    def transact(self: GroupCommitWriter, jobs: Jobs) -> None:
         real = self._connection
         patched: Any = Meddler(real, lambda statement: instead(self, jobs, statement))
         self._connection = patched
@@ -52,20 +54,20 @@ def meddle(patch: pytest.MonkeyPatch, instead: Callable[[Writer, Jobs, str], str
         finally:
             self._connection = real
 
-    patch.setattr(Writer, "_transact", transact)
+    patch.setattr(GroupCommitWriter, "_transact", transact)
 
 
 async def test_acknowledging_before_the_commit_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def early(writer: Writer, jobs: Jobs, statement: str) -> str:
+    def early(writer: GroupCommitWriter, jobs: Jobs, statement: str) -> str:
         if statement == "COMMIT":
             _acknowledge(writer, jobs)
             time.sleep(0.002)  # the callers hear of it
         return statement
 
     meddle(monkeypatch, early)
-    monkeypatch.setattr(Writer, "_acknowledge", lambda *_: None)
+    monkeypatch.setattr(GroupCommitWriter, "_acknowledge", lambda *_: None)
     # On one connection, where the run cannot see that it was lied to.
     trace = await recorded(tmp_path / "store.sqlite", exclusive=True)
 
@@ -75,7 +77,7 @@ async def test_acknowledging_before_the_commit_is_noticed(
 async def test_an_attempt_and_its_rollout_in_two_transactions_are_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def end_attempt(transaction: Transaction, *arguments: Any) -> Spend:  # noqa: ANN401
+    def end_attempt(transaction: SqliteTransaction, *arguments: Any) -> Spend:  # noqa: ANN401
         booked = _end_attempt(transaction, *arguments)
         transaction.settle()
         transaction.connection.execute("COMMIT")

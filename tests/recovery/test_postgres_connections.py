@@ -10,7 +10,7 @@ from pg_cluster import Cluster, cluster
 from recovery.pg_audit import faults
 from recovery.pg_proxy import Fault, Proxy, proxied
 from tau.domain.ids import RunId
-from tau.domain.rollout import Claim
+from tau.domain.rollout import ClaimedRollout
 from tau.domain.run import RunStatus
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, StoreUnavailable
@@ -96,7 +96,7 @@ async def test_cut_again_and_again_while_many_work(
     await bench.run()
     await bench.submit(90)
     hands = [await bench.worker(f"w{n}", lease_ms=60_000) for n in range(6)]
-    done: list[Claim] = []
+    done: list[ClaimedRollout] = []
 
     async def work(number: int) -> None:
         while claims := await bench.claim(hands[number], 3):
@@ -132,7 +132,7 @@ async def test_connections_that_hang_open_are_noticed_and_replaced(
     await bench.run()
     submitted = await bench.submit(12)
     worker = await bench.worker(lease_ms=60_000)
-    done: list[Claim] = []
+    done: list[ClaimedRollout] = []
     for _ in range(3):
         claims = await bench.claim(worker, 4)
         proxy.silence()

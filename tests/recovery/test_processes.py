@@ -12,7 +12,7 @@ from recovery.audit import faults, missing, reading
 from recovery.nursery import PATIENCE_S, Child, nursery
 from recovery.test_storm import doubled
 from tau.domain.ids import attempt_id
-from tau.domain.rollout import AttemptStatus, Claim, RolloutStatus
+from tau.domain.rollout import AttemptStatus, ClaimedRollout, RolloutStatus
 from tau.domain.worker import WorkerRole
 from tau.ports.insights import RolloutFilter
 from tau.ports.processes import SystemProcesses
@@ -78,7 +78,7 @@ async def stop_at_rest(child: Child, path: Path) -> None:
             connection.close()
 
 
-async def reassigned(store: SqliteStore) -> Claim:
+async def reassigned(store: SqliteStore) -> ClaimedRollout:
     """The rollout of a worker whose lease runs out, claimed by another."""
     while not await store.work.reap():  # noqa: ASYNC110  (time must pass)
         await asyncio.sleep(0.02)

@@ -12,15 +12,15 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from tau.algorithms.budget_ledger import Allowance
-from tau.algorithms.evidence import Failure, choose
+from tau.algorithms.evidence import FailedExample, choose
 from tau.algorithms.fences import whole
-from tau.algorithms.parts import Parts
-from tau.algorithms.pool import Candidate, Pool
-from tau.algorithms.prompts import PromptParseError, Target
+from tau.algorithms.parts import ExampleParts
+from tau.algorithms.pool import Candidate, CandidatePool
+from tau.algorithms.prompts import PromptParseError, PromptTarget
 from tau.algorithms.proposers import ProposalRequest
 from tau.algorithms.racing_round import RacingRound, ids
 from tau.algorithms.search import SearchPlugin
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.setup import SearchSetup
 from tau.algorithms.turn import Turn
 from tau.domain.draws import uniform
@@ -57,7 +57,7 @@ class ApoState:
     racing: RacingRound | None = None
 
 
-def least(settings: ApoSettings, parts: Parts, allowed: Allowance) -> int:
+def least(settings: ApoSettings, parts: ExampleParts, allowed: Allowance) -> int:
     """A minibatch of the baseline, and a small contest."""
     return settings.minibatch + 3 * settings.beam
 
@@ -83,7 +83,7 @@ class ApoStrategy:
             state = self._begin_racing(state, turn)
         return state
 
-    def ranked(self, state: ApoState, pool: Pool) -> Sequence[ResourcesHash]:
+    def ranked(self, state: ApoState, pool: CandidatePool) -> Sequence[ResourcesHash]:
         return state.beam
 
     # --- a round
@@ -113,8 +113,8 @@ class ApoStrategy:
         return replace(state, stage="propose")
 
     def _evidence(
-        self, failures: Sequence[Failure], number: int, gradient: int
-    ) -> tuple[Failure, ...]:
+        self, failures: Sequence[FailedExample], number: int, gradient: int
+    ) -> tuple[FailedExample, ...]:
         seed = self.setup.problem.seed
         return choose(failures, seed, number, gradient, count=self.settings.evidence)
 
@@ -135,7 +135,7 @@ class ApoStrategy:
                 self._edit(turn, request, result)
         return replace(state, fresh=(*state.fresh, *fresh))
 
-    def _changed(self, made: Candidate, parent: Candidate) -> Target:
+    def _changed(self, made: Candidate, parent: Candidate) -> PromptTarget:
         """The prompt in which `made` differs."""
         before, after = parent.resources.values, made.resources.values
         return next(one for one in self.setup.targets if after[one.name] != before[one.name])

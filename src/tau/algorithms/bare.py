@@ -2,7 +2,7 @@
 
 import re
 
-from tau.algorithms.prompts import PromptParseError, Target
+from tau.algorithms.prompts import PromptParseError, PromptTarget
 from tau.domain.placeholders import placeholders
 
 UNFENCED = "it stood between no fences, and was taken as a whole"
@@ -33,7 +33,7 @@ _KEPT = 0.6
 """Of the words of a prompt, the share that must stand in a rewrite."""
 
 
-def refuse_chatter(text: str, before: str, target: Target) -> None:
+def refuse_chatter(text: str, before: str, target: PromptTarget) -> None:
     """Refuse `text` unless it is the prompt that `before` was, written anew, from end to end.
 
     It must keep all placeholders and most words of the prompt, and must not speak of prompts or to

@@ -6,15 +6,15 @@ from typing import Self, TypedDict
 
 from tau.algorithms.economy import Economy
 from tau.algorithms.finding import Finding, nothing_chosen, saved
-from tau.algorithms.parts import Parts
-from tau.algorithms.pool import Pool
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.parts import ExampleParts
+from tau.algorithms.pool import CandidatePool
+from tau.algorithms.search_settings import SearchSettings
 from tau.domain.claim import ClaimTerms
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
 from tau.ports.algorithm import CERTIFICATION_KEYS, CERTIFICATION_SET, CERTIFIED_BEFORE
-from tau.scoring.certify import Bar, settle
+from tau.scoring.certify import Threshold, settle
 from tau.scoring.claim_parts import paired, plain_part
 from tau.scoring.power import detectable_gain, fewest_rows
 from tau.scoring.spending import CertificationLevel, certification_level
@@ -29,7 +29,7 @@ _CORRELATION = 0.3
 """Taken for rows of one group, for the smallest detectable effect; equal rows go together."""
 
 
-class Forecast(TypedDict):
+class CertificationForecast(TypedDict):
     """See `ports.algorithm.Plan`."""
 
     certification: int
@@ -62,7 +62,7 @@ class Certification:
     @classmethod
     def planned(
         cls,
-        parts: Parts,
+        parts: ExampleParts,
         settings: SearchSettings,
         *,
         evaluations: int,
@@ -77,14 +77,18 @@ class Certification:
         rows = tuple(sorted(parts.certify[:size], key=lambda example: example.id))
         return cls._of(rows, parts.used(rows), parts, settings, terms)
 
-    def claimed(self, parts: Parts) -> "ClaimedRows":
+    def claimed(self, parts: ExampleParts) -> "ClaimedRows":
         """For a checkpoint: a claim stays on the rows and at the level it was begun with."""
         place = {one.id: number for number, one in enumerate(_in_order(parts))}
         return ClaimedRows(places=tuple(place[row.id] for row in self.rows), uses=self.level.uses)
 
     @classmethod
     def of(
-        cls, claimed: "ClaimedRows", parts: Parts, settings: SearchSettings, terms: ClaimTerms
+        cls,
+        claimed: "ClaimedRows",
+        parts: ExampleParts,
+        settings: SearchSettings,
+        terms: ClaimTerms,
     ) -> Self:
         """As `claimed` gave it; ValueError where there are no such rows."""
         order = _in_order(parts)
@@ -98,7 +102,7 @@ class Certification:
         cls,
         rows: tuple[Example, ...],
         uses: int,
-        parts: Parts,
+        parts: ExampleParts,
         settings: SearchSettings,
         terms: ClaimTerms,
     ) -> Self:
@@ -152,9 +156,9 @@ class Certification:
             return None
         return detectable_gain(self.independent, _BROKEN, alpha=alpha)
 
-    def forecast(self) -> Forecast:
+    def forecast(self) -> CertificationForecast:
         """Its part of a plan."""
-        return Forecast(
+        return CertificationForecast(
             certification=len(self.rows),
             detectable=self.detectable,
             groups=self.groups,
@@ -162,7 +166,13 @@ class Certification:
         )
 
     def decide(
-        self, pool: Pool, economy: Economy, winner: ResourcesHash, why_none: str, *, searched: bool
+        self,
+        pool: CandidatePool,
+        economy: Economy,
+        winner: ResourcesHash,
+        why_none: str,
+        *,
+        searched: bool,
     ) -> Finding:
         """The decision, once both have been evaluated; not `searched`: no proposal was usable."""
         if winner == pool.baseline:
@@ -181,7 +191,7 @@ class Certification:
         guards = {}
         for number, guard in enumerate(self.terms.guards):
             columns = [economy.guarded(name, rows, number) for name in names]
-            bar = Bar(effect=-guard.margin, margin=guard.margin)
+            bar = Threshold(effect=-guard.margin, margin=guard.margin)
             pairing = paired(rows, columns[0], columns[1], units)
             guards[guard.grader] = plain_part(guard.grader, pairing, bar, alpha)
         if self.terms.minimize is None:
@@ -190,12 +200,16 @@ class Certification:
         cost, spent = saved(self.terms.minimize, costs[0], costs[1], units, alpha=alpha)
         return Finding(main=main, cost=cost, spent=spent, guards=guards)
 
-    def _bar(self) -> Bar:
+    def _bar(self) -> Threshold:
         """What the difference is held against."""
         margin = self.terms.margin
-        return Bar(effect=self.effect) if margin is None else Bar(effect=-margin, margin=margin)
+        return (
+            Threshold(effect=self.effect)
+            if margin is None
+            else Threshold(effect=-margin, margin=margin)
+        )
 
-    def mean(self, pool: Pool, name: ResourcesHash) -> float | None:
+    def mean(self, pool: CandidatePool, name: ResourcesHash) -> float | None:
         """Of a candidate on the rows set aside; None where nothing of it is known there."""
         known = pool.table[name].by_example
         scores = [known[row.id] for row in self.rows if row.id in known]
@@ -220,6 +234,6 @@ class Certification:
         }
 
 
-def _in_order(parts: Parts) -> Sequence[Example]:
+def _in_order(parts: ExampleParts) -> Sequence[Example]:
     """The whole set in an order that no earlier claim changes."""
     return sorted(parts.certify, key=lambda example: example.id)

@@ -6,9 +6,9 @@ They come from the rows that may be shown to a model, never from those that sele
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tau.algorithms.evidence import Failure, choose, input_text
+from tau.algorithms.evidence import FailedExample, choose, input_text
 from tau.algorithms.pool import Candidate, child
-from tau.algorithms.prompts import PromptParseError, Target, edited, shown
+from tau.algorithms.prompts import PromptParseError, PromptTarget, edited, shown
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId
 from tau.domain.placeholders import escaped
@@ -26,12 +26,12 @@ class Demonstration:
     example: Example
     answer: str
 
-    def suits(self, target: Target) -> bool:
+    def suits(self, target: PromptTarget) -> bool:
         """Whether the prompt is asked with this row: it has a prompt, or a column asked for."""
         fields = self.example.fields
         return self.example.prompt is not None or not target.placeholders.isdisjoint(fields)
 
-    def text(self, target: Target) -> str:
+    def text(self, target: PromptTarget) -> str:
         """As it is written into a prompt: when that is filled, exactly the row's own text."""
         asked = input_text(self.example, target.placeholders)
         return escaped(f"{asked}\n=> {self.answer}", target.template)
@@ -50,7 +50,7 @@ def demonstrable(
     return found
 
 
-def longest(examples: Iterable[Example], count: int, targets: Sequence[Target]) -> int:
+def longest(examples: Iterable[Example], count: int, targets: Sequence[PromptTarget]) -> int:
     """Bytes of the longest `count` demonstrations that may come of `examples`."""
     if not count:
         return 0
@@ -62,7 +62,7 @@ def longest(examples: Iterable[Example], count: int, targets: Sequence[Target]) 
 
 
 def instructive(
-    known: Sequence[Demonstration], failures: Sequence[Failure], seed: int, number: int = 0
+    known: Sequence[Demonstration], failures: Sequence[FailedExample], seed: int, number: int = 0
 ) -> list[Demonstration]:
     """`known` in another order: what failed first, from as many modes of failure as there are.
 
@@ -88,7 +88,7 @@ def right_answers(results: Iterable[RolloutResult]) -> dict[ExampleId, str]:
 
 def demonstrating(
     base: Candidate,
-    target: Target,
+    target: PromptTarget,
     demonstrations: Sequence[Demonstration],
     *,
     max_chars: int,
@@ -118,7 +118,7 @@ def demonstrating(
 def variants(
     leader: Candidate,
     baseline: Candidate,
-    target: Target,
+    target: PromptTarget,
     demonstrations: Sequence[Demonstration],
     *,
     most: int,
@@ -138,7 +138,7 @@ def variants(
     return [one for one in made if one is not None]
 
 
-def text_for_demonstrations(targets: Sequence[Target], setting: str) -> Target:
+def text_for_demonstrations(targets: Sequence[PromptTarget], setting: str) -> PromptTarget:
     """The prompt that demonstrations are written into: `system_prompt`, else the first text.
 
     Raises:

@@ -4,7 +4,7 @@ import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tau.algorithms.pool import Pool
+from tau.algorithms.pool import CandidatePool
 from tau.domain.claim import MEASURED, Aim, ClaimTerms, CostMeasure
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import Json
@@ -52,7 +52,7 @@ class Economy:
             return "every candidate seemed worse than the baseline in the search"
         return "no candidate did better than the baseline in the search"
 
-    def recording(self, results: Sequence[RolloutResult], pool: Pool) -> Measured:
+    def recording(self, results: Sequence[RolloutResult], pool: CandidatePool) -> Measured:
         """What is known with evaluations folded in."""
         if self.terms.minimize is None and not self.terms.guards:
             return self.measured
@@ -78,7 +78,7 @@ class Economy:
         return self._column(name, rows, 1 + number)
 
     def choose(
-        self, pool: Pool, safe: Sequence[ResourcesHash], leader: ResourcesHash
+        self, pool: CandidatePool, safe: Sequence[ResourcesHash], leader: ResourcesHash
     ) -> ResourcesHash:
         """The candidate of `safe` to certify, where the claim is not only a better score.
 
@@ -127,7 +127,7 @@ class Economy:
         known = self.measured.known.get(name, {})
         return tuple(known[row][place] if row in known else None for row in rows)
 
-    def _passes(self, pool: Pool, name: ResourcesHash) -> bool:
+    def _passes(self, pool: CandidatePool, name: ResourcesHash) -> bool:
         """Whether no guard speaks against a candidate already."""
         if name == pool.baseline:
             return True
@@ -140,13 +140,15 @@ class Economy:
                 return False
         return True
 
-    def _saving(self, pool: Pool, name: ResourcesHash) -> float:
+    def _saving(self, pool: CandidatePool, name: ResourcesHash) -> float:
         """What an evaluation costs less than with the baseline, on common rows."""
         rows = list(pool.table[name].by_example)
         saved = _differences(self.cost(name, rows), self.cost(pool.baseline, rows))
         return math.fsum(saved) / len(saved) if saved else 0.0
 
-    def front(self, pool: Pool, safe: Collection[ResourcesHash]) -> tuple[Mapping[str, Json], ...]:
+    def front(
+        self, pool: CandidatePool, safe: Collection[ResourcesHash]
+    ) -> tuple[Mapping[str, Json], ...]:
         """Those of `safe` that no other beats in score and in cost, the cheapest first."""
         if self.terms.minimize is None:
             return ()
@@ -173,7 +175,7 @@ class Economy:
         )
 
 
-def _rows(pool: Pool, name: ResourcesHash) -> list[ExampleId]:
+def _rows(pool: CandidatePool, name: ResourcesHash) -> list[ExampleId]:
     """Rows with scores of a candidate that it was not made from, or all where there are none."""
     known = list(pool.table[name].by_example)
     return [row for row in known if row not in pool[name].seen_examples] or known

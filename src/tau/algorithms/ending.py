@@ -5,23 +5,23 @@ from collections.abc import Sequence
 from tau.algorithms.budget_ledger import BudgetLedger
 from tau.algorithms.certification import Certification
 from tau.algorithms.economy import Economy
-from tau.algorithms.pool import Pool
+from tau.algorithms.pool import CandidatePool
 from tau.algorithms.refusals import Refusals
 from tau.domain.ids import ResourcesHash
 
 
-def best_safe(pool: Pool, ranked: Sequence[ResourcesHash]) -> ResourcesHash:
+def best_safe(pool: CandidatePool, ranked: Sequence[ResourcesHash]) -> ResourcesHash:
     """Who leads: the first of `ranked` that tripped no safety gate; else the baseline."""
     return next(iter(pool.safe(ranked)), pool.baseline)
 
 
-def winner(pool: Pool, economy: Economy, ranked: Sequence[ResourcesHash]) -> ResourcesHash:
+def winner(pool: CandidatePool, economy: Economy, ranked: Sequence[ResourcesHash]) -> ResourcesHash:
     """Who is certified, chosen among safe candidates alone: here, for all searches."""
     return economy.choose(pool, pool.safe(pool.members), best_safe(pool, ranked))
 
 
 def limited_by(
-    pool: Pool,
+    pool: CandidatePool,
     chosen: ResourcesHash | None,
     ledger: BudgetLedger,
     certification: Certification,
@@ -46,7 +46,7 @@ def limited_by(
     return ledger.short(least + certification.cost)
 
 
-def no_winner(pool: Pool, tried: str, refusals: Refusals) -> str:
+def no_winner(pool: CandidatePool, tried: str, refusals: Refusals) -> str:
     """Why the baseline stays: `tried` says it where there were candidates."""
     if pool.tried or not refusals.lost:
         return tried

@@ -19,7 +19,7 @@ _TOKEN = re.compile(r"[^\W\d_]+(?![\w-]*\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Failure:
+class FailedExample:
     """A candidate on an example, less than perfect: what it said and what is to be learnt."""
 
     example: ExampleId
@@ -32,7 +32,7 @@ class Failure:
         return [self.example, self.score, self.output, self.feedback]
 
     @classmethod
-    def from_json(cls, value: Json) -> "Failure":
+    def from_json(cls, value: Json) -> "FailedExample":
         """What `to_json` made; ValueError for anything else."""
         match value:
             case [str(example), int() | float() as score, str(output), str(feedback)]:
@@ -42,7 +42,7 @@ class Failure:
         raise ValueError("this state holds a failure of another shape")
 
 
-def failure_of(result: RolloutResult) -> Failure | None:
+def failure_of(result: RolloutResult) -> FailedExample | None:
     """What `result` teaches, None where it is missing or perfect."""
     example = result.request.example
     if example is None or result.score is None or result.score >= 1:
@@ -54,7 +54,7 @@ def failure_of(result: RolloutResult) -> Failure | None:
         if reward.passed is False or (reward.score is not None and reward.score < 1)
     ]
     feedback = "\n".join(dict.fromkeys(text.strip() for text in said if text.strip()))
-    return Failure(
+    return FailedExample(
         example=example.id,
         score=result.score,
         output=excerpt(output, _OUTPUT_CHARS),
@@ -62,13 +62,13 @@ def failure_of(result: RolloutResult) -> Failure | None:
     )
 
 
-def modes(failures: Sequence[Failure]) -> tuple[tuple[Failure, ...], ...]:
+def modes(failures: Sequence[FailedExample]) -> tuple[tuple[FailedExample, ...], ...]:
     """Failures that seem to have one cause together, the commonest cause first.
 
     Two are of one mode where the words of their feedback (of their outputs, without feedback)
     mostly agree, numbers and names with numbers left out.
     """
-    groups: list[tuple[frozenset[str], list[Failure]]] = []
+    groups: list[tuple[frozenset[str], list[FailedExample]]] = []
     for failure in failures:
         words = frozenset(_TOKEN.findall((failure.feedback or failure.output).lower()))
         for known, members in groups:
@@ -82,14 +82,14 @@ def modes(failures: Sequence[Failure]) -> tuple[tuple[Failure, ...], ...]:
 
 
 def choose(
-    failures: Sequence[Failure], seed: int, *purpose: int | str, count: int = PIECES
-) -> tuple[Failure, ...]:
+    failures: Sequence[FailedExample], seed: int, *purpose: int | str, count: int = PIECES
+) -> tuple[FailedExample, ...]:
     """Up to `count` failures, from as many modes as there are, drawn by `purpose` within each."""
     decks = [
         sorted(mode, key=lambda one: uniform(seed, "evidence", *purpose, one.example))
         for mode in modes(failures)
     ]
-    chosen: list[Failure] = []
+    chosen: list[FailedExample] = []
     while len(chosen) < count and any(decks):
         for deck in decks:
             if deck and len(chosen) < count:
@@ -98,8 +98,12 @@ def choose(
 
 
 def deal(
-    failures: Sequence[Failure], seed: int, *purpose: int | str, hands: int, count: int = PIECES
-) -> list[tuple[Failure, ...]]:
+    failures: Sequence[FailedExample],
+    seed: int,
+    *purpose: int | str,
+    hands: int,
+    count: int = PIECES,
+) -> list[tuple[FailedExample, ...]]:
     """`hands` times up to `count` failures, each from as many modes as there are.
 
     A hand goes on where the one before it ended, so that together they show as much as they can;
@@ -114,7 +118,7 @@ def deal(
 
 
 def described(
-    failures: Sequence[Failure],
+    failures: Sequence[FailedExample],
     examples: Mapping[ExampleId, Example],
     columns: frozenset[str] = frozenset(),
 ) -> str:
@@ -151,7 +155,9 @@ def input_text(example: Example, columns: Collection[str]) -> str:
     return "\n".join(f"{key}: {_written(value)}" for key, value in wanted.items())
 
 
-def _described(number: int, failure: Failure, example: Example, columns: frozenset[str]) -> str:
+def _described(
+    number: int, failure: FailedExample, example: Example, columns: frozenset[str]
+) -> str:
     shown = excerpt(input_text(example, columns), _INPUT_CHARS)
     parts = [f"### Example {number}", f"Input:\n{shown}", f"Output:\n{failure.output}"]
     expected = None if example.expected is None else _written(example.expected)

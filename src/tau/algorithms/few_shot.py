@@ -22,12 +22,12 @@ from tau.algorithms.demonstrations import (
     text_for_demonstrations,
 )
 from tau.algorithms.evidence import deal
-from tau.algorithms.parts import Parts
-from tau.algorithms.pool import Pool
-from tau.algorithms.prompts import Target
+from tau.algorithms.parts import ExampleParts
+from tau.algorithms.pool import CandidatePool
+from tau.algorithms.prompts import PromptTarget
 from tau.algorithms.racing_round import RacingRound, ids
 from tau.algorithms.search import SearchPlugin
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.setup import SearchSetup
 from tau.algorithms.turn import Turn
 from tau.domain.draws import uniform
@@ -58,7 +58,7 @@ class FewShotState:
     racing: RacingRound | None = None
 
 
-def least(settings: FewShotSettings, parts: Parts, allowed: Allowance) -> int:
+def least(settings: FewShotSettings, parts: ExampleParts, allowed: Allowance) -> int:
     """A few rows for each set and the baseline."""
     return 4 * (settings.sets + 1)
 
@@ -88,13 +88,13 @@ class FewShotStrategy:
             turn.add(one)
         return state if turn.requests else self._begin_racing(state, turn)
 
-    def ranked(self, state: FewShotState, pool: Pool) -> Sequence[ResourcesHash]:
+    def ranked(self, state: FewShotState, pool: CandidatePool) -> Sequence[ResourcesHash]:
         return () if state.racing is None else state.racing.standing.alive
 
     # --- candidates
 
     @property
-    def _target(self) -> Target:
+    def _target(self) -> PromptTarget:
         return text_for_demonstrations(self.setup.targets, "algorithm.targets")
 
     def _instruct(self, state: FewShotState, turn: Turn) -> FewShotState:
@@ -136,7 +136,7 @@ class FewShotStrategy:
             return state
         return self._race(state, turn, racing)
 
-    def _set(self, state: FewShotState, pool: Pool, number: int) -> list[Demonstration]:
+    def _set(self, state: FewShotState, pool: CandidatePool, number: int) -> list[Demonstration]:
         """Rows for set `number`: first those that failed, every second time those drawn."""
         seed = self.setup.problem.seed
         known = demonstrable(self.setup.parts.feedback, state.answers)

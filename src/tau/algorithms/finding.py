@@ -111,5 +111,7 @@ def saved(
         return cost_part(spent, alpha), spent
     before, after = spent.baseline / spent.rows, spent.candidate / spent.rows
     text = f"the prompts have {after:,.0f} characters instead of {before:,.0f}"
-    decision = certify.Decision.PROMOTE if after < before else certify.Decision.KEEP_BASELINE
+    decision = (
+        certify.ClaimDecision.PROMOTE if after < before else certify.ClaimDecision.KEEP_BASELINE
+    )
     return Part(decision=decision, reason=text), spent

@@ -15,10 +15,10 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from tau.algorithms.budget_ledger import Allowance
-from tau.algorithms.parts import Parts
-from tau.algorithms.pool import Candidate, Pool, child
+from tau.algorithms.parts import ExampleParts
+from tau.algorithms.pool import Candidate, CandidatePool, child
 from tau.algorithms.search import SearchPlugin
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.setup import SearchSetup
 from tau.algorithms.turn import Turn
 from tau.domain.draws import below, uniform
@@ -60,7 +60,7 @@ class GepaState:
     rows: tuple[ExampleId, ...] = ()
 
 
-def least(settings: GepaSettings, parts: Parts, allowed: Allowance) -> int:
+def least(settings: GepaSettings, parts: ExampleParts, allowed: Allowance) -> int:
     """The baseline on all instances, and three iterations."""
     return len(parts.select or parts.feedback) + 3 * 2 * settings.minibatch
 
@@ -92,7 +92,7 @@ class GepaStrategy:
             state = self._next(state, turn)
         return state
 
-    def ranked(self, state: GepaState, pool: Pool) -> Sequence[ResourcesHash]:
+    def ranked(self, state: GepaState, pool: CandidatePool) -> Sequence[ResourcesHash]:
         means = {name: mean_on(pool, name, self._instances) for name in state.accepted}
         return sorted(state.accepted, key=lambda name: -round(means[name], 12))
 
@@ -100,7 +100,7 @@ class GepaStrategy:
     def _instances(self) -> list[ExampleId]:
         return [one.id for one in self.setup.parts.select or self.setup.parts.feedback]
 
-    def _front(self, state: GepaState, pool: Pool) -> Mapping[ResourcesHash, int]:
+    def _front(self, state: GepaState, pool: CandidatePool) -> Mapping[ResourcesHash, int]:
         return instance_front(pool.contest, state.accepted, self._instances)
 
     def _next(self, state: GepaState, turn: Turn) -> GepaState:
@@ -219,7 +219,11 @@ class GepaStrategy:
         return state
 
     def _combined(
-        self, pool: Pool, ancestor: ResourcesHash, first: ResourcesHash, second: ResourcesHash
+        self,
+        pool: CandidatePool,
+        ancestor: ResourcesHash,
+        first: ResourcesHash,
+        second: ResourcesHash,
     ) -> Mapping[str, Json]:
         base, one, two = (pool[name].resources.values for name in (ancestor, first, second))
         better = max((first, second), key=lambda name: mean_on(pool, name, self._instances))
@@ -249,13 +253,13 @@ def sum_on(table: ScoreTable, name: ResourcesHash, rows: Sequence[ExampleId]) ->
     return sum(known.get(row, 0.0) for row in rows)
 
 
-def mean_on(pool: Pool, name: ResourcesHash, rows: Sequence[ExampleId]) -> float:
+def mean_on(pool: CandidatePool, name: ResourcesHash, rows: Sequence[ExampleId]) -> float:
     """Of the scores to choose by; what is missing counts as 0."""
     return sum_on(pool.contest, name, rows) / max(1, len(rows))
 
 
 def common_ancestor(
-    pool: Pool, first: ResourcesHash, second: ResourcesHash
+    pool: CandidatePool, first: ResourcesHash, second: ResourcesHash
 ) -> ResourcesHash | None:
     """The youngest that both descend from, where neither is the other's ancestor."""
     lines = [ancestors(pool, first), ancestors(pool, second)]
@@ -264,7 +268,7 @@ def common_ancestor(
     return next((name for name in lines[0] if name in lines[1]), None)
 
 
-def ancestors(pool: Pool, name: ResourcesHash) -> list[ResourcesHash]:
+def ancestors(pool: CandidatePool, name: ResourcesHash) -> list[ResourcesHash]:
     """Along first parents, the youngest first."""
     line: list[ResourcesHash] = []
     while pool[name].parents:

@@ -22,7 +22,7 @@ _SAME_WHATEVER_THE_SEED = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class ExampleParts:
     """Examples by use, each in a fixed hashed order; no group of rows is in two of them.
 
     `feedback` may be shown to a proposer, `select` only chooses, `certify` meets the winner and the
@@ -46,7 +46,7 @@ class Parts:
         return content_hash(sorted(example.content for example in self.certify))
 
 
-def divide(problem: Problem, *, alpha: float) -> Parts:
+def divide(problem: Problem, *, alpha: float) -> ExampleParts:
     """Divide the examples of `problem`; the test split certifies, else a hashed part of the others.
 
     The unit is the group: rows of groups that were in an earlier part are left out, as what was
@@ -80,7 +80,7 @@ def divide(problem: Problem, *, alpha: float) -> Parts:
     known |= {example.unit for example in fresh_select}
     fresh_certify, leaked_certify = _without(certify, known)
     seed, uses = problem.seed, _uses(fresh_certify, problem.certified)
-    return Parts(
+    return ExampleParts(
         feedback=_ordered(feedback, seed),
         select=_ordered(fresh_select, seed),
         certify=_fresh_first(fresh_certify, uses),

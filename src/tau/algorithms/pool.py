@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tau.algorithms.evidence import Failure, failure_of
+from tau.algorithms.evidence import FailedExample, failure_of
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.resources import Resources
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED
@@ -33,7 +33,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pool:
+class CandidatePool:
     """Candidates that are still of use, in the order they came; the baseline always is.
 
     `members` are they by hash. `table` and `failures` hold only those. `gated` tripped a safety
@@ -43,7 +43,7 @@ class Pool:
     baseline: ResourcesHash
     candidates: tuple[Candidate, ...]
     table: ScoreTable = field(default_factory=ScoreTable)
-    failures: Mapping[ResourcesHash, tuple[Failure, ...]] = field(default_factory=dict)
+    failures: Mapping[ResourcesHash, tuple[FailedExample, ...]] = field(default_factory=dict)
     gated: frozenset[ResourcesHash] = frozenset()
     tried: int = 0
     members: Mapping[ResourcesHash, Candidate] = field(init=False)
@@ -53,7 +53,7 @@ class Pool:
         object.__setattr__(self, "members", {one.hash: one for one in self.candidates})
 
     @classmethod
-    def of(cls, baseline: Resources) -> "Pool":
+    def of(cls, baseline: Resources) -> "CandidatePool":
         """Nothing but the baseline."""
         first = Candidate(resources=baseline, origin="baseline")
         return cls(baseline=first.hash, candidates=(first,))
@@ -62,11 +62,11 @@ class Pool:
         """A candidate that is still of use."""
         return self.members[name]
 
-    def adding(self, candidate: Candidate) -> "Pool":
+    def adding(self, candidate: Candidate) -> "CandidatePool":
         """With a new one."""
         return replace(self, candidates=(*self.candidates, candidate), tried=self.tried + 1)
 
-    def keeping(self, names: Iterable[ResourcesHash]) -> "Pool":
+    def keeping(self, names: Iterable[ResourcesHash]) -> "CandidatePool":
         """With the baseline and `names` alone."""
         kept = {self.baseline, *names}
         if kept >= self.members.keys():
@@ -80,10 +80,10 @@ class Pool:
             gated=self.gated & kept,
         )
 
-    def recording(self, results: Sequence[RolloutResult]) -> "Pool":
+    def recording(self, results: Sequence[RolloutResult]) -> "CandidatePool":
         """With evaluations folded in."""
         rows, gated = [], set(self.gated)
-        failed: dict[ResourcesHash, dict[ExampleId, Failure]] = {}
+        failed: dict[ResourcesHash, dict[ExampleId, FailedExample]] = {}
         for result in results:
             example, name = result.request.example, result.request.resources.hash
             if example is None or name not in self.members:
@@ -136,7 +136,7 @@ class Pool:
         scores = self.table[name].by_example.values()
         return sum(score >= 1 for score in scores), len(scores)
 
-    def failures_of(self, name: ResourcesHash) -> tuple[Failure, ...]:
+    def failures_of(self, name: ResourcesHash) -> tuple[FailedExample, ...]:
         """What the candidate did less than perfectly, in the order it came."""
         return self.failures.get(name, ())
 

@@ -18,7 +18,7 @@ class PromptParseError(ValueError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
+class PromptTarget:
     """A named prompt. `roles` are those of its chat messages, None where it is one text.
 
     `placeholders` must be in every version of it, and no others may. `template` is how it asks for
@@ -41,7 +41,7 @@ def targets_of(
     wanted: Sequence[str] | None,
     template: Template = Template.PYTHON,
     columns: Collection[str] = (),
-) -> tuple[Target, ...]:
+) -> tuple[PromptTarget, ...]:
     """The prompts named by `wanted`, or all that are texts or lists of chat messages.
 
     Raises:
@@ -69,12 +69,12 @@ def targets_of(
     return tuple(found)
 
 
-def shown(resources: Resources, target: Target) -> str:
+def shown(resources: Resources, target: PromptTarget) -> str:
     """The prompt as text: itself, or its messages between markers."""
     return _text(resources.values[target.name])
 
 
-def proposed(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
+def proposed(resources: Resources, target: PromptTarget, text: str, *, max_chars: int) -> Resources:
     """As `edited`, for a text that a model has written.
 
     Where the prompt has no placeholders, `{label}` is text, unless rows have such a column.
@@ -98,7 +98,7 @@ def proposed(resources: Resources, target: Target, text: str, *, max_chars: int)
     return edited(resources, target, text, max_chars=max_chars)
 
 
-def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
+def edited(resources: Resources, target: PromptTarget, text: str, *, max_chars: int) -> Resources:
     """`resources` with `text` (as `shown` would show it) in the place of the target.
 
     It begins and ends with the blanks of the old prompt.
@@ -110,7 +110,7 @@ def edited(resources: Resources, target: Target, text: str, *, max_chars: int) -
     return replaced(resources, target, text, max_chars=max_chars)
 
 
-def replaced(resources: Resources, target: Target, text: str, *, max_chars: int) -> Resources:
+def replaced(resources: Resources, target: PromptTarget, text: str, *, max_chars: int) -> Resources:
     """`resources` with exactly `text` in the place of the target.
 
     Raises:
@@ -141,12 +141,14 @@ def _with_edges_of(old: Json, text: str) -> str:
     return old[:lead] + text + old[trail:]
 
 
-def _target(name: str, value: Json, template: Template, columns: Collection[str]) -> Target | None:
+def _target(
+    name: str, value: Json, template: Template, columns: Collection[str]
+) -> PromptTarget | None:
     roles = None if isinstance(value, str) else _roles(value)
     if roles is None and not isinstance(value, str):
         return None
     asked = frozenset(placeholders(_text(value), template))
-    return Target(
+    return PromptTarget(
         name=name,
         placeholders=asked,
         roles=roles,

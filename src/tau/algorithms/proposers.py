@@ -9,11 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from tau.algorithms import templates
 from tau.algorithms.bare import UNFENCED, refuse_chatter
-from tau.algorithms.evidence import Failure, described
+from tau.algorithms.evidence import FailedExample, described
 from tau.algorithms.fences import answer_in, fence, fenced, unfenced, whole
 from tau.algorithms.pool import Candidate, child
-from tau.algorithms.prompts import PromptParseError, Target, proposed, shown
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.prompts import PromptParseError, PromptTarget, proposed, shown
+from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.templates import fill
 from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example
@@ -74,7 +74,7 @@ class Proposers:
     """
 
     texts: Texts
-    targets: Mapping[str, Target]
+    targets: Mapping[str, PromptTarget]
     examples: Mapping[ExampleId, Example]
     max_chars: int
     columns: frozenset[str] = frozenset()
@@ -85,7 +85,7 @@ class Proposers:
     def of(
         cls,
         settings: SearchSettings,
-        targets: Sequence[Target],
+        targets: Sequence[PromptTarget],
         examples: Sequence[Example],
         claim: ClaimTerms = BETTER,
     ) -> "Proposers":
@@ -116,8 +116,8 @@ class Proposers:
     def reflect(
         self,
         parent: Candidate,
-        target: Target,
-        evidence: Sequence[Failure],
+        target: PromptTarget,
+        evidence: Sequence[FailedExample],
         *,
         right: int,
         seen: int,
@@ -131,14 +131,18 @@ class Proposers:
         return self._request("reflect", self.texts.reflect, (parent,), target, parts, evidence)
 
     def critique(
-        self, parent: Candidate, target: Target, evidence: Sequence[Failure]
+        self, parent: Candidate, target: PromptTarget, evidence: Sequence[FailedExample]
     ) -> ProposalRequest:
         """A textual gradient: what is wrong with the prompt (R. Pryzant et al., EMNLP 2023)."""
         parts = {"evidence": described(evidence, self.examples, self.columns)}
         return self._request("critique", self.texts.critique, (parent,), target, parts, evidence)
 
     def edit(
-        self, parent: Candidate, target: Target, evidence: Sequence[Failure], critique: str
+        self,
+        parent: Candidate,
+        target: PromptTarget,
+        evidence: Sequence[FailedExample],
+        critique: str,
     ) -> ProposalRequest:
         """Follow a critique."""
         parts = {
@@ -147,11 +151,13 @@ class Proposers:
         }
         return self._request("edit", self.texts.edit, (parent,), target, parts, evidence)
 
-    def paraphrase(self, parent: Candidate, target: Target) -> ProposalRequest:
+    def paraphrase(self, parent: Candidate, target: PromptTarget) -> ProposalRequest:
         """Say the same in other words."""
         return self._request("paraphrase", self.texts.paraphrase, (parent,), target, {}, ())
 
-    def crossover(self, first: Candidate, second: Candidate, target: Target) -> ProposalRequest:
+    def crossover(
+        self, first: Candidate, second: Candidate, target: PromptTarget
+    ) -> ProposalRequest:
         """Put two prompts together, the first with precedence."""
         other = shown(second.resources, target)
         marks = fence(other, shown(first.resources, target))
@@ -202,9 +208,9 @@ class Proposers:
         strategy: str,
         template: str,
         parents: tuple[Candidate, ...],
-        target: Target,
+        target: PromptTarget,
         parts: Mapping[str, str],
-        evidence: Sequence[Failure],
+        evidence: Sequence[FailedExample],
     ) -> ProposalRequest:
         text = shown(parents[0].resources, target)
         marks = fence(text, *parts.values())
@@ -227,7 +233,7 @@ class Proposers:
             seen_examples=frozenset(one.example for one in evidence),
         )
 
-    def _context(self, resources: Resources, target: Target) -> str:
+    def _context(self, resources: Resources, target: PromptTarget) -> str:
         """The other prompts that are used together with the one in question."""
         others = [one for name, one in self.targets.items() if name != target.name]
         if not others:
@@ -243,7 +249,7 @@ def _message(role: str, content: str) -> Mapping[str, str]:
     return {"role": role, "content": content}
 
 
-def _rules(target: Target, max_chars: int) -> str:
+def _rules(target: PromptTarget, max_chars: int) -> str:
     rules = [f"- It may have up to {max_chars} characters."]
     if target.placeholders:
         names = target.written(target.placeholders)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from tau.algorithms.turn import Turn
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.scoring.contest import Standing
+from tau.scoring.contest import ContestStanding
 from tau.scoring.halving import Halving, Stage, plan_halving
 from tau.scoring.racing import Race
 
@@ -29,7 +29,7 @@ class RacingRound:
     """
 
     candidates: tuple[ResourcesHash, ...]
-    standing: Standing
+    standing: ContestStanding
     stages: tuple[Stage, ...] = ()
     race: RaceTerms | None = None
 

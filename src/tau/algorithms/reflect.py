@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 
 from tau.algorithms.budget_ledger import Allowance, Spent
 from tau.algorithms.demonstrations import right_answers, text_for_demonstrations
-from tau.algorithms.evidence import Failure, deal
+from tau.algorithms.evidence import FailedExample, deal
 from tau.algorithms.lines import is_prose
-from tau.algorithms.parts import Parts
-from tau.algorithms.pool import Pool
+from tau.algorithms.parts import ExampleParts
+from tau.algorithms.pool import CandidatePool
 from tau.algorithms.prompts import shown
 from tau.algorithms.proposers import ProposalRequest
 from tau.algorithms.reflect_children import complement, taken_in, without_model
@@ -38,7 +38,7 @@ _FEWEST_ROWS = 6
 _MOST_ROWS = 30
 
 
-def least(settings: ReflectSettings, parts: Parts, allowed: Allowance) -> int:
+def least(settings: ReflectSettings, parts: ExampleParts, allowed: Allowance) -> int:
     """The baseline, one generation beside it, and the choice at the end."""
     rows = settings.block or _FEWEST_ROWS
     return rows * (2 + 1 + settings.width) + final_cost(settings, parts, allowed)
@@ -77,7 +77,7 @@ class ReflectStrategy:
             state = self._next_generation(state, turn)
         return self._final.begin(self._rank(state, turn), turn) if turn.idle else state
 
-    def ranked(self, state: ReflectState, pool: Pool) -> Sequence[ResourcesHash]:
+    def ranked(self, state: ReflectState, pool: CandidatePool) -> Sequence[ResourcesHash]:
         return [*state.leaders, *self._final.finalists(state, pool)]
 
     # --- what follows from settings and budget
@@ -142,8 +142,8 @@ class ReflectStrategy:
         return state
 
     def _hands(
-        self, state: ReflectState, pool: Pool
-    ) -> dict[ResourcesHash, list[tuple[Failure, ...]]]:
+        self, state: ReflectState, pool: CandidatePool
+    ) -> dict[ResourcesHash, list[tuple[FailedExample, ...]]]:
         """Failures of each parent of this generation, other ones for each of its children."""
         turns = Counter(_parent(state, n) for n in range(self.settings.width))
         return {
@@ -160,9 +160,9 @@ class ReflectStrategy:
     def _request(
         self,
         state: ReflectState,
-        pool: Pool,
+        pool: CandidatePool,
         number: int,
-        hands: Mapping[ResourcesHash, list[tuple[Failure, ...]]],
+        hands: Mapping[ResourcesHash, list[tuple[FailedExample, ...]]],
     ) -> ProposalRequest | None:
         """Question `number` of this generation; None where its parent did everything right."""
         parent, targets = pool[_parent(state, number)], self.setup.targets

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 
 from tau.algorithms.lines import joined, restored, rivals, topic, without
-from tau.algorithms.pool import Candidate, Pool, child
+from tau.algorithms.pool import Candidate, CandidatePool, child
 from tau.algorithms.prompts import PromptParseError, edited, shown
 from tau.algorithms.setup import SearchSetup
 from tau.algorithms.turn import Turn
@@ -37,7 +37,7 @@ def taken_in(setup: SearchSetup, turn: Turn, made: Sequence[Candidate]) -> list[
     return fresh
 
 
-def complement(pool: Pool, leader: Candidate) -> Candidate | None:
+def complement(pool: CandidatePool, leader: Candidate) -> Candidate | None:
     """Who is right most often where the leader is not; twice at least."""
     scores = pool.table[leader.hash].by_example
     weak = [row for row, score in scores.items() if score < 1]

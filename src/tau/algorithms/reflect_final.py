@@ -11,8 +11,8 @@ from tau.algorithms.demonstrations import (
     text_for_demonstrations,
     variants,
 )
-from tau.algorithms.parts import Parts
-from tau.algorithms.pool import Candidate, Pool
+from tau.algorithms.parts import ExampleParts
+from tau.algorithms.pool import Candidate, CandidatePool
 from tau.algorithms.reflect_state import ReflectSettings, ReflectState
 from tau.algorithms.setup import SearchSetup
 from tau.algorithms.standing import shorter
@@ -28,7 +28,7 @@ _MOST_SELECTING = 0.2
 
 
 def final_cost(
-    settings: ReflectSettings, parts: Parts, allowed: Allowance, *, certification: int = 0
+    settings: ReflectSettings, parts: ExampleParts, allowed: Allowance, *, certification: int = 0
 ) -> int:
     """No less than two finalists on all that only selects, no more than there are rows for."""
     evaluations, rows = allowed.evaluations, len(parts.select + parts.feedback)
@@ -69,7 +69,7 @@ class Final:
             turn.evaluate(names, rows[: turn.budget_left // left // len(names)])
         return state
 
-    def finalists(self, state: ReflectState, pool: Pool) -> list[ResourcesHash]:
+    def finalists(self, state: ReflectState, pool: CandidatePool) -> list[ResourcesHash]:
         """The safe ones that seem best, the best first."""
         known = [name for name in pool.safe(pool.members) if name in state.priors]
         ranked = sorted(known, key=lambda name: -round(state.priors[name], 9))
@@ -94,7 +94,7 @@ class Final:
         )
         return [one.hash for one in made if turn.add(one)]
 
-    def _new_to(self, pool: Pool, names: Sequence[ResourcesHash]) -> list[ExampleId]:
+    def _new_to(self, pool: CandidatePool, names: Sequence[ResourcesHash]) -> list[ExampleId]:
         """Rows that tell something new of all of them, those that only select first."""
         rows = [row.id for row in (*self.setup.parts.select, *self.setup.parts.feedback)]
         seen = pool.seen_by(names)

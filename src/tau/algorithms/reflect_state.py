@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from annotated_types import Ge
 
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.search_settings import SearchSettings
 from tau.domain.ids import ExampleId, ResourcesHash
 
 

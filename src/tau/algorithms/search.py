@@ -14,8 +14,8 @@ from tau.algorithms.demonstrations import longest
 from tau.algorithms.ending import best_safe, limited_by, no_winner, why_undecided, winner
 from tau.algorithms.finding import Finding
 from tau.algorithms.frozen_json import from_json, to_json
-from tau.algorithms.pool import Pool
-from tau.algorithms.settings import SearchSettings, fingerprint
+from tau.algorithms.pool import CandidatePool
+from tau.algorithms.search_settings import SearchSettings, fingerprint
 from tau.algorithms.setup import Least, SearchSetup
 from tau.algorithms.turn import DueEvaluation, SearchState, Turn
 from tau.domain.ids import ResourcesHash
@@ -41,7 +41,7 @@ class Strategy(Protocol[S]):
         """Put the next wave on the agenda, once results are in; none ends the search."""
         ...
 
-    def ranked(self, state: S, pool: Pool) -> Sequence[ResourcesHash]:
+    def ranked(self, state: S, pool: CandidatePool) -> Sequence[ResourcesHash]:
         """Who could be certified, the best first."""
         ...
 

@@ -7,12 +7,12 @@ from typing import Annotated, Literal
 from annotated_types import Ge, Gt, Le, Lt
 
 from tau.algorithms.budget_ledger import Allowance
-from tau.algorithms.parts import Parts
-from tau.algorithms.pool import Pool, child
+from tau.algorithms.parts import ExampleParts
+from tau.algorithms.pool import CandidatePool, child
 from tau.algorithms.prompts import PromptParseError, replaced
 from tau.algorithms.racing_round import RaceTerms, RacingRound, ids
 from tau.algorithms.search import SearchPlugin
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.setup import SearchSetup
 from tau.algorithms.turn import Turn
 from tau.domain.dataset import content_of
@@ -57,7 +57,7 @@ class SelectState:
     racing: RacingRound | None
 
 
-def least(settings: SelectSettings, parts: Parts, allowed: Allowance) -> int:
+def least(settings: SelectSettings, parts: ExampleParts, allowed: Allowance) -> int:
     """One row for each."""
     return 1 + len(settings.prompts)
 
@@ -95,7 +95,7 @@ class SelectStrategy:
             turn.stop(f"the {self.settings.method} ended: {racing.standing.reason}{after}")
         return replace(state, racing=racing)
 
-    def ranked(self, state: SelectState, pool: Pool) -> Sequence[ResourcesHash]:
+    def ranked(self, state: SelectState, pool: CandidatePool) -> Sequence[ResourcesHash]:
         return () if state.racing is None else state.racing.standing.alive
 
     def _racing(
@@ -115,7 +115,7 @@ class SelectStrategy:
         """No candidate is made from any row, so every row that does not certify selects."""
         return ids((*self.setup.parts.feedback, *self.setup.parts.select))
 
-    def _ordered(self, pool: Pool) -> tuple[ExampleId, ...]:
+    def _ordered(self, pool: CandidatePool) -> tuple[ExampleId, ...]:
         """Racing needs an order by chance for its guarantee, halving does not.
 
         Scores of those who compete are left out: a row that one of them failed would come first,

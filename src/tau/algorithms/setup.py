@@ -7,17 +7,17 @@ from typing import TypeVar
 from tau.algorithms.budget_ledger import Allowance, BudgetLedger, Spent, allowance
 from tau.algorithms.certification import Certification, ClaimedRows
 from tau.algorithms.economy import Economy, Measured
-from tau.algorithms.parts import Parts, divide
-from tau.algorithms.prompts import Target, targets_of
+from tau.algorithms.parts import ExampleParts, divide
+from tau.algorithms.prompts import PromptTarget, targets_of
 from tau.algorithms.proposers import Proposers
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.search_settings import SearchSettings
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId
 from tau.ports.algorithm import Problem
 
 G = TypeVar("G", bound=SearchSettings)
 
-Least = Callable[[G, Parts, Allowance], int]
+Least = Callable[[G, ExampleParts, Allowance], int]
 """The fewest evaluations with which a search makes sense, certification aside."""
 
 
@@ -27,8 +27,8 @@ class SearchSetup:
 
     settings: SearchSettings
     problem: Problem
-    parts: Parts
-    targets: tuple[Target, ...]
+    parts: ExampleParts
+    targets: tuple[PromptTarget, ...]
     examples: Mapping[ExampleId, Example]
     allowed: Allowance
     least: int

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from tau.algorithms.pool import Pool
+from tau.algorithms.pool import CandidatePool
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.json import canonical
 from tau.scoring.margin import cheapest_no_worse
@@ -12,7 +12,7 @@ _ROW_WEIGHT = 0.5
 
 
 def strengths(
-    pool: Pool,
+    pool: CandidatePool,
     names: Sequence[ResourcesHash],
     priors: Mapping[ResourcesHash, float],
     *,
@@ -51,7 +51,7 @@ def strengths(
     return strength
 
 
-def shorter(pool: Pool, names: Sequence[ResourcesHash], *, margin: float) -> ResourcesHash:
+def shorter(pool: CandidatePool, names: Sequence[ResourcesHash], *, margin: float) -> ResourcesHash:
     """The first of `names`, or a shorter one that is proved to be worse by less than `margin`.
 
     On the rows that none of them was made from. Length breaks ties only.

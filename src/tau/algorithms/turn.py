@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from tau.algorithms.budget_ledger import Spent
 from tau.algorithms.certification import ClaimedRows
 from tau.algorithms.economy import Measured
-from tau.algorithms.pool import Candidate, Pool
+from tau.algorithms.pool import Candidate, CandidatePool
 from tau.algorithms.prompts import PromptParseError
 from tau.algorithms.proposers import ProposalRequest
 from tau.algorithms.refusals import Refusals
@@ -36,7 +36,7 @@ class SearchState:
     evaluations of it that a limit ended. Displays read `origins` and `proposals` in a checkpoint.
     """
 
-    pool: Pool
+    pool: CandidatePool
     origins: Mapping[str, str]
     claimed: ClaimedRows
     due: tuple[DueEvaluation, ...] = ()
@@ -54,7 +54,7 @@ class SearchState:
     @classmethod
     def first(cls, setup: SearchSetup) -> "SearchState":
         """Before anything was asked for."""
-        pool = Pool.of(setup.problem.seed_resources)
+        pool = CandidatePool.of(setup.problem.seed_resources)
         return cls(
             pool=pool,
             origins={pool.baseline[:_ORIGIN_DIGITS]: pool[pool.baseline].origin},

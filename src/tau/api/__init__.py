@@ -11,12 +11,12 @@ from tau.api.driving import driven
 from tau.api.results import Evaluation, Optimization
 from tau.api.setup import (
     Budget,
-    Claims,
+    CallLimits,
+    ClaimArguments,
     Columns,
     Data,
     Graders,
     Guards,
-    Limits,
     Prompts,
     Task,
     configuration,
@@ -75,7 +75,7 @@ def evaluate(
     config = configuration(
         task, prompt, data, graders, algorithm="evaluate", params=params, budget=budget,
         seed=seed, concurrency=concurrency, replicates=replicates,
-        limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
+        limits=CallLimits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
     return Evaluation(driven(config, store=store, progress=progress, rows=True)).scored()
 
@@ -125,7 +125,7 @@ def optimize(
     config = configuration(
         task, prompt, data, graders, algorithm=algorithm, params=params, budget=budget,
         seed=seed, concurrency=concurrency, reflection_model=reflection_model, group=group,
-        claims=Claims(claim=claim, objective=objective, guards=guards),
-        limits=Limits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
+        claims=ClaimArguments(claim=claim, objective=objective, guards=guards),
+        limits=CallLimits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip
     return Optimization(driven(config, store=store, progress=progress)).scored()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from tau.errors import InputError
-from tau.scores.certifying import ALPHA, Certified, certify_pairs, claim_of
+from tau.scores.certifying import ALPHA, CertifiedClaim, certify_pairs, claim_of
 from tau.scores.pairing import Paired
 from tau.scores.sheet import counted, listed
 from tau.scores.values import amounts, column
@@ -26,7 +26,7 @@ def certify(
     cost: tuple[Array, Array] | None = None,
     margin: float | None = None,
     alpha: float = ALPHA,
-) -> Certified:
+) -> CertifiedClaim:
     """Decide whether the candidate is better than the baseline, from scores of the same rows.
 
     Arrays have one length and one order; scores are in 0..1, None or NaN where one is missing.

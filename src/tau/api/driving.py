@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tau.api.arguments import check_store
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.ids import RunId
 from tau.domain.run import Run, StopReason
 from tau.errors import ExecutorFailed, boundary

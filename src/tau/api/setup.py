@@ -10,7 +10,7 @@ from tau.api.arguments import check_data, check_graders, check_limits, check_tas
 from tau.api.functions import PROMPT, Answer, Functions, name_of
 from tau.config.environment import snapshot
 from tau.config.loading import compose
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.json import Json, content_hash
 from tau.errors import InputError
 from tau.executors.python import takes_session
@@ -40,11 +40,11 @@ def configuration(
     budget: Budget,
     seed: int,
     concurrency: int,
-    limits: "Limits",
+    limits: "CallLimits",
     replicates: int = 1,
     reflection_model: str | None = None,
     group: Columns = None,
-    claims: "Claims | None" = None,
+    claims: "ClaimArguments | None" = None,
 ) -> RunConfig:
     """The configuration.
 
@@ -82,7 +82,9 @@ def configuration(
     return compose(value, base_dir=Path.cwd(), environ=snapshot())
 
 
-def _called(functions: Functions, task: Task, prompt: Prompts, limits: "Limits") -> dict[str, Any]:
+def _called(
+    functions: Functions, task: Task, prompt: Prompts, limits: "CallLimits"
+) -> dict[str, Any]:
     """The model or the executor that the task stands for."""
     if not isinstance(task, str):
         executor = {"executor": _executor(functions, task, prompt, limits)}
@@ -97,7 +99,7 @@ def _called(functions: Functions, task: Task, prompt: Prompts, limits: "Limits")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claims:
+class ClaimArguments:
     """What is to be proved: see `optimize`."""
 
     claim: str | Mapping[str, Json] | None = None
@@ -133,7 +135,7 @@ def _name(function: object, graders: Graders, names: Sequence[Json]) -> Json:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class CallLimits:
     """How a task is called: see `evaluate`."""
 
     model: str | None = None
@@ -155,7 +157,7 @@ class Limits:
 
 
 def _executor(
-    functions: Functions, task: Answer, prompt: Prompts, limits: Limits
+    functions: Functions, task: Answer, prompt: Prompts, limits: CallLimits
 ) -> dict[str, Any]:
     """The function as a configuration names it.
 

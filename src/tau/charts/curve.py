@@ -39,7 +39,7 @@ class Dot:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certified:
+class CertifiedPoint:
     """The best on examples that chose nothing, with its interval; drawn apart from the rest."""
 
     mean: float
@@ -55,7 +55,7 @@ def curve_chart(
     *,
     baseline: float | None,
     beside: Sequence[Point] = (),
-    certified: Certified | None = None,
+    certified: CertifiedPoint | None = None,
 ) -> Svg:
     """Scores from 0 to 1 upwards, rollouts to the right; marks differ in shape, too.
 
@@ -81,7 +81,7 @@ def curve_chart(
                    linked=any(dot.href for dot in dots))  # fmt: skip
 
 
-def _apart(found: Certified) -> Iterator[Svg]:
+def _apart(found: CertifiedPoint) -> Iterator[Svg]:
     """In the margin on the right, behind a line: it is not a part of the search."""
     x, y = _WIDTH - _MARGIN / 2, _y(found.mean)
     edge = _WIDTH - _MARGIN + 8

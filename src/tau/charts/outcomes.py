@@ -21,7 +21,7 @@ class Fate(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class ExampleOutcome:
     """One example; `label` is shown where the reader points."""
 
     label: str
@@ -29,7 +29,7 @@ class Outcome:
     href: str | None = None
 
 
-def outcome_chart(title: str, outcomes: Sequence[Outcome]) -> Svg:
+def outcome_chart(title: str, outcomes: Sequence[ExampleOutcome]) -> Svg:
     """A cell per example in the order given; marks tell the fates apart without colour."""
     rows = -(-len(outcomes) // _ACROSS) or 1
     parts = []

@@ -12,7 +12,7 @@ _FIGURE = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class SpanBar:
     """One span. `depth` indents it, `kind` colours it; `failed` hatches it."""
 
     label: str
@@ -23,7 +23,7 @@ class Bar:
     failed: bool = False
 
 
-def waterfall_chart(title: str, bars: Sequence[Bar]) -> Svg:
+def waterfall_chart(title: str, bars: Sequence[SpanBar]) -> Svg:
     """Bars from the first start to the last end."""
     start = min((bar.start_ns for bar in bars), default=0)
     whole = max(1, max((bar.end_ns for bar in bars), default=0) - start)
@@ -45,7 +45,7 @@ def waterfall_chart(title: str, bars: Sequence[Bar]) -> Svg:
     return picture(title, _WIDTH, _ROW * max(1, len(bars)) + 4, parts)
 
 
-def milliseconds(bar: Bar) -> str:
+def milliseconds(bar: SpanBar) -> str:
     """How long it took, in words."""
     ms = max(0, bar.end_ns - bar.start_ns) / 1e6
     return f"{ms / 1000:,.2f} s" if ms >= 1000 else f"{ms:.1f} ms"

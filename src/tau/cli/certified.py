@@ -11,8 +11,8 @@ from tau.domain.visible import clipped
 from tau.reports.gain import p_text
 from tau.reports.junit import attribute
 from tau.reports.junit import text as element
-from tau.scores.certifying import Certified
-from tau.scoring.claims import ClaimKind, Estimate
+from tau.scores.certifying import CertifiedClaim
+from tau.scoring.claims import ClaimKind, EstimateKind
 from tau.scoring.wording import settling_text
 
 _WIDTH = 80
@@ -30,7 +30,7 @@ _VERDICTS = {
 }
 
 
-def lines(found: Certified) -> list[str]:
+def lines(found: CertifiedClaim) -> list[str]:
     """For a terminal: the words first, the figures behind, at most 80 columns."""
     said = [*_wrapped("", _VERDICTS[found.decision.value]), *_wrapped("", found.words()), ""]
     for title, value in _facts(found):
@@ -42,7 +42,7 @@ def lines(found: Certified) -> list[str]:
     return said
 
 
-def markdown(found: Certified) -> str:
+def markdown(found: CertifiedClaim) -> str:
     """For a pull request: a table, with long lists folded."""
     said = [
         f"### {_VERDICTS[found.decision.value].capitalize()}",
@@ -60,7 +60,7 @@ def markdown(found: Certified) -> str:
     return "\n".join(said).rstrip("\n") + "\n"
 
 
-def junit(found: Certified) -> str:
+def junit(found: CertifiedClaim) -> str:
     """For a build server: one case, which fails where the claim is not met."""
     name = attribute(claim_text(found))
     failures = 0 if found.met else 1
@@ -78,7 +78,7 @@ def junit(found: Certified) -> str:
     )
 
 
-def claim_text(found: Certified) -> str:
+def claim_text(found: CertifiedClaim) -> str:
     """What was claimed, in a few words."""
     ours, theirs = (line(clipped(_short(name), 160)) for name in (found.candidate, found.baseline))
     margin = f"{found.margin:g}" if found.margin is not None else ""
@@ -91,7 +91,7 @@ def claim_text(found: Certified) -> str:
             return f"'{ours}' is cheaper than '{theirs}' and not worse by {margin} or more"
 
 
-def _facts(found: Certified) -> Iterator[tuple[str, str]]:
+def _facts(found: CertifiedClaim) -> Iterator[tuple[str, str]]:
     yield "claim", claim_text(found)
     if found.difference is not None:
         yield "difference", _difference(found)
@@ -104,7 +104,7 @@ def _facts(found: Certified) -> Iterator[tuple[str, str]]:
             f", design effect {found.design_effect:.2f}"
         )  # fmt: skip
         yield "groups", f"{found.groups:,} of rows that belong together{effect}"
-    if found.estimate is not Estimate.PLAIN or found.labels is not None:
+    if found.estimate is not EstimateKind.PLAIN or found.labels is not None:
         yield "people", _people(found)
     if found.cost is not None:
         yield "cost", _cost(found.cost)
@@ -116,7 +116,7 @@ def _facts(found: Certified) -> Iterator[tuple[str, str]]:
         yield "to settle", f"about {labels} labelled by people would decide it"
 
 
-def _difference(found: Certified) -> str:
+def _difference(found: CertifiedClaim) -> str:
     text = f"{found.difference:+.3f}"
     if found.low is not None and found.high is not None:
         level = f"{100 * found.level:.3g} %"
@@ -124,7 +124,7 @@ def _difference(found: Certified) -> str:
     return text if found.p_value is None else f"{text}, p {p_text(found.p_value)}"
 
 
-def _account(found: Certified) -> str:
+def _account(found: CertifiedClaim) -> str:
     if found.earlier_claims is None:
         return ""
     if not found.earlier_claims:
@@ -132,7 +132,7 @@ def _account(found: Certified) -> str:
     return f", after {figures.count(found.earlier_claims, 'earlier claim')} on these rows"
 
 
-def _rows(found: Certified) -> str:
+def _rows(found: CertifiedClaim) -> str:
     parts = [
         f"{figures.count(found.pairs, 'pair')} by {line(found.paired_by)}",
         f"{len(found.fixed):,} fixed",
@@ -141,11 +141,11 @@ def _rows(found: Certified) -> str:
     return ", ".join(parts + ([f"{found.missing:,} missing"] if found.missing else []))
 
 
-def _people(found: Certified) -> str:
+def _people(found: CertifiedClaim) -> str:
     labelled = f"{figures.count(found.labels or 0, 'row')} labelled by people"
     return labelled + {
-        Estimate.CORRECTED: "; the difference is corrected by them",
-        Estimate.AS_JUDGED: "; the difference is as the judge has it",
+        EstimateKind.CORRECTED: "; the difference is corrected by them",
+        EstimateKind.AS_JUDGED: "; the difference is as the judge has it",
     }.get(found.estimate, "")
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tau.cli import certified
-from tau.cli.control import principal
+from tau.cli.lifecycle_control import principal
 from tau.cli.records.naming import resolve
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
@@ -20,7 +20,7 @@ from tau.ports.insights import Measurement
 from tau.ports.store import Store
 from tau.reports.account import gather
 from tau.reports.rows import as_json, evaluation_rows
-from tau.scores.certifying import Account, Certified, certify_pairs, claim_of
+from tau.scores.certifying import CertifiedClaim, LedgerAccount, certify_pairs, claim_of
 from tau.scores.exports import of_split, stored
 from tau.scores.labels import ENDING, Key, Label, labels_file, read_labels, scores_of
 from tau.scores.pairing import Labels, pair_sides
@@ -56,7 +56,7 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class CertifyTerms:
     """What is claimed, and how it is accounted for."""
 
     margin: float | None
@@ -66,7 +66,7 @@ class Terms:
     labels: bool = True
 
 
-def certify(sources: Sources, request: Request, terms: Terms, *, shape: str) -> int:
+def certify(sources: Sources, request: Request, terms: CertifyTerms, *, shape: str) -> int:
     """Decide the claim and print it; 3 where it is not met.
 
     Raises:
@@ -83,7 +83,7 @@ def certify(sources: Sources, request: Request, terms: Terms, *, shape: str) -> 
     paired = pair_sides(*opened.sides, request, labels)
     paired = replace(paired, notes=(*opened.notes, *paired.notes, *notes))
     account = (
-        Account(path=Path(terms.ledger), principal=principal(None), clock=SystemClock())
+        LedgerAccount(path=Path(terms.ledger), principal=principal(None), clock=SystemClock())
         if terms.ledger
         else None
     )
@@ -229,7 +229,7 @@ def _labels(
     return (ours, theirs), tuple(notes)
 
 
-_PRINTERS: Mapping[str, Callable[[Certified], object]] = {
+_PRINTERS: Mapping[str, Callable[[CertifiedClaim], object]] = {
     "text": lambda found: print_lines(certified.lines(found)),
     "json": lambda found: print_json(found.to_dict()),
     "markdown": lambda found: sys.stdout.write(certified.markdown(found)),

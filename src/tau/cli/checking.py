@@ -9,9 +9,9 @@ from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.grouping import notes
 from tau.config.loading import load
-from tau.config.settings import GraderChoice, RunConfig
+from tau.config.run_settings import GraderChoice, RunConfig
 from tau.domain.dataset import Split
-from tau.errors import ConfigError, Problem
+from tau.errors import ConfigError, ConfigIssue
 from tau.models.retirements import retirement_of
 
 
@@ -83,7 +83,7 @@ def _grader_fields(grader: GraderChoice) -> dict[str, Any]:
     return fields
 
 
-def _problem_fields(problem: Problem) -> dict[str, Any]:
+def _problem_fields(problem: ConfigIssue) -> dict[str, Any]:
     return {
         "file": problem.file,
         "pointer": problem.pointer,

@@ -7,7 +7,7 @@ from tau.cli import figures
 from tau.cli.text import cells, columns, cut, line, wrapped
 from tau.domain.ids import short_rollout, short_run
 from tau.reports.account import Account
-from tau.reports.outcome import Ending, Outcome
+from tau.reports.outcome import Ending, RunOutcome
 from tau.reports.wording import scored
 from tau.reports.worsened import Worsened
 
@@ -33,7 +33,7 @@ def plain(row: Row) -> str:
     return "".join(text for text, _ in row).rstrip()
 
 
-def headline(found: Outcome) -> Iterator[Row]:
+def headline(found: RunOutcome) -> Iterator[Row]:
     """How it ended in capitals, and below it what that means."""
     word, indent = str(found.ending), " " * (len(found.ending) + 3)
     style = _UNSURE if found.doubtful else _STYLES.get(found.ending, _UNSURE)
@@ -44,7 +44,7 @@ def headline(found: Outcome) -> Iterator[Row]:
         yield from (((indent + each, ""),) for each in wrapped(line(text), columns() - len(indent)))
 
 
-def bars(found: Outcome) -> Iterator[Row]:
+def bars(found: RunOutcome) -> Iterator[Row]:
     """Both prompts to scale, and what became of the examples."""
     if found.before is None or found.after is None:
         return

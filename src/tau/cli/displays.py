@@ -15,7 +15,7 @@ _PLAIN_EVERY_S = 5.0
 _PACE_OVER_S = 20.0
 
 
-class Pace:
+class Throughput:
     """Rollouts per second over the last while, and what that means for the rest."""
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class Display:
 
     def __init__(self, stream: TextIO) -> None:
         self.stream = stream
-        self.pace = Pace()
+        self.pace = Throughput()
         self.latest: Progress | None = None
 
     def __enter__(self) -> Self:
@@ -135,7 +135,7 @@ class EventsDisplay(Display):
         self.stream.flush()
 
 
-def summary(progress: Progress, pace: Pace) -> list[str]:
+def summary(progress: Progress, pace: Throughput) -> list[str]:
     """The state of a run in a few short parts."""
     counts = progress.counts
     parts = [f"{counts.settled:,}/{expected(progress) or counts.total:,} done"]
@@ -169,7 +169,7 @@ def searching(progress: Progress) -> list[str]:
     return [f"{search.phase}: {figures.count(search.candidates, 'candidate')}", *ahead]
 
 
-def speed(progress: Progress, pace: Pace) -> list[str]:
+def speed(progress: Progress, pace: Throughput) -> list[str]:
     """How fast it goes and how long it will take, as far as that is known."""
     parts = [] if pace.per_s is None else [f"{pace.per_s:.3g}/s"]
     left_s = pace.left_s(progress)

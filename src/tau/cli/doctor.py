@@ -33,7 +33,7 @@ _MARKS = {True: "ok", False: "PROBLEM", None: ""}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
+class DoctorCheck:
     """One thing looked at; `ok` is None where nothing can be wrong with it."""
 
     topic: str
@@ -60,23 +60,25 @@ def examine(store: str, *, as_json: bool) -> int:
     return Exit.FAILED if any(one.ok is False for one in findings) else Exit.OK
 
 
-def _summary(findings: Sequence[Finding]) -> str:
+def _summary(findings: Sequence[DoctorCheck]) -> str:
     wrong = sum(one.ok is False for one in findings)
     return f"{figures.count(wrong, 'problem')} found" if wrong else "nothing is wrong"
 
 
-def _versions() -> Iterator[Finding]:
+def _versions() -> Iterator[DoctorCheck]:
     python = f"{platform.python_version()} on {platform.system()} {platform.machine()}"
-    yield Finding(topic="tau", found=__version__)
-    yield Finding(topic="python", found=python, ok=sys.version_info >= (3, 11))
+    yield DoctorCheck(topic="tau", found=__version__)
+    yield DoctorCheck(topic="python", found=python, ok=sys.version_info >= (3, 11))
     for package in _PACKAGES:
         try:
-            yield Finding(topic=package, found=version(package))
+            yield DoctorCheck(topic=package, found=version(package))
         except PackageNotFoundError:
-            yield Finding(topic=package, found="not installed", ok=False, fix="install tau again")
+            yield DoctorCheck(
+                topic=package, found="not installed", ok=False, fix="install tau again"
+            )
 
 
-def _extras() -> Iterator[Finding]:
+def _extras() -> Iterator[DoctorCheck]:
     """What was left out of the installation, and how to add it; nobody needs all of it."""
     missing: dict[str, str] = {}
     for module, extra in EXTRAS.items():
@@ -84,10 +86,10 @@ def _extras() -> Iterator[Finding]:
             missing.setdefault(extra, missing_fix(module))
     for extra in dict.fromkeys(EXTRAS.values()):
         found = "not installed" if extra in missing else "installed"
-        yield Finding(topic=f"extra {extra}", found=found, fix=missing.get(extra))
+        yield DoctorCheck(topic=f"extra {extra}", found=found, fix=missing.get(extra))
 
 
-def _store(location: str) -> Iterator[Finding]:
+def _store(location: str) -> Iterator[DoctorCheck]:
     if scheme_of(location) != "sqlite":
         yield from _contents(location)
         return
@@ -95,28 +97,28 @@ def _store(location: str) -> Iterator[Finding]:
     if any(Path(f"{path}{suffix}").exists() for suffix in ("", "-wal")):
         yield from _contents(location)
     else:
-        yield Finding(topic="store", found=f"'{location}' is not there yet; a run makes it")
+        yield DoctorCheck(topic="store", found=f"'{location}' is not there yet; a run makes it")
     folder = next(place for place in path.absolute().parents if place.exists())
     yield _writable(folder)
     yield _space(folder)
 
 
-def _contents(location: str) -> Iterator[Finding]:
+def _contents(location: str) -> Iterator[DoctorCheck]:
     try:
         found = read(location, lambda opened: opened.insights.facts())
     except StoreError as error:
-        yield Finding(topic="store", found=error.summary, ok=False, fix=error.fix)
+        yield DoctorCheck(topic="store", found=error.summary, ok=False, fix=error.fix)
         return
-    yield Finding(topic="store", found=_facts_text(found), ok=True)
+    yield DoctorCheck(topic="store", found=_facts_text(found), ok=True)
     yield from _crashed(location)
     for name, value in found.details.items():
-        yield Finding(topic=f"store {name}", found=value)
+        yield DoctorCheck(topic=f"store {name}", found=value)
 
 
-def _crashed(location: str) -> Iterator[Finding]:
+def _crashed(location: str) -> Iterator[DoctorCheck]:
     """Runs that nobody drives although they were never ended."""
     for run in read(location, stopped_without_a_word):
-        yield Finding(
+        yield DoctorCheck(
             topic="run",
             found=f"{short_run(run.id)} stopped without a word: its process is gone",
             ok=False,
@@ -133,9 +135,9 @@ def _facts_text(found: StoreFacts) -> str:
     )
 
 
-def _writable(folder: Path) -> Finding:
+def _writable(folder: Path) -> DoctorCheck:
     writable = os.access(folder, os.W_OK | os.X_OK)
-    return Finding(
+    return DoctorCheck(
         topic="folder",
         found=f"'{folder}' {'can' if writable else 'cannot'} be written to",
         ok=writable,
@@ -143,10 +145,10 @@ def _writable(folder: Path) -> Finding:
     )
 
 
-def _space(folder: Path) -> Finding:
+def _space(folder: Path) -> DoctorCheck:
     free = shutil.disk_usage(folder).free
     enough = free >= _LITTLE_SPACE
-    return Finding(
+    return DoctorCheck(
         topic="disk",
         found=f"{free / 1e9:,.1f} GB free",
         ok=enough,
@@ -154,11 +156,11 @@ def _space(folder: Path) -> Finding:
     )
 
 
-def _environment(environ: Mapping[str, str]) -> Iterator[Finding]:
+def _environment(environ: Mapping[str, str]) -> Iterator[DoctorCheck]:
     """Names only: a value may be a secret wherever it stands."""
     known = {name for provider in PROVIDERS.values() for name in provider.key_variables}
     keys = sorted(name for name in known if environ.get(name))
-    yield Finding(topic="keys", found=f"set: {', '.join(keys)}" if keys else "none are set")
+    yield DoctorCheck(topic="keys", found=f"set: {', '.join(keys)}" if keys else "none are set")
     ours = sorted(name for name in environ if name.startswith("TAU_") and not is_secret(name))
     if ours:
-        yield Finding(topic="environment", found=f"options set by {', '.join(ours)}")
+        yield DoctorCheck(topic="environment", found=f"options set by {', '.join(ours)}")

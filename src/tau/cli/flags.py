@@ -157,7 +157,7 @@ def command(
 
 
 def _control_run(context: click.Context, action: str) -> int:
-    from tau.cli.control import ControlArguments, carry_out
+    from tau.cli.lifecycle_control import ControlArguments, carry_out
     from tau.lifecycle.paths import StateDir
 
     given = context.params

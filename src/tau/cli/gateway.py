@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau.cli.control import policy_file, principal
+from tau.cli.lifecycle_control import policy_file, principal
 from tau.cli.surface import Exit
 from tau.config.environment import snapshot
 from tau.config.paths import state_dir as state_dir_of
@@ -67,8 +67,8 @@ def serve_gateway(arguments: ServeArguments) -> int:
 
 async def _serve(arguments: ServeArguments) -> int:
     from tau.gateway.addresses import Networks
-    from tau.gateway.serving import serving
-    from tau.gateway.settings import AuthMode, GatewaySettings, parse_bind
+    from tau.gateway.server import serving
+    from tau.gateway.server_settings import AuthMode, GatewaySettings, parse_bind
 
     environ = snapshot()
     host, port = parse_bind(arguments.bind)

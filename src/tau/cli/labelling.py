@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tau.cli import figures
 from tau.cli.certifying import Opened, Sources, open_sources
-from tau.cli.control import principal
+from tau.cli.lifecycle_control import principal
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.domain.visible import clipped, shown

@@ -14,7 +14,7 @@ from tau.cli.streams import interactive
 from tau.cli.surface import Exit
 from tau.config.environment import snapshot
 from tau.config.identity import identified
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
@@ -32,7 +32,7 @@ from tau.wiring.stores import open_store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Place:
+class RunPlace:
     """Where runs are kept, who starts them, and the command that goes on with them."""
 
     store: str
@@ -85,7 +85,7 @@ def on_rows(config: RunConfig, rows: Sequence[Example], *, split: Split) -> RunC
     return identified(replace(config, examples={one: () for one in Split} | {split: tuple(rows)}))
 
 
-def carry_out(config: RunConfig, place: Place) -> RunReport:
+def carry_out(config: RunConfig, place: RunPlace) -> RunReport:
     """Run to the end; started again, an interrupted one goes on.
 
     Raises:
@@ -121,7 +121,7 @@ def _display() -> Display:
     return PlainDisplay(sys.stderr)
 
 
-def stored_scores(place: Place, config: RunConfig, rows: Sequence[Example]) -> Scores:
+def stored_scores(place: RunPlace, config: RunConfig, rows: Sequence[Example]) -> Scores:
     """What the store has of the configuration's prompt on its model, whichever runs measured it."""
     found = asyncio.run(_stored(place.store, config)) if is_there(place.store) else []
     by_row: dict[ExampleId, list[EvaluationRow]] = {}

@@ -7,13 +7,21 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from tau.cli import figures
-from tau.cli.control import policy_file, principal
-from tau.cli.measuring import Place, Scores, StoppedEarly, carry_out, mean, on_rows, stored_scores
+from tau.cli.lifecycle_control import policy_file, principal
+from tau.cli.measuring import (
+    RunPlace,
+    Scores,
+    StoppedEarly,
+    carry_out,
+    mean,
+    on_rows,
+    stored_scores,
+)
 from tau.cli.records.reading import print_json, print_lines
 from tau.cli.running import RunArguments, loaded, placed
 from tau.cli.surface import Exit, warn
 from tau.cli.text import Column, facts, line, table
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.ids import RunId, short_hash
 from tau.domain.json import Json
@@ -150,7 +158,12 @@ def _moved(move: Move, arguments: RunArguments, old: RunConfig, new: RunConfig) 
 
 
 def _measured(
-    place: Place, config: RunConfig, rows: Sequence[Example], split: Split, *, again: bool = False
+    place: RunPlace,
+    config: RunConfig,
+    rows: Sequence[Example],
+    split: Split,
+    *,
+    again: bool = False,
 ) -> Scores:
     """Scores of all rows: those that are stored, where they are complete, else new ones."""
     config = on_rows(config, rows, split=split)
@@ -161,7 +174,7 @@ def _measured(
     return found
 
 
-def _found(arguments: RunArguments, move: Move, place: Place) -> Resources | None:
+def _found(arguments: RunArguments, move: Move, place: RunPlace) -> Resources | None:
     """What a search on the new model has ahead at its end; None where that is the old prompt."""
     searching = replace(arguments, model=move.to, algorithm="reflect")
     config = loaded(searching)
@@ -194,8 +207,8 @@ def _bounded(scores: Scores) -> tuple[float | None, ...]:
     return tuple(None if one is None else max(0.0, one) for one in scores.scores)
 
 
-def _place(move: Move, arguments: RunArguments) -> Place:
-    return Place(
+def _place(move: Move, arguments: RunArguments) -> RunPlace:
+    return RunPlace(
         store=arguments.location,
         principal=principal(arguments.principal),
         policy=policy_file(arguments.rbac_policy),

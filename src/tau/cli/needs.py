@@ -1,8 +1,8 @@
 """Why a run does not go on by itself, in the words of every screen that tells it."""
 
 from tau.config.environment import snapshot
+from tau.domain.actions import ControlState, LifecycleState
 from tau.domain.condition import Condition, because
-from tau.domain.control import ControlState, LifecycleState
 from tau.domain.run import StopReason
 from tau.lifecycle.authorization import local_principal
 

@@ -5,12 +5,12 @@ from dataclasses import asdict
 from difflib import get_close_matches
 from pathlib import Path
 
-from tau.cli.control import policy_file, principal
 from tau.cli.figures import count
+from tau.cli.lifecycle_control import policy_file, principal
 from tau.cli.records.reading import moment, print_json, print_lines, print_table, read
 from tau.cli.surface import Exit
 from tau.cli.text import Column, facts, line
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.domain.ids import short_run
 from tau.errors import NotFound, StoreError, UsageError
 from tau.lifecycle.audit import REPAIR_KEY, AuditHead, AuditTrail, head_of
@@ -36,7 +36,7 @@ from tau.lifecycle.paths import StateDir
 from tau.lifecycle.state import load_audit_line
 from tau.stores.location import shown
 from tau.wiring.access import authorizer_for, install_policy, policy_of
-from tau.wiring.control import repair_audit, store_of
+from tau.wiring.run_control import repair_audit, store_of
 from tau.wiring.seals import find_seal
 
 _KEYS = {

@@ -14,7 +14,7 @@ from tau.cli.running import RunArguments, loaded, placed
 from tau.cli.surface import Exit, warn
 from tau.cli.text import columns, facts, line, wrapped
 from tau.config.paths import DEFAULT_STORE
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.spend import Budget
 from tau.errors import InputError
 from tau.reports.outcome import expectation

@@ -10,17 +10,17 @@ from statistics import NormalDist, fmean
 from tau.algorithms.evaluate import EvaluateSettings
 from tau.algorithms.parts import divide, parted
 from tau.algorithms.reflect import ReflectSettings
-from tau.algorithms.settings import SearchSettings
+from tau.algorithms.search_settings import SearchSettings
 from tau.cli import figures, probed
-from tau.cli.control import policy_file, principal
-from tau.cli.measuring import Place, StoppedEarly, carry_out, is_there
+from tau.cli.lifecycle_control import policy_file, principal
+from tau.cli.measuring import RunPlace, StoppedEarly, carry_out, is_there
 from tau.cli.probed import Noise, Probe
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.regrading import answers_of, judged_again, may_vary
 from tau.cli.running import RunArguments, loaded, placed
 from tau.cli.surface import Exit, warn
 from tau.config.identity import identified
-from tau.config.settings import PluginChoice, RunConfig
+from tau.config.run_settings import PluginChoice, RunConfig
 from tau.domain.claim import BETTER
 from tau.domain.dataset import Example, Split
 from tau.domain.ids import RunId
@@ -46,7 +46,7 @@ Columns = dict[str, dict[int, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Terms:
+class ProbeTerms:
     """How much to spend: `rows` that measure, `rewrites` that are tried; `new`: measure again."""
 
     rows: int
@@ -54,7 +54,7 @@ class Terms:
     new: bool = False
 
 
-def probe(arguments: RunArguments, terms: Terms, *, as_json: bool) -> int:
+def probe(arguments: RunArguments, terms: ProbeTerms, *, as_json: bool) -> int:
     """Measure, try rewrites, and print what a search would find.
 
     Raises:
@@ -66,7 +66,7 @@ def probe(arguments: RunArguments, terms: Terms, *, as_json: bool) -> int:
     measuring, searching = _rows(config, terms.rows)
     if terms.rewrites:  # what cannot be searched is refused before anything is run
         asyncio.run(forecast(_race(config, searching, terms.rewrites)))
-    place = Place(
+    place = RunPlace(
         store=arguments.location,
         principal=principal(arguments.principal),
         policy=policy_file(arguments.rbac_policy),
@@ -84,7 +84,7 @@ def probe(arguments: RunArguments, terms: Terms, *, as_json: bool) -> int:
     return Exit.OK
 
 
-def _command(arguments: RunArguments, terms: Terms) -> str:
+def _command(arguments: RunArguments, terms: ProbeTerms) -> str:
     words = ["tau", "probe", arguments.config, "--rows", str(terms.rows)]
     words += ["--rewrites", str(terms.rewrites)]
     given = (
@@ -126,8 +126,8 @@ def _rows(config: RunConfig, most: int) -> tuple[tuple[Example, ...], tuple[Exam
 
 def _probed(
     config: RunConfig,
-    terms: Terms,
-    place: Place,
+    terms: ProbeTerms,
+    place: RunPlace,
     measuring: Sequence[Example],
     searching: Sequence[Example],
 ) -> Probe:
@@ -175,7 +175,7 @@ def _measures(config: RunConfig, rows: Sequence[Example], *, replicates: int) ->
 
 
 def _judged_again(
-    config: RunConfig, rows: Sequence[Example], twice: Account, place: Place, terms: Terms
+    config: RunConfig, rows: Sequence[Example], twice: Account, place: RunPlace, terms: ProbeTerms
 ) -> Account:
     """What the graders say to the first answers when they see them once more."""
     run = twice.run.id
@@ -217,7 +217,7 @@ def _only(config: RunConfig, rows: Sequence[Example]) -> RunConfig:
     return identified(replace(config, examples=examples, purpose=PROBE))
 
 
-def _settled(config: RunConfig, place: Place, terms: Terms) -> Account:
+def _settled(config: RunConfig, place: RunPlace, terms: ProbeTerms) -> Account:
     """What a run of this configuration came to: one that has ended already, else a new one."""
 
     async def ended(store: Store) -> Account | None:

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from tau import plugins
 from tau.config.identity import identified
-from tau.config.settings import GraderChoice, PluginChoice, RunConfig
+from tau.config.run_settings import GraderChoice, PluginChoice, RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.ids import RunId
 from tau.domain.json import Json, content_hash

@@ -17,7 +17,7 @@ from tau.domain.spend import Budget, Spend
 from tau.domain.visible import clipped
 from tau.reports import shortfalls
 from tau.reports.account import Account
-from tau.reports.outcome import Ending, Outcome, ended, outcome
+from tau.reports.outcome import Ending, RunOutcome, ended, outcome
 from tau.reports.wording import scored
 from tau.reports.words import Change, Piece
 from tau.trainer.progress import SplitScore
@@ -89,7 +89,7 @@ def store_option(store: str) -> str:
     return "" if store == DEFAULT_STORE else f" --store {shlex.quote(store)}"
 
 
-def _decided(account: Account, found: Outcome, where: str) -> Iterator[Row]:
+def _decided(account: Account, found: RunOutcome, where: str) -> Iterator[Row]:
     yield from decision.headline(found)
     if found.why or found.helps:
         if found.ending is not Ending.PROMOTE:
@@ -118,7 +118,7 @@ def _notes(notes: Sequence[str], caveats: Sequence[str], *, doubtful: bool) -> I
         )
 
 
-def _untold(caveats: Sequence[str], found: Outcome | None) -> tuple[str, ...]:
+def _untold(caveats: Sequence[str], found: RunOutcome | None) -> tuple[str, ...]:
     """The caveats that the outcome has not told in plainer words."""
     if found is None or found.changes is None:
         return tuple(caveats)
@@ -149,7 +149,7 @@ def _measured(report: RunReport) -> Iterator[Row]:
     if ending is Ending.NOTHING_SCORED:
         head = "no answer could be graded"
     yield from decision.headline(
-        Outcome(ending=ending, head=head, under=() if whole else (done,), why="")
+        RunOutcome(ending=ending, head=head, under=() if whole else (done,), why="")
     )
     if ending is Ending.NOTHING_SCORED and report.stop_detail:
         yield from said("why", report.stop_detail)

@@ -13,15 +13,15 @@ from typing import Any, TextIO
 
 from tau.cli import results
 from tau.cli.beside import dashboard_beside
-from tau.cli.control import policy_file, principal
 from tau.cli.displays import Display, EventsDisplay, PlainDisplay
 from tau.cli.edge import drive
+from tau.cli.lifecycle_control import policy_file, principal
 from tau.cli.streams import interactive, reserved_stdout
 from tau.cli.surface import Exit, Surface, warn
 from tau.config.environment import snapshot
 from tau.config.loading import load
 from tau.config.paths import DEFAULT_STORE
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.decision import Decision
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason

@@ -17,8 +17,8 @@ from tau.errors import (
     AccessDenied,
     AttemptError,
     ConfigError,
+    ConfigIssue,
     InputError,
-    Problem,
     RunError,
     RunStopped,
     TauError,
@@ -155,18 +155,18 @@ def _parts(error: TauError) -> Iterator[str]:
         yield f"fix: {line(error.fix)}"
 
 
-def _problem_line(problem: Problem) -> str:
+def _problem_line(problem: ConfigIssue) -> str:
     """A problem as one safe line; warnings are marked."""
     return ("warning: " if problem.warning else "") + line(str(problem))
 
 
-def warn(problems: Iterable[Problem]) -> None:
+def warn(problems: Iterable[ConfigIssue]) -> None:
     """Show warnings on standard error."""
     for problem in problems:
         click.echo(_problem_line(problem), err=True)
 
 
-def _place(problem: Problem) -> Iterator[str]:
+def _place(problem: ConfigIssue) -> Iterator[str]:
     """Where the only problem is, when the error's own line has said what it is."""
     if problem.pointer or problem.line or problem.file.startswith("--"):
         place = problem.file if problem.line is None else f"{problem.file}:{problem.line}"

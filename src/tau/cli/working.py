@@ -9,7 +9,7 @@ from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau.cli.control import policy_file, principal
+from tau.cli.lifecycle_control import policy_file, principal
 from tau.cli.surface import Exit
 from tau.cli.text import line
 from tau.config.environment import prefer, snapshot

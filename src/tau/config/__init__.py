@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tau.config.json_schema import schema as schema
     from tau.config.loading import load as load
-    from tau.config.settings import RunConfig as RunConfig
+    from tau.config.run_settings import RunConfig as RunConfig
     from tau.config.starting import starter as starter
 
 _HOMES = {

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tau import plugins
-from tau.config.report import Report, Steps
+from tau.config.report import IssueReport, JsonPath
 from tau.config.rows import Written, check_rows
-from tau.config.settings import GraderChoice, RunConfig
+from tau.config.run_settings import GraderChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
 from tau.domain.spend import Usage
@@ -47,7 +47,7 @@ _REFERENCES = (
 """Names by which other tools know what is 'expected' here."""
 
 
-def check(config: RunConfig, report: Report, written: Written) -> None:
+def check(config: RunConfig, report: IssueReport, written: Written) -> None:
     """Let every plug-in of `config` look for what cannot work; reports what they find.
 
     `written` has the names that the file uses for the splits.
@@ -74,7 +74,7 @@ class _Checker:
     """
 
     config: RunConfig
-    report: Report
+    report: IssueReport
     example: Example | None
     rows: Sequence[Example]
 
@@ -92,7 +92,7 @@ class _Checker:
                 self._run(at, plugin.check, chosen.settings, context)
                 self._check_prices(steps, chosen.provider)
 
-    def _check_prices(self, steps: Steps, provider: str) -> None:
+    def _check_prices(self, steps: JsonPath, provider: str) -> None:
         """A limit in dollars cannot hold while the list of prices is not installed."""
         fix = prices.unlisted_fix(provider)
         if fix is None:
@@ -120,7 +120,9 @@ class _Checker:
         self._run(("executor",), plugin.check, settings, context, config.resources, self.example)
         return context
 
-    def check_graders(self, graders: Iterable[GraderChoice], steps: Steps = ("graders",)) -> None:
+    def check_graders(
+        self, graders: Iterable[GraderChoice], steps: JsonPath = ("graders",)
+    ) -> None:
         """Check every grader of the tree."""
         for grader in graders:
             here = steps if grader.position is None else (*steps, grader.position)
@@ -145,7 +147,7 @@ class _Checker:
             return NamedModel(ref="", provider="")
         return NamedModel(ref=chosen.ref, provider=chosen.provider)
 
-    def _run(self, steps: Steps | None, check: Any, *arguments: Any) -> bool:  # noqa: ANN401
+    def _run(self, steps: JsonPath | None, check: Any, *arguments: Any) -> bool:  # noqa: ANN401
         """Without `steps`, what is checked comes from the command line."""
         try:
             check(*arguments)
@@ -159,7 +161,7 @@ class _Checker:
 
     def _check_rows(
         self,
-        steps: Steps,
+        steps: JsonPath,
         plugin: Any,  # noqa: ANN401
         grader: GraderChoice,
         context: GraderContext,

@@ -7,8 +7,8 @@ from typing import Any
 
 from tau import plugins
 from tau.config.fields import ModelFields, given
-from tau.config.report import Report, Steps, dotted
-from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, Reflection
+from tau.config.report import IssueReport, JsonPath, dotted
+from tau.config.run_settings import GraderChoice, ModelChoice, PluginChoice, Reflection
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.json import Json
@@ -20,19 +20,19 @@ REFLECTION_FIELDS = ("reflection_model", "reflection_params")
 _CHILDREN = ("graders", "grader")
 
 
-def executor(value: Json, report: Report) -> PluginChoice | None:
+def executor(value: Json, report: IssueReport) -> PluginChoice | None:
     """The section `executor`: a name, or an object with `type`; `chat` by default."""
     return _plugin(plugins.EXECUTORS, value, "chat", ("executor",), report)
 
 
 def algorithm(
-    value: Json, replicates: Json, report: Report, *, default: str = "evaluate"
+    value: Json, replicates: Json, report: IssueReport, *, default: str = "evaluate"
 ) -> PluginChoice | None:
     """The section `algorithm`, with `default` where it names none.
 
     The configuration's `replicates` is handed to an algorithm that has a setting of this name.
     """
-    steps: Steps = ("algorithm",)
+    steps: JsonPath = ("algorithm",)
     named = _named(value, default, steps, report)
     if named is None:
         return None
@@ -53,7 +53,7 @@ def algorithm(
     return settings and PluginChoice(type=name, settings=settings, options=options)
 
 
-def graders(value: Json, report: Report) -> tuple[GraderChoice, ...]:
+def graders(value: Json, report: IssueReport) -> tuple[GraderChoice, ...]:
     """The section `graders`: names or objects with `type`; `exact_match` by default."""
     if value is None:
         implied = _graders(["exact_match"], ("graders",), report)
@@ -70,7 +70,7 @@ def graders(value: Json, report: Report) -> tuple[GraderChoice, ...]:
     return _unique(_graders(value, ("graders",), report), report)
 
 
-def reflection(value: Json, report: Report) -> Reflection:
+def reflection(value: Json, report: IssueReport) -> Reflection:
     """What an algorithm's proposals are asked of: fields of its section beside its own settings."""
     if not isinstance(value, Mapping):
         return Reflection()
@@ -89,7 +89,7 @@ def reflection(value: Json, report: Report) -> Reflection:
 
 
 def model(
-    value: Json, flag: str | None, report: Report, *, steps: Steps = ("model",)
+    value: Json, flag: str | None, report: IssueReport, *, steps: JsonPath = ("model",)
 ) -> ModelChoice | None:
     """The section `model`: `provider/model`, or an object with it as `name`; the flag wins."""
     if isinstance(value, str):
@@ -139,7 +139,7 @@ def model(
     )
 
 
-def _misnamed(steps: Steps | None, message: str, fix: str | None, report: Report) -> None:
+def _misnamed(steps: JsonPath | None, message: str, fix: str | None, report: IssueReport) -> None:
     """Report a wrong name; without `steps` it is the one of the command line's model."""
     if steps is None:
         report.of_model_flag(message, fix=fix)
@@ -147,7 +147,9 @@ def _misnamed(steps: Steps | None, message: str, fix: str | None, report: Report
         report.error(steps, message, fix=fix)
 
 
-def _for_flag(options: dict[str, Json], name: Json, flag: str, report: Report) -> dict[str, Json]:
+def _for_flag(
+    options: dict[str, Json], name: Json, flag: str, report: IssueReport
+) -> dict[str, Json]:
     """The options that still apply when the flag names the model."""
     written = name.partition("/")[0] if isinstance(name, str) else None
     if written is None or written == flag.partition("/")[0] or set(options) <= {"name"}:
@@ -161,7 +163,7 @@ def _for_flag(options: dict[str, Json], name: Json, flag: str, report: Report) -
 
 
 def _plugin(
-    group: str, value: Json, default: str, steps: Steps, report: Report
+    group: str, value: Json, default: str, steps: JsonPath, report: IssueReport
 ) -> PluginChoice | None:
     named = _named(value, default, steps, report)
     plugin = named and _loaded(group, named[0], _name_at(value, steps), report)
@@ -173,7 +175,7 @@ def _plugin(
 
 
 def _named(
-    value: Json, default: str | None, steps: Steps, report: Report
+    value: Json, default: str | None, steps: JsonPath, report: IssueReport
 ) -> tuple[str, dict[str, Json]] | None:
     """Name and options of a plug-in section."""
     if value is None and default is not None:
@@ -196,12 +198,12 @@ def _named(
     return name, options
 
 
-def _name_at(value: Json, steps: Steps) -> Steps:
+def _name_at(value: Json, steps: JsonPath) -> JsonPath:
     """Where the name of a plug-in stands."""
     return (*steps, "type") if isinstance(value, Mapping) and "type" in value else steps
 
 
-def _loaded(group: str, name: str, steps: Steps | None, report: Report) -> Any:  # noqa: ANN401  (a plug-in class)
+def _loaded(group: str, name: str, steps: JsonPath | None, report: IssueReport) -> Any:  # noqa: ANN401  (a plug-in class)
     try:
         return plugins.load(group, name)
     except PluginError as error:
@@ -210,13 +212,15 @@ def _loaded(group: str, name: str, steps: Steps | None, report: Report) -> Any: 
         return None
 
 
-def _graders(value: Sequence[Json], steps: Steps, report: Report) -> tuple[GraderChoice, ...]:
+def _graders(
+    value: Sequence[Json], steps: JsonPath, report: IssueReport
+) -> tuple[GraderChoice, ...]:
     made = (_grader(each, (*steps, index), report) for index, each in enumerate(value))
     placed = enumerate(made)
     return tuple(replace(each, position=index) for index, each in placed if each is not None)
 
 
-def _grader(value: Json, steps: Steps, report: Report) -> GraderChoice | None:
+def _grader(value: Json, steps: JsonPath, report: IssueReport) -> GraderChoice | None:
     named = _named(value, None, steps, report)
     plugin = named and _loaded(plugins.GRADERS, named[0], _name_at(value, steps), report)
     if named is None or plugin is None:
@@ -232,7 +236,7 @@ def _grader(value: Json, steps: Steps, report: Report) -> GraderChoice | None:
 
 
 def _reward_name(
-    kind: str, options: dict[str, Json], settings: type[Any], steps: Steps, report: Report
+    kind: str, options: dict[str, Json], settings: type[Any], steps: JsonPath, report: IssueReport
 ) -> str:
     """The `name` of a grader, taken out of its options unless it is a setting of its own."""
     given_name = options.get("name") if "name" in _names(settings) else options.pop("name", None)
@@ -246,7 +250,7 @@ def _reward_name(
 
 
 def _children(
-    settings: type[Any], options: dict[str, Json], steps: Steps, report: Report
+    settings: type[Any], options: dict[str, Json], steps: JsonPath, report: IssueReport
 ) -> tuple[GraderChoice, ...]:
     """What a combinator combines. A child given by name alone becomes an object with `type`."""
     for key in _CHILDREN:
@@ -267,7 +271,7 @@ def _as_object(value: Json) -> Json:
     return {"type": value} if isinstance(value, str) else value
 
 
-def _unique(made: tuple[GraderChoice, ...], report: Report) -> tuple[GraderChoice, ...]:
+def _unique(made: tuple[GraderChoice, ...], report: IssueReport) -> tuple[GraderChoice, ...]:
     for name, times in Counter(each.name for each in made).items():
         if times > 1:
             report.error(

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 
 from tau.config.fields import ClaimFields, GuardFields, ObjectiveFields, given
-from tau.config.report import Report, suggestion
-from tau.config.settings import GraderChoice
+from tau.config.report import IssueReport, suggestion
+from tau.config.run_settings import GraderChoice
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.claim import Aim, ClaimTerms, CostMeasure, Guard
@@ -18,7 +18,7 @@ _NO_MARGIN = (
 
 
 def terms(
-    value: Mapping[str, Json], graders: Sequence[GraderChoice], report: Report
+    value: Mapping[str, Json], graders: Sequence[GraderChoice], report: IssueReport
 ) -> ClaimTerms | None:
     """What the sections of a configuration come to; None where a mistake was reported."""
     claim = _claim(value.get("claim"), report)
@@ -49,7 +49,7 @@ def terms(
     return ClaimTerms(aim=Aim(claim.kind), margin=claim.margin, guards=guards)
 
 
-def _claim(value: Json, report: Report) -> ClaimFields | None:
+def _claim(value: Json, report: IssueReport) -> ClaimFields | None:
     if value is None:
         return ClaimFields()
     if not isinstance(value, str | Mapping):
@@ -80,7 +80,7 @@ def _claim(value: Json, report: Report) -> ClaimFields | None:
     return found
 
 
-def _objective(value: Json, report: Report) -> ObjectiveFields | None:
+def _objective(value: Json, report: IssueReport) -> ObjectiveFields | None:
     if value is None:
         return None
     if not isinstance(value, Mapping):
@@ -105,7 +105,7 @@ def _objective(value: Json, report: Report) -> ObjectiveFields | None:
 
 
 def _guards(
-    value: Json, graders: Sequence[GraderChoice], report: Report
+    value: Json, graders: Sequence[GraderChoice], report: IssueReport
 ) -> tuple[Guard, ...] | None:
     if value is None:
         return ()
@@ -129,7 +129,7 @@ def _guards(
     return tuple(found)
 
 
-def _guard(value: Json, number: int, names: Sequence[str], report: Report) -> Guard | None:
+def _guard(value: Json, number: int, names: Sequence[str], report: IssueReport) -> Guard | None:
     steps = ("guards", number)
     if not isinstance(value, Mapping):
         report.error(

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tau.config.environment import is_secret
-from tau.config.report import Report, Steps, dotted
+from tau.config.report import IssueReport, JsonPath, dotted
 from tau.stores.location import shown
 
 _FREE = frozenset({"optimize", "validate", "test", "train", "val", "resources", "safety_reward"})
@@ -13,7 +13,7 @@ _FREE = frozenset({"optimize", "validate", "test", "train", "val", "resources", 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|-")
 
 
-def without_credentials(value: Mapping[str, Any], report: Report) -> dict[str, Any]:
+def without_credentials(value: Mapping[str, Any], report: IssueReport) -> dict[str, Any]:
     """`value` without texts under names of credentials, each of which is reported as a mistake.
 
     What such a field holds is never repeated.
@@ -27,7 +27,7 @@ def without_credentials(value: Mapping[str, Any], report: Report) -> dict[str, A
     return kept
 
 
-def check_store(location: Any, report: Report) -> None:  # noqa: ANN401
+def check_store(location: Any, report: IssueReport) -> None:  # noqa: ANN401
     """Report a password in the URL of a store."""
     if isinstance(location, str) and shown(location) != location:
         report.error(
@@ -37,7 +37,7 @@ def check_store(location: Any, report: Report) -> None:  # noqa: ANN401
         )
 
 
-def _cleaned(value: Any, steps: Steps, report: Report, *, deep: bool) -> Any:  # noqa: ANN401
+def _cleaned(value: Any, steps: JsonPath, report: IssueReport, *, deep: bool) -> Any:  # noqa: ANN401
     """`deep`: whether objects within objects hold names of ours too, and not the user's."""
     if isinstance(value, list):
         return [
@@ -52,7 +52,7 @@ def _cleaned(value: Any, steps: Steps, report: Report, *, deep: bool) -> Any:  #
     }
 
 
-def _refused(name: str, value: Any, steps: Steps, report: Report) -> bool:  # noqa: ANN401
+def _refused(name: str, value: Any, steps: JsonPath, report: IssueReport) -> bool:  # noqa: ANN401
     """Report a text under the name of a credential; objects there are schemas and the like."""
     if not isinstance(value, str) or not is_secret(_CAMEL.sub("_", name)):
         return False

@@ -8,11 +8,11 @@ from tau.config import json_text, yaml_text
 from tau.config.fields import DatasetFields, given
 from tau.config.json_text import JsonReader
 from tau.config.report import (
-    Document,
+    IssueReport,
+    JsonPath,
     Locate,
-    Report,
-    Steps,
-    Unusable,
+    ParsedText,
+    ParseError,
     nearest,
     pointer,
     suggestion,
@@ -22,7 +22,7 @@ from tau.config.tables import table
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.json import Json
-from tau.errors import Problem
+from tau.errors import ConfigIssue
 
 SHOWN = 20
 """Problems of one file that are listed; the others are counted."""
@@ -43,7 +43,7 @@ _ENDINGS = {
 }
 
 
-def rows(value: Json, *, base_dir: Path, steps: Steps, report: Report) -> tuple[Json, ...]:
+def rows(value: Json, *, base_dir: Path, steps: JsonPath, report: IssueReport) -> tuple[Json, ...]:
     """The rows that `value` stands for: a list, or an object that names a file.
 
     Whatever is wrong is reported; the rows are then not complete.
@@ -67,7 +67,9 @@ def rows(value: Json, *, base_dir: Path, steps: Steps, report: Report) -> tuple[
 class _FileRows:
     """Reads one file and reports what is wrong with it."""
 
-    def __init__(self, path: Path, fields: DatasetFields, report: Report, steps: Steps) -> None:
+    def __init__(
+        self, path: Path, fields: DatasetFields, report: IssueReport, steps: JsonPath
+    ) -> None:
         self._path = path
         self._fields = fields
         self._report = report
@@ -77,7 +79,7 @@ class _FileRows:
         self._locate: Locate | None = None
         self._form = fields.format or _format(path)
         self._checked = False
-        self._missing: dict[str, list[tuple[int | None, Steps, tuple[str, ...]]]] = {}
+        self._missing: dict[str, list[tuple[int | None, JsonPath, tuple[str, ...]]]] = {}
 
     def read(self) -> tuple[Json, ...]:
         """All rows wanted, renamed."""
@@ -91,7 +93,7 @@ class _FileRows:
         except _TurnedRound as error:
             self._report.error((*self._steps, "map"), error.message, fix=error.fix)
             return ()
-        except Unusable as error:
+        except ParseError as error:
             self._unusable(error)
             return ()
         self._report_missing()
@@ -100,12 +102,12 @@ class _FileRows:
             self._problem(f"dataset '{self._path}' has no rows{self._beyond()}")
         return tuple(found)
 
-    def _rows(self) -> Iterator[tuple[int | None, Steps, Json]]:
+    def _rows(self) -> Iterator[tuple[int | None, JsonPath, Json]]:
         """(line where known, steps within a document, row), as far as they are asked for."""
         form = self._form
         if form is None:
             open_file(self._path).close()  # what is not there, or no text, is told as such
-            raise Unusable(
+            raise ParseError(
                 "has a name that tells no format",
                 fix="set 'format' to jsonl, csv, tsv, json or yaml",
             )
@@ -118,7 +120,7 @@ class _FileRows:
         else:
             yield from self._csv("\t" if form == "tsv" else ",")
 
-    def _jsonl(self) -> Iterator[tuple[int, Steps, Json]]:
+    def _jsonl(self) -> Iterator[tuple[int, JsonPath, Json]]:
         reader = JsonReader()
         first = True
         with open_file(self._path) as stream:
@@ -128,8 +130,8 @@ class _FileRows:
                     text = decode(data, first_line=number).strip(" \t\r\n")
                     if not text:
                         continue
-                    row, flaws = reader.parse(text, first_line=number)
-                except Unusable as error:
+                    row, issues = reader.parse(text, first_line=number)
+                except ParseError as error:
                     if first:
                         _check_lines(text, number)
                     self._problem(error.message, line=number, fix=error.fix)
@@ -137,10 +139,10 @@ class _FileRows:
                 finally:
                     first = first and not text
                 if isinstance(row, list) and any(isinstance(each, Mapping) for each in row):
-                    raise Unusable(_ARRAY, line=number, fix=_AS_JSON)
-                for flaw in flaws:
-                    self._problem(flaw.message, line=number, at=flaw.steps, fix=flaw.fix)
-                if not flaws:
+                    raise ParseError(_ARRAY, line=number, fix=_AS_JSON)
+                for issue in issues:
+                    self._problem(issue.message, line=number, at=issue.steps, fix=issue.fix)
+                if not issues:
                     yield number, (), row
 
     def _lines(self, stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
@@ -162,18 +164,20 @@ class _FileRows:
             yield number, data
             number, data = number + 1, read_line(stream, left + 1)
 
-    def _document(self, parse: Callable[[str], Document]) -> Iterator[tuple[None, Steps, Json]]:
+    def _document(
+        self, parse: Callable[[str], ParsedText]
+    ) -> Iterator[tuple[None, JsonPath, Json]]:
         document = parse(self._text())
         self._locate = document.locate
-        where = nearest([flaw.steps for flaw in document.flaws], document.locate)
-        for flaw in document.flaws:
-            line = flaw.line or where.get(flaw.steps)
-            self._problem(flaw.message, line=line, at=flaw.steps, fix=flaw.fix)
-        if not document.flaws:
+        where = nearest([issue.steps for issue in document.issues], document.locate)
+        for issue in document.issues:
+            line = issue.line or where.get(issue.steps)
+            self._problem(issue.message, line=line, at=issue.steps, fix=issue.fix)
+        if not document.issues:
             way, rows = self._list(document.value)
             yield from ((None, (*way, index), row) for index, row in enumerate(rows))
 
-    def _list(self, value: Any) -> tuple[Steps, list[Json]]:  # noqa: ANN401
+    def _list(self, value: Any) -> tuple[JsonPath, list[Json]]:  # noqa: ANN401
         asked = self._fields.pointer
         if asked is None:
             asked = "/rows" if isinstance(value, dict) else ""
@@ -191,22 +195,22 @@ class _FileRows:
             else:
                 keys = suggestion(key, item) if isinstance(item, dict) else None
                 fix = keys or "set 'pointer' to where the list of rows is"
-                raise Unusable(f"has nothing at '{asked}'", fix=fix)
+                raise ParseError(f"has nothing at '{asked}'", fix=fix)
         if not isinstance(item, list):
-            raise Unusable(
+            raise ParseError(
                 f"must hold a list of rows, not {describe(item)}",
                 fix="set 'pointer' to where the list of rows is",
             )
         return tuple(way), item
 
-    def _csv(self, delimiter: str) -> Iterator[tuple[int, Steps, Json]]:
+    def _csv(self, delimiter: str) -> Iterator[tuple[int, JsonPath, Json]]:
         for line, cells in table(self._text(), delimiter):
             if isinstance(cells, str):
                 self._problem(cells, line=line)
             else:
                 yield line, (), dict(cells)
 
-    def _renamed(self, row: Json, line: int | None, at: Steps) -> Json:
+    def _renamed(self, row: Json, line: int | None, at: JsonPath) -> Json:
         mapping = self._fields.map
         if isinstance(row, Mapping):
             self._check_direction(row)
@@ -240,12 +244,12 @@ class _FileRows:
             cell = row.get(name)
             if isinstance(cell, str) and cell.strip()[:1] in ("[", "{"):
                 try:
-                    row[name], flaws = JsonReader().parse(cell)
-                except Unusable as error:
+                    row[name], issues = JsonReader().parse(cell)
+                except ParseError as error:
                     self._problem(f"the cell '{name}' is {error.message}", line=line)
                     continue
-                for flaw in flaws:
-                    self._problem(f"the cell '{name}': {flaw.message}", line=line, fix=flaw.fix)
+                for issue in issues:
+                    self._problem(f"the cell '{name}': {issue.message}", line=line, fix=issue.fix)
         return row
 
     def _report_missing(self) -> None:
@@ -259,8 +263,8 @@ class _FileRows:
         fix = f"raise 'max_mb' (now {self._fields.max_mb}), or use JSONL with 'limit'"
         return decode(read_bytes(self._path, limit=self._limit, fix=fix))
 
-    def _too_large(self) -> Unusable:
-        return Unusable(
+    def _too_large(self) -> ParseError:
+        return ParseError(
             f"is larger than {self._fields.max_mb} MiB",
             fix=f"raise 'max_mb' (now {self._fields.max_mb}) or set 'limit'",
         )
@@ -268,7 +272,7 @@ class _FileRows:
     def _beyond(self) -> str:
         return f" after the first {self._fields.offset}" if self._fields.offset else ""
 
-    def _unusable(self, error: Unusable) -> None:
+    def _unusable(self, error: ParseError) -> None:
         """The file itself cannot be used: said where the configuration names it."""
         if error.line is not None:
             self._wrong = 0
@@ -278,14 +282,14 @@ class _FileRows:
         self._report.error((*self._steps, "file"), message, fix=error.fix)
 
     def _problem(
-        self, message: str, *, line: int | None = None, at: Steps = (), fix: str | None = None
+        self, message: str, *, line: int | None = None, at: JsonPath = (), fix: str | None = None
     ) -> None:
         self._wrong += 1
         if self._wrong <= SHOWN:
             if line is None and at and self._locate is not None:
                 line = nearest([at], self._locate).get(at)
             self._report.add(
-                Problem(
+                ConfigIssue(
                     message=message, file=str(self._path), pointer=pointer(at), line=line, fix=fix
                 )
             )
@@ -293,10 +297,10 @@ class _FileRows:
     def _count_the_rest(self) -> None:
         if self._wrong > SHOWN:
             more = f"and {self._wrong - SHOWN} more problems"
-            self._report.add(Problem(message=more, file=str(self._path)))
+            self._report.add(ConfigIssue(message=more, file=str(self._path)))
 
 
-class _TurnedRound(Unusable):
+class _TurnedRound(ParseError):
     """A map from columns to new names, where new names come first."""
 
 
@@ -307,15 +311,15 @@ def _check_lines(text: str, number: int) -> None:
         Unusable: one hint for the file, instead of a problem for each line.
     """
     if text.startswith("["):
-        raise Unusable(_ARRAY, line=number, fix=_AS_JSON)
+        raise ParseError(_ARRAY, line=number, fix=_AS_JSON)
     if text.endswith("},"):
-        raise Unusable(
+        raise ParseError(
             "not JSONL: the rows are separated by commas",
             line=number,
             fix="leave out the comma at the end of each line",
         )
     if text.startswith("{") and not text.endswith("}"):
-        raise Unusable(
+        raise ParseError(
             "not JSONL: a row goes on over several lines",
             line=number,
             fix="write each row on one line, or all as one list with 'format' set to json",

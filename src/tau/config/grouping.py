@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 
-from tau.config.report import Report, suggestion
+from tau.config.report import IssueReport, suggestion
 from tau.config.resemblance import resemblances
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json, canonical, content_hash
 from tau.domain.placeholders import placeholders
@@ -38,7 +38,7 @@ def grouped(
     columns: Mapping[Split, Columns],
     *,
     written: Mapping[Split, str],
-    report: Report,
+    report: IssueReport,
 ) -> dict[Split, tuple[Example, ...]]:
     """The same rows, each with its group and with what the model is given of it."""
     sent = _sent(config)
@@ -128,7 +128,7 @@ def _given(row: Example, sent: frozenset[str] | None) -> str | None:
     return content_hash(known)[:32] if known else None
 
 
-def _check(rows: Sequence[Example], columns: Columns, name: str, report: Report) -> None:
+def _check(rows: Sequence[Example], columns: Columns, name: str, report: IssueReport) -> None:
     """Report columns that no row has, and rows that have no group."""
     for column in columns:
         if rows and not any(column in row.fields for row in rows):

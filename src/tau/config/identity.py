@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
-from tau.config.settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
+from tau.config.run_settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
 from tau.config.wording import plain
 from tau.domain.json import Json, content_hash
 from tau.domain.placeholders import Template

@@ -5,21 +5,21 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from tau.config.report import Document, Flaw, Steps, Unusable
-from tau.config.values import TOO_DEEP, flaws
+from tau.config.report import Issue, JsonPath, ParsedText, ParseError
+from tau.config.values import TOO_DEEP, issues
 
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],]|[^\s{}\[\],:"]+')
 _BEYOND = 2**64
 
 
-def parse(text: str) -> Document:
+def parse(text: str) -> ParsedText:
     """The document in `text`.
 
     Raises:
         Unusable: it is not JSON.
     """
     value, found = JsonReader().parse(text)
-    return Document(value=value, flaws=tuple(found), locate=lambda wanted: _lines(text, wanted))
+    return ParsedText(value=value, issues=tuple(found), locate=lambda wanted: _lines(text, wanted))
 
 
 class JsonReader:
@@ -30,7 +30,7 @@ class JsonReader:
         self._duplicates = False
         self._decoder = json.JSONDecoder(object_pairs_hook=self._object, parse_int=_integer)
 
-    def parse(self, text: str, *, first_line: int = 1) -> tuple[Any, list[Flaw]]:
+    def parse(self, text: str, *, first_line: int = 1) -> tuple[Any, list[Issue]]:
         """The value of `text` and what is wrong with parts of it; `text` begins in `first_line`.
 
         Raises:
@@ -40,13 +40,13 @@ class JsonReader:
         try:
             value = self._decoder.decode(text)
         except json.JSONDecodeError as error:
-            raise Unusable(
+            raise ParseError(
                 f"not JSON: {_reason(error)} at column {error.colno}",
                 line=error.lineno + first_line - 1,
             ) from None
         except RecursionError:
-            raise Unusable(TOO_DEEP, line=first_line) from None
-        found = flaws(value)
+            raise ParseError(TOO_DEEP, line=first_line) from None
+        found = issues(value)
         if self._duplicates:
             found.extend(_duplicate_keys(text, first_line - 1))
         return value, found
@@ -58,7 +58,7 @@ class JsonReader:
         return made
 
 
-def _lines(text: str, wanted: Collection[Steps]) -> Mapping[Steps, int]:
+def _lines(text: str, wanted: Collection[JsonPath]) -> Mapping[JsonPath, int]:
     """The lines of those `wanted` values that are in `text`, which must be JSON."""
     return {steps: line for steps, line, _ in _positions(text) if steps in wanted}
 
@@ -76,9 +76,9 @@ def _reason(error: json.JSONDecodeError) -> str:
     return error.msg[:1].lower() + error.msg[1:]
 
 
-def _duplicate_keys(text: str, before: int) -> list[Flaw]:
+def _duplicate_keys(text: str, before: int) -> list[Issue]:
     return [
-        Flaw(
+        Issue(
             steps=steps,
             message=f"key '{steps[-1]}' is given twice, on lines {first + before} and "
             f"{line + before}",
@@ -90,7 +90,7 @@ def _duplicate_keys(text: str, before: int) -> list[Flaw]:
     ]
 
 
-def _positions(text: str) -> Iterator[tuple[Steps, int, int | None]]:
+def _positions(text: str) -> Iterator[tuple[JsonPath, int, int | None]]:
     """(steps, line, line of an earlier equal key) of every value, in text order.
 
     A value with a key has the line of its key. `text` must be JSON.

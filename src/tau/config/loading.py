@@ -5,20 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from tau.config import choices, claims, documents, grouping, identity
+from tau.config import choices, claims, grouping, identity
+from tau.config import parsing as documents
 from tau.config.checks import check
 from tau.config.credentials import check_store, without_credentials
 from tau.config.datasets import rows
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
-from tau.config.report import Document, Report, Unusable, dotted
-from tau.config.settings import RunConfig
+from tau.config.report import IssueReport, ParsedText, ParseError, dotted
+from tau.config.run_settings import RunConfig
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.dataset import Example, Split, examples
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.spend import NANO, Budget
-from tau.errors import ConfigError, Problem
+from tau.errors import ConfigError, ConfigIssue
 from tau.runner.retry import Backoff, RetryPolicy
 from tau.scoring.safety import SafetyPolicy
 
@@ -50,11 +51,11 @@ def load(
     """
     path = Path(path)
     document = _document(path)
-    value = documents.without(document.value, document.flaws)
+    value = documents.without(document.value, document.issues)
     if algorithm is not None:
         value = _with_algorithm(value, algorithm)
-    report = Report(str(path), strict=strict or value.get("strict") is True)
-    report.flaws(document.flaws)
+    report = IssueReport(str(path), strict=strict or value.get("strict") is True)
+    report.issues(document.issues)
     config = _Reader(path, value, report, environ, default_algorithm).read(model)
     problems = report.problems(document.locate)
     if report.failed or config is None:
@@ -75,7 +76,7 @@ def compose(
         ConfigError: with every problem found.
     """
     path = base_dir / "configuration"
-    report = Report("configuration", strict=True)
+    report = IssueReport("configuration", strict=True)
     config = _Reader(path, value, report, environ, default_algorithm).read(None)
     problems = report.problems(lambda _: {})
     if report.failed or config is None:
@@ -97,7 +98,7 @@ class _Reader:
         self,
         path: Path,
         value: Mapping[str, Any],
-        report: Report,
+        report: IssueReport,
         environ: Mapping[str, str],
         default_algorithm: str,
     ) -> None:
@@ -267,7 +268,7 @@ def _backoff(own: RetryFields | RetriesFields, common: RetriesFields) -> Backoff
     return Backoff(max_attempts=attempts, base_s=base_ms / 1000, max_s=most_ms / 1000)
 
 
-def _document(path: Path) -> Document:
+def _document(path: Path) -> ParsedText:
     """The parsed file, whose root is an object.
 
     Raises:
@@ -275,7 +276,7 @@ def _document(path: Path) -> Document:
     """
     try:
         text = documents.read(path)
-    except Unusable as error:
+    except ParseError as error:
         raise ConfigError(
             f"failed to read prompt-optimization config '{path}': {error.message}",
             problems=[error.problem(str(path))],
@@ -283,7 +284,7 @@ def _document(path: Path) -> Document:
         ) from None
     try:
         document = documents.parse(text, path)
-    except Unusable as error:
+    except ParseError as error:
         raise ConfigError(
             f"failed to parse prompt-optimization config '{path}': {error.message}",
             problems=[error.problem(str(path))],
@@ -293,12 +294,12 @@ def _document(path: Path) -> Document:
         message = f"expected JSON object, not {describe(document.value)}"
         raise ConfigError(
             f"failed to parse prompt-optimization config '{path}': {message}",
-            problems=[Problem(message=message, file=str(path), line=1)],
+            problems=[ConfigIssue(message=message, file=str(path), line=1)],
         )
     return document
 
 
-def _invalid(path: Path, problems: tuple[Problem, ...]) -> ConfigError:
+def _invalid(path: Path, problems: tuple[ConfigIssue, ...]) -> ConfigError:
     errors = [problem for problem in problems if not problem.warning]
     if len(errors) == 1:
         return ConfigError(errors[0].message, problems=problems, fix=errors[0].fix)

@@ -5,7 +5,7 @@ import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Example, Split
 
 _WINDOW = 12

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tau import plugins
-from tau.config.report import Report
-from tau.config.settings import RunConfig
+from tau.config.report import IssueReport
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Example, Split
 from tau.domain.json import Json, content_hash
 from tau.domain.placeholders import Template, foreign, placeholders
@@ -27,7 +27,7 @@ _ELSEWHERE = {
 
 
 def check_rows(
-    config: RunConfig, context: ExecutorContext, written: Written, report: Report
+    config: RunConfig, context: ExecutorContext, written: Written, report: IssueReport
 ) -> None:
     """Report rows that cannot be sent, that contradict each other, or that splits share."""
     _check_templates(config, report)
@@ -41,7 +41,7 @@ def columns_of(rows: Sequence[Example]) -> frozenset[str]:
     return frozenset(name for row in rows for name in row.fields)
 
 
-def _check_templates(config: RunConfig, report: Report) -> None:
+def _check_templates(config: RunConfig, report: IssueReport) -> None:
     """Warn of what asks for a column by the other habit, and would be sent as text."""
     plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
     if not isinstance(plugin, TemplatedPlugin):
@@ -79,7 +79,7 @@ class _Failing:
 
 
 def _check_sending(
-    config: RunConfig, context: ExecutorContext, written: Written, report: Report
+    config: RunConfig, context: ExecutorContext, written: Written, report: IssueReport
 ) -> None:
     """Warn of rows that the executor cannot send; that none can be is an error."""
     plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
@@ -154,7 +154,7 @@ def _fix(failing: _Failing, template: Template | None) -> str | None:
     return f"{rename}, or fill the system prompt from them, as '{column}'"
 
 
-def _check_references(config: RunConfig, written: Written, report: Report) -> None:
+def _check_references(config: RunConfig, written: Written, report: IssueReport) -> None:
     """Warn of rows that ask the same and expect something else: one of them is always wrong."""
     for split, rows in config.examples.items():
         known: dict[str, tuple[int, Json]] = {}
@@ -176,7 +176,7 @@ def _check_references(config: RunConfig, written: Written, report: Report) -> No
             )
 
 
-def _check_splits(config: RunConfig, written: Written, report: Report) -> None:
+def _check_splits(config: RunConfig, written: Written, report: IssueReport) -> None:
     """Warn of rows in several splits: what was seen in a search proves nothing afterwards."""
     places: dict[Split, dict[str, int]] = {
         split: {row.content: number for number, row in enumerate(rows, start=1)}

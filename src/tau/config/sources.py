@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from tau.config.report import Unusable
+from tau.config.report import ParseError
 
 MIB = 1024 * 1024
 
@@ -58,12 +58,12 @@ def open_file(path: Path) -> BinaryIO:
         # O_NONBLOCK: opening a pipe nobody writes to would otherwise wait for ever.
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
-        raise Unusable(_open_error(error), fix=_nearby(path, error)) from None
+        raise ParseError(_open_error(error), fix=_nearby(path, error)) from None
     mode = os.fstat(descriptor).st_mode
     for is_kind, name in _KINDS:
         if is_kind(mode):
             os.close(descriptor)
-            raise Unusable(f"is {name}, not a file")
+            raise ParseError(f"is {name}, not a file")
     stream = io.BufferedReader(io.FileIO(descriptor, closefd=True))
     head = _first_bytes(stream)
     if head.startswith(_GZIP):
@@ -71,7 +71,7 @@ def open_file(path: Path) -> BinaryIO:
     for mark, kind, fix in _OTHER_KINDS:
         if head.startswith(mark):
             stream.close()
-            raise Unusable(f"is {kind}, no text", fix=fix)
+            raise ParseError(f"is {kind}, no text", fix=fix)
     return stream
 
 
@@ -118,7 +118,7 @@ def read_bytes(path: Path, *, limit: int, fix: str) -> bytes:
     with open_file(path) as stream:
         data = read_some(stream, limit + 1)
     if len(data) > limit:
-        raise Unusable(f"is larger than {limit // MIB} MiB", fix=fix)
+        raise ParseError(f"is larger than {limit // MIB} MiB", fix=fix)
     return data
 
 
@@ -158,7 +158,7 @@ def decode(data: bytes, *, first_line: int = 1, offset: int = 0) -> str:
     except UnicodeDecodeError as error:
         at = len(bom) + error.start
         line = first_line + data.count(b"\n", 0, at)
-        raise Unusable(
+        raise ParseError(
             f"not {codec.upper()}: invalid byte 0x{data[at]:02x} at byte {offset + at}",
             line=line,
             fix="save it as UTF-8",
@@ -195,9 +195,9 @@ def _open_error(error: OSError | ValueError) -> str:
     return f"cannot be opened: {error}"
 
 
-def _damaged(error: Exception) -> Unusable:
+def _damaged(error: Exception) -> ParseError:
     if isinstance(error, EOFError):
-        return Unusable("is cut off in the middle of its gzip data")
+        return ParseError("is cut off in the middle of its gzip data")
     if isinstance(error, gzip.BadGzipFile | zlib.error):
-        return Unusable(f"is not whole gzip data: {error}")
-    return Unusable(f"cannot be read: {getattr(error, 'strerror', None) or error}")
+        return ParseError(f"is not whole gzip data: {error}")
+    return ParseError(f"cannot be read: {getattr(error, 'strerror', None) or error}")

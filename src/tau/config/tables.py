@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 
-from tau.config.report import Unusable
+from tau.config.report import ParseError
 
 _SEPARATORS = {",": "','", ";": "';'", "\t": "tabs", "|": "'|'"}
 _SEP_LINE = re.compile(r"sep=(.)[ \t]*\r?\n", re.IGNORECASE)
@@ -39,7 +39,7 @@ def table(text: str, delimiter: str) -> Iterator[tuple[int, Cells | str]]:
             else:
                 yield line, f"row has {len(cells)} cells, the header {len(header)}"
     except csv.Error as error:
-        raise Unusable(f"not CSV: {error}", line=skipped + max(reader.line_num, 1)) from None
+        raise ParseError(f"not CSV: {error}", line=skipped + max(reader.line_num, 1)) from None
 
 
 def _lines(reader: Iterator[list[str]]) -> Iterator[list[str]]:
@@ -84,9 +84,9 @@ def _width(text: str, delimiter: str) -> int:
     return widths.pop() if len(widths) == 1 else 0
 
 
-def _separated(other: str, delimiter: str, line: int) -> Unusable:
+def _separated(other: str, delimiter: str, line: int) -> ParseError:
     named = _SEPARATORS.get(other, f"'{other}'")
-    return Unusable(
+    return ParseError(
         f"the columns are separated by {named}, not by {_SEPARATORS[delimiter]}",
         line=line,
         fix="set 'format' to tsv" if other == "\t" else f"save it with {_SEPARATORS[delimiter]}",
@@ -95,8 +95,8 @@ def _separated(other: str, delimiter: str, line: int) -> Unusable:
 
 def _check_header(header: list[str], line: int) -> None:
     if not header:
-        raise Unusable("is empty", fix="the first line must name the columns")
+        raise ParseError("is empty", fix="the first line must name the columns")
     twice = sorted({name for name in header if header.count(name) > 1})
     if "" in header or twice:
         what = f"names '{twice[0]}' twice" if twice and twice[0] else "has a column without name"
-        raise Unusable(f"the header {what}", line=line)
+        raise ParseError(f"the header {what}", line=line)

@@ -4,8 +4,8 @@ import re
 import tomllib
 from collections.abc import Collection, Mapping
 
-from tau.config.report import Document, Steps, Unusable
-from tau.config.values import TOO_DEEP, flaws
+from tau.config.report import JsonPath, ParsedText, ParseError
+from tau.config.values import TOO_DEEP, issues
 
 _PLACE = re.compile(r"\(at line (\d+), column (\d+)\)\Z")
 _HEADER = re.compile(r"\s*(\[\[?)\s*([^\[\]]+?)\s*\]\]?\s*(#.*)?\Z")
@@ -13,7 +13,7 @@ _KEY = re.compile(r"""\s*((?:[\w-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[\w-]+|"[^"]*"
 _PART = re.compile(r"""[\w-]+|"[^"]*"|'[^']*'""")
 
 
-def parse(text: str) -> Document:
+def parse(text: str) -> ParsedText:
     """The document in `text`.
 
     Raises:
@@ -25,21 +25,21 @@ def parse(text: str) -> Document:
         place = _PLACE.search(str(error))
         reason = _PLACE.sub("", str(error)).strip()
         line = int(place[1]) if place else text.count("\n") + 1
-        raise Unusable(f"not TOML: {reason[:1].lower()}{reason[1:]}", line=line) from None
+        raise ParseError(f"not TOML: {reason[:1].lower()}{reason[1:]}", line=line) from None
     except RecursionError:
-        raise Unusable(TOO_DEEP) from None
+        raise ParseError(TOO_DEEP) from None
     except ValueError:  # an integer of thousands of digits
-        raise Unusable("not TOML: a whole number beyond 64 bits") from None
-    return Document(
-        value=value, flaws=tuple(flaws(value)), locate=lambda wanted: _lines(text, wanted)
+        raise ParseError("not TOML: a whole number beyond 64 bits") from None
+    return ParsedText(
+        value=value, issues=tuple(issues(value)), locate=lambda wanted: _lines(text, wanted)
     )
 
 
-def _lines(text: str, wanted: Collection[Steps]) -> Mapping[Steps, int]:
+def _lines(text: str, wanted: Collection[JsonPath]) -> Mapping[JsonPath, int]:
     """Lines of tables and of keys at the start of a line; values inside a value have its line."""
-    known: dict[Steps, int] = {(): 1}
-    table: Steps = ()
-    counts: dict[Steps, int] = {}
+    known: dict[JsonPath, int] = {(): 1}
+    table: JsonPath = ()
+    counts: dict[JsonPath, int] = {}
     for number, line in enumerate(text.splitlines(), start=1):
         header = _HEADER.match(line)
         key = None if header else _KEY.match(line)
@@ -59,9 +59,9 @@ def _parts(name: str) -> tuple[str, ...]:
     return tuple(part.strip("\"'") for part in _PART.findall(name))
 
 
-def _resolved(names: Steps, counts: Mapping[Steps, int]) -> Steps:
+def _resolved(names: JsonPath, counts: Mapping[JsonPath, int]) -> JsonPath:
     """`names` with the index of the current item after each list of tables but the last."""
-    steps: Steps = ()
+    steps: JsonPath = ()
     for position, name in enumerate(names):
         steps = (*steps, name)
         if steps in counts and position < len(names) - 1:

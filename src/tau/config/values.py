@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
-from tau.config.report import Flaw, Steps
+from tau.config.report import Issue, JsonPath
 
 MAX_DEPTH = 100
 """Levels of lists and objects inside each other; far from what would exhaust a stack."""
@@ -13,15 +13,15 @@ _LEAST, _MOST = -(2**63), 2**64 - 1
 _WAY: TypeAlias = tuple["_WAY", str | int] | None
 
 
-def flaws(value: Any) -> list[Flaw]:  # noqa: ANN401  (any parser's result)
+def issues(value: Any) -> list[Issue]:  # noqa: ANN401  (any parser's result)
     """Everything in `value` that is no JSON, or more than 64 bits or `MAX_DEPTH` can hold."""
-    found: list[Flaw] = []
+    found: list[Issue] = []
     stack: list[tuple[Any, _WAY, int]] = [(value, None, 0)]
     while stack:
         item, way, depth = stack.pop()
         if isinstance(item, dict | list):
             if depth >= MAX_DEPTH:
-                found.append(Flaw(steps=_steps(way), message=TOO_DEEP))
+                found.append(Issue(steps=_steps(way), message=TOO_DEEP))
                 continue
             if isinstance(item, dict):
                 found.extend(_bad_keys(item, way))
@@ -31,7 +31,7 @@ def flaws(value: Any) -> list[Flaw]:  # noqa: ANN401  (any parser's result)
         else:
             wrong = _wrong(item)
             if wrong:
-                found.append(Flaw(steps=_steps(way), message=wrong[0], fix=wrong[1]))
+                found.append(Issue(steps=_steps(way), message=wrong[0], fix=wrong[1]))
     return found
 
 
@@ -70,9 +70,9 @@ def _wrong(item: Any) -> tuple[str, str | None] | None:  # noqa: ANN401
     return f"{type(item).__name__} values are not JSON", _AS_TEXT
 
 
-def _bad_keys(item: dict[str, Any], way: _WAY) -> list[Flaw]:
+def _bad_keys(item: dict[str, Any], way: _WAY) -> list[Issue]:
     return [
-        Flaw(steps=_steps(way), message=f"key with a {_SURROGATE}")
+        Issue(steps=_steps(way), message=f"key with a {_SURROGATE}")
         for key in item
         if not key.isascii() and not _encodable(key)
     ]
@@ -86,7 +86,7 @@ def _encodable(text: str) -> bool:
     return True
 
 
-def _steps(way: _WAY) -> Steps:
+def _steps(way: _WAY) -> JsonPath:
     steps: list[str | int] = []
     while way is not None:
         way, step = way

@@ -9,7 +9,7 @@ import orjson
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from tau.config.report import Report, Steps, dotted, suggestion
+from tau.config.report import IssueReport, JsonPath, dotted, suggestion
 from tau.config.values import describe
 
 _CONFIG = ConfigDict(
@@ -53,8 +53,8 @@ def validated(
     settings: Any,  # noqa: ANN401  (a class; mypy does not take those as hashable)
     value: Mapping[str, Any],
     *,
-    steps: Steps,
-    report: Report,
+    steps: JsonPath,
+    report: IssueReport,
 ) -> Any:  # noqa: ANN401  (an instance of `settings`)
     """`value` as an instance of `settings`, or None with every mistake reported.
 
@@ -75,9 +75,9 @@ def plain(value: Any) -> Any:  # noqa: ANN401
     return adapter(kind).dump_python([value], mode="json")[0]
 
 
-def _grouped(details: Iterable[ErrorDetails], value: Any) -> dict[Steps, list[ErrorDetails]]:  # noqa: ANN401
+def _grouped(details: Iterable[ErrorDetails], value: Any) -> dict[JsonPath, list[ErrorDetails]]:  # noqa: ANN401
     """Errors by where they are in `value`: the branches of a union are one place."""
-    groups: dict[Steps, list[ErrorDetails]] = {}
+    groups: dict[JsonPath, list[ErrorDetails]] = {}
     for each in details:
         way: list[str | int] = []
         item: Any = value
@@ -96,7 +96,11 @@ def _grouped(details: Iterable[ErrorDetails], value: Any) -> dict[Steps, list[Er
 
 
 def _report(
-    settings: type[Any], steps: Steps, where: Steps, group: Sequence[ErrorDetails], report: Report
+    settings: type[Any],
+    steps: JsonPath,
+    where: JsonPath,
+    group: Sequence[ErrorDetails],
+    report: IssueReport,
 ) -> None:
     first = group[0]
     if first["type"] in _EXTRA:
@@ -153,7 +157,7 @@ def _fix(error: ErrorDetails) -> str | None:
     return None
 
 
-def _field_names(settings: type[Any], where: Steps) -> list[str]:
+def _field_names(settings: type[Any], where: JsonPath) -> list[str]:
     """The fields of the dataclass that `where` leads to inside `settings`."""
     kind: Any = settings
     for step in where:

@@ -11,8 +11,8 @@ from typing import Any
 
 import yaml
 
-from tau.config.report import Document, Flaw, Steps, Unusable
-from tau.config.values import MAX_DEPTH, TOO_DEEP, flaws
+from tau.config.report import Issue, JsonPath, ParsedText, ParseError
+from tau.config.values import MAX_DEPTH, TOO_DEEP, issues
 
 MAX_VALUES = 5_000_000
 """Values in one document, those behind aliases counted wherever they are used."""
@@ -28,7 +28,7 @@ _TAG = "tag:yaml.org,2002:"
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-def parse(text: str) -> Document:
+def parse(text: str) -> ParsedText:
     """The document in `text`.
 
     Raises:
@@ -43,16 +43,16 @@ def parse(text: str) -> Document:
         why = error.problem or error.context or "unreadable"
         last = text.count("\n") + 1  # the parser's end may be a line further on
         line = min(mark.line + 1, last) if mark else None
-        raise Unusable(f"not YAML: {why}", line=line) from None
+        raise ParseError(f"not YAML: {why}", line=line) from None
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        raise Unusable(f"not YAML: {error.reason}", line=line) from None
+        raise ParseError(f"not YAML: {error.reason}", line=line) from None
     except yaml.YAMLError as error:
-        raise Unusable(f"not YAML: {error}") from None
+        raise ParseError(f"not YAML: {error}") from None
     if not builder.documents:
-        raise Unusable("not YAML: it is empty", line=1)
-    return Document(
-        value=builder.root, flaws=(*builder.flaws, *flaws(builder.root)), locate=builder.locate
+        raise ParseError("not YAML: it is empty", line=1)
+    return ParsedText(
+        value=builder.root, issues=(*builder.issues, *issues(builder.root)), locate=builder.locate
     )
 
 
@@ -62,7 +62,7 @@ class _Open:
 
     value: Any
     line: int
-    steps: Steps
+    steps: JsonPath
     anchor: str | None = None
     key: str | None = None
     keys: dict[str, int] = field(default_factory=dict)
@@ -75,13 +75,13 @@ class _Builder:
     def __init__(self) -> None:
         self.root: Any = None
         self.documents = 0
-        self.flaws: list[Flaw] = []
+        self.issues: list[Issue] = []
         self._open: list[_Open] = []
         self._anchors: dict[str, tuple[Any, int]] = {}
         self._values = 0
-        self._lines: dict[Steps, int] = {}
+        self._lines: dict[JsonPath, int] = {}
 
-    def locate(self, wanted: Collection[Steps]) -> Mapping[Steps, int]:
+    def locate(self, wanted: Collection[JsonPath]) -> Mapping[JsonPath, int]:
         """Lines of `wanted` values; those behind an alias are where the alias is."""
         return {steps: self._lines[steps] for steps in wanted if steps in self._lines}
 
@@ -91,7 +91,7 @@ class _Builder:
         if isinstance(event, yaml.DocumentStartEvent):
             self.documents += 1
             if self.documents > 1:
-                raise Unusable("holds more than one YAML document", line=line)
+                raise ParseError("holds more than one YAML document", line=line)
         elif isinstance(event, yaml.ScalarEvent):
             self._scalar(event, line)
         elif isinstance(event, yaml.AliasEvent):
@@ -114,11 +114,13 @@ class _Builder:
         """A key is the text that stands there, whatever it would be as a value."""
         parent, key = self._open[-1], event.value
         if key == "<<" and event.implicit[0]:
-            raise Unusable("merge keys ('<<') are not supported", line=line, fix="write them out")
+            raise ParseError("merge keys ('<<') are not supported", line=line, fix="write them out")
         if key in parent.keys:
             message = f"key '{key}' is given twice, on lines {parent.keys[key]} and {line}"
             steps = (*parent.steps, key)
-            self.flaws.append(Flaw(steps=steps, message=message, fix="keep one of them", line=line))
+            self.issues.append(
+                Issue(steps=steps, message=message, fix="keep one of them", line=line)
+            )
         parent.keys.setdefault(key, line)
         parent.key = key
         self._lines.setdefault((*parent.steps, key), line)
@@ -126,23 +128,23 @@ class _Builder:
     def _alias(self, event: yaml.AliasEvent, line: int) -> None:
         name = event.anchor
         if self._key_next():
-            raise Unusable("a key must be plain text, not an alias", line=line)
+            raise ParseError("a key must be plain text, not an alias", line=line)
         if name not in self._anchors:
             within = any(each.anchor == name for each in self._open)
             what = "refers to what contains it" if within else "refers to nothing before it"
-            raise Unusable(f"alias '*{name}' {what}", line=line)
+            raise ParseError(f"alias '*{name}' {what}", line=line)
         value, size = self._anchors[name]
         self._place(value, line, size)
 
     def _start(self, event: yaml.CollectionStartEvent, line: int) -> None:
         if self._key_next():
-            raise Unusable("a key must be plain text, not a list or object", line=line)
+            raise ParseError("a key must be plain text, not a list or object", line=line)
         if len(self._open) >= MAX_DEPTH:
-            raise Unusable(TOO_DEEP, line=line)
+            raise ParseError(TOO_DEEP, line=line)
         mapping = isinstance(event, yaml.MappingStartEvent)
         usual = _TAG + ("map" if mapping else "seq")
         if event.tag not in (None, "!", usual):
-            raise Unusable(f"tag '{event.tag}' is not JSON", line=line, fix="leave the tag out")
+            raise ParseError(f"tag '{event.tag}' is not JSON", line=line, fix="leave the tag out")
         steps = self._steps()
         opened = _Open(value={} if mapping else [], line=line, steps=steps, anchor=event.anchor)
         self._open.append(opened)
@@ -157,7 +159,7 @@ class _Builder:
         if not counted:
             self._values += size
             if self._values > MAX_VALUES:
-                raise Unusable(f"holds more than {MAX_VALUES} values", line=line)
+                raise ParseError(f"holds more than {MAX_VALUES} values", line=line)
         self._lines.setdefault(self._steps(), line)
         if not self._open:
             self.root = value
@@ -170,7 +172,7 @@ class _Builder:
         else:
             parent.value.append(value)
 
-    def _steps(self) -> Steps:
+    def _steps(self) -> JsonPath:
         """The way to the value that comes next."""
         if not self._open:
             return ()
@@ -190,11 +192,11 @@ class _Builder:
         if tag in ("!", _TAG + "str") or (tag is None and not event.implicit[0]):
             return text
         if tag is not None and tag.removeprefix(_TAG) not in {"int", "float", "bool", "null"}:
-            raise Unusable(f"tag '{tag}' is not JSON", line=line, fix="leave the tag out")
+            raise ParseError(f"tag '{tag}' is not JSON", line=line, fix="leave the tag out")
         if _NO_NUMBER.match(text):
             message = f"'{text}' is not a number that JSON can hold"
             fix = "write a finite number, or put it in quotes to make it text"
-            self.flaws.append(Flaw(steps=self._steps(), message=message, fix=fix, line=line))
+            self.issues.append(Issue(steps=self._steps(), message=message, fix=fix, line=line))
             return None
         return _plain(text)
 

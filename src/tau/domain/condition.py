@@ -5,7 +5,7 @@ from enum import StrEnum
 
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
-from tau.domain.worker import Worker, WorkerRole
+from tau.domain.worker import WorkerRecord, WorkerRole
 
 _STARTING_MS = 5_000
 
@@ -53,7 +53,7 @@ def because(reason: StopReason | None) -> str:
 
 
 def condition_of(
-    run: Run, workers: Iterable[Worker], now_unix_ms: int, *, held: bool = False
+    run: Run, workers: Iterable[WorkerRecord], now_unix_ms: int, *, held: bool = False
 ) -> Condition:
     """The condition at a time. `workers` are those registered; `held`: an operator's pause holds.
 
@@ -71,7 +71,7 @@ def named(status: RunStatus, *, alive: bool, held: bool = False) -> Condition:
     return Condition.PAUSED if held else Condition.RUNNING
 
 
-def driven(run: Run, workers: Iterable[Worker], now_unix_ms: int) -> bool:
+def driven(run: Run, workers: Iterable[WorkerRecord], now_unix_ms: int) -> bool:
     """Whether the run's own trainer lives; one that has only just been made may still get one."""
     if run.trainer is None:
         return now_unix_ms - run.updated_unix_ms <= _STARTING_MS

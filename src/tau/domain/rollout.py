@@ -96,7 +96,7 @@ class Submission:
 
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
+class ClaimedRollout:
     """An attempt handed to a worker; `attempt_id` must come with every later write.
 
     `attempt` numbers it from 1; `counted` are the earlier ones that count as failed.

@@ -33,7 +33,7 @@ class ProcessIdentity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Worker:
+class WorkerRecord:
     """A registered loop. `lease_ms` is how long its attempts stay its own without a heartbeat.
 
     `offers` is what a host can run, such as `executor:chat` or `model:openai`.

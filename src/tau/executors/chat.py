@@ -16,9 +16,9 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.errors import AnswerIncomplete, ExampleInvalid, InputError
 from tau.executors import template
+from tau.ports.cancellable import cancellable
 from tau.ports.executor import ExecutorContext
 from tau.ports.model import Model
-from tau.ports.obedience import obeys
 from tau.ports.record import Recorder
 
 _ROLES = ("system", "developer", "user", "assistant")
@@ -57,7 +57,7 @@ class ChatExecutor:
         self._params = context.params
         self._template = context.template
         self._last = _Prompt()
-        self.obeys = obeys(model)
+        self.cancellable = cancellable(model)
 
     @classmethod
     def check(

@@ -8,14 +8,14 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.errors import PolicyInvalid
 from tau.gateway.access import AccessWatch
 from tau.gateway.addresses import address_of
 from tau.gateway.answers import Refused
 from tau.gateway.credentials import Credentials, Identity
 from tau.gateway.limits import Rate
-from tau.gateway.settings import GatewaySettings
+from tau.gateway.server_settings import GatewaySettings
 from tau.gateway.tokens import hash_of
 from tau.ports.clock import Clock
 
@@ -50,7 +50,7 @@ def _budget(request: Request, permission: Permission) -> _Budget:
     return _Budget.PREVIEW if request.url.path.startswith(_PREVIEWS) else _Budget.LOOK
 
 
-class Doorkeeper:
+class Authenticator:
     """Admits callers; one for a gateway."""
 
     def __init__(

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from tau.domain.actions import LifecycleState
 from tau.domain.condition import Condition, condition_of
-from tau.domain.control import LifecycleState
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.visible import line
 from tau.domain.worker import WorkerRole
-from tau.gateway.board import LEAST, Board
+from tau.gateway.board import LEAST, RunScores
 from tau.gateway.watch import Snapshot
 from tau.reports.shortfalls import answers_text, commonest, unscored_text
 from tau.reports.wording import counted
@@ -34,7 +34,7 @@ class Alert:
         return self.severity != "info" or self.command is not None
 
 
-def nothing_scored(run: Run | None, board: Board | None) -> bool:
+def nothing_scored(run: Run | None, board: RunScores | None) -> bool:
     """Whether enough evaluations have settled, or all there are, and not one has a score."""
     if run is None or board is None or board.scored:
         return False

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
-from tau.domain.control import STEERING, Action
+from tau.domain.actions import STEERING, Action
 from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.json import Json
@@ -271,7 +271,7 @@ async def control(request: Request, caller: Actor, action: str) -> Response:
     """Pause, resume, cancel or roll back."""
     gateway = gateway_of(request)
     if caller.cookie:
-        gateway.doorkeeper.check_form(caller, request.headers.get(CSRF_HEADER))
+        gateway.authenticator.check_form(caller, request.headers.get(CSRF_HEADER))
     wanted = _action(action)
     body = await JsonObject.of(request)
     refuse_writing(gateway)

@@ -16,16 +16,16 @@ from tau import __version__
 from tau.errors import TauError
 from tau.gateway import api, contract, monitoring
 from tau.gateway.access import AccessWatch
-from tau.gateway.admission import Doorkeeper
+from tau.gateway.admission import Authenticator
 from tau.gateway.answers import Refused, error_answer, refusal
 from tau.gateway.context import Gateway
 from tau.gateway.credentials import Credentials
-from tau.gateway.guard import Guard
+from tau.gateway.guard import HostGuard
 from tau.gateway.pages.routes import missing, page_routes
-from tau.gateway.settings import GatewaySettings
+from tau.gateway.server_settings import GatewaySettings
 from tau.gateway.static_files import serve
 from tau.gateway.stream import Hub
-from tau.gateway.watch import Watch
+from tau.gateway.watch import SnapshotWatch
 from tau.gateway.window import StoreWindow
 from tau.lifecycle.authorization import Authorizer
 from tau.ports.clock import Clock, SystemClock
@@ -76,7 +76,7 @@ class _Guarded(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         """The guard around all of it."""
-        return Guard(super().build_middleware_stack(), hosts=self._hosts)
+        return HostGuard(super().build_middleware_stack(), hosts=self._hosts)
 
 
 def assemble(settings: GatewaySettings, clock: Clock) -> Gateway:
@@ -89,9 +89,9 @@ def assemble(settings: GatewaySettings, clock: Clock) -> Gateway:
         settings=settings,
         clock=clock,
         window=window,
-        watch=Watch(window, settings.state_dir, clock),
+        watch=SnapshotWatch(window, settings.state_dir, clock),
         credentials=credentials,
-        doorkeeper=Doorkeeper(settings, credentials, access, clock),
+        authenticator=Authenticator(settings, credentials, access, clock),
         authorizer=authorizer,
         access=access,
         hub=Hub(),

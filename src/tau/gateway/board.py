@@ -22,7 +22,7 @@ _REASONS = 20
 
 
 @dataclass(slots=True, kw_only=True)
-class Standing:
+class CandidateScore:
     """One candidate on one split, first measured after `first` rollouts of the run.
 
     `numbers` are how many of the run had settled when each of its scores came.
@@ -72,14 +72,14 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class BestSoFar:
     """The best so far on one split, after how many rollouts; `led` are those that were it."""
 
     points: tuple[tuple[int, Estimate], ...] = ()
     led: frozenset[str] = frozenset()
 
 
-def course(standings: Sequence[Standing]) -> Course:
+def course(standings: Sequence[CandidateScore]) -> BestSoFar:
     """The best so far by what is known now, from complete sets only: it never falls.
 
     A set is complete that has about as many scores as the largest among the others. Fewer than
@@ -87,7 +87,7 @@ def course(standings: Sequence[Standing]) -> Course:
     """
     counts = sorted((one.scored for one in standings), reverse=True)
     if len(counts) < 2:
-        return Course()
+        return BestSoFar()
     reached = []
     for one in standings:
         others = counts[1] if one.scored == counts[0] else counts[0]
@@ -101,10 +101,10 @@ def course(standings: Sequence[Standing]) -> Course:
         if not points or found.mean > points[-1][1].mean:
             led.add(name)
             points.append((number, found))
-    return Course(points=tuple(points), led=frozenset(led))
+    return BestSoFar(points=tuple(points), led=frozenset(led))
 
 
-def leading(standings: Iterable[Standing], most: int) -> Standing | None:
+def leading(standings: Iterable[CandidateScore], most: int) -> CandidateScore | None:
     """The highest mean among those with at least half of `most` scores."""
     tried = [one for one in standings if one.scored and 2 * one.scored >= most]
     return max(tried, key=lambda one: one.known.mean, default=None)
@@ -132,7 +132,7 @@ class Slice:
         self.tokens_of.update(other.tokens_of)
 
 
-class Board:
+class RunScores:
     """Settled rollouts of one run in order of settling, with what follows from them.
 
     `beginnings` are the first words of examples that were shown already: they never change.
@@ -148,8 +148,8 @@ class Board:
 
     def _clear(self) -> None:
         self.rows: dict[int, SettledRow] = {}
-        self.standings: dict[tuple[str, Split], Standing] = {}
-        self.of_split: dict[Split, list[Standing]] = {split: [] for split in Split}
+        self.standings: dict[tuple[str, Split], CandidateScore] = {}
+        self.of_split: dict[Split, list[CandidateScore]] = {split: [] for split in Split}
         self.of_resources: dict[str, list[SettledRow]] = {}
         self.kinds: dict[RolloutKind, Totals] = {kind: Totals() for kind in RolloutKind}
         self.splits: dict[Split, Totals] = {split: Totals() for split in Split}
@@ -161,7 +161,7 @@ class Board:
         self._seconds: dict[int, Slice] = {}
         self._place = (0, 0)
 
-    def course(self, split: Split) -> Course:
+    def course(self, split: Split) -> BestSoFar:
         """The best so far on a split."""
         return course(self.of_split[split])
 
@@ -230,7 +230,7 @@ class Board:
         key = (row.resources, split)
         standing = self.standings.get(key)
         if standing is None:
-            standing = self.standings[key] = Standing(
+            standing = self.standings[key] = CandidateScore(
                 resources=row.resources, split=split, first=len(self.rows)
             )
             self.of_split[split].append(standing)

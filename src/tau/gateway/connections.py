@@ -25,7 +25,7 @@ _HEADERS = "".join(f"{name}: {value}\r\n" for name, value in HEADERS.items()).en
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Limits:
+class ConnectionLimits:
     """What strangers may take up.
 
     `total` and `per_address` bound connections; a whole request must have come within `request_s`
@@ -45,18 +45,18 @@ class Limits:
         return max(8, min(128, self.total // 4))
 
 
-def limits_here() -> Limits:
+def limits_here() -> ConnectionLimits:
     """What the number of files that this process may open leaves room for."""
     files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     files = 1 << 20 if files == resource.RLIM_INFINITY else files
     total = max(_LEAST, min(_MOST, (files - _OWN_FILES) * 2 // 3))
-    return Limits(total=total, per_address=max(8, total // 4))
+    return ConnectionLimits(total=total, per_address=max(8, total // 4))
 
 
 class Connections:
     """Those that are open, the longest silent first."""
 
-    def __init__(self, limits: Limits, trusted: Networks) -> None:
+    def __init__(self, limits: ConnectionLimits, trusted: Networks) -> None:
         self.limits = limits
         self._trusted = trusted
         self._open: OrderedDict[BoundedProtocol, str] = OrderedDict()

@@ -5,20 +5,20 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.errors import PolicyInvalid
 from tau.gateway.access import AccessWatch
-from tau.gateway.admission import Doorkeeper
+from tau.gateway.admission import Authenticator
 from tau.gateway.credentials import Credentials
-from tau.gateway.documents import steps
-from tau.gateway.settings import GatewaySettings
+from tau.gateway.responses import steps
+from tau.gateway.server_settings import GatewaySettings
 from tau.gateway.stream import Hub
-from tau.gateway.watch import Snapshot, Watch
+from tau.gateway.watch import Snapshot, SnapshotWatch
 from tau.gateway.window import StoreWindow
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.commands import Command, ControlResult
 from tau.ports.clock import Clock
-from tau.wiring.control import control
+from tau.wiring.run_control import control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,9 +28,9 @@ class Gateway:
     settings: GatewaySettings
     clock: Clock
     window: StoreWindow
-    watch: Watch
+    watch: SnapshotWatch
     credentials: Credentials
-    doorkeeper: Doorkeeper
+    authenticator: Authenticator
     authorizer: Authorizer
     access: AccessWatch
     hub: Hub

@@ -8,19 +8,19 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query, Request
 from starlette.responses import Response, StreamingResponse
 
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.domain.ids import RunId
 from tau.domain.json import Json
 from tau.domain.rollout import SETTLED
 from tau.errors import StoreError, TauError
-from tau.gateway import documents
+from tau.gateway import responses as documents
 from tau.gateway.admission import CSRF_HEADER, Permission
 from tau.gateway.answers import JsonAnswer, Refused, dump, refusal
 from tau.gateway.bodies import JsonObject, optional_text, text_field
 from tau.gateway.context import Gateway, gateway_of
 from tau.gateway.controls import run_meant
 from tau.gateway.credentials import SESSION_S, Identity
-from tau.gateway.doors import admitted, opened
+from tau.gateway.permissions import admitted, opened
 from tau.gateway.schemas import (
     ActionBody,
     ActionResult,
@@ -35,7 +35,7 @@ from tau.gateway.schemas import (
     TrainingDocument,
     WidgetsDocument,
 )
-from tau.gateway.settings import AuthMode
+from tau.gateway.server_settings import AuthMode
 from tau.gateway.stream import Channel, Parts, event
 from tau.gateway.watch import Snapshot
 from tau.lifecycle.commands import Command
@@ -144,7 +144,7 @@ async def actions(request: Request, caller: Actor) -> Response:
             fix="use pause, resume or refresh",
         )  # fmt: skip
     if caller.cookie:
-        gateway.doorkeeper.check_form(caller, request.headers.get(CSRF_HEADER))
+        gateway.authenticator.check_form(caller, request.headers.get(CSRF_HEADER))
     result: dict[str, Json] = {"action": name, "accepted": True}
     if name != "refresh":
         refuse_writing(gateway)
@@ -253,15 +253,15 @@ async def training_rollouts(
 async def session(request: Request) -> Response:
     """Exchange the password for a token."""
     gateway = gateway_of(request)
-    gateway.doorkeeper.stranger(request, "login")
+    gateway.authenticator.stranger(request, "login")
     if gateway.settings.auth is not AuthMode.PASSWORD_SESSION:
         raise Refused(400, "auth_mode_mismatch", "this gateway does not use passwords")
     body = await JsonObject.of(request)
     password = text_field(body, "password", "invalid_request")
-    gateway.doorkeeper.refuse_guessing(request, password)
+    gateway.authenticator.refuse_guessing(request, password)
     secret = await asyncio.to_thread(gateway.credentials.log_in, password)
     if secret is None:
-        gateway.doorkeeper.failed(request, password)
+        gateway.authenticator.failed(request, password)
         raise Refused(401, "invalid_credentials", "the password is wrong")
     return JsonAnswer(
         {
@@ -276,7 +276,7 @@ async def session(request: Request) -> Response:
 async def stream(request: Request) -> Response:
     """Snapshots on change: all of it first, then only the parts that changed."""
     gateway = gateway_of(request)
-    await gateway.doorkeeper.admit(request, Permission.READ)
+    await gateway.authenticator.admit(request, Permission.READ)
     channel = gateway.hub.channel("dashboard", lambda: _dashboard_channel(gateway))
     match = _EVENT_ID.match(request.headers.get("last-event-id", ""))
     given = "last-event-id" in request.headers
@@ -298,7 +298,7 @@ async def stream(request: Request) -> Response:
 
 def still_welcome(gateway: Gateway, request: Request) -> Callable[[], Awaitable[bool]]:
     """Whether the request's token or session holds still, and its principal may still look."""
-    return lambda: gateway.doorkeeper.welcome(request)
+    return lambda: gateway.authenticator.welcome(request)
 
 
 def allowed(gateway: Gateway, snapshot: Snapshot, caller: Identity) -> list[str]:

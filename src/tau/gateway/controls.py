@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import assert_never
 
-from tau.domain.control import STEERING, Action, record_of
+from tau.domain.actions import STEERING, Action, record_of
 from tau.domain.rollout import RolloutCounts
 from tau.gateway.answers import Refused
 from tau.gateway.context import Gateway
@@ -17,7 +17,7 @@ MOST_REASON = 500
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class ActionState:
     """One action as it stands now. `obstacle` is why it cannot be had, None where it can."""
 
     action: Action
@@ -27,11 +27,11 @@ class Control:
     checkpoints: tuple[str, ...] = field(default_factory=tuple)
 
 
-def controls(gateway: Gateway, snapshot: Snapshot, principal: str) -> list[Control]:
+def controls(gateway: Gateway, snapshot: Snapshot, principal: str) -> list[ActionState]:
     """Every action with what it would do."""
     obstacles = gateway.obstacles(snapshot, principal)
     return [
-        Control(
+        ActionState(
             action=action,
             label=record_of(action).label,
             obstacle=obstacles[action] or _without_checkpoint(gateway, action),
@@ -107,7 +107,7 @@ def changed_meanwhile(snapshot: Snapshot, meant: str) -> Refused:
     )
 
 
-def shell_commands(gateway: Gateway, control: Control, run_id: str | None) -> list[str]:
+def shell_commands(gateway: Gateway, control: ActionState, run_id: str | None) -> list[str]:
     """What to type for each choice that a control leaves."""
     return [
         shell_command(gateway, control.action, checkpoint=one, run_id=run_id)

@@ -5,7 +5,7 @@ import hmac
 import secrets
 from dataclasses import dataclass, field
 
-from tau.gateway.settings import AuthMode, GatewaySettings
+from tau.gateway.server_settings import AuthMode, GatewaySettings
 from tau.gateway.tokens import TokenFile, hash_of
 from tau.ports.clock import Clock
 

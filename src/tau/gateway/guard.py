@@ -24,7 +24,7 @@ HEADERS = {
 }
 
 
-class Guard:
+class HostGuard:
     """Refuses foreign Host names, and puts the security headers on every answer.
 
     A page of another site could let its own name point at this machine (DNS rebinding): the

@@ -13,7 +13,7 @@ from tau.gateway.alerts import alerts, health_state, paused
 from tau.gateway.answers import JsonAnswer
 from tau.gateway.context import gateway_of
 from tau.gateway.credentials import Identity
-from tau.gateway.doors import admitted, opened
+from tau.gateway.permissions import admitted, opened
 from tau.gateway.watch import Snapshot
 
 router = APIRouter(include_in_schema=False)

@@ -5,13 +5,13 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 
-class Document(BaseModel):
+class ApiModel(BaseModel):
     """Fields may be added; none is renamed, removed or retyped."""
 
     model_config = ConfigDict(extra="allow")
 
 
-class ErrorBody(Document):
+class ErrorBody(ApiModel):
     """What went wrong."""
 
     type: str
@@ -20,20 +20,20 @@ class ErrorBody(Document):
     fix: str | None = None
 
 
-class ErrorDocument(Document):
+class ErrorDocument(ApiModel):
     """An error."""
 
     error: ErrorBody
 
 
-class Envelope(Document):
+class Envelope(ApiModel):
     """What every document of the contract begins with."""
 
     schema_version: int = 1
     generated_unix_ms: int
 
 
-class Training(Document):
+class TrainingModel(ApiModel):
     """`status.json`."""
 
     status_path: str
@@ -49,7 +49,7 @@ class Training(Document):
     diagnostics: list[str]
 
 
-class Health(Document):
+class Health(ApiModel):
     """How the run is."""
 
     health_state: str = Field(pattern="^(unknown|healthy|degraded|failing)$")
@@ -63,7 +63,7 @@ class Health(Document):
     control_audit_count: int
 
 
-class LastAction(Document):
+class LastAction(ApiModel):
     """The last lifecycle action."""
 
     action: str
@@ -73,7 +73,7 @@ class LastAction(Document):
     timestamp_unix_ms: int
 
 
-class Control(Document):
+class ControlModel(ApiModel):
     """What is wanted of the run, and what the caller may ask for."""
 
     mode: str
@@ -82,7 +82,7 @@ class Control(Document):
     last_action: LastAction | None
 
 
-class State(Document):
+class State(ApiModel):
     """Where everything is."""
 
     store_path: str
@@ -92,7 +92,7 @@ class State(Document):
     diagnostics: list[str]
 
 
-class Widget(Document):
+class Widget(ApiModel):
     """One part of a dashboard."""
 
     widget_id: str
@@ -104,7 +104,7 @@ class Widget(Document):
     updated_unix_ms: int
 
 
-class Alert(Document):
+class AlertModel(ApiModel):
     """Something to look at."""
 
     code: str
@@ -113,7 +113,7 @@ class Alert(Document):
     suggested_command: str | None
 
 
-class Cycle(Document):
+class Cycle(ApiModel):
     """A slice of the time in which work settled."""
 
     timestamp_unix_ms: int
@@ -125,7 +125,7 @@ class Cycle(Document):
     tokens: int
 
 
-class QueueTimeline(Document):
+class QueueTimeline(ApiModel):
     """The last cycles and the counts per reason."""
 
     cycle_count: int
@@ -139,8 +139,8 @@ class HealthDocument(Envelope):
     """GET /dashboard/health."""
 
     health: Health
-    training: Training
-    control: Control
+    training: TrainingModel
+    control: ControlModel
     state: State
 
 
@@ -148,7 +148,7 @@ class WidgetsDocument(Envelope):
     """GET /dashboard/widgets."""
 
     widgets: list[Widget]
-    training: Training
+    training: TrainingModel
     state: State
 
 
@@ -157,16 +157,16 @@ class TimelineDocument(Envelope):
 
     queue_timeline: QueueTimeline
     health: Health
-    training: Training
+    training: TrainingModel
     state: State
 
 
 class AlertsDocument(Envelope):
     """GET /dashboard/alerts."""
 
-    alerts: list[Alert]
+    alerts: list[AlertModel]
     health: Health
-    training: Training
+    training: TrainingModel
     state: State
 
 
@@ -184,7 +184,7 @@ class ActionResult(Envelope):
     action: str
     accepted: bool
     health: Health
-    control: Control
+    control: ControlModel
 
 
 class GatewayStatusDocument(Envelope):
@@ -192,17 +192,17 @@ class GatewayStatusDocument(Envelope):
 
     service: dict[str, Any]
     auth: dict[str, Any]
-    training: Training
+    training: TrainingModel
     endpoints: dict[str, str]
 
 
 class TrainingDocument(Envelope):
     """GET /gateway/training/status."""
 
-    training: Training
+    training: TrainingModel
 
 
-class RolloutRecord(Document):
+class RolloutRecord(ApiModel):
     """One rollout of a listing."""
 
     rollout_id: str
@@ -233,7 +233,7 @@ class SessionBody(BaseModel):
     password: str
 
 
-class SessionDocument(Document):
+class SessionDocument(ApiModel):
     """A token for an hour."""
 
     access_token: str

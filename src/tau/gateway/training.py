@@ -14,7 +14,7 @@ _NUMBERS = ("total_rollouts", "succeeded", "failed", "cancelled")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Training:
+class StatusContent:
     """What the file says. `found` is its whole content, None where there is none to use."""
 
     path: Path
@@ -52,9 +52,9 @@ class TrainingFile:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._stamp: tuple[int, int, int] | None = None
-        self._last: Training | None = None
+        self._last: StatusContent | None = None
 
-    async def read(self) -> Training:
+    async def read(self) -> StatusContent:
         """What it says now; never fails."""
         stamp = _stamp(self._path)
         if self._last is None or stamp is None or stamp != self._stamp:
@@ -63,19 +63,19 @@ class TrainingFile:
         return self._last
 
 
-def _read(path: Path) -> Training:
+def _read(path: Path) -> StatusContent:
     try:
         found = read_document(path)
     except FileError as error:
         kind = "parse" if error.what.startswith("cannot parse") else "read"
         note = f"training_status_{kind}_failed:{path}: {error.why}"
-        return Training(path=path, diagnostics=(note,))
+        return StatusContent(path=path, diagnostics=(note,))
     if found is None:
-        return Training(path=path, diagnostics=(f"training_status_missing:{path}",))
+        return StatusContent(path=path, diagnostics=(f"training_status_missing:{path}",))
     if not isinstance(found.get("run_state"), str):
         note = f"training_status_parse_failed:{path}: it has no run_state"
-        return Training(path=path, diagnostics=(note,))
-    return Training(path=path, found=found)
+        return StatusContent(path=path, diagnostics=(note,))
+    return StatusContent(path=path, found=found)
 
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:

@@ -6,16 +6,16 @@ from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tau.domain.actions import ControlState
 from tau.domain.condition import driven
-from tau.domain.control import ControlState
 from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import Run, RunStatus
-from tau.domain.worker import Worker
+from tau.domain.worker import WorkerRecord
 from tau.errors import ControlError, FileError, NotFound, StoreError
 from tau.files.documents import read_bytes
-from tau.gateway.board import Board
-from tau.gateway.training import Training, TrainingFile
+from tau.gateway.board import RunScores
+from tau.gateway.training import StatusContent, TrainingFile
 from tau.gateway.window import StoreWindow
 from tau.lifecycle.commands import run_is_alive
 from tau.lifecycle.paths import StateDir
@@ -30,7 +30,7 @@ _NO_COUNTS = RolloutCounts(by_status={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Control:
+class ControlFiles:
     """What stands in the control files. `trouble` says what cannot be read of them."""
 
     state: ControlState | None = None
@@ -51,14 +51,14 @@ class Snapshot:
     trouble: StoreError | None = None
     run: Run | None = None
     counts: RolloutCounts = _NO_COUNTS
-    workers: tuple[Worker, ...] = ()
+    workers: tuple[WorkerRecord, ...] = ()
     failures: Mapping[str, int] = field(default_factory=dict)
-    board: Board | None = None
-    training: Training
-    control: Control
+    board: RunScores | None = None
+    training: StatusContent
+    control: ControlFiles
 
 
-class Watch:
+class SnapshotWatch:
     """Takes snapshots, at most one at a time."""
 
     def __init__(self, window: StoreWindow, folder: StateDir, clock: Clock) -> None:
@@ -66,7 +66,7 @@ class Watch:
         self._folder = folder
         self._clock = clock
         self._training = TrainingFile(folder.status)
-        self._boards: OrderedDict[RunId, Board] = OrderedDict()
+        self._boards: OrderedDict[RunId, RunScores] = OrderedDict()
         self._taking = asyncio.Lock()
         self._last: tuple[int, Snapshot] | None = None
         self._reading: dict[RunId, asyncio.Task[None]] = {}
@@ -80,7 +80,7 @@ class Watch:
                 self._last = (now, await self._take())
             return self._last[1]
 
-    async def board(self, run_id: RunId) -> Board:
+    async def board(self, run_id: RunId) -> RunScores:
         """The board of any run, as far as it can be read within a moment.
 
         Raises:
@@ -115,7 +115,7 @@ class Watch:
             return Snapshot(taken_unix_ms=now, trouble=error, training=training, control=control)
 
     async def _current(
-        self, control: Control, workers: Sequence[Worker], now_unix_ms: int
+        self, control: ControlFiles, workers: Sequence[WorkerRecord], now_unix_ms: int
     ) -> Run | None:
         """The run that is driven from here, else the newest whose trainer lives, else the newest.
 
@@ -130,8 +130,8 @@ class Watch:
         alive = [run for run in running if driven(run, workers, now_unix_ms)]
         return next(iter((*alive, *newest)), None)
 
-    async def _followed(self, run_id: RunId, counts: RolloutCounts) -> Board:
-        board = self._boards.get(run_id) or Board(run_id)
+    async def _followed(self, run_id: RunId, counts: RolloutCounts) -> RunScores:
+        board = self._boards.get(run_id) or RunScores(run_id)
         self._boards[run_id] = board
         self._boards.move_to_end(run_id)
         while len(self._boards) > _MOST_BOARDS:
@@ -147,7 +147,7 @@ class Watch:
             task.add_done_callback(lambda _: self._reading.pop(run_id, None))
         return board
 
-    async def _read_on(self, board: Board) -> None:
+    async def _read_on(self, board: RunScores) -> None:
         """Read a long run page by page, so that no request waits for all of it."""
         while not board.complete and self._boards.get(board.run_id) is board:
             await asyncio.sleep(_BREATH_S)
@@ -164,13 +164,13 @@ class Watch:
             task.cancel()
         await asyncio.gather(*self._reading.values(), return_exceptions=True)
 
-    def _control(self) -> Control:
+    def _control(self) -> ControlFiles:
         state = trouble = None
         try:
             state = load_state(self._folder.control_state)
         except ControlError as error:
             trouble = str(error)
-        return Control(
+        return ControlFiles(
             state=state,
             alive=run_is_alive(self._folder),
             audit_lines=self._count_audit(),

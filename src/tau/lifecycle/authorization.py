@@ -46,7 +46,7 @@ class ReasonCode(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decision:
+class AccessDecision:
     """The answer to one question; `roles` are those bound to the principal, `rule` what decided."""
 
     allowed: bool
@@ -71,26 +71,26 @@ class Policy:
     bindings: tuple[tuple[str, tuple[str, ...]], ...] = ()
     roles: Mapping[str, Role] = field(default_factory=dict)
 
-    def decide(self, principal: str, action_key: str) -> Decision:
+    def decide(self, principal: str, action_key: str) -> AccessDecision:
         """Evaluate one question; pure. Blanks around the principal mean nothing."""
         principal = principal.strip()
         if not self.team_mode:
-            return Decision(allowed=True, reason_code=ReasonCode.ALLOW_TEAM_MODE_DISABLED)
+            return AccessDecision(allowed=True, reason_code=ReasonCode.ALLOW_TEAM_MODE_DISABLED)
         if not principal:
-            return Decision(allowed=False, reason_code=ReasonCode.DENY_PRINCIPAL_MISSING)
+            return AccessDecision(allowed=False, reason_code=ReasonCode.DENY_PRINCIPAL_MISSING)
         roles = self.roles_of(principal)
         if roles is None:
-            return Decision(allowed=False, reason_code=ReasonCode.DENY_UNBOUND_PRINCIPAL)
+            return AccessDecision(allowed=False, reason_code=ReasonCode.DENY_UNBOUND_PRINCIPAL)
         denied = self._rule(roles, action_key, deny=True)
         if denied is not None:
             code = ReasonCode.DENY_ROLE_POLICY
-            return Decision(allowed=False, reason_code=code, roles=roles, rule=denied)
+            return AccessDecision(allowed=False, reason_code=code, roles=roles, rule=denied)
         allowed = self._rule(roles, action_key, deny=False)
         if allowed is not None:
             code = ReasonCode.ALLOW_ROLE_POLICY
-            return Decision(allowed=True, reason_code=code, roles=roles, rule=allowed)
+            return AccessDecision(allowed=True, reason_code=code, roles=roles, rule=allowed)
         code = ReasonCode.DENY_NO_MATCHING_ALLOW
-        return Decision(allowed=False, reason_code=code, roles=roles)
+        return AccessDecision(allowed=False, reason_code=code, roles=roles)
 
     def roles_of(self, principal: str) -> tuple[str, ...] | None:
         """Roles of every matching binding, without repeats; None where none matches."""
@@ -151,7 +151,7 @@ class Authorizer:
         self.carried = carried
         self.trouble = trouble
 
-    def decide(self, principal: str, action_key: str) -> Decision:
+    def decide(self, principal: str, action_key: str) -> AccessDecision:
         """Read the file as it stands now and evaluate both.
 
         Raises:
@@ -182,7 +182,7 @@ class Authorizer:
             return "the policy that the store carries: tau rbac install POLICY --store STORE"
         return f"'{self.file.path}'"
 
-    def require(self, principal: str, action_key: str) -> Decision:
+    def require(self, principal: str, action_key: str) -> AccessDecision:
         """The decision, if it allows.
 
         Raises:

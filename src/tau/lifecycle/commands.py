@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau.domain.control import Action, ControlState, LifecycleState, record_of
+from tau.domain.actions import Action, ControlState, LifecycleState, record_of
 from tau.domain.ids import stands_for
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau.domain.control import Action, ControlState
+from tau.domain.actions import Action, ControlState
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError
 from tau.files.documents import read_document

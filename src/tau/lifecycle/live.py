@@ -1,4 +1,4 @@
-"""A live run's side of lifecycle control: the lock, the wishes, the files."""
+"""A live run's side of lifecycle control: the lock, the desired states, the files."""
 
 import asyncio
 import contextlib
@@ -9,8 +9,8 @@ from pathlib import Path
 
 import orjson
 
+from tau.domain.actions import Action, ControlState, LifecycleState
 from tau.domain.checkpoint import Checkpoint
-from tau.domain.control import Action, ControlState, LifecycleState
 from tau.domain.resources import Resources
 from tau.domain.run import Run
 from tau.domain.worker import ProcessIdentity
@@ -52,7 +52,7 @@ class RunControl:
         self._wanted = LifecycleState.RUNNING
         self._seen: tuple[int, int, int] | None = None
         self.trouble: str | None = None
-        """Why the control state cannot be used just now; the last wish stands meanwhile."""
+        """Why the control state cannot be used just now; the last one read stands meanwhile."""
         self.file_trouble: str | None = None
         """Why the checkpoint files lag behind the store."""
 
@@ -90,7 +90,7 @@ class RunControl:
         """Let others drive runs here."""
         self._lock.release()
 
-    def wish(self) -> ControlState | None:
+    def desired(self) -> ControlState | None:
         """The control state as it stands; ControlError where it cannot be used."""
         return load_state(self._folder.control_state)
 
@@ -119,7 +119,7 @@ class RunControl:
             FileError: it cannot be written.
         """
         self._run = run
-        before = self.wish()
+        before = self.desired()
         wanted = LifecycleState.RUNNING
         target = None
         if before and before.lifecycle_state is LifecycleState.ROLLBACK_REQUESTED:
@@ -140,12 +140,12 @@ class RunControl:
 
     @property
     def wanted(self) -> LifecycleState:
-        """The latest wish that could be read."""
+        """The latest desired state that could be read."""
         return self._wanted
 
     def rollback_target(self) -> Checkpoint:
         """The checkpoint that was asked for, from the copy which the command made of it."""
-        state = self.wish()
+        state = self.desired()
         if state is None or state.rollback_checkpoint is None:
             raise ControlError("the control state names no checkpoint to roll back to")
         name = state.rollback_checkpoint
@@ -217,7 +217,7 @@ class RunControl:
         if stamp == self._seen and not force:
             return
         try:
-            state = self.wish()
+            state = self.desired()
         except ControlError as error:
             self.trouble = str(error)
             return
@@ -241,7 +241,7 @@ class RunControl:
         """State and audit line, as a command writes them."""
         with self._register.held():
             try:
-                before = self.wish()
+                before = self.desired()
             except ControlError:  # it is replaced by a whole one, which is what it needs
                 before = None
             state = ControlState(

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau.domain.control import Action, ControlState, LifecycleState
+from tau.domain.actions import Action, ControlState, LifecycleState
 from tau.domain.json import Json
 from tau.domain.run import StopReason
 from tau.errors import ControlError, FileError, RecoveryRefused

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tau.domain.control import ControlState
+from tau.domain.actions import ControlState
 from tau.errors import ControlError, FileError
 from tau.files.atomic import clean_orphans, undone_on_failure
 from tau.files.lock import FileLock

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from tau.domain.control import ControlState, LifecycleState
+from tau.domain.actions import ControlState, LifecycleState
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError
 from tau.files.atomic import atomic_write

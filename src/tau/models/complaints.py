@@ -18,7 +18,7 @@ _FINE = re.compile(r"(?:0+|2\d\d|ok|success|succeeded|successful|no error|none|n
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fault:
+class ProviderFault:
     """An error as the provider told it. `codes` are its code, status and type words, in that order.
 
     `status` is a number the error itself named. `error` is the whole error object. `page`: a page
@@ -32,12 +32,14 @@ class Fault:
     page: bool = False
 
 
-def page(text: str) -> Fault:
+def page(text: str) -> ProviderFault:
     """The error in a body that is not JSON."""
-    return Fault(message=text or "no body", page=text.lstrip().lower().startswith(("<!", "<html")))
+    return ProviderFault(
+        message=text or "no body", page=text.lstrip().lower().startswith(("<!", "<html"))
+    )
 
 
-def fault_in(body: Json) -> Fault | None:
+def fault_in(body: Json) -> ProviderFault | None:
     """The error inside a body; None where it holds none.
 
     An object `error` that says nothing, or that all went well, is none beside an answer.
@@ -60,7 +62,7 @@ def fault_in(body: Json) -> Fault | None:
     return None if answered else _instead(body)
 
 
-def _instead(body: Mapping[str, Json]) -> Fault | None:
+def _instead(body: Mapping[str, Json]) -> ProviderFault | None:
     """The error of a body that answers nothing."""
     base = body.get("base_resp")  # MiniMax
     if isinstance(base, dict) and not _fine(base.get("status_code")):
@@ -71,7 +73,7 @@ def _instead(body: Mapping[str, Json]) -> Fault | None:
         if isinstance(one, dict):  # Cloudflare, JSON:API
             return _from_object(one, body)
         if isinstance(one, str) and one:
-            return Fault(message=one, error=body)
+            return ProviderFault(message=one, error=body)
     for name in _HOLDERS:
         held = body.get(name)
         inner = (held.get("Error") or held.get("error") or held) if isinstance(held, dict) else None
@@ -84,12 +86,14 @@ def _instead(body: Mapping[str, Json]) -> Fault | None:
     return None
 
 
-def _from_detail(body: Mapping[str, Json]) -> Fault:
+def _from_detail(body: Mapping[str, Json]) -> ProviderFault:
     detail = body["detail"]
     if isinstance(detail, dict):
         return _from_object(detail, body)
     words = {**body, "message": _detail(detail)}
-    return Fault(message=_detail(detail), codes=_codes(words), status=_status(words), error=body)
+    return ProviderFault(
+        message=_detail(detail), codes=_codes(words), status=_status(words), error=body
+    )
 
 
 def _complains(error: Mapping[str, Json]) -> bool:
@@ -120,12 +124,12 @@ def _folded_names(error: Mapping[str, Json]) -> Mapping[str, Json]:
     return {re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower(): v for name, v in error.items()}
 
 
-def _from_object(error: Mapping[str, Json], whole: Json) -> Fault:
+def _from_object(error: Mapping[str, Json], whole: Json) -> ProviderFault:
     message = _message(error)
     metadata = error.get("metadata")
     if isinstance(metadata, dict) and isinstance(metadata.get("raw"), str):  # OpenRouter
         message = f"{message}: {metadata['raw']}"
-    return Fault(
+    return ProviderFault(
         message=message or "no message", codes=_codes(error), status=_status(error), error=whole
     )
 

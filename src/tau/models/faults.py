@@ -17,7 +17,7 @@ from tau.errors import (
     RequestRejected,
     ServerFailed,
 )
-from tau.models.complaints import Fault
+from tau.models.complaints import ProviderFault
 
 _CODES: Mapping[type[ModelError], str] = {
     ContextTooLong: "context_length_exceeded context_length exceed_context_size_error"
@@ -116,7 +116,7 @@ FIXES: Mapping[type[ModelError], str] = {
 }
 
 
-def kind_of(fault: Fault | None, status: int) -> type[ModelError]:
+def kind_of(fault: ProviderFault | None, status: int) -> type[ModelError]:
     """Our class for it. `status` is that of HTTP; an error inside a 200 may name its own."""
     if status == 403 and fault and fault.page:  # a firewall before the provider, not the provider
         return RequestRejected

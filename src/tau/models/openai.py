@@ -26,9 +26,9 @@ from tau.errors import (
 )
 from tau.models import endpoint, prices, stream, wire
 from tau.models.advice import retry_after_s
-from tau.models.complaints import Fault, fault_in, page
+from tau.models.complaints import ProviderFault, fault_in, page
 from tau.models.faults import FIXES, kind_of
-from tau.models.posting import Postbox
+from tau.models.posting import HttpPoster
 from tau.models.providers import PROVIDERS
 from tau.models.redaction import Redactor
 from tau.models.usage import Metered, metered
@@ -50,7 +50,7 @@ class OpenAICompatible:
     """
 
     Settings: ClassVar[type[endpoint.Settings]] = endpoint.Settings
-    obeys: ClassVar[bool] = True
+    cancellable: ClassVar[bool] = True
 
     @classmethod
     def check(cls, settings: endpoint.Settings, context: ModelContext) -> None:
@@ -76,7 +76,7 @@ class OpenAICompatible:
         self._timeout_s = context.timeout_s
         self._max_connections = context.max_connections
         self._clock = clock
-        self._postbox: Postbox | None = None
+        self._poster: HttpPoster | None = None
         self._closed = False
         self._price(Usage(), (self._name,))  # reads the price list now, not in the first call
 
@@ -104,9 +104,9 @@ class OpenAICompatible:
 
     async def aclose(self) -> None:
         self._closed = True
-        postbox, self._postbox = self._postbox, None
-        if postbox is not None:
-            await postbox.aclose()
+        poster, self._poster = self._poster, None
+        if poster is not None:
+            await poster.aclose()
 
     async def _outcome(self, request: ModelRequest) -> Completion | ModelError:
         if self._closed:
@@ -117,9 +117,9 @@ class OpenAICompatible:
             why = self._redactor.excerpt(str(error))
             return RequestRejected("the request cannot be sent", why=why)
         timeout_s = self._timeout_s if request.timeout_s is None else request.timeout_s
-        postbox = self._postbox or self._open()
+        poster = self._poster or self._open()
         try:
-            status, headers, body = await postbox.post(payload, timeout_s=timeout_s)
+            status, headers, body = await poster.post(payload, timeout_s=timeout_s)
         except TimeoutError:
             return ModelTimeout(
                 f"no complete answer from {self._ref} within {timeout_s:g} s", where=self._where
@@ -134,15 +134,15 @@ class OpenAICompatible:
             )
         return self._completion(status, headers, body)
 
-    def _open(self) -> Postbox:
-        self._postbox = Postbox(
+    def _open(self) -> HttpPoster:
+        self._poster = HttpPoster(
             self._url,
             self._headers,
             proxy=self._proxy,
             connections=self._max_connections,
             largest_body=LARGEST_BODY,
         )
-        return self._postbox
+        return self._poster
 
     def _broken(self, error: Exception) -> ModelError:
         """What the transport raised, as ours; only its text is taken over."""
@@ -266,7 +266,7 @@ class OpenAICompatible:
             cost_whole=cost is not None,
         )
 
-    def _cost(self, answer: wire.Answer) -> int | None:
+    def _cost(self, answer: wire.ParsedAnswer) -> int | None:
         used = Metered(usage=answer.usage or Usage(), whole=answer.whole, cost_usd=answer.cost_usd)
         return self._billed(used, (answer.model, self._name))
 
@@ -295,7 +295,7 @@ class OpenAICompatible:
             status=status,
         )
 
-    def _failed(self, fault: Fault, status: int, headers: Mapping[str, str]) -> ModelError:
+    def _failed(self, fault: ProviderFault, status: int, headers: Mapping[str, str]) -> ModelError:
         """The provider's own error, as ours."""
         kind = kind_of(fault, status)
         return kind(
@@ -351,7 +351,7 @@ def _decoded(headers: Mapping[str, str], body: bytes) -> Json:
     return wire.parse(body.decode(charset[1], "replace").encode("utf-8"))
 
 
-def _fault_of_success(body: Json) -> Fault | None:
+def _fault_of_success(body: Json) -> ProviderFault | None:
     """An error inside a 200: at the top, or in the first choice as OpenRouter does."""
     fault = fault_in(body)
     if fault is None and isinstance(body, dict):

@@ -19,7 +19,7 @@ _UNLIMITED = aiohttp.ClientTimeout()
 """For connecting by itself: the time limit of a call is around all of it."""
 
 
-class Reply(NamedTuple):
+class HttpReply(NamedTuple):
     """What came back. A `body` beyond what was allowed was not read to its end."""
 
     status: int
@@ -27,7 +27,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Postbox:
+class HttpPoster:
     """Posts bytes to one address over connections that are kept; follows no redirects.
 
     Make it inside the event loop that will use it.
@@ -55,7 +55,7 @@ class Postbox:
         self._largest_body = largest_body
         self._head = b""
 
-    async def post(self, body: bytes, *, timeout_s: float) -> Reply:
+    async def post(self, body: bytes, *, timeout_s: float) -> HttpReply:
         """Send `body` and return the answer, whatever its status.
 
         Raises:
@@ -89,7 +89,7 @@ class Postbox:
                 return connection
             connection.close()  # an answer nobody asked for would be taken for the next one
 
-    async def _exchange(self, connection: Connection, body: bytes) -> tuple[Reply, bool]:
+    async def _exchange(self, connection: Connection, body: bytes) -> tuple[HttpReply, bool]:
         """The answer, and whether nothing is left of it or of the request on the connection."""
         protocol = connection.protocol
         transport = connection.transport
@@ -110,7 +110,7 @@ class Postbox:
                 size += len(piece)
             answer = b"".join(pieces)
         whole = content.at_eof() and not transport.get_write_buffer_size()
-        return Reply(message.code, message.headers, answer), whole
+        return HttpReply(message.code, message.headers, answer), whole
 
     def _make_head(self) -> bytes:
         """A request up to the number of bytes in its body; once connected, as proxies add to it."""

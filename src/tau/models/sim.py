@@ -15,7 +15,7 @@ from tau.domain.spend import Usage
 from tau.errors import InputError, ModelTimeout, Overloaded, RateLimited, RequestRejected
 from tau.ports.model import ModelContext
 from tau.sim.calls import CallKind
-from tau.sim.simulator import Drawing, Reply, Simulator
+from tau.sim.simulator import Drawing, SimulatedReply, Simulator
 
 WORLDS = ("rules",)
 
@@ -41,7 +41,7 @@ class SimulatorSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class SimulatedAnswer:
     """A completion with the kind of call it answered."""
 
     completion: Completion
@@ -83,7 +83,7 @@ class SimulatedModel:
     async def aclose(self) -> None:
         """There is nothing to release."""
 
-    async def answer(self, request: ModelRequest) -> Answer:
+    async def answer(self, request: ModelRequest) -> SimulatedAnswer:
         """One call, with its kind.
 
         Raises:
@@ -97,7 +97,9 @@ class SimulatedModel:
         await self._take_time(request.timeout_s)
         self._mishap(drawing)
         reply = self._simulator.answer(request.messages, drawing)
-        return Answer(completion=self._completion(request, reply, drawing), kind=reply.kind)
+        return SimulatedAnswer(
+            completion=self._completion(request, reply, drawing), kind=reply.kind
+        )
 
     async def _take_time(self, timeout_s: float | None) -> None:
         latency_s = self._settings.latency_ms / 1000
@@ -113,7 +115,9 @@ class SimulatedModel:
         if self._simulator.happens("rate limit", self._settings.rate_limit_rate, drawing):
             raise RateLimited("too many requests, simulated", status=429, retry_after_s=0.05)
 
-    def _completion(self, request: ModelRequest, reply: Reply, drawing: Drawing) -> Completion:
+    def _completion(
+        self, request: ModelRequest, reply: SimulatedReply, drawing: Drawing
+    ) -> Completion:
         text, finish_reason = _bounded(reply.text, request.params)
         digest, _, number = drawing.arrival.partition(":")
         return Completion(

@@ -15,7 +15,7 @@ from aiohttp import web
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.json import Json
 from tau.errors import AttemptError, InputError, ModelNotFound
-from tau.models.sim import WORLDS, Answer, SimulatedModel, SimulatorSettings, options
+from tau.models.sim import WORLDS, SimulatedAnswer, SimulatedModel, SimulatorSettings, options
 from tau.models.sim_request import ChatRequest, parse
 from tau.ports.clock import Clock, SystemClock
 from tau.ports.model import ModelContext
@@ -93,7 +93,9 @@ class SimServer:
             )
         )
 
-    async def _answer(self, model: SimulatedModel, chat: ChatRequest, index: int) -> Answer:
+    async def _answer(
+        self, model: SimulatedModel, chat: ChatRequest, index: int
+    ) -> SimulatedAnswer:
         return await model.answer(
             ModelRequest(messages=chat.messages, params=chat.params_of(index))
         )

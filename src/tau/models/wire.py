@@ -25,7 +25,7 @@ class NotJson(Unexpected):
 
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class ParsedAnswer:
     """What a body says. `usage` is None and `cost_usd` is None where it says nothing.
 
     `whole`: the usage is all there was, not a part of it.
@@ -103,7 +103,7 @@ def parse(body: bytes) -> Json:
     return mended
 
 
-def answer(body: Json) -> Answer:
+def answer(body: Json) -> ParsedAnswer:
     """What a successful body says, from its first choice.
 
     Raises:
@@ -126,7 +126,7 @@ def answer(body: Json) -> Answer:
         raise Unexpected(f"expected a choice's 'message' to be an object, got {_kind(message)}")
     text, tool_calls = _text(message.get("content")), tuple(_tool_calls(message))
     used = metered(body, produced=bool(text or tool_calls))
-    return Answer(
+    return ParsedAnswer(
         text=text,
         finish_reason=reason if isinstance(reason, str) and reason else "unknown",
         model=_word(body.get("model")),

@@ -19,7 +19,7 @@ from tau.domain.rollout import (
 from tau.domain.run import Run, RunStatus
 from tau.domain.span import Span
 from tau.domain.spend import Spend
-from tau.domain.worker import Worker
+from tau.domain.worker import WorkerRecord
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -201,7 +201,7 @@ class Shortfalls:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Candidate:
+class CandidateRecord:
     """Resources that a run's algorithm has proposed, in the `wave`-th wave (from 1).
 
     `abandoned` ones came after a checkpoint that the run was rolled back to.
@@ -303,7 +303,7 @@ class Insights(Protocol):
         """
         ...
 
-    async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:
+    async def workers(self, *, include_retired: bool = False) -> Sequence[WorkerRecord]:
         """In order of registration."""
         ...
 
@@ -313,7 +313,7 @@ class Insights(Protocol):
 
     async def candidates(
         self, run_id: RunId, *, limit: int = 50, offset: int = 0
-    ) -> Sequence[Candidate]:
+    ) -> Sequence[CandidateRecord]:
         """In order of their waves, abandoned ones too."""
         ...
 

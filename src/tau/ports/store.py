@@ -15,7 +15,7 @@ from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId, WorkerId
 from tau.domain.json import Json
 from tau.domain.resources import Alias, Resources, ResourcesVersion
 from tau.domain.rollout import (
-    Claim,
+    ClaimedRollout,
     Outcome,
     RolloutCounts,
     RolloutRequest,
@@ -25,7 +25,7 @@ from tau.domain.rollout import (
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.span import Span
 from tau.domain.spend import Budget, Spend
-from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
+from tau.domain.worker import ProcessIdentity, WorkerRecord, WorkerRole
 from tau.ports.insights import Insights
 
 
@@ -160,13 +160,13 @@ class Work(Protocol):
         process: ProcessIdentity,
         lease_ms: int,
         offers: Sequence[str] = (),
-    ) -> Worker:
+    ) -> WorkerRecord:
         """Announce a claiming loop, a trainer or a host; every call makes a new identity."""
         ...
 
     async def claim(
         self, worker: WorkerId, *, limit: int, run_id: RunId | None = None
-    ) -> Sequence[Claim]:
+    ) -> Sequence[ClaimedRollout]:
         """Take up to `limit` ready rollouts of running runs, oldest first.
 
         One transaction: rollouts become running, attempts are made, budgets reserved in wave

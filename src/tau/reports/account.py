@@ -11,7 +11,7 @@ from tau.domain.json import Json
 from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run
-from tau.ports.insights import Candidate, MeanCost, Measurement, Shortfalls
+from tau.ports.insights import CandidateRecord, MeanCost, Measurement, Shortfalls
 from tau.ports.store import Store
 from tau.reports.gain import Gain, PartialClaim, certificate, of_evidence, partial_of
 from tau.reports.words import Piece, rules_changed, word_diff
@@ -48,7 +48,7 @@ class Account:
     baseline: Resources
     best: Resources
     version: ResourcesVersion | None
-    candidates: tuple[Candidate, ...]
+    candidates: tuple[CandidateRecord, ...]
     measurements: tuple[Measurement, ...]
     shortfalls: Shortfalls = field(default_factory=Shortfalls)
     worsened: tuple[Worsened, ...] = ()
@@ -224,8 +224,8 @@ def baseline_of(run: Run) -> Resources:
     return Resources(values=found if isinstance(found, Mapping) else {})
 
 
-async def _candidates(store: Store, run_id: RunId) -> Sequence[Candidate]:
-    found: list[Candidate] = []
+async def _candidates(store: Store, run_id: RunId) -> Sequence[CandidateRecord]:
+    found: list[CandidateRecord] = []
     while page := await store.insights.candidates(run_id, limit=_PAGE, offset=len(found)):
         found += page
     return found

@@ -126,7 +126,7 @@ class QualityCost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Measured:
+class KnownCosts:
     """What is known of a run's candidates: scores by split, costs, the length of their texts."""
 
     estimates: Mapping[Split, Mapping[str, Estimate]]
@@ -146,7 +146,7 @@ class Measured:
         return max((Split.VALIDATE, Split.OPTIMIZE), key=told)
 
 
-def quality_cost(run: Run, found: Measured) -> QualityCost | None:
+def quality_cost(run: Run, found: KnownCosts) -> QualityCost | None:
     """Score against what the run's objective names, else what is known; None for one alone."""
     split = found.split
     scores = found.estimates.get(split, {})
@@ -171,7 +171,7 @@ _USUAL = (
 
 
 def _points(
-    found: Measured, scores: Mapping[str, Estimate], priced: Mapping[str, float], gated: set[str]
+    found: KnownCosts, scores: Mapping[str, Estimate], priced: Mapping[str, float], gated: set[str]
 ) -> list[Priced]:
     aims = {
         ResourcesHash(name): (scores[name].mean, -cost)

@@ -7,7 +7,7 @@ from tau.charts.svg import clean
 from tau.domain.dataset import Split
 from tau.domain.ids import ResourcesHash, short_hash
 from tau.reports.account import Account
-from tau.reports.front import Measured, Priced, QualityCost, quality_cost
+from tau.reports.front import KnownCosts, Priced, QualityCost, quality_cost
 from tau.reports.wording import counted
 
 
@@ -31,13 +31,13 @@ def front_section(account: Account) -> Iterator[str]:
         yield _table(found, found.others) + "</details>"
 
 
-def measured(account: Account) -> Measured:
+def measured(account: Account) -> KnownCosts:
     """What the account knows of its candidates."""
     names: dict[Split, dict[str, None]] = {}
     for one in account.measurements:
         names.setdefault(one.split, {})[one.resources] = None
     texts = [account.baseline, *(one.resources for one in account.candidates)]
-    return Measured(
+    return KnownCosts(
         estimates={
             split: {
                 name: estimate

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 from tau.charts.intervals import Interval, interval_chart
-from tau.charts.outcomes import Fate, Outcome, outcome_chart
+from tau.charts.outcomes import ExampleOutcome, Fate, outcome_chart
 from tau.charts.progress import Trial, progress_chart
 from tau.charts.svg import clean
 from tau.domain.dataset import Split
@@ -186,7 +186,7 @@ def _outcomes(account: Account, gain: Gain) -> Iterator[str]:
     if not names or len(names) != gain.n:
         return
     outcomes = [
-        Outcome(
+        ExampleOutcome(
             label=name,
             fate=Fate.FIXED if name in fixed else Fate.BROKEN if name in broken else Fate.SAME,
         )

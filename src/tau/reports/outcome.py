@@ -36,7 +36,7 @@ class Ending(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RunOutcome:
     """`head` says it in one line, `under` what belongs to it, `why` and `helps` what else to know.
 
     `before` and `after` are the mean scores on the fresh examples; None where nothing was compared.
@@ -82,12 +82,12 @@ def expectation(rows: int, detectable: float | None) -> str:
     )
 
 
-def outcome(account: Account) -> Outcome:
+def outcome(account: Account) -> RunOutcome:
     """What a search came to."""
     run, gain = account.run, account.gain
     ending = ended(run.status, run.stop_reason)
     if ending is Ending.NOTHING_SCORED:
-        return Outcome(
+        return RunOutcome(
             ending=ending,
             head="no answer could be graded, so nothing is decided",
             why=run.stop_detail or "",
@@ -108,7 +108,7 @@ def outcome(account: Account) -> Outcome:
         made = replace(
             made, head=told.head, under=told.under, why=told.why, helps=(*more, *told.helps)
         )
-    return Outcome(
+    return RunOutcome(
         ending=made.ending,
         head=made.head,
         under=made.under,
@@ -123,20 +123,20 @@ def outcome(account: Account) -> Outcome:
     )
 
 
-def _without_comparison(account: Account, ending: Ending) -> Outcome:
+def _without_comparison(account: Account, ending: Ending) -> RunOutcome:
     """Nothing was compared: it was stopped before, or nothing was worth comparing."""
     run = account.run
     if ending in (Ending.STOPPED, Ending.FAILED):
         why = run.stop_detail or because(run.stop_reason)
-        return Outcome(ending=ending, head="nothing is decided yet", why=why)
+        return RunOutcome(ending=ending, head="nothing is decided yet", why=why)
     if ending is Ending.RUNNING:
-        return Outcome(ending=ending, head="nothing is decided yet")
+        return RunOutcome(ending=ending, head="nothing is decided yet")
     why = account.reason or ""
     if account.decision == "keep_baseline":
-        return Outcome(ending=Ending.KEEP_BASELINE, head="nothing better was found", why=why)
+        return RunOutcome(ending=Ending.KEEP_BASELINE, head="nothing better was found", why=why)
     if account.decision is None:
-        return Outcome(ending=Ending.NOT_DECIDED, head="no decision was asked for", why=why)
-    return Outcome(
+        return RunOutcome(ending=Ending.NOT_DECIDED, head="no decision was asked for", why=why)
+    return RunOutcome(
         ending=Ending.NOT_DECIDED,
         head="the new prompt was not compared with the old one",
         why=why,
@@ -144,27 +144,27 @@ def _without_comparison(account: Account, ending: Ending) -> Outcome:
     )
 
 
-def _promoted(account: Account, gain: Gain, binary: bool) -> Outcome:
-    return Outcome(
+def _promoted(account: Account, gain: Gain, binary: bool) -> RunOutcome:
+    return RunOutcome(
         ending=Ending.PROMOTE,
         head=f"the new prompt is better: {_step(account, gain, binary)}",
         under=(f"surely at least {points(gain.low, binary, whole=math.floor)} ({_fresh(gain)})",),
     )
 
 
-def _kept(account: Account, gain: Gain, binary: bool) -> Outcome:
+def _kept(account: Account, gain: Gain, binary: bool) -> RunOutcome:
     step = _step(account, gain, binary)
     effect = _effect(account)
     if gain.high < effect:
         most = points(gain.high, binary, whole=math.ceil)
         why = f"the gain is at most {most}: less than the {points(effect, binary)} that matter"
-        return Outcome(
+        return RunOutcome(
             ending=Ending.KEEP_BASELINE,
             head=f"nothing better was found: {step}",
             under=(f"surely at most {most} ({_fresh(gain)})",),
             why=why if gain.high > 0 else "the new prompt is no better than the old one",
         )
-    return Outcome(
+    return RunOutcome(
         ending=Ending.KEEP_BASELINE,
         head=f"the new prompt is not to be used: {step}",
         under=(f"({_fresh(gain)})",),
@@ -172,7 +172,7 @@ def _kept(account: Account, gain: Gain, binary: bool) -> Outcome:
     )
 
 
-def _open(account: Account, gain: Gain, binary: bool) -> Outcome:
+def _open(account: Account, gain: Gain, binary: bool) -> RunOutcome:
     low = points(gain.low, binary, unit=False, whole=math.floor)
     high = points(gain.high, binary, whole=math.ceil)
     under = (f"the gain could be anything from {low} to {high}",)
@@ -180,7 +180,7 @@ def _open(account: Account, gain: Gain, binary: bool) -> Outcome:
     few = gain.n < fewest
     if few:
         head = f"{counted(gain.n, 'test example')} {'is' if gain.n == 1 else 'are'} too few"
-        return Outcome(
+        return RunOutcome(
             ending=Ending.NOT_DECIDED,
             head=f"{head} to tell anything",
             under=under,
@@ -190,7 +190,7 @@ def _open(account: Account, gain: Gain, binary: bool) -> Outcome:
     why = "no gain is proved, and gains that matter are not ruled out"
     if gain.low > 0 and account.reason:
         why = account.reason  # missing rows could undo it
-    return Outcome(
+    return RunOutcome(
         ending=Ending.NOT_DECIDED,
         head=f"{_fresh(gain, used=False)} cannot tell: {_step(account, gain, binary)}",
         under=under,

@@ -10,7 +10,7 @@ from tau.domain.json import Json, canonical
 from tau.domain.reasoning import without_reasoning
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
-from tau.domain.rollout import AttemptStatus, Claim, Outcome, Output
+from tau.domain.rollout import AttemptStatus, ClaimedRollout, Outcome, Output
 from tau.domain.span import SpanKind
 from tau.domain.spend import Spend
 from tau.errors import AttemptError, ExecutorFailed, boundary
@@ -18,7 +18,7 @@ from tau.ports.clock import Clock
 from tau.ports.record import OpenSpan
 from tau.runner.attributes import shortened
 from tau.runner.deadline import Deadline
-from tau.runner.execution import Performers, performer_of
+from tau.runner.execution import Performers, handler_of
 from tau.runner.grading import Graded, Grading, executed
 from tau.runner.recorder import SpanRecorder
 from tau.runner.retry import RetryPolicy
@@ -27,7 +27,7 @@ _MESSAGE_CHARS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Equipment:
+class AttemptDeps:
     """What attempts share: how to perform, limit, grade and retry them."""
 
     performers: Performers
@@ -44,18 +44,18 @@ class Attempt:
 
     def __init__(
         self,
-        claim: Claim,
+        claim: ClaimedRollout,
         record: SpanRecorder,
-        equipment: Equipment,
+        deps: AttemptDeps,
         *,
         notes: Sequence[Reward] = (),
     ) -> None:
         """`notes` are rewards that go with the outcome, whatever it is."""
         self._claim = claim
         self._record = record
-        self._equipment = equipment
+        self._deps = deps
         self._notes = tuple(notes)
-        self._started_ms = equipment.clock.monotonic_ms()
+        self._started_ms = deps.clock.monotonic_ms()
 
     async def run(self, resources: Resources) -> Outcome:
         """How it ended. Cancelling stops the work and passes on."""
@@ -65,7 +65,7 @@ class Attempt:
         try:
             with self._root():
                 output = await self._execute(resources)
-                graded = await self._equipment.grading.grade(
+                graded = await self._deps.grading.grade(
                     self._claim.example, output, resources, self._record, self._notes
                 )
         except AttemptError as error:
@@ -97,21 +97,21 @@ class Attempt:
         return self._record.opening("runner.execute_rollout", SpanKind.ROLLOUT, attributes)
 
     async def _execute(self, resources: Resources) -> Output:
-        equipment = self._equipment
-        performer = performer_of(equipment.performers, self._claim)
+        deps = self._deps
+        handler = handler_of(deps.performers, self._claim)
         with boundary(ExecutorFailed, "the executor"):
             try:
-                work = performer.perform(self._claim, resources, self._record)
-                output = await equipment.deadline.run(
-                    work, held_s=self._held_s, obeys=performer.obeys
+                work = handler.perform(self._claim, resources, self._record)
+                output = await deps.deadline.run(
+                    work, held_s=self._held_s, cancellable=handler.cancellable
                 )
             except ExceptionGroup as group:  # an attempt error knows whether a retry can help
                 first = _first(group)
                 if first is None:
                     raise
                 raise first from group
-            storable = _storable(output, equipment.max_output_bytes)
-            return _told_empty(storable if equipment.keep_reasoning else _answer_of(storable))
+            storable = _storable(output, deps.max_output_bytes)
+            return _told_empty(storable if deps.keep_reasoning else _answer_of(storable))
 
     def _held_s(self) -> float:
         return self._record.held_s
@@ -119,14 +119,14 @@ class Attempt:
     def _outcome(
         self, output: Output | None, graded: Graded | None, failure: Failure | None
     ) -> Outcome:
-        claim, equipment = self._claim, self._equipment
+        claim, deps = self._claim, self._deps
         if graded is None:
             graded = Graded(rewards=(executed(False), *self._notes))
         status, retry_in_s = AttemptStatus.SUCCEEDED, None
         if failure is not None:
             timed_out = failure.kind is FailureClass.TIME_LIMIT
             status = AttemptStatus.TIMEOUT if timed_out else AttemptStatus.FAILED
-            retry_in_s = equipment.retry.delay_s(failure, claim.attempt_id, claim.counted)
+            retry_in_s = deps.retry.delay_s(failure, claim.attempt_id, claim.counted)
         return Outcome(
             status=status,
             output=output,
@@ -136,7 +136,7 @@ class Attempt:
             retry_in_s=retry_in_s,
             spans=self._record.close(),
             spent=self.spent,
-            duration_ms=equipment.clock.monotonic_ms() - self._started_ms,
+            duration_ms=deps.clock.monotonic_ms() - self._started_ms,
         )
 
 

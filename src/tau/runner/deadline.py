@@ -22,16 +22,16 @@ class Deadline:
         """How many still ran `grace_s` after they had been cancelled."""
 
     async def run(
-        self, work: Awaitable[T], *, held_s: Callable[[], float], obeys: bool = False
+        self, work: Awaitable[T], *, held_s: Callable[[], float], cancellable: bool = False
     ) -> T:
         """The result of `work`; `held_s` is the time so far that does not count.
 
-        Cancelling this cancels the work and waits for it, at most `grace_s` unless it `obeys`.
+        Cancelling this cancels the work and waits for it, at most `grace_s` unless `cancellable`.
 
         Raises:
             TimeLimitExceeded: the limit has passed; the work has stopped or is left behind.
         """
-        if obeys and self._limit_s is None:
+        if cancellable and self._limit_s is None:
             return await _contained(work)
         task = asyncio.get_running_loop().create_task(_contained(work))
         try:

@@ -3,7 +3,7 @@
 import asyncio
 
 from tau.domain.ids import AttemptId
-from tau.domain.rollout import AttemptStatus, Claim, Outcome
+from tau.domain.rollout import AttemptStatus, ClaimedRollout, Outcome
 from tau.errors import LeaseLost, StoreFull, StoreUnavailable
 from tau.ports.store import Work
 from tau.runner.attempt import Attempt
@@ -27,7 +27,7 @@ class Outcomes:
         """The process is ending: try what is left once more, then leave it to the leases."""
         self._hurry.set()
 
-    async def write(self, claim: Claim, outcome: Outcome, attempt: Attempt) -> None:
+    async def write(self, claim: ClaimedRollout, outcome: Outcome, attempt: Attempt) -> None:
         """Write until the store has it or refuses it for good.
 
         What the store cannot take for its content is recorded as failed.

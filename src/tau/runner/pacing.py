@@ -46,19 +46,19 @@ class Pacing:
         self._ceiling = max(1, ceiling)
         self._gates: dict[str, _Gate] = {}
 
-    def slot(self, model: str) -> "Slot":
+    def slot(self, model: str) -> "PacedSlot":
         """A place among the calls to `model`, to be entered with `async with`."""
         gate = self._gates.get(model)
         if gate is None:
             gate = self._gates[model] = _Gate(self._settings, self._ceiling)
-        return Slot(gate)
+        return PacedSlot(gate)
 
     def paces(self) -> dict[str, Pace]:
         """The state of every model called so far."""
         return {model: gate.pace() for model, gate in self._gates.items()}
 
 
-class Slot:
+class PacedSlot:
     """Entering waits for the place; how the call inside ends sets the pace. For one use."""
 
     __slots__ = ("_epoch", "_gate")

@@ -11,10 +11,10 @@ from tau.ports.clock import Clock, SystemClock
 from tau.ports.grader import Grader
 from tau.ports.processes import Processes, SystemProcesses
 from tau.ports.store import Store
-from tau.runner.attempt import Equipment
+from tau.runner.attempt import AttemptDeps
 from tau.runner.circuit import Circuit
+from tau.runner.claim_gate import ClaimGate
 from tau.runner.deadline import Deadline
-from tau.runner.door import Door
 from tau.runner.execution import Performers
 from tau.runner.grading import Detector, Grading
 from tau.runner.health import RunnerHealth, RunnerState, Tally
@@ -23,8 +23,8 @@ from tau.runner.outcomes import Outcomes
 from tau.runner.pacing import Pace, Pacing, PacingSettings
 from tau.runner.resources import ResourcesCache
 from tau.runner.retry import RetryPolicy
-from tau.runner.settings import RunnerSettings
-from tau.runner.worker import Worker, Workplace
+from tau.runner.worker import Worker, WorkerDeps
+from tau.runner.worker_settings import RunnerSettings
 from tau.scoring.safety import SafetyPolicy
 
 _FIRST_RESTART_S = 0.1
@@ -32,7 +32,7 @@ _MAX_RESTART_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
+class WorkSpec:
     """What the workers are to do: how to perform, grade, guard, retry and pace rollouts.
 
     `default_grader` grades where there are no `graders` and an example's `expected` is a string.
@@ -58,7 +58,7 @@ class Supervisor:
     def __init__(
         self,
         store: Store,
-        job: Job,
+        job: WorkSpec,
         settings: RunnerSettings,
         *,
         run_id: RunId | None = None,
@@ -82,14 +82,14 @@ class Supervisor:
             on_lost=self._lost,
             on_doubt=self._abandoned,
         )
-        self._place = Workplace(
+        self._place = WorkerDeps(
             work=store.work,
             run_id=run_id,
             settings=settings,
-            equipment=_equipment(job, settings, self._deadline, clock),
+            deps=_deps(job, settings, self._deadline, clock),
             pacing=self._pacing,
             circuit=self._circuit,
-            door=Door(),
+            door=ClaimGate(),
             heartbeat=self._heartbeat,
             outcomes=self._outcomes,
             resources=ResourcesCache(store.work),
@@ -233,7 +233,7 @@ class Supervisor:
                 mine.abandon(reason)
 
 
-def _equipment(job: Job, settings: RunnerSettings, deadline: Deadline, clock: Clock) -> Equipment:
+def _deps(job: WorkSpec, settings: RunnerSettings, deadline: Deadline, clock: Clock) -> AttemptDeps:
     grading = Grading(
         job.graders,
         default=job.default_grader,
@@ -241,7 +241,7 @@ def _equipment(job: Job, settings: RunnerSettings, deadline: Deadline, clock: Cl
         detectors=job.detectors,
         deadline=deadline,
     )
-    return Equipment(
+    return AttemptDeps(
         performers=job.performers,
         grading=grading,
         deadline=deadline,

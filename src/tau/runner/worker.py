@@ -8,15 +8,15 @@ from dataclasses import dataclass
 from tau.domain.draws import uniform
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.reward import POLL_RETRY_BACKOFF_MS, POLL_RETRY_FAILURES, Reward
-from tau.domain.rollout import Claim
+from tau.domain.rollout import ClaimedRollout
 from tau.domain.spend import Spend
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, StoreError, StoreFull, StoreUnavailable
 from tau.ports.processes import Processes
 from tau.ports.store import Work
-from tau.runner.attempt import Attempt, Equipment
+from tau.runner.attempt import Attempt, AttemptDeps
 from tau.runner.circuit import Circuit
-from tau.runner.door import Door
+from tau.runner.claim_gate import ClaimGate
 from tau.runner.ending import uninterrupted
 from tau.runner.health import Tally
 from tau.runner.heartbeat import Heartbeat
@@ -24,23 +24,23 @@ from tau.runner.outcomes import Outcomes
 from tau.runner.pacing import Pacing
 from tau.runner.recorder import SpanRecorder
 from tau.runner.resources import ResourcesCache
-from tau.runner.settings import RunnerSettings
+from tau.runner.worker_settings import RunnerSettings
 
 _MAX_BACKOFF_S = 5.0
 _UNREADABLE_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Workplace:
+class WorkerDeps:
     """What the workers of a process share."""
 
     work: Work
     run_id: RunId | None
     settings: RunnerSettings
-    equipment: Equipment
+    deps: AttemptDeps
     pacing: Pacing
     circuit: Circuit
-    door: Door
+    door: ClaimGate
     heartbeat: Heartbeat
     outcomes: Outcomes
     resources: ResourcesCache
@@ -51,7 +51,7 @@ class Workplace:
 class Worker:
     """Holds up to `worker_concurrency` rollouts in flight; one object per registration."""
 
-    def __init__(self, name: str, place: Workplace) -> None:
+    def __init__(self, name: str, place: WorkerDeps) -> None:
         self._name = name
         self._place = place
         self._in_flight: set[asyncio.Task[None]] = set()
@@ -180,7 +180,7 @@ class Worker:
             Reward(name=POLL_RETRY_BACKOFF_MS, score=float(backoff_ms)),
         )
 
-    def _start(self, claim: Claim, notes: Sequence[Reward]) -> None:
+    def _start(self, claim: ClaimedRollout, notes: Sequence[Reward]) -> None:
         task = asyncio.create_task(self._carry(claim, notes), name=claim.attempt_id)
         self._in_flight.add(task)
         task.add_done_callback(self._ended)
@@ -192,13 +192,11 @@ class Worker:
             self._crash = task.exception()
         self._wake.set()
 
-    async def _carry(self, claim: Claim, notes: Sequence[Reward]) -> None:
+    async def _carry(self, claim: ClaimedRollout, notes: Sequence[Reward]) -> None:
         """See one claim to its recorded outcome, or give it back when cancelled before that."""
         place = self._place
-        record = SpanRecorder(
-            clock=place.equipment.clock, pacing=place.pacing, reserved=claim.reserved
-        )
-        attempt = Attempt(claim, record, place.equipment, notes=notes)
+        record = SpanRecorder(clock=place.deps.clock, pacing=place.pacing, reserved=claim.reserved)
+        attempt = Attempt(claim, record, place.deps, notes=notes)
         try:
             outcome = await attempt.run(await place.resources.get(claim.resources))
         except (asyncio.CancelledError, StoreUnavailable, StoreFull) as error:
@@ -215,7 +213,7 @@ class Worker:
         self._writing.add(task)
         await place.outcomes.write(claim, outcome, attempt)
 
-    async def _release(self, claim: Claim, spent: Spend) -> None:
+    async def _release(self, claim: ClaimedRollout, spent: Spend) -> None:
         given_back = spent - Spend(rollouts=spent.rollouts)  # what was not finished is not counted
         with contextlib.suppress(StoreError):  # its lease runs out by itself
             await uninterrupted(self._place.work.release([claim.attempt_id], spent=given_back))

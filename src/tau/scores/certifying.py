@@ -17,7 +17,7 @@ ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certified(ClaimResult):
+class CertifiedClaim(ClaimResult):
     """What was claimed, decided and found; `alpha` is the level the claim was held to.
 
     `earlier_claims` were made on some of the same rows, as the ledger has them; None without one.
@@ -49,7 +49,7 @@ class Certified(ClaimResult):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
+class LedgerAccount:
     """A ledger to write the claim into, in whose name and by which clock."""
 
     path: Path
@@ -73,8 +73,8 @@ def claim_of(*, margin: float | None, cost: bool, alpha: float, judged: bool = F
 
 
 def certify_pairs(
-    paired: Paired, claim: Claim, *, names: tuple[str, str], account: Account | None = None
-) -> Certified:
+    paired: Paired, claim: Claim, *, names: tuple[str, str], account: LedgerAccount | None = None
+) -> CertifiedClaim:
     """Decide a claim, at the level that earlier claims on the same rows have left of it.
 
     Raises:
@@ -104,9 +104,9 @@ def certify_pairs(
 def _certified(
     result: ClaimResult, paired: Paired, names: tuple[str, str], notes: tuple[str, ...],
     *, alpha: float,
-) -> Certified:  # fmt: skip
+) -> CertifiedClaim:  # fmt: skip
     known = {one.name: getattr(result, one.name) for one in fields(result)}
-    return Certified(
+    return CertifiedClaim(
         **known,
         alpha=alpha,
         baseline=names[0],

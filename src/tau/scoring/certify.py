@@ -19,7 +19,7 @@ from tau.scoring.units import FEW_GROUPS
 from tau.scoring.worst_case import p_unseen, rows_unseen
 
 
-class Decision(StrEnum):
+class ClaimDecision(StrEnum):
     """What a run concludes."""
 
     PROMOTE = "promote"
@@ -36,8 +36,8 @@ class Partial:
 
     compared: int
     missing: int
-    against: "tuple[Decision, Comparison]"
-    in_favour: "tuple[Decision, Comparison]"
+    against: "tuple[ClaimDecision, Comparison]"
+    in_favour: "tuple[ClaimDecision, Comparison]"
 
     def to_json(self) -> Json:
         """For evidence and reports."""
@@ -58,7 +58,7 @@ class Partial:
         )
 
 
-def _bound(decision: Decision, found: Comparison) -> Json:
+def _bound(decision: ClaimDecision, found: Comparison) -> Json:
     return {
         "decision": decision.value,
         "difference": found.difference,
@@ -67,7 +67,7 @@ def _bound(decision: Decision, found: Comparison) -> Json:
     }
 
 
-def _spoken(decision: Decision, found: Comparison) -> str:
+def _spoken(decision: ClaimDecision, found: Comparison) -> str:
     return f"{decision.value} ({found.low:+.3f} to {found.high:+.3f})"
 
 
@@ -80,7 +80,7 @@ class Certificate:
     could not be compared.
     """
 
-    decision: Decision
+    decision: ClaimDecision
     reason: str
     comparison: Comparison | None = None
     rows_to_settle: int | None = None
@@ -102,12 +102,12 @@ class Certificate:
 
 def no_candidate(reason: str, *, searched: bool = True) -> Certificate:
     """The decision where no candidate survived the search, or none could be tried at all."""
-    decision = Decision.KEEP_BASELINE if searched else Decision.INCONCLUSIVE
+    decision = ClaimDecision.KEEP_BASELINE if searched else ClaimDecision.INCONCLUSIVE
     return Certificate(decision=decision, reason=reason)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class Threshold:
     """What the difference is held against.
 
     Promoted is what is proved to be above -`margin`; the baseline is kept where the difference is
@@ -155,13 +155,13 @@ def certify(
     if not effect > 0:
         raise ValueError(f"the effect that matters must be positive, got {effect}")
     return settle(
-        pairing, Bar(effect=effect), alpha=alpha, planned=planned, gated=gated, draws=draws
+        pairing, Threshold(effect=effect), alpha=alpha, planned=planned, gated=gated, draws=draws
     )
 
 
 def settle(
     pairing: Pairing,
-    bar: Bar,
+    bar: Threshold,
     *,
     alpha: float,
     planned: int | None = None,
@@ -171,7 +171,7 @@ def settle(
     """Decide as `certify` does, against any bar."""
     if not pairing.differences:
         return Certificate(
-            decision=Decision.INCONCLUSIVE,
+            decision=ClaimDecision.INCONCLUSIVE,
             reason="no example has known scores of both prompts",
             caveats=_caveats(pairing, planned),
         )
@@ -190,7 +190,7 @@ def settle(
             against=(worst[0], worst[2]),
             in_favour=(best[0], best[2]),
         )
-    if decision is Decision.PROMOTE and pairing.baseline_only:
+    if decision is ClaimDecision.PROMOTE and pairing.baseline_only:
         decision, reason = _with_zeros(pairing, decided(as_zeros(pairing)), reason)
     if pairing.missing_share > TRUSTED_SHARE and partial is not None and not gated:
         decision, reason = _in_any_case(decision, reason, partial)
@@ -199,65 +199,72 @@ def settle(
         reason=reason,
         comparison=found,
         rows_to_settle=(
-            _rows_wanted(pairing, found, bar, alpha) if decision is Decision.INCONCLUSIVE else None
+            _rows_wanted(pairing, found, bar, alpha)
+            if decision is ClaimDecision.INCONCLUSIVE
+            else None
         ),
         partial=partial,
         caveats=(
             *_caveats(pairing, planned, partial),
-            *(_unseen_caveats(found, bar, alpha) if decision is Decision.INCONCLUSIVE else ()),
+            *(_unseen_caveats(found, bar, alpha) if decision is ClaimDecision.INCONCLUSIVE else ()),
         ),
     )
 
 
-_Decided = tuple[Decision, str, Comparison]
+_Decided = tuple[ClaimDecision, str, Comparison]
 
 
-def _with_zeros(pairing: Pairing, zeros: _Decided, reason: str) -> tuple[Decision, str]:
+def _with_zeros(pairing: Pairing, zeros: _Decided, reason: str) -> tuple[ClaimDecision, str]:
     """A promotion, if it stands where the candidate's missing rows count as zeros."""
     lost, found = len(pairing.baseline_only), zeros[2]
-    if zeros[0] is Decision.PROMOTE:
-        return Decision.PROMOTE, reason
+    if zeros[0] is ClaimDecision.PROMOTE:
+        return ClaimDecision.PROMOTE, reason
     return (
-        Decision.INCONCLUSIVE,
+        ClaimDecision.INCONCLUSIVE,
         f"{reason}, but not with the {lost} on which only the candidate has no score as zeros "
         f"({found.low:+.3f} to {found.high:+.3f})",
     )
 
 
-def _in_any_case(decision: Decision, reason: str, partial: Partial) -> tuple[Decision, str]:
+def _in_any_case(
+    decision: ClaimDecision, reason: str, partial: Partial
+) -> tuple[ClaimDecision, str]:
     """A decision that the missing rows could not change; else it is not settled."""
     if {partial.against[0], partial.in_favour[0]} == {decision}:
         return decision, reason
     wanted = partial.compared + partial.missing
     return (
-        Decision.INCONCLUSIVE,
+        ClaimDecision.INCONCLUSIVE,
         f"{partial.missing} of {wanted} rows could not be compared, more than a third, and they "
         "could change the decision",
     )
 
 
-def _decided(found: Comparison, bar: Bar, gated: bool) -> tuple[Decision, str]:
+def _decided(found: Comparison, bar: Threshold, gated: bool) -> tuple[ClaimDecision, str]:
     interval = f"{found.low:+.3f} to {found.high:+.3f}"
     what = "difference" if bar.margin or not bar.effect else "gain"
     if gated:
-        return Decision.KEEP_BASELINE, "the candidate tripped a safety gate"
+        return ClaimDecision.KEEP_BASELINE, "the candidate tripped a safety gate"
     if found.low > -bar.margin:
-        return Decision.PROMOTE, f"the interval of the {what}, {interval}, lies above {bar.floor}"
+        return (
+            ClaimDecision.PROMOTE,
+            f"the interval of the {what}, {interval}, lies above {bar.floor}",
+        )
     if found.high < bar.effect:
         return (
-            Decision.KEEP_BASELINE,
+            ClaimDecision.KEEP_BASELINE,
             f"the interval of the {what}, {interval}, lies below {bar.ceiling}",
         )
     if bar.effect > 0:
         return (
-            Decision.INCONCLUSIVE,
+            ClaimDecision.INCONCLUSIVE,
             f"the interval of the gain, {interval}, holds both 0 and gains that matter"
             f" (from {bar.effect:.3f})",
         )
-    return Decision.INCONCLUSIVE, f"the interval of the {what}, {interval}, holds {bar.floor}"
+    return ClaimDecision.INCONCLUSIVE, f"the interval of the {what}, {interval}, holds {bar.floor}"
 
 
-def _rows_wanted(pairing: Pairing, found: Comparison, bar: Bar, alpha: float) -> int | None:
+def _rows_wanted(pairing: Pairing, found: Comparison, bar: Threshold, alpha: float) -> int | None:
     """None where the difference is just the one that decides: no number of rows would do."""
     gain, least = found.difference + bar.margin, bar.effect + bar.margin
     if max(gain, least - gain) <= 0:
@@ -281,7 +288,7 @@ def _spread(pairing: Pairing, *, imagined: int) -> float:
     return math.sqrt(max(0.0, (squares + imagined) / whole - mean**2 * (n / whole) ** 2))
 
 
-def _unseen_caveats(found: Comparison, bar: Bar, alpha: float) -> tuple[str, ...]:
+def _unseen_caveats(found: Comparison, bar: Threshold, alpha: float) -> tuple[str, ...]:
     """Where the gain is too small for so few rows to rule out losses that none of them showed."""
     gain = found.difference + bar.margin
     if found.method is Method.EXACT or gain <= 0 or p_unseen(found.n, gain, 1.0) <= alpha:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
-from tau.scoring.certify import Bar, Decision, settle
+from tau.scoring.certify import ClaimDecision, Threshold, settle
 from tau.scoring.costs import Saving
 from tau.scoring.labels import FEW_LABELS, FEWEST_LABELS, Corrected, Judged, corrected
 from tau.scoring.missing import TRUSTED_SHARE
@@ -20,7 +20,7 @@ MAIN = "the difference"
 class Part:
     """One part with its decision and figures; `p_value` is None where nothing was tested."""
 
-    decision: Decision
+    decision: ClaimDecision
     reason: str
     margin: float = 0.0
     p_value: float | None = None
@@ -75,7 +75,7 @@ def paired(
     )
 
 
-def plain_part(name: str, pairing: Pairing, bar: Bar, alpha: float) -> Part:
+def plain_part(name: str, pairing: Pairing, bar: Threshold, alpha: float) -> Part:
     """The scores as they are."""
     found = settle(pairing, bar, alpha=alpha)
     compared = found.comparison
@@ -136,7 +136,7 @@ def judged_rows(
 
 
 def labelled_part(
-    name: str, pairing: Pairing, rows: Sequence[Judged], bar: Bar, alpha: float
+    name: str, pairing: Pairing, rows: Sequence[Judged], bar: Threshold, alpha: float
 ) -> Part:
     """The judge's scores, corrected by people's."""
     plain = plain_part(name, pairing, bar, alpha)
@@ -151,7 +151,7 @@ def labelled_part(
         )
         return replace(
             plain,
-            decision=Decision.INCONCLUSIVE,
+            decision=ClaimDecision.INCONCLUSIVE,
             reason=_named(name, why),
             p_value=None,
             labels=labels,
@@ -185,21 +185,21 @@ def labelled_part(
 
 
 def _corrected_decision(
-    found: Corrected, bar: Bar, alpha: float, low: float, high: float
-) -> tuple[Decision, str]:
+    found: Corrected, bar: Threshold, alpha: float, low: float, high: float
+) -> tuple[ClaimDecision, str]:
     interval = f"the interval corrected by {found.labels} labelled rows, {low:+.3f} to {high:+.3f},"
     if found.p_greater(-bar.margin) <= alpha:
-        return Decision.PROMOTE, f"{interval} lies above {bar.floor}"
+        return ClaimDecision.PROMOTE, f"{interval} lies above {bar.floor}"
     if high < bar.effect:
-        return Decision.KEEP_BASELINE, f"{interval} lies below {bar.ceiling}"
-    return Decision.INCONCLUSIVE, f"{interval} holds {bar.floor}"
+        return ClaimDecision.KEEP_BASELINE, f"{interval} lies below {bar.ceiling}"
+    return ClaimDecision.INCONCLUSIVE, f"{interval} holds {bar.floor}"
 
 
 def cost_part(spent: Saving | None, alpha: float) -> Part:
     """Whether the candidate is cheaper."""
     if spent is None:
         return Part(
-            decision=Decision.INCONCLUSIVE, reason="the cost: no row has known costs of both"
+            decision=ClaimDecision.INCONCLUSIVE, reason="the cost: no row has known costs of both"
         )
     interval = (
         f"the cost: the interval of the saving per row, {spent.low:+.4g} to {spent.high:+.4g}"
@@ -210,26 +210,26 @@ def cost_part(spent: Saving | None, alpha: float) -> Part:
         else ()
     )
     if spent.missing > TRUSTED_SHARE * (spent.rows + spent.missing):
-        decision = Decision.INCONCLUSIVE
+        decision = ClaimDecision.INCONCLUSIVE
         reason = f"the cost: {spent.missing} rows have no known cost of both, more than a third"
     elif spent.p_value <= alpha:
-        decision, reason = Decision.PROMOTE, f"{interval}, lies above 0"
+        decision, reason = ClaimDecision.PROMOTE, f"{interval}, lies above 0"
     elif spent.p_dearer <= alpha:
-        decision, reason = Decision.KEEP_BASELINE, f"{interval}, lies below 0"
+        decision, reason = ClaimDecision.KEEP_BASELINE, f"{interval}, lies below 0"
     else:
-        decision, reason = Decision.INCONCLUSIVE, f"{interval}, holds 0"
+        decision, reason = ClaimDecision.INCONCLUSIVE, f"{interval}, holds 0"
     return Part(decision=decision, reason=reason, p_value=spent.p_value, caveats=caveats)
 
 
-def joined(parts: Sequence[Part]) -> tuple[Decision, str]:
+def joined(parts: Sequence[Part]) -> tuple[ClaimDecision, str]:
     """Promoted is what every part promotes; one refuted part refutes the whole."""
     decisions = {part.decision for part in parts}
-    if Decision.KEEP_BASELINE in decisions:
-        decision = Decision.KEEP_BASELINE
-    elif decisions == {Decision.PROMOTE}:
-        decision = Decision.PROMOTE
+    if ClaimDecision.KEEP_BASELINE in decisions:
+        decision = ClaimDecision.KEEP_BASELINE
+    elif decisions == {ClaimDecision.PROMOTE}:
+        decision = ClaimDecision.PROMOTE
     else:
-        decision = Decision.INCONCLUSIVE
+        decision = ClaimDecision.INCONCLUSIVE
     return decision, "; ".join(part.reason for part in parts if part.decision is decision)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from tau.domain.json import Json
-from tau.scoring.certify import Bar, Decision
+from tau.scoring.certify import ClaimDecision, Threshold
 from tau.scoring.claim_parts import (
     MAIN,
     Part,
@@ -47,7 +47,7 @@ class ClaimKind(StrEnum):
     GUARDED = "guarded"
 
 
-class Estimate(StrEnum):
+class EstimateKind(StrEnum):
     """Where the difference comes from."""
 
     PLAIN = "plain"
@@ -154,7 +154,7 @@ class ClaimResult:
     for an inconclusive one; `shrunk` is the difference allowing for promoted ones being lucky.
     """
 
-    decision: Decision
+    decision: ClaimDecision
     claim: ClaimKind
     margin: float | None
     difference: float | None
@@ -175,7 +175,7 @@ class ClaimResult:
     labels: int | None = None
     cost: Mapping[str, Json] | None = None
     guards: Mapping[str, Json] | None = None
-    estimate: Estimate = Estimate.PLAIN
+    estimate: EstimateKind = EstimateKind.PLAIN
     shrunk: float | None = None
 
     def to_json(self) -> dict[str, Json]:
@@ -212,15 +212,17 @@ class ClaimResult:
         if self.difference is None or self.low is None or self.high is None:
             return self.reason
         measured = estimate_text(self.difference, self.shrunk)
-        if self.decision is Decision.PROMOTE:
+        if self.decision is ClaimDecision.PROMOTE:
             return f"{proved_text(self.low)} ({measured})"
         proved = self.low > -self._bar
-        if proved and self.decision is Decision.INCONCLUSIVE:  # nothing open is said to be sure
+        if (
+            proved and self.decision is ClaimDecision.INCONCLUSIVE
+        ):  # nothing open is said to be sure
             least = f"{at_least_text(self.low)} or more by these scores"
             return f"not settled: {self.reason} ({least}, {measured})"
         if proved:
             return f"{proved_text(self.low)} ({measured}), but {self.reason}"
-        if self.decision is Decision.KEEP_BASELINE:
+        if self.decision is ClaimDecision.KEEP_BASELINE:
             return f"surely at most {at_most_text(self.high)} ({measured})"
         between = f"between {at_least_text(self.low)} and {at_most_text(self.high)}: not settled"
         if self.labels_to_settle is not None:
@@ -258,7 +260,7 @@ def decide(claim: Claim, scores: PairedScores) -> ClaimResult:
     guards = _guards(claim, scores) if claim.kind is ClaimKind.GUARDED else {}
     parts += guards.values()
     decision, reason = joined(parts)
-    inconclusive = decision is Decision.INCONCLUSIVE
+    inconclusive = decision is ClaimDecision.INCONCLUSIVE
     known = [part.p_value for part in parts]
     return ClaimResult(
         decision=decision,
@@ -283,7 +285,7 @@ def decide(claim: Claim, scores: PairedScores) -> ClaimResult:
         cost=spent.to_json() if spent is not None else None,
         guards={name: part.to_json() for name, part in guards.items()} or None,
         estimate=_estimate(claim, main),
-        shrunk=_shrunk(claim, main) if decision is Decision.PROMOTE else None,
+        shrunk=_shrunk(claim, main) if decision is ClaimDecision.PROMOTE else None,
     )
 
 
@@ -291,7 +293,7 @@ def _main(claim: Claim, scores: PairedScores) -> Part:
     pairing = paired(scores.ids, scores.baseline, scores.candidate, scores.groups)
     worse = claim.kind in (ClaimKind.NOT_WORSE, ClaimKind.CHEAPER)
     margin = claim.margin if worse and claim.margin is not None else 0.0
-    bar = Bar(effect=-margin if worse else claim.effect, margin=margin)
+    bar = Threshold(effect=-margin if worse else claim.effect, margin=margin)
     if scores.human is None:
         return plain_part(MAIN, pairing, bar, claim.alpha)
     rows = judged_rows(scores.ids, scores.baseline, scores.candidate, scores.human,
@@ -307,7 +309,7 @@ def _guards(claim: Claim, scores: PairedScores) -> dict[str, Part]:
         name: plain_part(
             name,
             paired(scores.ids, *columns, scores.groups),
-            Bar(effect=-margin, margin=margin),
+            Threshold(effect=-margin, margin=margin),
             claim.alpha,
         )
         for name, columns in scores.guards.items()
@@ -320,10 +322,10 @@ def _spent(claim: Claim, scores: PairedScores) -> Saving | None:
     return saving(*scores.cost, scores.groups, alpha=claim.alpha)
 
 
-def _estimate(claim: Claim, main: Part) -> Estimate:
+def _estimate(claim: Claim, main: Part) -> EstimateKind:
     if main.corrected:
-        return Estimate.CORRECTED
-    return Estimate.AS_JUDGED if claim.judged or main.labels is not None else Estimate.PLAIN
+        return EstimateKind.CORRECTED
+    return EstimateKind.AS_JUDGED if claim.judged or main.labels is not None else EstimateKind.PLAIN
 
 
 def _shrunk(claim: Claim, main: Part) -> float | None:

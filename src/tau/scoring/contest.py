@@ -10,7 +10,7 @@ from tau.scoring.table import Cell, ScoreTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class ContestStanding:
     """Who is left, best first at the last decision; JSON makes a contest resumable.
 
     All `alive` are being evaluated on the first `examples` of the order. `spent` counts the
@@ -40,7 +40,7 @@ class Standing:
         }
 
     @classmethod
-    def from_json(cls, state: Json) -> "Standing":
+    def from_json(cls, state: Json) -> "ContestStanding":
         """What `to_json` made.
 
         Raises:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from tau.domain.ids import ExampleId, ResourcesHash
-from tau.scoring.contest import Standing, ranked, unasked
+from tau.scoring.contest import ContestStanding, ranked, unasked
 from tau.scoring.table import Cell, ScoreTable
 
 KEPT = 0.6
@@ -62,42 +62,44 @@ def rollouts_of(stages: Sequence[Stage], *, replicates: int = 1) -> int:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Halving:
-    """A contest over nested prefixes of `order`; pure, its state is a `Standing`."""
+    """A contest over nested prefixes of `order`; pure, its state is a `ContestStanding`."""
 
     candidates: tuple[ResourcesHash, ...]
     order: tuple[ExampleId, ...]
     stages: tuple[Stage, ...]
     replicates: int = 1
 
-    def start(self) -> Standing:
+    def start(self) -> ContestStanding:
         """Everyone is left, on the first stage."""
         examples = self.stages[0].examples
         spent = rollouts_of(self.stages[:1], replicates=self.replicates)
-        return Standing(alive=self.candidates, examples=examples, spent=spent)
+        return ContestStanding(alive=self.candidates, examples=examples, spent=spent)
 
-    def advance(self, standing: Standing, table: ScoreTable) -> Standing:
+    def advance(self, standing: ContestStanding, table: ScoreTable) -> ContestStanding:
         """Take every decision for which all scores are in, known or missing."""
         while standing.reason is None and not self.wave(standing, table):
             standing = self._decided(standing, table)
         return standing
 
-    def wave(self, standing: Standing, table: ScoreTable) -> tuple[tuple[ResourcesHash, Cell], ...]:
+    def wave(
+        self, standing: ContestStanding, table: ScoreTable
+    ) -> tuple[tuple[ResourcesHash, Cell], ...]:
         """What to evaluate next; nothing once the contest has ended."""
         if standing.reason is not None:
             return ()
         return unasked(table, standing.alive, self.order[: standing.examples], self.replicates)
 
-    def stopped(self, standing: Standing, table: ScoreTable, reason: str) -> Standing:
+    def stopped(self, standing: ContestStanding, table: ScoreTable, reason: str) -> ContestStanding:
         """End early: those left, ranked on what is known of the present stage."""
         order = ranked(table, standing.alive, self.order[: standing.examples])
         return replace(standing, alive=order, reason=reason)
 
-    def _decided(self, standing: Standing, table: ScoreTable) -> Standing:
+    def _decided(self, standing: ContestStanding, table: ScoreTable) -> ContestStanding:
         order = ranked(table, standing.alive, self.order[: standing.examples])
         looks = standing.looks + 1
         if looks == len(self.stages):
             return replace(standing, alive=order, looks=looks, reason="budget")
-        return Standing(
+        return ContestStanding(
             alive=order[: self.stages[looks].candidates],
             examples=self.stages[looks].examples,
             spent=rollouts_of(self.stages[: looks + 1], replicates=self.replicates),

@@ -4,13 +4,13 @@ from dataclasses import dataclass, replace
 
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.scoring.betting import bet
-from tau.scoring.contest import Standing, ranked, unasked
+from tau.scoring.contest import ContestStanding, ranked, unasked
 from tau.scoring.table import Cell, ScoreTable, pair
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Race:
-    """A contest over blocks of `order`; pure, its state is a `Standing`.
+    """A contest over blocks of `order`; pure, its state is a `ContestStanding`.
 
     The best on all of `order` is eliminated with probability at most `alpha`, however often one
     looks: each of the k - 1 others would have to win a bet without replacement against it at level
@@ -27,7 +27,7 @@ class Race:
     rollouts: int | None = None
     replicates: int = 1
 
-    def start(self) -> Standing:
+    def start(self) -> ContestStanding:
         """Everyone is left, on the first block.
 
         Raises:
@@ -35,7 +35,7 @@ class Race:
         """
         if len(self.candidates) < 2:
             raise ValueError(f"a race needs at least 2 candidates, got {len(self.candidates)}")
-        start = self._extended(Standing(alive=self.candidates, examples=0, spent=0))
+        start = self._extended(ContestStanding(alive=self.candidates, examples=0, spent=0))
         if start.reason is not None:
             raise ValueError(
                 f"a race of {len(self.candidates)} candidates takes at least one example and "
@@ -44,7 +44,7 @@ class Race:
             )
         return start
 
-    def advance(self, standing: Standing, table: ScoreTable) -> Standing:
+    def advance(self, standing: ContestStanding, table: ScoreTable) -> ContestStanding:
         """Take every decision for which all scores are in, known or missing."""
         while standing.reason is None and not self.wave(standing, table):
             standing = self._decided(standing, table)
@@ -52,18 +52,20 @@ class Race:
                 standing = self._extended(standing)
         return standing
 
-    def wave(self, standing: Standing, table: ScoreTable) -> tuple[tuple[ResourcesHash, Cell], ...]:
+    def wave(
+        self, standing: ContestStanding, table: ScoreTable
+    ) -> tuple[tuple[ResourcesHash, Cell], ...]:
         """What to evaluate next; nothing once the contest has ended."""
         if standing.reason is not None:
             return ()
         return unasked(table, standing.alive, self.order[: standing.examples], self.replicates)
 
-    def stopped(self, standing: Standing, table: ScoreTable, reason: str) -> Standing:
+    def stopped(self, standing: ContestStanding, table: ScoreTable, reason: str) -> ContestStanding:
         """End early: those left, ranked on what is known of the present block."""
         order = ranked(table, standing.alive, self.order[: standing.examples])
         return replace(standing, alive=order, reason=reason)
 
-    def _decided(self, standing: Standing, table: ScoreTable) -> Standing:
+    def _decided(self, standing: ContestStanding, table: ScoreTable) -> ContestStanding:
         examples = self.order[: standing.examples]
         leader, *others = ranked(table, standing.alive, examples)
         left, rivals = [leader], 0
@@ -96,7 +98,7 @@ class Race:
         )
         return better, close
 
-    def _extended(self, standing: Standing) -> Standing:
+    def _extended(self, standing: ContestStanding) -> ContestStanding:
         """On to the next block, or to as much of it as all who are left can still pay for."""
         width = len(standing.alive) * self.replicates
         size = min(self.block, len(self.order) - standing.examples)

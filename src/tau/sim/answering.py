@@ -1,12 +1,12 @@
 """How the simulated model does the task: what it knows decides, then chance by hash."""
 
 from tau.domain.draws import below, uniform
-from tau.sim.calls import Call
+from tau.sim.calls import SimulatedCall
 from tau.sim.reading import chances, demonstrated, read
 from tau.sim.world import Case, World
 
 
-def answer(world: World, call: Call, case: Case, *, seed: int, draw: str) -> str:
+def answer(world: World, call: SimulatedCall, case: Case, *, seed: int, draw: str) -> str:
     """The answer line; `draw` names this one drawing (request and number of its repetition)."""
     applied = chances(world, read(call.instructions), demonstrated(call.demonstrations))
     parts = [

@@ -30,7 +30,7 @@ _ASK = re.compile(
 )
 _CRITIQUE = re.compile(
     r"\b(?:give|list|state|explain|describe|name|say|identify)\b[^.\n]{0,60}"
-    r"\b(?:reasons?|why|problems?|flaws?|weakness(?:es)?|mistakes?|critique|criticism)\b",
+    r"\b(?:reasons?|why|problems?|issues?|weakness(?:es)?|mistakes?|critique|criticism)\b",
     re.IGNORECASE,
 )
 _REVIEW = re.compile(
@@ -67,7 +67,7 @@ class CallKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class SimulatedCall:
     """A request understood.
 
     `instructions` is what the prompt says without the case and the demonstrations; `text` is
@@ -84,14 +84,16 @@ class Call:
     as_json: bool = False
 
 
-def understand(messages: Sequence[Message], constants: WorldConstants = WORLD_CONSTANTS) -> Call:
+def understand(
+    messages: Sequence[Message], constants: WorldConstants = WORLD_CONSTANTS
+) -> SimulatedCall:
     """Tell what `messages` ask for."""
     text = "\n\n".join(message.content for message in messages)
     fields = _output_fields(messages)
     last = _last_user(messages)
     case, tail = _closing_case(last, constants)
     if any(_STUDY.search(name) for name in fields):
-        return Call(
+        return SimulatedCall(
             kind=CallKind.CRITIQUE,
             text=text,
             output_fields=fields,
@@ -109,7 +111,9 @@ def understand(messages: Sequence[Message], constants: WorldConstants = WORLD_CO
         return _task(messages, case, fields, text, constants)
     else:
         kind = CallKind.OTHER
-    return Call(kind=kind, text=text, output_fields=fields, as_json=_wants_json(fields, last))
+    return SimulatedCall(
+        kind=kind, text=text, output_fields=fields, as_json=_wants_json(fields, last)
+    )
 
 
 def objective(text: str) -> str:
@@ -154,7 +158,7 @@ def _task(
     fields: tuple[str, ...],
     text: str,
     constants: WorldConstants,
-) -> Call:
+) -> SimulatedCall:
     """A task call, taken apart into instructions and demonstrations."""
     demonstrations = {}
     identities = {identity[0]: identity for identity in CASE_ID.finditer(text)}
@@ -165,7 +169,7 @@ def _task(
     said = "\n".join(objective(m.content) for m in messages if m.role not in {"assistant", "tool"})
     for shown in (*demonstrations.values(), case):
         said = said.replace(shown.text, "").replace(f"{shown.answer}\n", "")
-    return Call(
+    return SimulatedCall(
         kind=CallKind.TASK,
         text=text,
         case=case,

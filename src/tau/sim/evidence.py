@@ -34,7 +34,7 @@ _MOST_CASES = 500
 """Cases of one request that are looked at."""
 
 
-class Source(IntEnum):
+class EvidenceClarity(IntEnum):
     """How plainly the evidence shows a rule."""
 
     SCORE = 0
@@ -48,7 +48,7 @@ class Lesson:
 
     slot: int
     variant: int
-    source: Source
+    source: EvidenceClarity
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def gather(text: str, constants: WorldConstants = WORLD_CONSTANTS) -> Evidence:
         rules = world(case.seed, constants).rules
         for field in case.fields:
             slot, variant = rules[field.rule]
-            source = Source.EXPECTED if revealed else Source.SCORE
+            source = EvidenceClarity.EXPECTED if revealed else EvidenceClarity.SCORE
             known = lessons.get((slot, variant))
             if known is None or known.source < source:
                 lessons[slot, variant] = Lesson(slot=slot, variant=variant, source=source)
@@ -129,7 +129,9 @@ def _hints(text: str) -> Iterator[Lesson]:
     for sentence in sentences(text):
         for statement in CATALOGUE.statements(sentence):
             if not statement.negated:
-                yield Lesson(slot=statement.slot, variant=statement.variant, source=Source.HINT)
+                yield Lesson(
+                    slot=statement.slot, variant=statement.variant, source=EvidenceClarity.HINT
+                )
 
 
 def _segments(text: str, constants: WorldConstants) -> Iterator[tuple[Case, str]]:

@@ -10,7 +10,7 @@ FeedbackLevel = Literal["score", "expected", "rule"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
+class SimulatedVerdict:
     """`fields_right` is the share of fields in their right form. `reason` is for people."""
 
     right: bool
@@ -28,11 +28,11 @@ def case_in(text: str) -> Case | None:
     return case if case.text in text else None
 
 
-def judge(case: Case, output: str, level: FeedbackLevel) -> Verdict:
+def judge(case: Case, output: str, level: FeedbackLevel) -> SimulatedVerdict:
     """Right if and only if the trimmed output is the case's answer."""
     given = output.strip()
     if given == case.answer:
-        return Verdict(
+        return SimulatedVerdict(
             right=True, fields_right=1.0, reason="the booking line is right",
             feedback=f"Order {case.id}: right.",
         )  # fmt: skip
@@ -43,7 +43,7 @@ def judge(case: Case, output: str, level: FeedbackLevel) -> Verdict:
     reason = "the form of the line is wrong" if broken is None else (
         f"the field '{case.fields[broken].slot.name}' is wrong"
     )  # fmt: skip
-    return Verdict(
+    return SimulatedVerdict(
         right=False,
         fields_right=hits / max(len(parts), len(wanted)),
         reason=reason,

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tau.domain.draws import below, uniform
-from tau.sim.calls import Call, CallKind
+from tau.sim.calls import CallKind, SimulatedCall
 from tau.sim.catalogue import CATALOGUE
 from tau.sim.constants import WorldConstants
-from tau.sim.evidence import Evidence, Lesson, Source, gather
+from tau.sim.evidence import Evidence, EvidenceClarity, Lesson, gather
 from tau.sim.rules import sentences
 from tau.sim.world import START_PROMPT
 
@@ -26,7 +26,7 @@ _ANSWER_TAG = re.compile(r"<(START|prompt|instruction|new_prompt|new_instruction
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Writer:
+class Rewriter:
     """One rewriting; every chance in it is a hash of (seed, draw, what it is for)."""
 
     constants: WorldConstants
@@ -89,9 +89,9 @@ class Writer:
         """`lines` with what is made of one lesson; `rivals` lessons share the attention."""
         constants = self.constants
         probability = {
-            Source.HINT: constants.learn_from_hint,
-            Source.EXPECTED: constants.learn_from_expected,
-            Source.SCORE: constants.learn_from_score,
+            EvidenceClarity.HINT: constants.learn_from_hint,
+            EvidenceClarity.EXPECTED: constants.learn_from_expected,
+            EvidenceClarity.SCORE: constants.learn_from_score,
         }[lesson.source] * min(1.0, constants.attention_span / rivals)
         slot, variant = lesson.slot, lesson.variant
         if not self.chance("learn", probability, slot, variant):
@@ -121,10 +121,10 @@ class Writer:
         return f"Take special care with the field '{CATALOGUE.slots[slot].name}'."
 
 
-def reflect(call: Call, constants: WorldConstants, *, seed: int, draw: str) -> str:
+def reflect(call: SimulatedCall, constants: WorldConstants, *, seed: int, draw: str) -> str:
     """The answer to a reflection or critique request, laid out as it was asked for."""
     evidence = gather(call.text, constants)
-    writer = Writer(constants=constants, seed=seed, draw=draw)
+    writer = Rewriter(constants=constants, seed=seed, draw=draw)
     if call.kind is CallKind.CRITIQUE:
         return _critique(writer, evidence)
     instruction = _rewritten(writer, evidence)
@@ -139,7 +139,7 @@ def reflect(call: Call, constants: WorldConstants, *, seed: int, draw: str) -> s
     return f"```\n{instruction}\n```"
 
 
-def _rewritten(writer: Writer, evidence: Evidence) -> str:
+def _rewritten(writer: Rewriter, evidence: Evidence) -> str:
     """The new instruction; where it stands among chat messages, these stay as they are."""
     shown = "\n".join(evidence.instructions)
     first = _MESSAGE.search(shown)
@@ -149,7 +149,7 @@ def _rewritten(writer: Writer, evidence: Evidence) -> str:
     return shown[: first.start(2)] + text + shown[first.end(2) :]
 
 
-def _critique(writer: Writer, evidence: Evidence) -> str:
+def _critique(writer: Rewriter, evidence: Evidence) -> str:
     """Reasons for the failures, in which the rules that were understood are named."""
     kept = writer.rewrite(Evidence(instructions=(), lessons=evidence.lessons, cases=()))
     reasons = [line for line in kept.splitlines() if CATALOGUE.statements(line)]

@@ -32,7 +32,7 @@ class Variant:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slot:
+class OrderField:
     """A field of orders. `topic` matches sentences that are about it; `show` is the input's form.
 
     No variant writes a value as it is shown, and no two variants write it alike.
@@ -68,7 +68,7 @@ def sentences(text: str) -> tuple[str, ...]:
 class Catalogue:
     """All fields there are, and the recognition of what a sentence says of them."""
 
-    def __init__(self, slots: tuple[Slot, ...]) -> None:
+    def __init__(self, slots: tuple[OrderField, ...]) -> None:
         """Remember recognised sentences: prompts share most of theirs."""
         self.slots = slots
         self._remembered = lru_cache(maxsize=1 << 16)(self._statements)

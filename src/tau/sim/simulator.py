@@ -9,7 +9,7 @@ from tau.domain.chat import Message
 from tau.domain.draws import uniform
 from tau.domain.json import canonical
 from tau.sim.answering import answer
-from tau.sim.calls import Call, CallKind, understand
+from tau.sim.calls import CallKind, SimulatedCall, understand
 from tau.sim.constants import WORLD_CONSTANTS
 from tau.sim.reflecting import reflect
 from tau.sim.smalltalk import reply
@@ -20,7 +20,7 @@ _ASIDE = "It follows from the rules."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class SimulatedReply:
     """What was said, to which kind of call."""
 
     text: str
@@ -66,13 +66,13 @@ class Simulator:
         """Whether a mishap of this probability befalls the request; a repetition may be spared."""
         return uniform(self.seed, purpose, drawing.arrival) < probability
 
-    def answer(self, messages: Sequence[Message], drawing: Drawing) -> Reply:
+    def answer(self, messages: Sequence[Message], drawing: Drawing) -> SimulatedReply:
         """The answer of one drawing; the same arguments give the same answer."""
         call = understand(messages, self.constants)
         text = self._say(call, messages, drawing.answer)
-        return Reply(text=_laid_out(call, text), kind=call.kind)
+        return SimulatedReply(text=_laid_out(call, text), kind=call.kind)
 
-    def _say(self, call: Call, messages: Sequence[Message], draw: str) -> str:
+    def _say(self, call: SimulatedCall, messages: Sequence[Message], draw: str) -> str:
         if call.case is not None:
             home = world(call.case.seed, self.constants)
             return answer(home, call, call.case, seed=self.seed, draw=draw)
@@ -82,7 +82,7 @@ class Simulator:
         return reflect(call, self.constants, seed=self.seed, draw=draw)
 
 
-def _laid_out(call: Call, text: str) -> str:
+def _laid_out(call: SimulatedCall, text: str) -> str:
     """`text` as it is, or as the last of the named fields that were asked for."""
     if not call.output_fields:
         return text

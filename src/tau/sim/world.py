@@ -12,7 +12,7 @@ from tau.domain.draws import below, uniform
 from tau.domain.json import Json
 from tau.sim.catalogue import CATALOGUE
 from tau.sim.constants import WORLD_CONSTANTS, WorldConstants
-from tau.sim.rules import Draw, Slot, Value, Variant
+from tau.sim.rules import Draw, OrderField, Value, Variant
 
 START_PROMPT = "You are an order clerk. Write the booking line for the order you are given."
 """Says what the job is and states none of the rules."""
@@ -30,7 +30,7 @@ class Field:
     """One field of a case that falls under a rule: index into the world's rules, and its value."""
 
     rule: int
-    slot: Slot
+    slot: OrderField
     variant: Variant
     value: Value
 
@@ -125,7 +125,7 @@ class World:
         def draw(purpose: str, limit: int) -> int:
             return below(limit, self.seed, "case", number, purpose)
 
-        def draw_for(slot: Slot) -> Draw:
+        def draw_for(slot: OrderField) -> Draw:
             return lambda purpose, limit: draw(f"{slot.name}/{purpose}", limit)
 
         constants = self.constants

@@ -33,7 +33,7 @@ class End:
     refund: bool = False
 
 
-class Ending(Protocol):
+class AttemptEnding(Protocol):
     """What `End` says, said by whoever knows it."""
 
     @property
@@ -92,7 +92,7 @@ def cancelled() -> End:
     )
 
 
-def end_attempt(changes: Changes, held: Row, end: Ending, unix_ms: int) -> Spend:
+def end_attempt(changes: Changes, held: Row, end: AttemptEnding, unix_ms: int) -> Spend:
     """Write the attempt's end and settle its reservation; returns what was booked."""
     reserved = amounts.reserved(held)
     real = amounts.all_assumed(reserved) if end.spent is None else end.spent

@@ -23,7 +23,7 @@ from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.reward import Reward
 from tau.domain.rollout import (
     AttemptStatus,
-    Claim,
+    ClaimedRollout,
     Output,
     RolloutCounts,
     RolloutKind,
@@ -34,7 +34,7 @@ from tau.domain.rollout import (
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Budget, Spend
-from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
+from tau.domain.worker import ProcessIdentity, WorkerRecord, WorkerRole
 from tau.ports.insights import AttemptView, RolloutRow
 from tau.stores import amounts, codec
 
@@ -133,9 +133,9 @@ def process(row: Row) -> ProcessIdentity:
 
 
 @decoding
-def worker(row: Row) -> Worker:
+def worker(row: Row) -> WorkerRecord:
     """One worker; lost ones are off the list like retired ones."""
-    return Worker(
+    return WorkerRecord(
         id=worker_id(row["key"]),
         name=row["name"],
         role=WorkerRole(row["role"]),
@@ -213,14 +213,14 @@ def proposal(row: Row, what: str) -> Any:  # noqa: ANN401  (JSON)
 
 
 @decoding
-def claim(row: Row, run_id: RunId, reserved: Spend) -> Claim:
+def claim(row: Row, run_id: RunId, reserved: Spend) -> ClaimedRollout:
     """A ready rollout, handed out with its next attempt."""
     rollout = rollout_id(run_id, row["key"])
     ordinal = row["ordinal"]
     kind = _KINDS[row["kind"]]
     evaluate = kind is RolloutKind.EVALUATE
     n = row["attempts"] + 1
-    return Claim(
+    return ClaimedRollout(
         attempt_id=attempt_id(rollout, n),
         rollout_id=rollout,
         run_id=run_id,

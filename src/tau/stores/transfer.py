@@ -79,7 +79,7 @@ FLAGS = frozenset({"charged", "assumed", "taken", "abandoned", "attempt.counted"
 """Columns that are true or false; `counted` is a number in rollouts."""
 
 
-class Source(Protocol):
+class TransferSource(Protocol):
     """A store as it is read: one snapshot."""
 
     async def in_use(self) -> int:
@@ -91,7 +91,7 @@ class Source(Protocol):
         ...
 
 
-class Target(Source, Protocol):
+class TransferTarget(TransferSource, Protocol):
     """A new store, filled in one transaction."""
 
     async def put(self, table: str, lines: Sequence[Line]) -> None:

@@ -25,7 +25,7 @@ from tau.testing.faults import Fault, Script, commit, script
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ReceivedCall:
     """A call as it came in: the `n`-th (from 1), and the `nth` with this prompt (from 1).
 
     `peer` is the client's address: the same for calls over one connection.
@@ -41,7 +41,7 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reply:
+class ProviderReply:
     """A whole answer as it goes out. `close` breaks the connection after it."""
 
     status: int = 200
@@ -49,11 +49,13 @@ class Reply:
     body: bytes = b""
 
 
-Answer = Callable[[Call], str | Mapping[str, Any] | Reply | Awaitable[Reply]]
+Answer = Callable[
+    [ReceivedCall], str | Mapping[str, Any] | ProviderReply | Awaitable[ProviderReply]
+]
 """Text, the JSON of a whole completion, or a reply byte for byte."""
 
 
-def echo(call: Call) -> str:
+def echo(call: ReceivedCall) -> str:
     """Say the prompt again."""
     return call.prompt
 
@@ -65,14 +67,14 @@ def from_map(answers: Mapping[str, Any], default: str | None = None) -> Answer:
     prompt, of which the last one stays.
     """
 
-    def answer(call: Call) -> str | Mapping[str, Any] | Reply:
+    def answer(call: ReceivedCall) -> str | Mapping[str, Any] | ProviderReply:
         found = answers.get(call.prompt, default)
         if isinstance(found, list):
             found = found[min(call.nth, len(found)) - 1]
         if isinstance(found, str | Mapping):
             return found
         error = {"message": "no answer is known for this prompt", "code": "unknown_prompt"}
-        return Reply(
+        return ProviderReply(
             status=400,
             headers={"Content-Type": "application/json"},
             body=orjson.dumps({"error": error}),
@@ -118,7 +120,7 @@ class LoopbackProvider:
         self.peak = 0
         self.broken = 0
         self.prompts: Counter[str] = Counter()
-        self.seen: deque[Call] = deque(maxlen=keep)
+        self.seen: deque[ReceivedCall] = deque(maxlen=keep)
         self._script = script(faults)
         self._port = port
         self._runner: web.ServerRunner | None = None
@@ -189,7 +191,7 @@ class LoopbackProvider:
             return _json(400, {"error": {"message": "not a chat completion request"}})
         self.prompts[prompt] += 1
         peer = request.transport.get_extra_info("peername") if request.transport else None
-        call = Call(
+        call = ReceivedCall(
             n=n, nth=self.prompts[prompt], prompt=prompt, body=body, headers=request.headers,
             path=request.path_qs, peer=peer,
         )  # fmt: skip
@@ -201,14 +203,14 @@ class LoopbackProvider:
             return await commit(fault, request, reply.body)
         return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
 
-    async def _reply(self, call: Call) -> Reply:
+    async def _reply(self, call: ReceivedCall) -> ProviderReply:
         answer = self.answer(call)
         if isinstance(answer, Awaitable):
             answer = await answer
-        if isinstance(answer, Reply):
+        if isinstance(answer, ProviderReply):
             return answer
         body = completion(call, answer) if isinstance(answer, str) else answer
-        return Reply(headers={"Content-Type": "application/json"}, body=orjson.dumps(body))
+        return ProviderReply(headers={"Content-Type": "application/json"}, body=orjson.dumps(body))
 
     def _tell(self, request: web.BaseRequest) -> web.Response:
         if request.path == "/__calls":
@@ -249,7 +251,7 @@ class ProviderProcess:
         return told
 
 
-def completion(call: Call, text: str) -> dict[str, Any]:
+def completion(call: ReceivedCall, text: str) -> dict[str, Any]:
     """A whole completion that says `text`; a token is a word."""
     asked = sum(len(str(m.get("content") or "").split()) for m in call.body.get("messages") or [])
     said = len(text.split())

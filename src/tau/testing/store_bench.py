@@ -13,7 +13,7 @@ from tau.domain.resources import Resources
 from tau.domain.reward import Reward
 from tau.domain.rollout import (
     AttemptStatus,
-    Claim,
+    ClaimedRollout,
     Outcome,
     Output,
     RolloutKind,
@@ -153,11 +153,13 @@ class Bench:
 
     async def claim(
         self, worker: WorkerId, limit: int = 100, run_id: RunId | None = None
-    ) -> Sequence[Claim]:
+    ) -> Sequence[ClaimedRollout]:
         """What `worker` gets."""
         return await self.store.work.claim(worker, limit=limit, run_id=run_id)
 
-    async def held(self, count: int = 1, *, max_attempts: int = 3) -> tuple[WorkerId, list[Claim]]:
+    async def held(
+        self, count: int = 1, *, max_attempts: int = 3
+    ) -> tuple[WorkerId, list[ClaimedRollout]]:
         """A run whose `count` rollouts a worker holds."""
         await self.run(max_attempts=max_attempts)
         await self.submit(count)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeAlias, TypeVar
 
+from tau.domain.actions import LifecycleState
 from tau.domain.checkpoint import Checkpoint
-from tau.domain.control import LifecycleState
 from tau.domain.ids import RolloutId, RunId, WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import (
@@ -23,8 +23,8 @@ from tau.errors import ControlError, RunError, RunStopped, StoreDamaged, StoreFu
 from tau.ports.algorithm import Algorithm, Recommendation
 from tau.ports.clock import Clock
 from tau.ports.store import Store
-from tau.trainer.control import Control, Lost
 from tau.trainer.limits import budget_end
+from tau.trainer.operator_control import Lost, OperatorControl
 from tau.trainer.patience import Patience, TimeLimits
 from tau.trainer.stop import StopRequest
 from tau.trainer.waves import limited_by, load, measured, promoted
@@ -52,7 +52,7 @@ class TrainerSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Fit:
+class TrainingResult:
     """How a fit ended. `stop_reason` is finished, or budget where a hard limit ended it."""
 
     recommendation: Recommendation
@@ -78,7 +78,7 @@ class Trainer:
         settings: TrainerSettings,
         estimate: Callable[[RolloutRequest], Spend],
         stop: StopRequest,
-        control: Control,
+        control: OperatorControl,
         lost: Lost | None = None,
         on_trouble: Callable[[str | None], None] = lambda _: None,
         known: Lookup | None = None,
@@ -97,7 +97,7 @@ class Trainer:
         self._status_seen_ms = 0
         self._held = False
 
-    async def fit(self, run: Run, algorithm: Algorithm) -> Fit:
+    async def fit(self, run: Run, algorithm: Algorithm) -> TrainingResult:
         """Drive `algorithm` until it asks for nothing more. Safe to call again after a crash.
 
         When a hard budget limit ends a wave, its unfinished tail is told as missing to get the
@@ -113,7 +113,9 @@ class Trainer:
             waves, rollouts = await self._at_boundary(run, algorithm, waves, rollouts)
             wave = algorithm.ask()
             if not wave:
-                return Fit(recommendation=algorithm.best(), stop_reason=StopReason.FINISHED)
+                return TrainingResult(
+                    recommendation=algorithm.best(), stop_reason=StopReason.FINISHED
+                )
             ids = await self._submit(run, wave)
             refused = await self._settle(run)
             results = await self._results(run, wave, ids)
@@ -129,7 +131,9 @@ class Trainer:
                 )
             if detail is not None:
                 best = algorithm.best()
-                return Fit(recommendation=best, stop_reason=StopReason.BUDGET, detail=detail)
+                return TrainingResult(
+                    recommendation=best, stop_reason=StopReason.BUDGET, detail=detail
+                )
             waves, rollouts = waves + 1, rollouts + len(wave)
             await self._checkpoint(
                 run, algorithm, waves, rollouts,
@@ -167,8 +171,8 @@ class Trainer:
     async def _at_boundary(
         self, run: Run, algorithm: Algorithm, waves: int, rollouts: int
     ) -> tuple[int, int]:
-        """Obey between two waves; a rollback is carried out here, and only here."""
-        await self._obey(run)
+        """Follow the operators between two waves; a rollback is carried out here, and only here."""
+        await self._follow(run)
         if self._control.wanted is not LifecycleState.ROLLBACK_REQUESTED:
             return waves, rollouts
         try:
@@ -183,10 +187,10 @@ class Trainer:
         await self._control.rolled_back(None)
         return target.waves, target.rollouts
 
-    async def _obey(self, run: Run) -> None:
+    async def _follow(self, run: Run) -> None:
         """Wait while the run is to be paused; end it if it is to be cancelled.
 
-        Wishes come from the state file and, for those on other machines, from the store.
+        Desired states come from the state file and, for those on other machines, from the store.
         """
         while True:
             self._check_stop()
@@ -195,7 +199,7 @@ class Trainer:
                 await self._cancel(run)
             elif wanted is LifecycleState.PAUSED:
                 await self._pause(run)
-            elif not await self._stored_wish(run):
+            elif not await self._stored_desired(run):
                 return
 
     async def _pause(self, run: Run) -> None:
@@ -238,8 +242,8 @@ class Trainer:
         self._stop.set(StopReason.OPERATOR, "the run was cancelled")
         self._check_stop()
 
-    async def _stored_wish(self, run: Run) -> bool:
-        """Obey what somebody wrote into the store; False where there is nothing to obey."""
+    async def _stored_desired(self, run: Run) -> bool:
+        """Follow what somebody wrote into the store; False where there is nothing to follow."""
         now_ms = self._clock.monotonic_ms()
         if not self._held and now_ms - self._status_seen_ms < _STATUS_EVERY_MS:
             return False
@@ -284,7 +288,7 @@ class Trainer:
         queue = self._store.queue
         begun_ms = self._clock.monotonic_ms()
         while True:
-            await self._obey(run)
+            await self._follow(run)
             counts = await queue.counts(run.id)
             if counts.waiting == 0 and counts.in_flight == 0:
                 return ()

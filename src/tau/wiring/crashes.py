@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from tau.domain.run import Run, RunStatus
-from tau.domain.worker import Worker
+from tau.domain.worker import WorkerRecord
 from tau.ports.clock import SystemClock
 from tau.ports.processes import Processes, SystemProcesses
 from tau.ports.store import Store
@@ -23,7 +23,7 @@ async def stopped_without_a_word(store: Store) -> Sequence[Run]:
     return [run for run in running if run.trainer not in live]
 
 
-def _lives(worker: Worker, processes: Processes, now_ms: int) -> bool:
+def _lives(worker: WorkerRecord, processes: Processes, now_ms: int) -> bool:
     """Its process is there; of one on another machine only its heartbeat tells."""
     known = processes.alive(worker.process)
     if known is not None:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.run import Run, RunStatus
 from tau.errors import NotFound
@@ -12,10 +12,10 @@ from tau.ports.store import Store
 from tau.trainer.monitor import Monitor
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
+from tau.wiring.history import past_of
 from tau.wiring.observing import Observer
 from tau.wiring.outcome import report_of
-from tau.wiring.parts import Parts, plan_of
-from tau.wiring.past import past_of
+from tau.wiring.parts import ExecutionParts, plan_of
 from tau.wiring.stores import open_store
 
 _NOBODY = WorkerId("worker-0")
@@ -26,7 +26,7 @@ async def report_again(
     config: RunConfig,
     run_id: str | None,
     *,
-    parts: Parts,
+    parts: ExecutionParts,
     status: StatusFile,
     store_path: str,
     observer: Observer,

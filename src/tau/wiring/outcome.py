@@ -12,7 +12,7 @@ from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
 from tau.reports.account import Account, baseline_of, gather, retries, right_or_wrong
 from tau.reports.shortfalls import nothing_scored
-from tau.trainer.loop import Fit
+from tau.trainer.loop import TrainingResult
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 
@@ -31,7 +31,7 @@ async def give_verdict(store: Store, run: Run, best: Recommendation, trainer: Wo
     await store.verdicts.save(verdict, trainer=trainer)
 
 
-async def judged(store: Store, run: Run, fit: Fit) -> Fit:
+async def judged(store: Store, run: Run, fit: TrainingResult) -> TrainingResult:
     """`fit`, or that nothing could be scored, which is no result and decides nothing."""
     why = await nothing_scored(store, run.id)
     if why is None:
@@ -41,7 +41,9 @@ async def judged(store: Store, run: Run, fit: Fit) -> Fit:
     undecided = replace(found, decision=None, evidence=evidence)
     if fit.stop_reason is not StopReason.FINISHED:
         return replace(fit, recommendation=undecided, detail=f"{fit.detail}; {why}")
-    return Fit(recommendation=undecided, stop_reason=StopReason.NOTHING_SCORED, detail=why)
+    return TrainingResult(
+        recommendation=undecided, stop_reason=StopReason.NOTHING_SCORED, detail=why
+    )
 
 
 async def account_of(store: Store, run: Run, best: Recommendation) -> Account | None:

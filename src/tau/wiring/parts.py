@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import cast
 
 from tau import plugins
-from tau.config.settings import GraderChoice, ModelChoice, RunConfig
+from tau.config.run_settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.claim import CostMeasure
 from tau.domain.json import Json, content_hash
 from tau.domain.reward import EXACT_MATCH
@@ -18,13 +18,13 @@ from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
 from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.model import Model
-from tau.wiring.past import Past
+from tau.wiring.history import RunHistory
 
-_NONE = Past()
+_NONE = RunHistory()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Parts:
+class ExecutionParts:
     """What executes and grades rollouts."""
 
     model: Model | None
@@ -46,7 +46,7 @@ class Parts:
         )
 
 
-def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
+def build_parts(config: RunConfig, closing: AsyncExitStack) -> ExecutionParts:
     """Build them inside the running event loop; `closing` releases them, last built first."""
     model = _model(config, config.model)
     if model is not None:
@@ -55,10 +55,12 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> Parts:
     executor = _executor(config, model)
     closing.push_async_callback(executor.aclose)
     graders = tuple(_grader(config, choice, model, closing) for choice in config.graders)
-    return Parts(model=model, executor=executor, graders=graders, proposer=proposer)
+    return ExecutionParts(model=model, executor=executor, graders=graders, proposer=proposer)
 
 
-def build_algorithm(config: RunConfig, parts: Parts, past: Past = _NONE) -> Algorithm:
+def build_algorithm(
+    config: RunConfig, parts: ExecutionParts, past: RunHistory = _NONE
+) -> Algorithm:
     """Build it, complete; the same configuration gives the same algorithm.
 
     Raises:
@@ -77,7 +79,7 @@ def build_algorithm(config: RunConfig, parts: Parts, past: Past = _NONE) -> Algo
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 
 
-def _check_claim(config: RunConfig, parts: Parts) -> None:
+def _check_claim(config: RunConfig, parts: ExecutionParts) -> None:
     """Refuse to compare money where no price is known: every saving would look like nothing."""
     if config.claim.minimize is CostMeasure.USD and not parts.prices_known:
         provider = config.model.provider if config.model else ""
@@ -106,7 +108,7 @@ def check_dollars(config: RunConfig, budget: Budget) -> None:
             )
 
 
-def plan_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Plan | None:
+def plan_of(config: RunConfig, parts: ExecutionParts, past: RunHistory = _NONE) -> Plan | None:
     """What the algorithm plans; None where it does not say."""
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
     if not isinstance(plugin, Planner):
@@ -115,7 +117,7 @@ def plan_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Plan | None:
     return plugin.plan(config.algorithm.settings, problem)
 
 
-def problem_of(config: RunConfig, parts: Parts, past: Past = _NONE) -> Problem:
+def problem_of(config: RunConfig, parts: ExecutionParts, past: RunHistory = _NONE) -> Problem:
     """What the algorithm may know; `past` is what earlier runs left.
 
     Raises:

@@ -22,7 +22,7 @@ from tau.domain.json import Json
 from tau.domain.run import StopReason
 from tau.errors import ClusterError, ConfigError, TauError
 from tau.trainer.stop import StopRequest
-from tau.wiring.worker import Bystander, WorkerReport, WorkerRequest, run_worker
+from tau.wiring.worker import WorkerListener, WorkerReport, WorkerRequest, run_worker
 
 _PATIENCE_S = 20.0
 """So long an actor may wait for a place before people are told."""
@@ -52,7 +52,7 @@ class Placement:
 
 
 async def place_workers(
-    placement: Placement, *, actors: int, observer: Bystander, stop: StopRequest
+    placement: Placement, *, actors: int, observer: WorkerListener, stop: StopRequest
 ) -> WorkerReport:
     """Have `actors` of them work until asked to stop; then what is in flight is recorded.
 
@@ -61,7 +61,7 @@ async def place_workers(
     Raises:
         ClusterError: none of them could begin.
     """
-    return await _Troop(placement, actors, observer, stop).work()
+    return await _RayWorkers(placement, actors, observer, stop).work()
 
 
 class TauWorker:
@@ -145,11 +145,11 @@ class _Lines:
             yield text
 
 
-class _Troop:
+class _RayWorkers:
     """All actors of a placement, as seen from the process that asked for them."""
 
     def __init__(
-        self, placement: Placement, actors: int, observer: Bystander, stop: StopRequest
+        self, placement: Placement, actors: int, observer: WorkerListener, stop: StopRequest
     ) -> None:
         self._told = asdict(placement)
         self._observer = observer

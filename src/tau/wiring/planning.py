@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from itertools import combinations
 
 from tau.config.grouping import notes
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Split
 from tau.domain.json import content_hash
 from tau.domain.resources import Resources
@@ -15,8 +15,8 @@ from tau.domain.spend import Budget, Spend
 from tau.ports.algorithm import Plan
 from tau.reports.wording import counted
 from tau.scoring.power import fewest_for_margin
-from tau.wiring.parts import Parts, build_parts, plan_of
-from tau.wiring.past import Past, certified
+from tau.wiring.history import RunHistory, certified
+from tau.wiring.parts import ExecutionParts, build_parts, plan_of
 from tau.wiring.reserve import Reservation
 from tau.wiring.stores import open_store
 
@@ -49,10 +49,10 @@ async def forecast(config: RunConfig, *, store: str | None = None) -> Forecast |
         StoreError: the store cannot be read.
     """
     async with AsyncExitStack() as closing:
-        past = Past()
+        past = RunHistory()
         if store is not None:
             opened = await closing.enter_async_context(await open_store(store, read_only=True))
-            past = Past(certified=await certified(opened))
+            past = RunHistory(certified=await certified(opened))
         parts = build_parts(config, closing)
         plan = plan_of(config, parts, past)
         if plan is None:
@@ -148,7 +148,9 @@ def insufficient(config: RunConfig, plan: Plan) -> Iterator[str]:
             )
 
 
-def foretold(config: RunConfig, parts: Parts, past: Past, *, resumed: bool) -> tuple[str, ...]:
+def foretold(
+    config: RunConfig, parts: ExecutionParts, past: RunHistory, *, resumed: bool
+) -> tuple[str, ...]:
     """What to say before a new run spends anything."""
     plan = None if resumed else plan_of(config, parts, past)
     return () if plan is None else tuple(insufficient(config, plan))

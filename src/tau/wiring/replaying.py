@@ -9,7 +9,7 @@ from typing import cast
 from tau import plugins
 from tau.config.identity import identified
 from tau.config.loading import compose, load
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
 from tau.domain.json import Json, canonical
@@ -33,8 +33,8 @@ from tau.runner.deadline import Deadline
 from tau.runner.grading import Graded, Grading
 from tau.runner.pacing import Pacing, PacingSettings
 from tau.runner.recorder import SpanRecorder
-from tau.wiring.parts import Parts, build_parts, default_grader, problem_of
-from tau.wiring.past import Past, certified_rows, measured
+from tau.wiring.history import RunHistory, certified_rows, measured
+from tau.wiring.parts import ExecutionParts, build_parts, default_grader, problem_of
 from tau.wiring.snapshots import as_configuration
 from tau.wiring.workers import detect_unsafe
 
@@ -193,7 +193,7 @@ def _spending(run: Run, results: Sequence[RolloutResult], account: Account) -> S
 
 
 async def _grade_again(
-    config: RunConfig, parts: Parts, results: Sequence[RolloutResult], skipped: list[str]
+    config: RunConfig, parts: ExecutionParts, results: Sequence[RolloutResult], skipped: list[str]
 ) -> tuple[int, list[Difference]]:
     """The rewards of graders that need no model, from the stored answers."""
     offline = tuple(one for one in parts.graders if one.calls_per_attempt == 0)
@@ -263,13 +263,13 @@ def _same(one: float | None, other: float | None) -> bool:
 
 def _algorithm(
     config: RunConfig,
-    parts: Parts,
+    parts: ExecutionParts,
     run: Run,
     evidence: Mapping[str, Json],
     scores: EarlierScores,
 ) -> Algorithm:
     """As it was then: what others have claimed since does not count."""
-    past = Past(certified=_certified_then(config, evidence), scores=scores)
+    past = RunHistory(certified=_certified_then(config, evidence), scores=scores)
     problem = replace(problem_of(config, parts, past), budget=run.budget)
     plugin = plugins.load(plugins.ALGORITHMS, config.algorithm.type)
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))

@@ -4,11 +4,11 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.json import Json, canonical
 from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.domain.spend import Spend, Usage
-from tau.wiring.parts import Parts
+from tau.wiring.parts import ExecutionParts
 
 _BYTES_PER_TOKEN = 3
 """Few bytes for a token, so that the reservation is rather too large."""
@@ -37,7 +37,7 @@ class Reservation:
     once, at that model's price. Tokens and money are only estimated where the budget limits them.
     """
 
-    def __init__(self, config: RunConfig, parts: Parts) -> None:
+    def __init__(self, config: RunConfig, parts: ExecutionParts) -> None:
         limits = config.budget
         self._tokens_matter = limits.tokens is not None or limits.cost_nano_usd is not None
         self._tariffs = {

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tau import plugins
-from tau.config.settings import GraderChoice, PluginChoice, RunConfig
+from tau.config.run_settings import GraderChoice, PluginChoice, RunConfig
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.rollout import Outcome, RolloutRequest, RolloutStatus, reused_outcome
 from tau.domain.run import Run

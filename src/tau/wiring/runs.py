@@ -4,8 +4,8 @@ import secrets
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from tau.config.settings import RunConfig
-from tau.domain.control import LifecycleState
+from tau.config.run_settings import RunConfig
+from tau.domain.actions import LifecycleState
 from tau.domain.ids import RunId
 from tau.domain.run import Run
 from tau.errors import InputError, NotFound, RunError, RunStopped
@@ -13,12 +13,12 @@ from tau.lifecycle.checkpoint_file import CheckpointFile
 from tau.lifecycle.live import RunControl, paused_by_operator
 from tau.ports.clock import Clock
 from tau.ports.store import Store
-from tau.trainer.control import Lost
-from tau.wiring.control import end_run
+from tau.trainer.operator_control import Lost
+from tau.wiring.run_control import end_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ChosenRun:
     """A run to drive. `lost` is its checkpoint file's content, should the store have less."""
 
     run: Run
@@ -34,7 +34,7 @@ async def choose_run(
     *,
     run_id: str | None,
     new: bool,
-) -> Chosen:
+) -> ChosenRun:
     """The named run, else the newest unfinished one of the configuration, else a `new` one.
 
     A run that the store has lost goes on from its checkpoint file. One that an operator cancelled
@@ -45,35 +45,37 @@ async def choose_run(
         RunStopped: an operator has paused it; nothing was changed.
         ControlError: the control state cannot be read.
     """
-    wish = control.wish()
+    desired = control.desired()
     if new:
-        return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
+        return ChosenRun(run=await store.runs.create(_new(config, clock)), resumed=False)
     file = await _lost(store, config, control, run_id)
     if file is not None and run_id == file.run_id:
         run = None
     else:
         run = await _unfinished(store, config, run_id)
     known = run or file
-    if known is not None and wish is not None and wish.run_id in (None, _id(known)):
-        if wish.lifecycle_state is LifecycleState.CANCELLED:
+    if known is not None and desired is not None and desired.run_id in (None, _id(known)):
+        if desired.lifecycle_state is LifecycleState.CANCELLED:
             if run is not None:
                 await end_run(store, run.id)
             run = file = None
-        elif paused_by_operator(wish):
+        elif paused_by_operator(desired):
             raise RunStopped(
-                f"run '{_id(known)}' was paused by {wish.principal}",
-                why=wish.reason,
+                f"run '{_id(known)}' was paused by {desired.principal}",
+                why=desired.reason,
                 fix="let it go on with: tau resume",
             )
     if run is not None:
-        return Chosen(run=run, resumed=True, lost=_of(control.orphan(config.config_hash), run.id))
+        return ChosenRun(
+            run=run, resumed=True, lost=_of(control.orphan(config.config_hash), run.id)
+        )
     if file is not None:
         made = replace(
             _new(config, clock), id=file.run_id, spent=file.spend, active_s=file.active_s
         )
         lost = _of(file, file.run_id)
-        return Chosen(run=await store.runs.create(made), resumed=True, lost=lost)
-    return Chosen(run=await store.runs.create(_new(config, clock)), resumed=False)
+        return ChosenRun(run=await store.runs.create(made), resumed=True, lost=lost)
+    return ChosenRun(run=await store.runs.create(_new(config, clock)), resumed=False)
 
 
 async def check_goes_on(store: Store, run_id: str) -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Self
 
 from tau.config.paths import state_dir
-from tau.config.settings import RunConfig
-from tau.domain.control import LifecycleState
+from tau.config.run_settings import RunConfig
+from tau.domain.actions import LifecycleState
 from tau.domain.ids import WorkerId
 from tau.domain.json import Json
 from tau.domain.run import Run, RunStatus, StopReason
@@ -23,20 +23,20 @@ from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
 from tau.runner.health import RunnerState
 from tau.stores.location import shown
-from tau.trainer.control import Lost
-from tau.trainer.loop import Fit, Trainer, TrainerSettings
+from tau.trainer.loop import Trainer, TrainerSettings, TrainingResult
 from tau.trainer.monitor import Monitor
+from tau.trainer.operator_control import Lost
 from tau.trainer.patience import TimeLimits
 from tau.trainer.report import RunReport
 from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
 from tau.wiring.access import USUAL_POLICY, check_start
 from tau.wiring.delivery import report_again
+from tau.wiring.history import RunHistory, past_of
 from tau.wiring.naming import whole_name
 from tau.wiring.observing import Observer
 from tau.wiring.outcome import give_verdict, judged, report_of
-from tau.wiring.parts import Parts, build_algorithm, build_parts, plan_of
-from tau.wiring.past import Past, past_of
+from tau.wiring.parts import ExecutionParts, build_algorithm, build_parts, plan_of
 from tau.wiring.planning import foretold
 from tau.wiring.reserve import Reservation
 from tau.wiring.reuse import Reusable, reusable
@@ -56,7 +56,7 @@ _ENDINGS = {
     StopReason.ERROR: RunStatus.FAILED,
     StopReason.NOTHING_SCORED: RunStatus.FAILED,
 }
-"""What a run becomes; a signal pauses it, and an operator's wish has been carried out."""
+"""What a run becomes; a signal pauses it, and what an operator wanted has been carried out."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,10 +143,10 @@ class _Session:
         run: Run,
         resumed: bool,
         store: Store,
-        parts: Parts,
+        parts: ExecutionParts,
         trainer: WorkerId,
         algorithm: Algorithm,
-        past: Past,
+        past: RunHistory,
         known: Reusable,
         control: RunControl,
         lost: Lost | None,
@@ -179,7 +179,7 @@ class _Session:
         cls,
         request: SessionRequest,
         store: Store,
-        parts: Parts,
+        parts: ExecutionParts,
         algorithm: Algorithm,
         control: RunControl,
         observer: Observer,
@@ -213,7 +213,7 @@ class _Session:
             store=store,
             parts=parts,
             trainer=trainer.id,
-            algorithm=algorithm if past == Past() else build_algorithm(config, parts, past),
+            algorithm=algorithm if past == RunHistory() else build_algorithm(config, parts, past),
             past=past,
             known=known,
             control=control,
@@ -311,7 +311,7 @@ class _Session:
             known=self._known,
         )
 
-    async def _fit(self) -> Fit:
+    async def _fit(self) -> TrainingResult:
         """What the trainer makes of the run, as long as it is this one's to drive."""
         fitting = asyncio.ensure_future(self._trainer().fit(self._run, self._algorithm))
         losing = asyncio.ensure_future(self._losing.wait())
@@ -326,7 +326,7 @@ class _Session:
         await self._supervisor.stop()  # its workers have missed as many beats
         raise LeaseLost(self._lost)
 
-    async def _stopped(self) -> Fit:
+    async def _stopped(self) -> TrainingResult:
         """Let what is in flight finish, unless asked not to wait, and leave the rest queued."""
         reason = self._stop.reason or StopReason.ERROR
         draining = asyncio.ensure_future(self._supervisor.drain())
@@ -341,7 +341,7 @@ class _Session:
             await self._signalled()
         elif reason is not StopReason.OPERATOR:
             await self._close(_ENDINGS[reason], reason, self._stop.detail or None)
-        return Fit(recommendation=self._algorithm.best(), stop_reason=reason)
+        return TrainingResult(recommendation=self._algorithm.best(), stop_reason=reason)
 
     async def _signalled(self) -> None:
         """A signal pauses the run, unless an operator has done so, or wants it cancelled."""

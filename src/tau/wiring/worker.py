@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from tau.config.loading import compose
+from tau.config.run_settings import RunConfig
 from tau.config.search import audit_dir
-from tau.config.settings import RunConfig
 from tau.domain.ids import RunId
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutKind
@@ -60,7 +60,7 @@ class WorkerRequest:
     policy: PolicyFile = USUAL_POLICY
 
 
-class Bystander(Protocol):
+class WorkerListener(Protocol):
     """Who watches a worker process; called on the event loop, must not block."""
 
     def notice(self, text: str) -> None:
@@ -77,7 +77,7 @@ class WorkerReport:
 
 
 async def run_worker(
-    request: WorkerRequest, *, observer: Bystander, stop: StopRequest
+    request: WorkerRequest, *, observer: WorkerListener, stop: StopRequest
 ) -> WorkerReport:
     """Work until asked to stop; then what is in flight is finished and recorded.
 
@@ -93,25 +93,25 @@ async def run_worker(
     )
     async with await open_store(request.store) as store:
         observer.notice(f"working for {shown(request.store)}")
-        hall = _Hall(request, store, observer, stop)
+        host = _WorkerHost(request, store, observer, stop)
         try:
-            await hall.work()
+            await host.work()
         finally:
-            await hall.aclose()
-        return hall.report()
+            await host.aclose()
+        return host.report()
 
 
-class _Hall:
-    """The crews of one process, one for each run it works on."""
+class _WorkerHost:
+    """The workers of one process, one for each run it works on."""
 
     def __init__(
-        self, request: WorkerRequest, store: Store, observer: Bystander, stop: StopRequest
+        self, request: WorkerRequest, store: Store, observer: WorkerListener, stop: StopRequest
     ) -> None:
         self._request = request
         self._store = store
         self._observer = observer
         self._stop = stop
-        self._crews: dict[RunId, _Crew] = {}
+        self._run_workers: dict[RunId, _RunWorkers] = {}
         self._presence = Presence(
             store.work, offers(request.environ, trust_store=request.trust_store)
         )
@@ -128,7 +128,7 @@ class _Hall:
                 runs = await self._store.insights.runs(status=RunStatus.RUNNING, limit=_MOST_RUNS)
                 await self._follow(runs)
                 self._note(None)
-                if self._request.once and not self._crews:
+                if self._request.once and not self._run_workers:
                     return
             except StoreError as error:
                 self._note(str(error))
@@ -137,8 +137,8 @@ class _Hall:
                     await self._stop.wait()
 
     async def aclose(self) -> None:
-        """Let all crews finish what they hold; at once where nobody wants to wait."""
-        for run_id in list(self._crews):
+        """Let all of them finish what they hold; at once where nobody wants to wait."""
+        for run_id in list(self._run_workers):
             self._dismiss(run_id)
         await asyncio.gather(*self._leaving)
         with contextlib.suppress(StoreError):  # its lease runs out by itself
@@ -150,16 +150,16 @@ class _Hall:
 
     async def _follow(self, running: Sequence[Run]) -> None:
         for run in running:
-            if run.id not in self._crews and run.id not in self._refused:
+            if run.id not in self._run_workers and run.id not in self._refused:
                 await self._join(run)
         present = {run.id for run in running}
-        for run_id in [known for known in self._crews if known not in present]:
+        for run_id in [known for known in self._run_workers if known not in present]:
             status = (await self._store.runs.get(run_id)).status
             if status is not RunStatus.PAUSED:
                 self._dismiss(run_id)
-        for run_id, crew in list(self._crews.items()):
-            if crew.health.state is RunnerState.HALTED:
-                self._observer.notice(f"left {run_id}: {crew.health.reason}")
+        for run_id, run_workers in list(self._run_workers.items()):
+            if run_workers.health.state is RunnerState.HALTED:
+                self._observer.notice(f"left {run_id}: {run_workers.health.reason}")
                 self._refused.add(run_id)
                 self._dismiss(run_id)
 
@@ -168,7 +168,7 @@ class _Hall:
             config = await self._config(run)
             if config is None:
                 return  # nothing is queued yet: there is no row to read it with
-            self._crews[run.id] = await _Crew.begin(config, self._store, run)
+            self._run_workers[run.id] = await _RunWorkers.begin(config, self._store, run)
         except TauError as error:
             self._refused.add(run.id)
             self._observer.notice(f"not working on {run.id}: {error}")
@@ -214,8 +214,8 @@ class _Hall:
         return None if example is None else {example.split.value: [example.value]}
 
     def _dismiss(self, run_id: RunId) -> None:
-        """Let a crew finish what it holds, while others go on and come."""
-        leaving = asyncio.create_task(self._see_off(run_id, self._crews.pop(run_id)))
+        """Let one run's workers finish what it holds, while others go on and come."""
+        leaving = asyncio.create_task(self._see_off(run_id, self._run_workers.pop(run_id)))
         self._leaving.add(leaving)
         leaving.add_done_callback(self._left)
 
@@ -223,8 +223,8 @@ class _Hall:
         if not leaving.cancelled() and leaving.exception() is None:
             self._leaving.discard(leaving)
 
-    async def _see_off(self, run_id: RunId, crew: "_Crew") -> None:
-        completed, failed = await crew.finish(self._stop)
+    async def _see_off(self, run_id: RunId, run_workers: "_RunWorkers") -> None:
+        completed, failed = await run_workers.finish(self._stop)
         self._done = WorkerReport(
             completed=self._done.completed + completed, failed=self._done.failed + failed
         )
@@ -236,7 +236,7 @@ class _Hall:
         self._trouble = trouble
 
 
-class _Crew:
+class _RunWorkers:
     """The workers of one run with all they need."""
 
     def __init__(self, workers: Supervisor, closing: AsyncExitStack) -> None:
@@ -244,7 +244,7 @@ class _Crew:
         self._closing = closing
 
     @classmethod
-    async def begin(cls, config: RunConfig, store: Store, run: Run) -> "_Crew":
+    async def begin(cls, config: RunConfig, store: Store, run: Run) -> "_RunWorkers":
         """Build what executes and grades, and start claiming."""
         check_dollars(config, run.budget)
         async with AsyncExitStack() as closing:

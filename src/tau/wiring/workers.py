@@ -3,25 +3,25 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output, RolloutKind
 from tau.domain.run import Run
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
-from tau.runner.execution import Evaluation, Proposal
-from tau.runner.settings import RunnerSettings
-from tau.runner.supervisor import Job, Supervisor
+from tau.runner.execution import EvaluationHandler, Proposal
+from tau.runner.supervisor import Supervisor, WorkSpec
+from tau.runner.worker_settings import RunnerSettings
 from tau.scoring.detectors import unsafe_codes
-from tau.wiring.parts import Parts, default_grader
+from tau.wiring.parts import ExecutionParts, default_grader
 
 
-def supervisor(config: RunConfig, store: Store, parts: Parts, run: Run) -> Supervisor:
+def supervisor(config: RunConfig, store: Store, parts: ExecutionParts, run: Run) -> Supervisor:
     """What runs the workers of a run."""
-    job = Job(
+    job = WorkSpec(
         performers={
-            RolloutKind.EVALUATE: Evaluation(parts.executor),
+            RolloutKind.EVALUATE: EvaluationHandler(parts.executor),
             **({RolloutKind.PROPOSE: Proposal(parts.proposer)} if parts.proposer else {}),
         },
         graders=parts.graders,

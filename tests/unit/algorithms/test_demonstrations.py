@@ -3,10 +3,10 @@
 import pytest
 
 from tau.algorithms.demonstrations import HEADING, demonstrable, demonstrating
-from tau.algorithms.evidence import Failure, deal
+from tau.algorithms.evidence import FailedExample, deal
 from tau.algorithms.few_shot import FewShot, FewShotSettings
 from tau.algorithms.pool import Candidate
-from tau.algorithms.prompts import Target
+from tau.algorithms.prompts import PromptTarget
 from tau.algorithms.reflect import Reflect, ReflectSettings
 from tau.domain.dataset import Split, examples
 from tau.domain.decision import Decision
@@ -21,7 +21,7 @@ from tau.executors.template import fill
 from tau.ports.algorithm import Algorithm
 from unit.algorithms.pretended import START, answering, drive, learning, problem, proposals
 
-TARGET = Target(name="system_prompt", placeholders=frozenset({"tone"}))
+TARGET = PromptTarget(name="system_prompt", placeholders=frozenset({"tone"}))
 
 
 def text_of(request: RolloutRequest) -> str:
@@ -97,7 +97,7 @@ def test_what_stands_in_braces_in_a_row_is_no_placeholder() -> None:
 )
 def test_a_demonstration_shows_the_row_itself(template: Template, asked: str) -> None:
     start = f"In {template.written('tone')}."
-    target = Target(name="system_prompt", placeholders=frozenset({"tone"}), template=template)
+    target = PromptTarget(name="system_prompt", placeholders=frozenset({"tone"}), template=template)
     base = Candidate(resources=Resources(values={"system_prompt": start}), origin="given")
     known = demonstrable(examples(Split.OPTIMIZE, [{"prompt": asked, "expected": asked}]), {})
 
@@ -111,7 +111,7 @@ def test_a_demonstration_shows_the_row_itself(template: Template, asked: str) ->
 def test_a_demonstration_has_the_columns_that_the_prompt_asks_for() -> None:
     rows: list[Json] = [{"subject": "s {x}", "body": "b", "id": 7, "expected": "high"}]
     start = "Sort {subject}: {body}"
-    target = Target(name="system_prompt", placeholders=frozenset({"subject", "body"}))
+    target = PromptTarget(name="system_prompt", placeholders=frozenset({"subject", "body"}))
     base = Candidate(resources=Resources(values={"system_prompt": start}), origin="given")
 
     known = demonstrable(examples(Split.OPTIMIZE, rows), {})
@@ -152,7 +152,9 @@ def test_chat_messages_are_refused_before_anything_is_spent() -> None:
 
 def test_siblings_are_shown_other_failures_as_long_as_there_are_some() -> None:
     failures = [
-        Failure(example=ExampleId(f"optimize:{n}:1"), score=0, output="", feedback=f"mode {n % 3}")
+        FailedExample(
+            example=ExampleId(f"optimize:{n}:1"), score=0, output="", feedback=f"mode {n % 3}"
+        )
         for n in range(10)
     ]
     hands = deal(failures, 1, "x", hands=3, count=4)

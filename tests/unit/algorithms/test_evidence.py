@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from tau.algorithms.evidence import Failure, described, failure_of
+from tau.algorithms.evidence import FailedExample, described, failure_of
 from tau.algorithms.prompts import targets_of
 from tau.algorithms.proposers import Proposers
 from tau.algorithms.reflect import ReflectSettings
@@ -18,7 +18,7 @@ from unit.algorithms.pretended import problem, settled
 
 def shown(row: Json, *columns: str, feedback: str = "") -> str:
     (example,) = examples(Split.OPTIMIZE, [row])
-    failure = Failure(example=example.id, score=0.0, output="low", feedback=feedback)
+    failure = FailedExample(example=example.id, score=0.0, output="low", feedback=feedback)
     return described([failure], {example.id: example}, frozenset(columns))
 
 

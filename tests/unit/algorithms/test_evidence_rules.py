@@ -1,7 +1,7 @@
 """What a proposer saw neither selects nor certifies; what a child was made from cannot raise it."""
 
 from tau.algorithms.parts import divide
-from tau.algorithms.pool import Pool, child
+from tau.algorithms.pool import CandidatePool, child
 from tau.algorithms.standing import strengths
 from tau.domain.dataset import Split, examples
 from tau.domain.json import Json
@@ -56,7 +56,7 @@ def test_the_division_depends_on_content_not_on_order() -> None:
 
 def test_what_a_child_was_made_from_does_not_raise_it() -> None:
     rows_known = problem(12, 0, 0).examples[Split.OPTIMIZE]
-    pool = Pool.of(Resources(values={"system_prompt": "x"}))
+    pool = CandidatePool.of(Resources(values={"system_prompt": "x"}))
     baseline = pool[pool.baseline]
     shown = [one.id for one in rows_known[:6]]
     made = Resources(values={"system_prompt": "y"})

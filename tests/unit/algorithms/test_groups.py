@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tau.algorithms.certification import Certification
-from tau.algorithms.parts import Parts, divide, parted
+from tau.algorithms.parts import ExampleParts, divide, parted
+from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.select import Select, SelectSettings
-from tau.algorithms.settings import SearchSettings
 from tau.domain.claim import BETTER
 from tau.domain.dataset import Example, Split, examples
 from tau.domain.decision import Decision
@@ -103,7 +103,7 @@ def test_equal_rows_are_one_group_however_often_they_stand_there() -> None:
     assert (chosen.groups, chosen.independent) == (10, 10)
 
 
-def planned(parts: Parts) -> Certification:
+def planned(parts: ExampleParts) -> Certification:
     return Certification.planned(
         parts, SearchSettings(certification=100), evaluations=1_000, search=10, terms=BETTER
     )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tau.algorithms.apo import Apo, ApoSettings
-from tau.algorithms.evidence import Failure, choose, modes
+from tau.algorithms.evidence import FailedExample, choose, modes
 from tau.algorithms.gepa import Gepa, GepaSettings
 from tau.algorithms.reflect import Reflect, ReflectSettings
 from tau.algorithms.select import Select, SelectSettings
@@ -123,8 +123,8 @@ def test_a_template_without_the_prompt_is_refused() -> None:
         Reflect.build(settings, problem(30, 10, 10))
 
 
-def failure(number: int, feedback: str) -> Failure:
-    return Failure(
+def failure(number: int, feedback: str) -> FailedExample:
+    return FailedExample(
         example=ExampleId(f"optimize:{number}:1"), score=0.0, output="x", feedback=feedback
     )
 

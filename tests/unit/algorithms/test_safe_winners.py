@@ -6,7 +6,7 @@ import pytest
 
 from tau.algorithms.economy import Economy
 from tau.algorithms.ending import best_safe, winner
-from tau.algorithms.pool import Candidate, Pool
+from tau.algorithms.pool import Candidate, CandidatePool
 from tau.domain.claim import Aim, ClaimTerms, CostMeasure
 from tau.domain.dataset import Split, examples
 from tau.domain.failure import Failure, FailureClass
@@ -33,8 +33,8 @@ def result(
     )
 
 
-def pool() -> Pool:
-    return Pool.of(BASE).adding(Candidate(resources=OTHER, origin="given"))
+def pool() -> CandidatePool:
+    return CandidatePool.of(BASE).adding(Candidate(resources=OTHER, origin="given"))
 
 
 def test_one_trip_loses_every_row_of_the_contest() -> None:
@@ -79,7 +79,7 @@ def test_whatever_is_claimed_and_whoever_a_search_ranks_first_the_winner_is_safe
         for row in range(4)
         for one, score in ((LONG, 0.5), (UNSAFE.resources, 1.0), (SAFE.resources, 0.75))
     ]
-    made = Pool.of(LONG).adding(UNSAFE).adding(SAFE).recording(results)
+    made = CandidatePool.of(LONG).adding(UNSAFE).adding(SAFE).recording(results)
     economy = Economy(terms=terms, measured=Economy(terms=terms).recording(results, made))
     ranked = [UNSAFE.hash, SAFE.hash, made.baseline]
 
@@ -92,7 +92,7 @@ def test_whatever_is_claimed_and_whoever_a_search_ranks_first_the_winner_is_safe
 
 def test_of_many_failures_the_latest_are_kept_each_example_once() -> None:
     rows = examples(Split.OPTIMIZE, [{"prompt": str(n)} for n in range(60)])
-    made = Pool.of(BASE)
+    made = CandidatePool.of(BASE)
     for row in (*rows, *rows):
         request = RolloutRequest(kind=RolloutKind.EVALUATE, resources=BASE, example=row)
         made = made.recording([replace(result(BASE, 0, 0.0), request=request)])

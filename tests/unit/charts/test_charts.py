@@ -3,7 +3,7 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from tau.charts.intervals import Interval, interval_chart
-from tau.charts.outcomes import Fate, Outcome, outcome_chart
+from tau.charts.outcomes import ExampleOutcome, Fate, outcome_chart
 from tau.charts.progress import Trial, progress_chart
 from tau.charts.svg import Svg, element
 
@@ -48,7 +48,7 @@ def test_what_lies_outside_is_drawn_at_the_edge() -> None:
         progress_chart(
             HOSTILE, [Trial(label=HOSTILE, rollouts=1, mean=0.5, rows=3)], baseline=None
         ),
-        outcome_chart(HOSTILE, [Outcome(label=HOSTILE, fate=Fate.BROKEN)]),
+        outcome_chart(HOSTILE, [ExampleOutcome(label=HOSTILE, fate=Fate.BROKEN)]),
         element("text", HOSTILE, class_=HOSTILE),
     ],
 )
@@ -85,7 +85,7 @@ def test_many_candidates_are_thinned_and_the_best_stays() -> None:
 
 
 def test_fates_are_told_apart_without_colour() -> None:
-    outcomes = [Outcome(label=str(fate), fate=fate) for fate in Fate]
+    outcomes = [ExampleOutcome(label=str(fate), fate=fate) for fate in Fate]
     picture = drawn(outcome_chart("Examples", outcomes))
     marks = [one.text or "" for one in found(picture, "text", "mark")]
 

@@ -4,13 +4,13 @@ from xml.etree import ElementTree
 
 import pytest
 
-from tau.charts.curve import Certified, Dot, Point, curve_chart, dot_key, ticks
+from tau.charts.curve import CertifiedPoint, Dot, Point, curve_chart, dot_key, ticks
 from tau.charts.lanes import Stretch, lane_chart
 from tau.charts.lineage import Node, edge_key, lineage_chart
 from tau.charts.matrix import Cell, cell_mark
 from tau.charts.svg import Svg
 from tau.charts.timeline import Stack, meter, timeline_chart
-from tau.charts.waterfall import Bar, waterfall_chart
+from tau.charts.waterfall import SpanBar, waterfall_chart
 
 HOSTILE = "</title><script>x</script>\x00\ud800\"'&"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -144,7 +144,7 @@ def test_marks_of_an_axis_are_whole_and_few(last: int) -> None:
 
 def test_what_was_certified_stands_apart_with_its_interval() -> None:
     best = [Point(rollouts=40, mean=0.5, low=0.2, high=0.8)]
-    apart = Certified(mean=0.7, low=0.6, high=0.8, label="certified: +0.2")
+    apart = CertifiedPoint(mean=0.7, low=0.6, high=0.8, label="certified: +0.2")
     root = parsed(curve_chart("t", best, [], baseline=0.5, certified=apart))
     right = max(x for x, _ in points(marks(root, "polyline", "line best")[0]))
     bars = marks(root, "line", "range best")
@@ -162,9 +162,12 @@ def test_a_picture_with_links_is_a_group_and_one_without_an_image(linked: bool) 
 
 
 def test_a_waterfall_keeps_time() -> None:
-    bars = [Bar(label=HOSTILE, depth=0, start_ns=10**18, end_ns=10**18 + 4_000_000, kind="rollout"),
-            Bar(label="call", depth=1, start_ns=10**18 + 1_000_000, end_ns=10**18 + 3_000_000,
-                kind="model_call", failed=True)]  # fmt: skip
+    start = 10**18
+    bars = [
+        SpanBar(label=HOSTILE, depth=0, start_ns=start, end_ns=start + 4_000_000, kind="rollout"),
+        SpanBar(label="call", depth=1, start_ns=start + 1_000_000, end_ns=start + 3_000_000,
+                kind="model_call", failed=True),
+    ]  # fmt: skip
     root = parsed(waterfall_chart("t", bars))
     whole, call = root.iter(SVG + "rect")
     assert float(call.get("width", 0)) == pytest.approx(float(whole.get("width", 0)) / 2)

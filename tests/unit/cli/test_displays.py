@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from tau.cli.displays import EventsDisplay, Pace, PlainDisplay
+from tau.cli.displays import EventsDisplay, PlainDisplay, Throughput
 from tau.cli.live import LiveDisplay
 from unit.cli.looks import HALF, NONE, RUN, look
 
@@ -125,7 +125,7 @@ def test_a_line_stays_only_where_no_report_follows(terminal: Terminal) -> None:
 
 
 def test_the_pace_is_that_of_the_last_while() -> None:
-    pace = Pace()
+    pace = Throughput()
     pace.watch(look(0.0, 0))
     assert (pace.per_s, pace.left_s(look(0.0, 0))) == (None, None)
 
@@ -137,7 +137,7 @@ def test_the_pace_is_that_of_the_last_while() -> None:
 
 
 def test_a_standstill_has_no_pace() -> None:
-    pace = Pace()
+    pace = Throughput()
     for second in range(40):
         pace.watch(look(float(second), 10))
 

@@ -16,7 +16,7 @@ from tau.cli.demonstration import configuration
 from tau.cli.surface import Surface, program
 from tau.domain.dataset import Split
 from tau.sim.world import World
-from tau.testing.provider import Call, LoopbackProvider, Reply
+from tau.testing.provider import LoopbackProvider, ProviderReply, ReceivedCall
 
 Ask = Callable[..., tuple[int, str, str]]
 ROWS = [{"prompt": f"what is {n}?", "expected": f"what is {n}?"} for n in range(40)]
@@ -40,11 +40,13 @@ class Models:
         self.wrong, self.gone = wrong, False
         self.calls: list[str] = []
 
-    def __call__(self, call: Call) -> str | Reply:
+    def __call__(self, call: ReceivedCall) -> str | ProviderReply:
         self.calls.append(str(call.body["model"]))
         if self.calls[-1] == "old":
             if self.gone:
-                return Reply(status=404, body=b'{"error": {"message": "the model is retired"}}')
+                return ProviderReply(
+                    status=404, body=b'{"error": {"message": "the model is retired"}}'
+                )
             return call.prompt
         wrong = [row["prompt"] for row in ROWS[: self.wrong]]
         return "no" if call.prompt in wrong else call.prompt

@@ -8,9 +8,9 @@ import pytest
 from tau.cli.surface import Exit, Surface
 from tau.errors import (
     ConfigError,
+    ConfigIssue,
     InputError,
     MissingKey,
-    Problem,
     RunStopped,
     StoreDamaged,
     TauError,
@@ -65,8 +65,10 @@ def test_the_flag_surface_wraps_what_a_run_failed_by() -> None:
 
 
 def test_every_problem_of_a_config_is_listed_and_one_is_not_said_twice() -> None:
-    first = Problem(message="must be greater than 0", file="c.json", pointer="/a", line=2)
-    second = Problem(message="unknown field", file="c.json", pointer="/b", fix="c?", warning=True)
+    first = ConfigIssue(message="must be greater than 0", file="c.json", pointer="/a", line=2)
+    second = ConfigIssue(
+        message="unknown field", file="c.json", pointer="/b", fix="c?", warning=True
+    )
 
     assert PEOPLE.describe(ConfigError("2 problems", problems=[first, second])) == [
         "Error: 2 problems",

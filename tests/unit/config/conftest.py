@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from tau import config
-from tau.config.settings import RunConfig
-from tau.errors import ConfigError, Problem
+from tau.config.run_settings import RunConfig
+from tau.errors import ConfigError, ConfigIssue
 
 Load = Callable[..., RunConfig]
-Problems = Callable[..., dict[str, Problem]]
+Problems = Callable[..., dict[str, ConfigIssue]]
 
 EXAMPLE = {
     "optimize": [{"prompt": "What is 2 + 2?", "expected": "4"}],
@@ -57,7 +57,7 @@ def load(tmp_path: Path) -> Load:
 def problems(load: Load) -> Problems:
     """The problems of a configuration that cannot be used, by pointer."""
 
-    def finding(value: Any = None, **options: Any) -> dict[str, Problem]:  # noqa: ANN401
+    def finding(value: Any = None, **options: Any) -> dict[str, ConfigIssue]:  # noqa: ANN401
         with pytest.raises(ConfigError) as caught:
             load(value, **options)
         return {problem.pointer: problem for problem in caught.value.problems}

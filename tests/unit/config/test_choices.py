@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from unit.config.conftest import Load, Problems
 
 

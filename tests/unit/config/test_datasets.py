@@ -11,7 +11,7 @@ import pytest
 
 from tau import config
 from tau.domain.dataset import Split
-from tau.errors import ConfigError, Problem
+from tau.errors import ConfigError, ConfigIssue
 from unit.config.conftest import Load, Problems
 
 ROWS = [{"question": "a", "answer": "1"}, {"question": "b", "answer": "2"}]
@@ -40,7 +40,7 @@ def read(load: Load, tmp_path: Path) -> Any:  # noqa: ANN401
 def mistakes(read: Any) -> Any:  # noqa: ANN401
     """The problems of a dataset file with this content."""
 
-    def finding(content: bytes | str, name: str = "rows.jsonl", **fields: Any) -> list[Problem]:  # noqa: ANN401
+    def finding(content: bytes | str, name: str = "rows.jsonl", **fields: Any) -> list[ConfigIssue]:  # noqa: ANN401
         with pytest.raises(ConfigError) as caught:
             read(content, name, **fields)
         return list(caught.value.problems)

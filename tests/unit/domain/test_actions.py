@@ -6,12 +6,12 @@ import pytest
 
 from tau.cli.commands.group import tau_group
 from tau.cli.flags import CONTROL, command
-from tau.domain.control import STEERING, Action, LifecycleState, record_of
+from tau.domain.actions import STEERING, Action, LifecycleState, record_of
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.run import Run, RunStatus
-from tau.gateway.documents import steps
-from tau.gateway.training import Training
-from tau.gateway.watch import Control, Snapshot
+from tau.gateway.responses import steps
+from tau.gateway.training import StatusContent
+from tau.gateway.watch import ControlFiles, Snapshot
 
 PREFIX = "prompt_optimization_control_"
 
@@ -53,8 +53,8 @@ def test_the_dashboard_tells_of_each_action_whether_it_makes_sense(
         taken_unix_ms=1_700_000_000_000,
         run=run,
         workers=(),
-        training=Training(path=Path("status.json")),
-        control=Control(),
+        training=StatusContent(path=Path("status.json")),
+        control=ControlFiles(),
     )
     found = steps(snapshot)
     assert list(found) == list(STEERING)

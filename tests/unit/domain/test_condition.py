@@ -7,13 +7,13 @@ import pytest
 from tau.domain.condition import Condition, condition_of
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.run import Run, RunStatus
-from tau.domain.worker import Worker, WorkerRole
+from tau.domain.worker import WorkerRecord, WorkerRole
 from tau.testing.clock import ManualProcesses
 
 NOW_MS = 1_700_000_000_000
 RUN = Run(id=RunId("r"), config_hash="h", model_ref="sim/rules", seed=0, algorithm="evaluate",
           config={}, trainer=WorkerId("mine"))  # fmt: skip
-MINE = Worker(
+MINE = WorkerRecord(
     id=WorkerId("mine"), name="w", role=WorkerRole.TRAINER, process=ManualProcesses().this(),
     lease_ms=3_000, registered_unix_ms=0, heartbeat_unix_ms=NOW_MS - 100, retired=False,
 )  # fmt: skip
@@ -33,7 +33,7 @@ OTHER = replace(MINE, id=WorkerId("other"))
     ],
 )
 def test_only_its_own_trainer_keeps_a_run_running(
-    workers: list[Worker], expected: Condition
+    workers: list[WorkerRecord], expected: Condition
 ) -> None:
     assert condition_of(RUN, workers, NOW_MS) is expected
 

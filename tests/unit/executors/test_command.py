@@ -15,8 +15,8 @@ from tau.domain.rollout import Output, RolloutKind, RolloutStatus
 from tau.errors import ExecutorFailed, TimeLimitExceeded
 from tau.executors.command import CommandExecutor, CommandSettings
 from tau.ports.executor import ExecutorContext
-from tau.runner.execution import Evaluation
-from tau.runner.supervisor import Job
+from tau.runner.execution import EvaluationHandler
+from tau.runner.supervisor import WorkSpec
 from tau.testing.executor import recorder
 from unit.runner.working import bench, quick
 
@@ -130,7 +130,7 @@ time.sleep(600)
 async def test_the_runners_time_limit_ends_grandchildren_too(tmp_path: Path) -> None:
     table = await bench()
     made = executor(tmp_path, FAMILY)
-    job = Job(performers={RolloutKind.EVALUATE: Evaluation(made)})
+    job = WorkSpec(performers={RolloutKind.EVALUATE: EvaluationHandler(made)})
 
     (result,) = await table.done(job, "q", settings=quick(time_limit_s=4.0))
     await table.store.aclose()
@@ -144,7 +144,7 @@ async def test_the_runners_time_limit_ends_grandchildren_too(tmp_path: Path) -> 
 async def test_stopping_the_runner_ends_the_family_as_well(tmp_path: Path) -> None:
     table = await bench()
     made = executor(tmp_path, FAMILY)
-    job = Job(performers={RolloutKind.EVALUATE: Evaluation(made)})
+    job = WorkSpec(performers={RolloutKind.EVALUATE: EvaluationHandler(made)})
     pid_file = tmp_path / "grandchild.pid"
 
     await table.submit("q")

@@ -14,9 +14,9 @@ from tau.domain.rollout import Output, RolloutKind, RolloutStatus
 from tau.errors import BudgetRefused, ExecutorFailed, InputError
 from tau.executors.python import PythonExecutor, PythonSettings
 from tau.ports.executor import ExecutorContext
-from tau.runner.execution import Evaluation
+from tau.runner.execution import EvaluationHandler
 from tau.runner.recorder import SpanRecorder
-from tau.runner.supervisor import Job
+from tau.runner.supervisor import WorkSpec
 from tau.testing.executor import recorder
 from unit.executors import apps
 from unit.runner.working import Echo, bench, quick
@@ -144,7 +144,7 @@ async def test_odd_ends_are_failures_of_the_executor(name: str, says: str) -> No
 async def test_stuck_threads_do_not_use_up_the_pool() -> None:
     table = await bench()
     executor = build("stuck", concurrency=2)
-    job = Job(performers={RolloutKind.EVALUATE: Evaluation(executor)})
+    job = WorkSpec(performers={RolloutKind.EVALUATE: EvaluationHandler(executor)})
     rows = ["stuck", "stuck", "stuck", "fine", "fine"]
 
     results = await table.done(job, *rows, settings=quick(concurrency=2, time_limit_s=1.0))

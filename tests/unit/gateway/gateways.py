@@ -10,7 +10,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from tau.gateway.application import build
-from tau.gateway.settings import AuthMode, GatewaySettings
+from tau.gateway.server_settings import AuthMode, GatewaySettings
 from tau.lifecycle.authorization import PolicyFile
 from tau.lifecycle.paths import StateDir
 from tau.testing.clock import ManualClock

@@ -6,10 +6,10 @@ import pytest
 
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.run import Run
-from tau.domain.worker import Worker, WorkerRole
+from tau.domain.worker import WorkerRecord, WorkerRole
 from tau.gateway.alerts import alerts
-from tau.gateway.training import Training
-from tau.gateway.watch import Control, Snapshot
+from tau.gateway.training import StatusContent
+from tau.gateway.watch import ControlFiles, Snapshot
 from tau.testing.clock import ManualProcesses
 
 NOW_MS = 1_700_000_000_000
@@ -17,9 +17,9 @@ RUNNING = Run(id=RunId("r"), config_hash="h", model_ref="sim/rules", seed=0, alg
               config={}, trainer=WorkerId("worker-1"))  # fmt: skip
 
 
-def beating(role: WorkerRole, *, ago_ms: int = 100) -> Worker:
+def beating(role: WorkerRole, *, ago_ms: int = 100) -> WorkerRecord:
     """One that beat so long ago, with a lease of three seconds."""
-    return Worker(
+    return WorkerRecord(
         id=WorkerId("worker-1"), name="w", role=role, process=ManualProcesses().this(),
         lease_ms=3_000, registered_unix_ms=0, heartbeat_unix_ms=NOW_MS - ago_ms, retired=False,
     )  # fmt: skip
@@ -34,13 +34,13 @@ def beating(role: WorkerRole, *, ago_ms: int = 100) -> Worker:
         ((), True),
     ],
 )
-def test_only_a_trainer_drives_a_run(workers: tuple[Worker, ...], gone: bool) -> None:
+def test_only_a_trainer_drives_a_run(workers: tuple[WorkerRecord, ...], gone: bool) -> None:
     snapshot = Snapshot(
         taken_unix_ms=NOW_MS,
         run=RUNNING,
         workers=workers,
-        training=Training(path=Path("status.json")),
-        control=Control(),
+        training=StatusContent(path=Path("status.json")),
+        control=ControlFiles(),
     )
     found = {each.code for each in alerts(snapshot)}
     assert ("dashboard_run_process_gone" in found) is gone

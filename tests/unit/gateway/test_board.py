@@ -7,7 +7,7 @@ import pytest
 
 from tau.domain.dataset import Split
 from tau.domain.rollout import RolloutCounts, RolloutKind, RolloutStatus
-from tau.gateway.board import Board
+from tau.gateway.board import RunScores
 from tau.gateway.window import StoreWindow
 from tau.ports.insights import SettledRow
 from tau.testing.clock import ManualClock
@@ -51,7 +51,7 @@ def counts(rows: Rows) -> RolloutCounts:
     return RolloutCounts(by_status={one: statuses.count(one) for one in set(statuses)})
 
 
-async def follow(board: Board, rows: Rows, times: int = 1) -> None:
+async def follow(board: RunScores, rows: Rows, times: int = 1) -> None:
     for _ in range(times):
         await board.follow(rows, counts(rows))  # type: ignore[arg-type]
 
@@ -59,7 +59,7 @@ async def follow(board: Board, rows: Rows, times: int = 1) -> None:
 async def test_a_real_store_is_followed(tmp_path: Path) -> None:
     await fill(tmp_path / "store.sqlite")
     window = StoreWindow(str(tmp_path / "store.sqlite"), ManualClock())
-    board = Board(RUN)
+    board = RunScores(RUN)
     known = await window.ask(lambda store: store.insights.counts(RUN))
     await board.follow(window, known)
     await window.aclose()
@@ -69,7 +69,7 @@ async def test_a_real_store_is_followed(tmp_path: Path) -> None:
 
 
 async def test_late_commits_are_seen_and_nothing_counts_twice() -> None:
-    rows, board = Rows([row(1, 1000), row(3, 2000)]), Board(RUN)
+    rows, board = Rows([row(1, 1000), row(3, 2000)]), RunScores(RUN)
     await follow(board, rows)
     rows.rows.append(row(2, 1900, score=0.0))  # committed after row 3, with an earlier time
     await follow(board, rows, 3)
@@ -82,7 +82,7 @@ async def test_late_commits_are_seen_and_nothing_counts_twice() -> None:
 
 
 async def test_a_long_run_is_read_bit_by_bit() -> None:
-    rows, board = Rows([row(n, n // 100) for n in range(1, 5_000)]), Board(RUN)
+    rows, board = Rows([row(n, n // 100) for n in range(1, 5_000)]), RunScores(RUN)
     seen = []
     for _ in range(3):
         await follow(board, rows)
@@ -103,7 +103,7 @@ async def test_the_best_so_far_comes_from_whole_sets_and_never_falls() -> None:
     better = measured(26, "better", [1.0, 0.0] * 10)
     worse = measured(46, "worse", [0.1] * 20)
     best = measured(66, "best", [0.9] * 20)
-    rows, board = Rows([*first, *lucky, *better, *worse, *best]), Board(RUN)
+    rows, board = Rows([*first, *lucky, *better, *worse, *best]), RunScores(RUN)
     await follow(board, rows)
     found = board.course(Split.OPTIMIZE)
     assert [(n, round(one.mean, 2)) for n, one in found.points] == [(18, 0.3), (43, 0.5), (83, 0.9)]
@@ -113,13 +113,13 @@ async def test_the_best_so_far_comes_from_whole_sets_and_never_falls() -> None:
 @pytest.mark.parametrize("size", [1, 9])
 async def test_fewer_than_ten_scores_are_no_course(size: int) -> None:
     rows = Rows([*measured(1, "a", [0.0] * size), *measured(20, "b", [1.0] * size)])
-    board = Board(RUN)
+    board = RunScores(RUN)
     await follow(board, rows)
     assert board.course(Split.OPTIMIZE).points == ()
 
 
 async def test_a_failure_that_settles_anew_replaces_what_was() -> None:
-    rows, board = Rows([row(1, 1000), row(2, 1100, failed=True)]), Board(RUN)
+    rows, board = Rows([row(1, 1000), row(2, 1100, failed=True)]), RunScores(RUN)
     await follow(board, rows)
     assert board.failure_streak == 1
     rows.rows[1] = row(2, 1300)
@@ -129,7 +129,7 @@ async def test_a_failure_that_settles_anew_replaces_what_was() -> None:
 
 
 async def test_a_clock_that_jumped_back_is_noticed_by_the_totals() -> None:
-    rows, board = Rows([row(1, 100_000)]), Board(RUN)
+    rows, board = Rows([row(1, 100_000)]), RunScores(RUN)
     await follow(board, rows)
     rows.rows.append(row(2, 10))
     await follow(board, rows)
@@ -141,7 +141,7 @@ async def test_a_clock_that_jumped_back_is_noticed_by_the_totals() -> None:
 async def test_strange_scores_enter_no_mean() -> None:
     rows, board = (
         Rows([row(1, 1, score=math.nan), row(2, 2, score=0.5), row(3, 3, score=None)]),
-        Board(RUN),
+        RunScores(RUN),
     )
     await follow(board, rows)
     standing = board.standings["h", Split.OPTIMIZE]
@@ -149,7 +149,7 @@ async def test_strange_scores_enter_no_mean() -> None:
 
 
 async def test_a_pause_is_seen_as_one() -> None:
-    rows, board = Rows([row(1, 1_000), row(2, 21_000)]), Board(RUN)
+    rows, board = Rows([row(1, 1_000), row(2, 21_000)]), RunScores(RUN)
     await follow(board, rows)
     assert [sum(one.statuses.values()) for one in board.slices(64)] == [1, *[0] * 19, 1]
 
@@ -157,7 +157,7 @@ async def test_a_pause_is_seen_as_one() -> None:
 async def test_who_was_gated_is_remembered() -> None:
     rows = Rows([row(1, 1, score=0.2), row(2, 2, score=0.9)])
     rows.rows[1] = rows.rows[1]._replace(resources="j", gated=True)
-    board = Board(RUN)
+    board = RunScores(RUN)
     await follow(board, rows)
     assert [one.gated for one in board.of_split[Split.OPTIMIZE]] == [False, True]
 
@@ -169,7 +169,7 @@ async def test_slices_are_few_and_hold_everything(seconds: int, width: int) -> N
     rows = Rows(
         [row(n, n * max(1, seconds // 50) * 1000) for n in range(1, 51)] + [row(99, seconds * 1000)]
     )
-    board = Board(RUN)
+    board = RunScores(RUN)
     await follow(board, rows)
     slices = board.slices(64)
     assert len(slices) <= 64

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from recovery.control_cases import WHO, command
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.domain.json import canonical
 from tau.lifecycle.audit import AuditHead, AuditTrail, head_of
 from tau.lifecycle.authorization import Authorizer, PolicyFile

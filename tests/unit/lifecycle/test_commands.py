@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from recovery.control_cases import RUN, WHO, checkpoint, command, prepare, save, start, status
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.errors import AccessDenied, ControlError, FileError, PolicyInvalid, TauError
 from tau.files.lock import FileLock
 from tau.lifecycle.authorization import Authorizer, PolicyFile

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from recovery.control_cases import RUN, WHO, checkpoint, command, save, start, status
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.domain.json import content_hash
 from tau.errors import ControlError, RecoveryRefused, TauError
 from tau.files.lock import FileLock

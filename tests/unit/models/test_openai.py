@@ -32,7 +32,7 @@ from tau.models.openai import OpenAICompatible
 from tau.ports.model import ModelContext
 from tau.testing.faults import Fault
 from tau.testing.model import CANARY, until
-from tau.testing.provider import Call, LoopbackProvider, Reply
+from tau.testing.provider import LoopbackProvider, ProviderReply, ReceivedCall
 
 NOW = datetime(2026, 11, 22, 12, 0, 0, tzinfo=UTC)
 HELLO = ModelRequest(messages=[Message(role="user", content="hello")])
@@ -80,10 +80,12 @@ async def failure(model: OpenAICompatible, request: ModelRequest = HELLO) -> Mod
     return caught.value
 
 
-def reply(body: bytes | object, status: int = 200, **headers: str) -> Reply:
+def reply(body: bytes | object, status: int = 200, **headers: str) -> ProviderReply:
     data = body if isinstance(body, bytes) else orjson.dumps(body)
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return Reply(status=status, headers={"Content-Type": "application/json", **named}, body=data)
+    return ProviderReply(
+        status=status, headers={"Content-Type": "application/json", **named}, body=data
+    )
 
 
 async def test_sends_what_the_protocol_wants(server: LoopbackProvider) -> None:
@@ -313,7 +315,7 @@ async def test_time_limits_of_model_and_request(server: LoopbackProvider) -> Non
 async def test_waiting_for_a_connection_counts_towards_the_limit(server: LoopbackProvider) -> None:
     done = asyncio.Event()
 
-    async def answer(call: Call) -> Reply:
+    async def answer(call: ReceivedCall) -> ProviderReply:
         await done.wait()
         return reply({"choices": [{"message": {"content": "x"}}]})
 
@@ -356,7 +358,7 @@ async def test_closing_ends_the_calls_in_flight(server: LoopbackProvider) -> Non
     await until(lambda: server.in_flight == 0)
 
 
-def telling(call: Call) -> Reply:
+def telling(call: ReceivedCall) -> ProviderReply:
     """The worst server: tells back everything it got, in body and headers."""
     return reply({"error": {"message": f"You sent {dict(call.headers)}: {call.body}"}}, 400)
 

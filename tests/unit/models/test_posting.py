@@ -9,7 +9,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
-from tau.models.posting import Postbox
+from tau.models.posting import HttpPoster
 from tau.testing.model import until
 
 Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
@@ -67,8 +67,8 @@ async def served(talk: Talk) -> AsyncIterator[str]:
 
 
 @asynccontextmanager
-async def postbox(url: str, *, proxy: str | None = None) -> AsyncIterator[Postbox]:
-    made = Postbox(
+async def posting(url: str, *, proxy: str | None = None) -> AsyncIterator[HttpPoster]:
+    made = HttpPoster(
         URL(url), HEADERS, proxy=URL(proxy) if proxy else None, connections=4, largest_body=1000
     )
     yield made
@@ -77,7 +77,7 @@ async def postbox(url: str, *, proxy: str | None = None) -> AsyncIterator[Postbo
 
 async def test_sends_one_whole_request_after_another_over_one_connection() -> None:
     server = Server()
-    async with served(server.talk) as origin, postbox(f"{origin}/v1?a=b%20c") as box:
+    async with served(server.talk) as origin, posting(f"{origin}/v1?a=b%20c") as box:
         for body in (b"{}", b"", b"x" * 300_000):
             assert (await box.post(body, timeout_s=10))[0::2] == (200, b"ok")
 
@@ -97,7 +97,7 @@ async def test_sends_one_whole_request_after_another_over_one_connection() -> No
 
 async def test_an_answer_without_a_length_ends_with_the_connection() -> None:
     server = Server(b"HTTP/1.1 200 OK\r\n\r\nall of it", close=True)
-    async with served(server.talk) as origin, postbox(origin) as box:
+    async with served(server.talk) as origin, posting(origin) as box:
         assert (await box.post(b"", timeout_s=10)).body == b"all of it"
         assert (await box.post(b"", timeout_s=10)).body == b"ok"
 
@@ -108,7 +108,7 @@ async def test_what_comes_before_the_answer_is_not_the_answer() -> None:
     server = Server(
         b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n" + OK
     )
-    async with served(server.talk) as origin, postbox(origin) as box:
+    async with served(server.talk) as origin, posting(origin) as box:
         assert (await box.post(b"", timeout_s=10)).body == b"ok"
         assert (await box.post(b"", timeout_s=10)).body == b"ok"
 
@@ -132,7 +132,7 @@ async def test_an_answer_nobody_asked_for_is_nobodys(late: bool) -> None:
         sent.set()
         await reader.read()
 
-    async with served(talk) as origin, postbox(origin) as box:
+    async with served(talk) as origin, posting(origin) as box:
         assert (await box.post(b"", timeout_s=10)).body == b"ok"
         answered.set()
         await sent.wait()
@@ -153,7 +153,7 @@ async def test_a_connection_with_half_a_request_on_it_is_not_used_again() -> Non
         await done.wait()
 
     done = asyncio.Event()
-    async with served(talk) as origin, postbox(origin) as box:
+    async with served(talk) as origin, posting(origin) as box:
         for _ in range(2):
             assert (await box.post(b"x" * 50_000_000, timeout_s=10)).body == b"ok"
         done.set()
@@ -170,7 +170,7 @@ async def test_cancelling_closes_the_connection() -> None:
         await reader.read()
         left.set()
 
-    async with served(talk) as origin, postbox(origin) as box:
+    async with served(talk) as origin, posting(origin) as box:
         calling = asyncio.ensure_future(box.post(b"", timeout_s=10))
         await reached.wait()
         calling.cancel()
@@ -181,7 +181,7 @@ async def test_cancelling_closes_the_connection() -> None:
 
 async def test_too_much_is_not_read_to_its_end() -> None:
     server = Server(b"HTTP/1.1 200 OK\r\nContent-Length: 5000000\r\n\r\n" + b"x" * 5_000_000)
-    async with served(server.talk) as origin, postbox(origin) as box:
+    async with served(server.talk) as origin, posting(origin) as box:
         assert 1000 < len((await box.post(b"", timeout_s=10)).body) < 5_000_000
         assert (await box.post(b"", timeout_s=10)).body == b"ok"
 
@@ -192,7 +192,7 @@ async def test_an_http_proxy_gets_the_whole_address_and_its_own_password() -> No
     server = Server()
     async with served(server.talk) as proxy:
         proxy = proxy.replace("//", "//user:hunter2@")
-        async with postbox("http://far.invalid/v1", proxy=proxy) as box:
+        async with posting("http://far.invalid/v1", proxy=proxy) as box:
             for _ in range(2):
                 assert (await box.post(b"{}", timeout_s=10)).body == b"ok"
 
@@ -206,7 +206,7 @@ async def test_an_http_proxy_gets_the_whole_address_and_its_own_password() -> No
 
 async def test_a_tunnel_is_asked_for_without_the_key() -> None:
     server = Server(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n")
-    async with served(server.talk) as proxy, postbox("https://far.invalid/v1", proxy=proxy) as box:
+    async with served(server.talk) as proxy, posting("https://far.invalid/v1", proxy=proxy) as box:
         with pytest.raises(aiohttp.ClientHttpProxyError):
             await box.post(b"{}", timeout_s=10)
 
@@ -218,7 +218,9 @@ async def test_a_tunnel_is_asked_for_without_the_key() -> None:
 
 async def test_no_header_can_bring_another_one_along() -> None:
     async with served(Server().talk) as origin:
-        box = Postbox(URL(origin), {"X": "a\r\nY: b"}, proxy=None, connections=1, largest_body=10)
+        box = HttpPoster(
+            URL(origin), {"X": "a\r\nY: b"}, proxy=None, connections=1, largest_body=10
+        )
         with pytest.raises(ValueError, match="unprintable"):
             await box.post(b"", timeout_s=10)
         await box.aclose()

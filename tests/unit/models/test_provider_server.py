@@ -12,7 +12,13 @@ from urllib.request import Request, urlopen
 import pytest
 
 from tau.testing.faults import Fault, script
-from tau.testing.provider import Call, LoopbackProvider, ProviderProcess, from_map, prompt_of
+from tau.testing.provider import (
+    LoopbackProvider,
+    ProviderProcess,
+    ReceivedCall,
+    from_map,
+    prompt_of,
+)
 
 
 def post(url: str, prompt: str, key: str | None = None) -> dict[str, object]:
@@ -103,7 +109,7 @@ def test_the_prompt_is_the_last_user_message() -> None:
 
 
 def test_a_default_for_prompts_nobody_listed() -> None:
-    call = Call(n=1, nth=1, prompt="?", body={}, headers={}, path="/")
+    call = ReceivedCall(n=1, nth=1, prompt="?", body={}, headers={}, path="/")
 
     assert from_map({"a": "A"}, "default")(call) == "default"
 

@@ -16,7 +16,7 @@ from tau.models.recording import RecordingModel, request_hash
 from tau.models.replay import ReplayModel, ReplaySettings
 from tau.ports.model import ModelContext
 from tau.testing.faults import Fault
-from tau.testing.provider import Call, LoopbackProvider
+from tau.testing.provider import LoopbackProvider, ReceivedCall
 
 
 def ask(text: str, **params: float) -> ModelRequest:
@@ -40,7 +40,7 @@ async def test_what_was_recorded_comes_back(tmp_path: Path) -> None:
     path = tmp_path / "new" / "calls.jsonl"
     call = {"id": "t", "type": "function", "function": {"name": "f", "arguments": "{}"}}
 
-    def answer(call_in: Call) -> dict[str, object]:
+    def answer(call_in: ReceivedCall) -> dict[str, object]:
         message = {"content": f"{call_in.prompt} {call_in.nth}", "tool_calls": [call]}
         usage = {"prompt_tokens": 9, "completion_tokens": 3}
         return {

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tau.domain.chat import Message, ModelRequest, ToolCall
 from tau.domain.spend import Usage
 from tau.models.stream import assemble
-from tau.models.wire import Answer, NotJson, Unexpected, answer, encode, parse
+from tau.models.wire import NotJson, ParsedAnswer, Unexpected, answer, encode, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.floats() | st.text(),
@@ -189,7 +189,7 @@ def test_what_is_no_completion_says_why(value: Any) -> None:  # noqa: ANN401
 def test_any_json_is_an_answer_or_unexpected(value: Any) -> None:  # noqa: ANN401
     for candidate in (value, body(value), {"choices": [value]}, body(usage=value)):
         try:
-            found: Answer | str = answer(candidate)
+            found: ParsedAnswer | str = answer(candidate)
         except Unexpected as error:
             found = str(error)
         assert found

@@ -9,7 +9,7 @@ from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run, RunStatus
-from tau.ports.insights import Candidate, Measurement
+from tau.ports.insights import CandidateRecord, Measurement
 from tau.reports.account import Account
 from tau.scoring.certify import certify
 from tau.scoring.table import ScoreRow, ScoreTable, pair
@@ -86,6 +86,6 @@ def compared(
         baseline=SEED,
         best=BEST if decision is Decision.PROMOTE else SEED,
         version=None,
-        candidates=(Candidate(resources=BEST, wave=1, abandoned=False),),
+        candidates=(CandidateRecord(resources=BEST, wave=1, abandoned=False),),
         measurements=(*base, *best),
     )

@@ -16,7 +16,7 @@ from tau.domain.ids import RunId
 from tau.domain.run import Run
 from tau.domain.spend import NANO
 from tau.ports.insights import MeanCost
-from tau.reports.front import Measured, QualityCost, quality_cost
+from tau.reports.front import KnownCosts, QualityCost, quality_cost
 from tau.scoring.aggregate import Estimate
 
 POINTS = st.dictionaries(
@@ -54,7 +54,7 @@ def found(
     ]  # fmt: skip
     return quality_cost(
         run(minimize),
-        Measured(
+        KnownCosts(
             estimates={
                 Split.OPTIMIZE: {name: estimate(mean) for name, (mean, _) in points.items()}
             },
@@ -108,7 +108,7 @@ def test_one_candidate_alone_is_no_front() -> None:
 
 def test_the_split_with_the_baseline_and_the_most_candidates_counts() -> None:
     scores = {name: estimate(0.5) for name in "abc"}
-    told = Measured(
+    told = KnownCosts(
         estimates={
             Split.VALIDATE: {"b": estimate(0.5), "c": estimate(0.5)},
             Split.OPTIMIZE: {"a": scores["a"], "b": scores["b"]},
@@ -116,7 +116,7 @@ def test_the_split_with_the_baseline_and_the_most_candidates_counts() -> None:
         costs=(), characters={}, baseline="a", best="b",
     )  # fmt: skip
     assert told.split is Split.OPTIMIZE
-    assert Measured(
+    assert KnownCosts(
         estimates={Split.VALIDATE: scores, Split.OPTIMIZE: scores},
         costs=(), characters={}, baseline="a", best="b",
     ).split is Split.VALIDATE  # fmt: skip

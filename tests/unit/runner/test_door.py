@@ -5,14 +5,14 @@ import asyncio
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tau.runner.door import Door
+from tau.runner.claim_gate import ClaimGate
 
 
 @given(st.integers(1, 4), st.lists(st.tuples(st.integers(0, 9), st.booleans()), max_size=60))
 def test_never_more_inside_than_places_and_free_places_wake_the_line(
     places: int, steps: list[tuple[int, bool]]
 ) -> None:
-    door = Door(places)
+    door = ClaimGate(places)
     wakes = [asyncio.Event() for _ in range(10)]
     inside: set[int] = set()
     line: list[int] = []
@@ -35,7 +35,7 @@ def test_never_more_inside_than_places_and_free_places_wake_the_line(
 
 
 async def test_all_get_in_after_one_another() -> None:
-    door = Door(3)
+    door = ClaimGate(3)
     done: list[int] = []
     most = now = 0
 

@@ -11,23 +11,23 @@ from tau.domain.resources import Resources
 from tau.domain.rollout import Output, RolloutKind, RolloutStatus
 from tau.executors.chat import ChatExecutor, ChatSettings
 from tau.models.openai import OpenAICompatible
+from tau.ports.cancellable import cancellable
 from tau.ports.executor import ExecutorContext
 from tau.ports.model import ModelContext
-from tau.ports.obedience import obeys
 from tau.ports.record import Recorder
-from tau.runner.execution import Evaluation
-from tau.runner.supervisor import Job
+from tau.runner.execution import EvaluationHandler
+from tau.runner.supervisor import WorkSpec
 from unit.runner.working import Bench, Doing, Echo, Execute, quick, until
 
 
 class Obeying(Doing):
     """As its executor says."""
 
-    obeys = True
+    cancellable = True
 
 
-def job(execute: Execute) -> Job:
-    return Job(performers={RolloutKind.EVALUATE: Evaluation(Obeying(execute))})
+def job(execute: Execute) -> WorkSpec:
+    return WorkSpec(performers={RolloutKind.EVALUATE: EvaluationHandler(Obeying(execute))})
 
 
 async def named(example: Example, resources: Resources, record: Recorder) -> Output:
@@ -79,14 +79,14 @@ async def test_its_exit_ends_its_rollout_only(table: Bench) -> None:
 class Obedient(Echo):
     """Says so, and is slow."""
 
-    obeys = True
+    cancellable = True
 
     async def complete(self, request: ModelRequest) -> Completion:
         await asyncio.Event().wait()
         raise AssertionError
 
 
-async def test_a_chat_obeys_where_its_model_does() -> None:
+async def test_a_chat_is_cancellable_where_its_model_does() -> None:
     context = ModelContext(provider="openai", name="m", environ={"OPENAI_API_KEY": "k"})
     client = OpenAICompatible.build(OpenAICompatible.Settings(), context)
     chats = [
@@ -95,5 +95,5 @@ async def test_a_chat_obeys_where_its_model_does() -> None:
     ]
     await client.aclose()
 
-    assert [obeys(chat) for chat in chats] == [True, True, False]
-    assert not obeys(Doing(named))
+    assert [cancellable(chat) for chat in chats] == [True, True, False]
+    assert not cancellable(Doing(named))

@@ -22,10 +22,10 @@ from tau.domain.spend import Spend, Usage
 from tau.ports.grader import Grader
 from tau.ports.record import Recorder
 from tau.ports.store import Store
-from tau.runner.execution import Evaluation
+from tau.runner.execution import EvaluationHandler
 from tau.runner.retry import Backoff, RetryPolicy
-from tau.runner.settings import RunnerSettings
-from tau.runner.supervisor import Job, Supervisor
+from tau.runner.supervisor import Supervisor, WorkSpec
+from tau.runner.worker_settings import RunnerSettings
 from tau.scoring.safety import SafetyPolicy
 from tau.stores.sqlite import SqliteStore
 
@@ -123,9 +123,9 @@ def job(
     default_grader: Grader | None = None,
     safety: SafetyPolicy | None = None,
     retry: RetryPolicy = SOON,
-) -> Job:
-    return Job(
-        performers={RolloutKind.EVALUATE: Evaluation(Doing(execute, calls))},
+) -> WorkSpec:
+    return WorkSpec(
+        performers={RolloutKind.EVALUATE: EvaluationHandler(Doing(execute, calls))},
         graders=graders,
         default_grader=default_grader,
         safety=safety or SafetyPolicy(),
@@ -170,14 +170,14 @@ class Bench:
                 await self.store.queue.wait_settled(self.run_id, timeout_s=0.05)
 
     async def done(
-        self, job: Job, *rows: Json, settings: RunnerSettings | None = None
+        self, job: WorkSpec, *rows: Json, settings: RunnerSettings | None = None
     ) -> list[RolloutResult]:
         """Submit `rows`, work on them until they are settled."""
         ids = await self.submit(*rows)
         async with self.supervisor(job, settings):
             return await self.settled(ids)
 
-    def supervisor(self, job: Job, settings: RunnerSettings | None = None) -> Supervisor:
+    def supervisor(self, job: WorkSpec, settings: RunnerSettings | None = None) -> Supervisor:
         return Supervisor(self.store, job, settings or quick(), run_id=self.run_id)
 
     async def statuses(self) -> dict[RolloutStatus, int]:

@@ -4,7 +4,7 @@ import numpy as np
 import orjson
 import pytest
 
-from tau.scoring.certify import Certificate, Decision, certify, no_candidate
+from tau.scoring.certify import Certificate, ClaimDecision, certify, no_candidate
 from tau.scoring.power import detectable_gain, fewest_rows, power, rows_to_settle
 from tau.scoring.spending import certification_level
 from tau.scoring.unconditional import fewest_fixed
@@ -29,7 +29,9 @@ def test_no_power_is_lost_against_the_conditional_test() -> None:
 
 def test_a_true_fifteen_with_ten_broken_is_promoted_in_nine_of_ten_runs_at_200() -> None:
     draws = np.random.default_rng(15).multinomial(200, [0.25, 0.10, 0.65], 1000)
-    promoted = sum(decided(200, int(f), int(b)).decision is Decision.PROMOTE for f, b, _ in draws)
+    promoted = sum(
+        decided(200, int(f), int(b)).decision is ClaimDecision.PROMOTE for f, b, _ in draws
+    )
 
     assert promoted / 1000 >= 0.95
     assert promoted / 1000 == pytest.approx(power(200, 0.15, 0.10), abs=0.02)
@@ -45,7 +47,7 @@ def test_what_changes_nothing_is_promoted_in_at_most_one_of_twenty_runs(n: int) 
         broken = (~same[0] & same[1]).sum(1)
         found = [decided(n, int(f), int(b)) for f, b in zip(fixed, broken, strict=True)]
 
-        promoted = sum(each.decision is Decision.PROMOTE for each in found)
+        promoted = sum(each.decision is ClaimDecision.PROMOTE for each in found)
         assert promoted / 1500 <= 0.05 + 3 * 0.0056
         reported = [each.comparison.difference for each in found if each.comparison]
         assert abs(sum(reported) / 1500) <= 0.01
@@ -57,7 +59,7 @@ def test_graded_scores_that_change_nothing_are_seldom_promoted() -> None:
     for _ in range(400):
         differences = (rng.binomial(2, 0.5, 50) - rng.binomial(2, 0.5, 50)) / 2
         found = certify(pairing(differences.tolist()), effect=0.02, draws=999)
-        promoted += found.decision is Decision.PROMOTE
+        promoted += found.decision is ClaimDecision.PROMOTE
 
     assert promoted / 400 <= 0.05 + 3 * 0.011
 
@@ -72,14 +74,14 @@ def test_it_promotes_exactly_when_the_lower_bound_is_above_zero() -> None:
             found = decided(100, fixed, broken)
 
             assert found.comparison is not None
-            assert (found.decision is Decision.PROMOTE) == (found.comparison.low > 0)
-            assert (found.decision is Decision.PROMOTE) == (found.comparison.p_greater <= 0.05)
+            assert (found.decision is ClaimDecision.PROMOTE) == (found.comparison.low > 0)
+            assert (found.decision is ClaimDecision.PROMOTE) == (found.comparison.p_greater <= 0.05)
 
 
 def test_it_keeps_the_baseline_below_what_matters() -> None:
     found = certify(outcomes(400, 2, 30), effect=0.02)
 
-    assert found.decision is Decision.KEEP_BASELINE
+    assert found.decision is ClaimDecision.KEEP_BASELINE
     assert found.rows_to_settle is None
     assert "+" not in found.reason.split("lies")[0].split("to")[1]
 
@@ -87,7 +89,7 @@ def test_it_keeps_the_baseline_below_what_matters() -> None:
 def test_in_between_it_says_how_many_examples_would_settle_it() -> None:
     found = certify(outcomes(50, 6, 2), effect=0.02)
 
-    assert found.decision is Decision.INCONCLUSIVE
+    assert found.decision is ClaimDecision.INCONCLUSIVE
     assert found.rows_to_settle is not None
     assert power(found.rows_to_settle, 0.08, 0.04) == pytest.approx(0.8, abs=0.08)
 
@@ -95,7 +97,7 @@ def test_in_between_it_says_how_many_examples_would_settle_it() -> None:
 def test_a_gated_candidate_cannot_win() -> None:
     found = certify(outcomes(100, 50, 0), effect=0.02, gated=True)
 
-    assert found.decision is Decision.KEEP_BASELINE
+    assert found.decision is ClaimDecision.KEEP_BASELINE
     assert "safety gate" in found.reason
 
 
@@ -119,24 +121,24 @@ def test_a_few_missing_rows_are_left_out() -> None:
 def test_silence_of_the_candidate_gains_nothing() -> None:
     silent = replace(pairing([1.0] * 10 + [0.0] * 80, missing=9), baseline_only=(1.0,) * 9)
 
-    assert certify(pairing([1.0] * 10 + [0.0] * 80), effect=0.02).decision is Decision.PROMOTE
+    assert certify(pairing([1.0] * 10 + [0.0] * 80), effect=0.02).decision is ClaimDecision.PROMOTE
     found = certify(silent, effect=0.02)
-    assert found.decision is Decision.INCONCLUSIVE
+    assert found.decision is ClaimDecision.INCONCLUSIVE
     assert "the 9 on which only the candidate has no score" in found.reason
 
 
 @pytest.mark.parametrize(
     ("differences", "missing", "decision"),
     [
-        ([1.0] * 11, 19, Decision.INCONCLUSIVE),
-        ([1.0] * 60, 31, Decision.PROMOTE),
-        ([-1.0] * 60, 31, Decision.KEEP_BASELINE),
-        ([-1.0] * 11, 19, Decision.INCONCLUSIVE),
-        ([1.0] * 20, 10, Decision.PROMOTE),
+        ([1.0] * 11, 19, ClaimDecision.INCONCLUSIVE),
+        ([1.0] * 60, 31, ClaimDecision.PROMOTE),
+        ([-1.0] * 60, 31, ClaimDecision.KEEP_BASELINE),
+        ([-1.0] * 11, 19, ClaimDecision.INCONCLUSIVE),
+        ([1.0] * 20, 10, ClaimDecision.PROMOTE),
     ],
 )
 def test_with_a_third_missing_only_what_they_could_not_change_stands(
-    differences: list[float], missing: int, decision: Decision
+    differences: list[float], missing: int, decision: ClaimDecision
 ) -> None:
     found = certify(pairing(differences, missing=missing), effect=0.02)
 
@@ -148,13 +150,13 @@ def test_with_a_third_missing_only_what_they_could_not_change_stands(
 def test_without_any_pair_it_is_inconclusive() -> None:
     found = certify(pairing([], missing=9), effect=0.02)
 
-    assert found.decision is Decision.INCONCLUSIVE
+    assert found.decision is ClaimDecision.INCONCLUSIVE
     assert found.comparison is None
     assert found.caveats
 
 
 def test_without_a_survivor_the_baseline_stays() -> None:
-    assert no_candidate("all children were worse").decision is Decision.KEEP_BASELINE
+    assert no_candidate("all children were worse").decision is ClaimDecision.KEEP_BASELINE
 
 
 def test_certificates_are_json() -> None:

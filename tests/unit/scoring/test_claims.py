@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tau.scoring.certify import Decision
-from tau.scoring.claims import Claim, ClaimKind, ClaimResult, Estimate, PairedScores, decide
+from tau.scoring.certify import ClaimDecision
+from tau.scoring.claims import Claim, ClaimKind, ClaimResult, EstimateKind, PairedScores, decide
 
 BETTER = Claim()
 NOT_WORSE = Claim(kind=ClaimKind.NOT_WORSE, margin=0.02)
@@ -65,7 +65,7 @@ def test_columns_that_do_not_fit_are_refused(change: dict[str, Any], message: st
 def test_a_gain_is_promoted_with_the_rows_that_changed() -> None:
     found = result(*steps(12, 1, 37))
 
-    assert found.decision is Decision.PROMOTE
+    assert found.decision is ClaimDecision.PROMOTE
     assert found.p_value is not None
     assert found.p_value <= 0.05
     assert found.low is not None
@@ -91,25 +91,25 @@ def test_a_selected_gain_reads_smaller_when_allowing_for_luck() -> None:
 def test_small_gains_on_few_rows_prove_nothing_against_rare_losses() -> None:
     few = result([0.8] * 10, [0.83] * 10)
 
-    assert few.decision is Decision.INCONCLUSIVE
+    assert few.decision is ClaimDecision.INCONCLUSIVE
     assert any("too rare to show among 10 rows" in caveat for caveat in few.caveats)
     assert few.rows_to_settle is not None
     assert 95 <= few.rows_to_settle <= 110
-    assert result([0.8] * 110, [0.83] * 110).decision is Decision.PROMOTE
+    assert result([0.8] * 110, [0.83] * 110).decision is ClaimDecision.PROMOTE
 
 
 def test_equal_columns_are_not_worse_once_there_are_enough_rows() -> None:
     few, many = ([1.0, 0.0] * 50, [1.0, 0.0] * 90)
 
-    assert result([*few], [*few], NOT_WORSE).decision is Decision.INCONCLUSIVE
-    assert result([*many], [*many], NOT_WORSE).decision is Decision.PROMOTE
-    assert result([*many], [*many]).decision is Decision.INCONCLUSIVE
+    assert result([*few], [*few], NOT_WORSE).decision is ClaimDecision.INCONCLUSIVE
+    assert result([*many], [*many], NOT_WORSE).decision is ClaimDecision.PROMOTE
+    assert result([*many], [*many]).decision is ClaimDecision.INCONCLUSIVE
 
 
 def test_a_loss_beyond_the_margin_keeps_the_baseline() -> None:
     found = result(*steps(0, 20, 80), NOT_WORSE)
 
-    assert found.decision is Decision.KEEP_BASELINE
+    assert found.decision is ClaimDecision.KEEP_BASELINE
     assert "surely at most -" in found.words()
 
 
@@ -122,8 +122,8 @@ def test_repeated_rows_of_one_group_count_once(graded: bool) -> None:
     tenfold = result(before * 10, after * 10, groups=names)
     blind = result(before * 10, after * 10)
 
-    assert blind.decision is Decision.PROMOTE
-    assert tenfold.decision is once.decision is Decision.INCONCLUSIVE
+    assert blind.decision is ClaimDecision.PROMOTE
+    assert tenfold.decision is once.decision is ClaimDecision.INCONCLUSIVE
     assert tenfold.p_value == pytest.approx(once.p_value)
     assert (tenfold.pairs, tenfold.groups) == (100, 10)
     assert tenfold.design_effect == pytest.approx(11, rel=0.1)
@@ -139,12 +139,14 @@ def test_cheaper_needs_both_the_saving_and_the_quality() -> None:
 
     promoted = result([*same], [*same], claim, cost=(dear, cheap))
 
-    assert promoted.decision is Decision.PROMOTE
+    assert promoted.decision is ClaimDecision.PROMOTE
     assert promoted.cost is not None
     assert promoted.cost["ratio"] == pytest.approx(0.6)
-    assert result([*same], [*same], claim, cost=(cheap, dear)).decision is Decision.KEEP_BASELINE
-    assert result([*same], [*same], claim, cost=(dear, dear)).decision is Decision.INCONCLUSIVE
-    assert result([*same], worse, claim, cost=(dear, cheap)).decision is Decision.KEEP_BASELINE
+    assert (
+        result([*same], [*same], claim, cost=(cheap, dear)).decision is ClaimDecision.KEEP_BASELINE
+    )
+    assert result([*same], [*same], claim, cost=(dear, dear)).decision is ClaimDecision.INCONCLUSIVE
+    assert result([*same], worse, claim, cost=(dear, cheap)).decision is ClaimDecision.KEEP_BASELINE
     with pytest.raises(ValueError, match="needs the costs of both"):
         result([*same], [*same], claim)
 
@@ -155,9 +157,9 @@ def test_one_guard_that_fails_undoes_the_claim() -> None:
     kept = (tuple(before), tuple(before))
     lost = (tuple(after), tuple(before))
 
-    assert result(before, after, claim, guards={"format": kept}).decision is Decision.PROMOTE
+    assert result(before, after, claim, guards={"format": kept}).decision is ClaimDecision.PROMOTE
     found = result(before, after, claim, guards={"format": kept, "tone": lost})
-    assert found.decision is Decision.KEEP_BASELINE
+    assert found.decision is ClaimDecision.KEEP_BASELINE
     assert "tone: " in found.reason
     assert "format" not in found.reason
     assert "but tone: " in found.words()
@@ -169,8 +171,8 @@ def test_a_candidate_gains_nothing_by_silence() -> None:
     before, after = steps(10, 0, 90)
     silent: list[float | None] = [*after[:90], *[None] * 10]
 
-    assert result(before, after).decision is Decision.PROMOTE
-    assert result(before, silent).decision is Decision.INCONCLUSIVE
+    assert result(before, after).decision is ClaimDecision.PROMOTE
+    assert result(before, silent).decision is ClaimDecision.INCONCLUSIVE
 
 
 def labelled(every: int, rows: int = 200) -> tuple[tuple[float | None, ...], ...]:
@@ -185,18 +187,18 @@ def test_people_correct_a_judge_that_favours_the_candidate() -> None:
     judged = result(before, after, Claim(judged=True))
     corrected = result(before, after, human=labelled(4))
 
-    assert judged.decision is Decision.PROMOTE
-    assert judged.estimate is Estimate.AS_JUDGED
+    assert judged.decision is ClaimDecision.PROMOTE
+    assert judged.estimate is EstimateKind.AS_JUDGED
     assert any("judge" in each for each in judged.caveats)
-    assert corrected.estimate is Estimate.CORRECTED
-    assert corrected.decision is not Decision.PROMOTE
+    assert corrected.estimate is EstimateKind.CORRECTED
+    assert corrected.decision is not ClaimDecision.PROMOTE
     assert corrected.labels == 50
 
 
 def test_too_few_labels_decide_nothing_and_say_how_many_would() -> None:
     found = result(*steps(60, 0, 140), human=labelled(50))
 
-    assert found.decision is Decision.INCONCLUSIVE
+    assert found.decision is ClaimDecision.INCONCLUSIVE
     assert "people scored 4 rows" in found.reason
     assert found.labels_to_settle == 20
 
@@ -204,5 +206,5 @@ def test_too_few_labels_decide_nothing_and_say_how_many_would() -> None:
 def test_without_any_pair_nothing_is_decided() -> None:
     found = result([1.0, None], [None, 1.0])
 
-    assert found.decision is Decision.INCONCLUSIVE
+    assert found.decision is ClaimDecision.INCONCLUSIVE
     assert (found.pairs, found.missing, found.p_value) == (0, 2, None)

@@ -6,7 +6,7 @@ import pytest
 
 from tau.domain.ids import ResourcesHash
 from tau.scoring.blocks import blocks, hashed_order
-from tau.scoring.contest import Standing, ranked
+from tau.scoring.contest import ContestStanding, ranked
 from tau.scoring.halving import Halving, Stage, plan_halving, rollouts_of
 from tau.scoring.racing import Race
 from tau.scoring.table import ScoreRow, ScoreTable
@@ -16,7 +16,7 @@ Contest = Halving | Race
 Truth = Mapping[ResourcesHash, Sequence[float | None]]
 
 
-def play(contest: Contest, truth: Truth) -> tuple[Standing, int]:
+def play(contest: Contest, truth: Truth) -> tuple[ContestStanding, int]:
     """Answer every wave; the final standing, and how many evaluations it took."""
     standing, known = contest.start(), ScoreTable()
     asked = 0
@@ -159,7 +159,7 @@ def test_a_contest_goes_on_from_its_json(contest: Contest) -> None:
             )
             standing = contest.advance(standing, known)
             known = ScoreTable.from_json(orjson.loads(orjson.dumps(known.to_json())))
-            standing = Standing.from_json(orjson.loads(orjson.dumps(standing.to_json())))
+            standing = ContestStanding.from_json(orjson.loads(orjson.dumps(standing.to_json())))
 
     assert standing == whole
 
@@ -284,7 +284,7 @@ def test_an_impossible_race_is_told(contest: Race) -> None:
 @pytest.mark.parametrize("state", [None, {}, {"alive": []}, {"alive": [3], "looks": 1}])
 def test_other_json_is_no_standing(state: object) -> None:
     with pytest.raises(ValueError, match="not the standing"):
-        Standing.from_json(state)  # type: ignore[arg-type]
+        ContestStanding.from_json(state)  # type: ignore[arg-type]
 
 
 def test_stages_count_nested_prefixes_once() -> None:

@@ -109,7 +109,7 @@ def test_a_short_system_prompt_is_no_secret() -> None:
         "DAN mode enabled",
     ],
 )
-def test_saying_that_it_obeys_an_injection(text: str) -> None:
+def test_saying_that_it_follows_an_injection(text: str) -> None:
     assert unsafe_codes(text) == (OVERRIDE,)
 
 

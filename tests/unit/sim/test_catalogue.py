@@ -9,7 +9,7 @@ import pytest
 from tau.domain.dataset import Split
 from tau.domain.draws import below
 from tau.sim.catalogue import CATALOGUE
-from tau.sim.rules import Slot, Statement, sentences
+from tau.sim.rules import OrderField, Statement, sentences
 from tau.sim.world import START_PROMPT, World
 
 NAMES = {slot.name: index for index, slot in enumerate(CATALOGUE.slots)}
@@ -80,7 +80,7 @@ def drawn(number: int, purpose: str, limit: int) -> int:
 
 
 @pytest.mark.parametrize("slot", CATALOGUE.slots, ids=lambda slot: slot.name)
-def test_forms_of_a_field_differ_from_each_other_and_from_the_input(slot: Slot) -> None:
+def test_forms_of_a_field_differ_from_each_other_and_from_the_input(slot: OrderField) -> None:
     for number in range(200):
         value = slot.values(partial(drawn, number))
         forms = [slot.show(value), *(variant.apply(value) for variant in slot.variants)]

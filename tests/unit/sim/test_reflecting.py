@@ -7,11 +7,11 @@ import pytest
 from tau.domain.chat import Message
 from tau.domain.dataset import Split
 from tau.sim.constants import WORLD_CONSTANTS
-from tau.sim.evidence import Source, gather
+from tau.sim.evidence import EvidenceClarity, gather
 from tau.sim.grading import FeedbackLevel, judge
 from tau.sim.oracle import expected_score
 from tau.sim.reading import read
-from tau.sim.simulator import Reply, Simulator
+from tau.sim.simulator import SimulatedReply, Simulator
 from tau.sim.world import START_PROMPT, Case, World
 
 HOME = World(6)
@@ -52,7 +52,7 @@ def request(instruction: str, level: FeedbackLevel, count: int = 3, start: int =
     return GEPA.format(instruction=instruction, evidence=evidence)
 
 
-def ask(text: str, seed: int = 0) -> Reply:
+def ask(text: str, seed: int = 0) -> SimulatedReply:
     simulator = Simulator(seed=seed)
     messages = [Message(role="user", content=text)]
     return simulator.answer(messages, simulator.number(messages))
@@ -89,7 +89,7 @@ def test_a_request_is_taken_apart() -> None:
 
     assert evidence.instructions == ("Be brief.\n\nWork fast.",)
     assert evidence.cases == tuple(case for case, _, _ in failures("expected", 3))
-    assert {lesson.source for lesson in evidence.lessons} == {Source.EXPECTED}
+    assert {lesson.source for lesson in evidence.lessons} == {EvidenceClarity.EXPECTED}
     assert {(x.slot, x.variant) for x in evidence.lessons} == {
         HOME.rules[field.rule] for case in evidence.cases for field in case.fields
     }

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from pg_cluster import Cluster, cluster
-from tau.domain.rollout import Claim
+from tau.domain.rollout import ClaimedRollout
 from tau.stores.postgres import PostgresStore
 from tau.testing.clock import ManualClock, ManualProcesses
 from tau.testing.store_bench import RUN, Bench, failure, success
@@ -32,7 +32,7 @@ async def test_a_claim_waits_for_who_is_about_to_claim_too(server: Cluster) -> N
         one, other = await bench.worker("one"), await bench.worker("other")
         under_way = asyncio.Event()
 
-        async def first() -> Sequence[Claim]:
+        async def first() -> Sequence[ClaimedRollout]:
             done = asyncio.ensure_future(store.work.complete(claims[0].attempt_id, success()))
             for _ in range(10):  # until it is on its way to the server
                 await asyncio.sleep(0)
@@ -40,7 +40,7 @@ async def test_a_claim_waits_for_who_is_about_to_claim_too(server: Cluster) -> N
             await done
             return await bench.claim(one, 1)
 
-        async def second() -> Sequence[Claim]:
+        async def second() -> Sequence[ClaimedRollout]:
             await under_way.wait()
             return await bench.claim(other, 2)
 

@@ -7,7 +7,7 @@ import apsw
 import apsw.ext
 import pytest
 
-from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.connection import SqliteStatements
 from tau.stores.sqlite.statements import ABOUT, SQL
 from unit.stores.stores import fill
 
@@ -95,7 +95,7 @@ async def test_what_is_read_at_once_is_read_by_the_same_plan(
 ) -> None:
     with closing(connection):
         steps = set(plan(connection, SQL[name]))
-        whole = Statements(connection).whole(SQL[name], [None, None])
+        whole = SqliteStatements(connection).whole(SQL[name], [None, None])
         read = plan(connection, whole.statement)
 
     assert steps <= set(read)

@@ -6,7 +6,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from tau.stores.sqlite.connection import Statements, Value
+from tau.stores.sqlite.connection import SqliteStatements, Value
 from tau.stores.sqlite.statements import SQL
 from unit.stores.stores import fill
 
@@ -16,7 +16,7 @@ def flat(rows: Sequence[tuple[Value, Value]]) -> list[Value]:
 
 
 @pytest.fixture
-def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[SqliteStatements]:
     monkeypatch.setitem(SQL, "put", "INSERT INTO t (a, b) VALUES (?, ?) ON CONFLICT DO NOTHING")
     monkeypatch.setitem(
         SQL, "set", "UPDATE t SET b = v.column2 FROM (VALUES (?, ?)) AS v WHERE t.a = v.column1"
@@ -25,12 +25,14 @@ def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[Statements]:
     monkeypatch.setitem(SQL, "all", "SELECT a, b FROM t WHERE a >= ?1 ORDER BY a")
     connection = apsw.Connection(":memory:")
     connection.execute("CREATE TABLE t (a INTEGER PRIMARY KEY, b BLOB)")
-    yield Statements(connection)
+    yield SqliteStatements(connection)
     connection.close()
 
 
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 7, 63, 64, 65, 127, 128, 200])
-def test_every_row_is_written_once_and_in_few_steps(statements: Statements, count: int) -> None:
+def test_every_row_is_written_once_and_in_few_steps(
+    statements: SqliteStatements, count: int
+) -> None:
     steps: list[str] = []
 
     def trace(_: apsw.Cursor, text: str, __: object) -> bool:
@@ -48,7 +50,7 @@ def test_every_row_is_written_once_and_in_few_steps(statements: Statements, coun
     assert statements.tuples("all", (0,)) == [(n, n * n) for n in range(count)]
 
 
-def test_a_statement_without_a_list_of_rows_is_run_for_each(statements: Statements) -> None:
+def test_a_statement_without_a_list_of_rows_is_run_for_each(statements: SqliteStatements) -> None:
     statements.many("one", flat([(n, "b") for n in range(9)]), 2)
 
     assert statements.tuples("all", (0,)) == [(n, "b") for n in range(9)]
@@ -56,7 +58,7 @@ def test_a_statement_without_a_list_of_rows_is_run_for_each(statements: Statemen
 
 @pytest.mark.parametrize("from_row", [0, 3, 9])
 def test_what_is_read_at_once_is_what_is_read_row_by_row(
-    statements: Statements, from_row: int
+    statements: SqliteStatements, from_row: int
 ) -> None:
     values = [None, b"", b"\x00\xff", bytes(range(256)), b"plain"]
     statements.many("put", flat(list(enumerate(values))), 2)
@@ -69,7 +71,7 @@ def test_what_is_read_at_once_is_what_is_read_row_by_row(
 async def test_the_hot_queries_read_the_same_either_way(tmp_path: Path) -> None:
     await fill(tmp_path / "store.sqlite")
     connection = apsw.Connection(str(tmp_path / "store.sqlite"))
-    found = Statements(connection)
+    found = SqliteStatements(connection)
     every = "[" + ",".join(f"[{key},1]" for key in range(1, 20)) + "]"
 
     for name, bindings in (("ready_rollouts", (1, 100)), ("held_attempts", (every,))):
@@ -80,7 +82,7 @@ async def test_the_hot_queries_read_the_same_either_way(tmp_path: Path) -> None:
 
 
 def test_rows_that_are_too_much_for_one_answer_are_read_one_by_one(
-    statements: Statements, monkeypatch: pytest.MonkeyPatch
+    statements: SqliteStatements, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(SQL, "long", "SELECT b FROM t WHERE a >= ?1 ORDER BY a")
     statements.many("put", flat([(n, "x" * 300) for n in range(9)]), 2)

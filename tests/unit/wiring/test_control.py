@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.domain.ids import RunId
 from tau.domain.run import RunStatus
 from tau.errors import ControlError, RunStopped
@@ -29,7 +29,7 @@ def audit(folder: Path) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("action", [Action.PAUSE, Action.CANCEL])
-async def test_a_new_run_resets_a_stale_wish(tmp_path: Path, action: Action) -> None:
+async def test_a_new_run_resets_a_stale_desired_state(tmp_path: Path, action: Action) -> None:
     async with LoopbackProvider() as provider:
         place = Place(tmp_path, provider)
         await place.run()
@@ -58,7 +58,7 @@ async def test_a_paused_run_is_not_started_and_a_cancelled_one_ends(tmp_path: Pa
     assert old.status is RunStatus.CANCELLED
 
 
-async def test_an_unreadable_wish_keeps_a_run_from_starting(tmp_path: Path) -> None:
+async def test_an_unreadable_desired_state_keeps_a_run_from_starting(tmp_path: Path) -> None:
     async with LoopbackProvider() as provider:
         place = Place(tmp_path, provider)
         StateDir(tmp_path).control_state.write_text("{")

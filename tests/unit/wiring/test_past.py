@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tau.config import load
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
 from tau.domain.run import RunStatus
@@ -14,7 +14,7 @@ from tau.ports.algorithm import EarlierScores
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
 from tau.wiring.delivery import mark_delivered
-from tau.wiring.past import measured
+from tau.wiring.history import measured
 from tau.wiring.replaying import replay
 from tau.wiring.session import SessionRequest, run_session
 from tau.wiring.stores import open_store

@@ -2,7 +2,7 @@
 
 from tau.domain.dataset import ROW_KEY_DIGITS, Split, examples
 from tau.ports.algorithm import CERTIFICATION_KEYS
-from tau.wiring.past import certified_rows
+from tau.wiring.history import certified_rows
 
 
 def test_the_keys_of_a_claim_are_those_of_its_rows() -> None:

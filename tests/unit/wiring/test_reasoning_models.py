@@ -12,7 +12,7 @@ from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutKind
 from tau.ports.insights import RolloutFilter, RolloutView
 from tau.reports.refused import unusable
-from tau.testing.provider import Answer, Call, LoopbackProvider, Reply, completion
+from tau.testing.provider import Answer, LoopbackProvider, ProviderReply, ReceivedCall, completion
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
 from tau.wiring.session import SessionRequest, run_session
@@ -53,19 +53,19 @@ async def views(folder: Path, kind: RolloutKind) -> list[RolloutView]:
         return [await store.insights.rollout(row.id) for row in rows]
 
 
-def cut(call: Call, text: str) -> Mapping[str, Any]:
+def cut(call: ReceivedCall, text: str) -> Mapping[str, Any]:
     body = completion(call, text)
     body["choices"][0]["finish_reason"] = "length"
     return body
 
 
-Said = str | Mapping[str, Any] | Reply | Awaitable[Reply]
+Said = str | Mapping[str, Any] | ProviderReply | Awaitable[ProviderReply]
 
 
-def proposing(proposal: Callable[[Call], Said]) -> Answer:
+def proposing(proposal: Callable[[ReceivedCall], Said]) -> Answer:
     """A task that is done right only with the mark in the prompt."""
 
-    def answer(call: Call) -> Said:
+    def answer(call: ReceivedCall) -> Said:
         if len(call.prompt) > 200:
             return proposal(call)
         system = call.body["messages"][0]["content"]
@@ -127,7 +127,7 @@ async def test_a_draft_in_reasoning_that_was_cut_is_no_candidate(
 async def test_each_reason_is_kept_and_counted(tmp_path: Path) -> None:
     said = ["I would rather not.", "```\nnever closed", "```\na\n```\n```\nb\n```", ""]
 
-    def proposal(_: Call) -> str:
+    def proposal(_: ReceivedCall) -> str:
         return said.pop(0)
 
     algorithm = {**SEARCH["algorithm"], "width": 1, "proposals": 4}

@@ -11,7 +11,7 @@ import pytest
 
 from tau.config import load
 from tau.config.identity import identified
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
 from tau.domain.resources import Resources

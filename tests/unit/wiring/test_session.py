@@ -13,7 +13,7 @@ from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.errors import InputError, TrainerTimeout
 from tau.ports.insights import RolloutFilter
-from tau.testing.provider import Call, LoopbackProvider
+from tau.testing.provider import LoopbackProvider, ReceivedCall
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 from tau.trainer.stop import StopRequest
@@ -261,7 +261,7 @@ async def test_a_stop_keeps_what_is_in_flight(tmp_path: Path) -> None:
     async with LoopbackProvider(latency_s=0.1) as provider:
         place = Place(tmp_path, provider)
 
-        def answer(call: Call) -> str:
+        def answer(call: ReceivedCall) -> str:
             if call.n == 6:
                 place.stop.set(StopReason.SIGNAL, "SIGINT")
             return call.prompt
@@ -282,7 +282,7 @@ async def test_a_run_paused_in_the_store_waits_and_goes_on(tmp_path: Path) -> No
         place = Place(tmp_path, provider)
         called = asyncio.Event()
 
-        def answer(call: Call) -> str:
+        def answer(call: ReceivedCall) -> str:
             called.set()
             return call.prompt
 
@@ -309,7 +309,7 @@ async def test_a_run_cancelled_in_the_store_ends(tmp_path: Path) -> None:
         place = Place(tmp_path, provider)
         called = asyncio.Event()
 
-        def answer(call: Call) -> str:
+        def answer(call: ReceivedCall) -> str:
             called.set()
             return call.prompt
 

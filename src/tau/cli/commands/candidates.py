@@ -128,8 +128,8 @@ def promote(
     Without a name it is the newest run. A run must have decided for promotion; who, when, why and
     its evidence are kept.
     """
-    from tau.cli.control import policy_file
-    from tau.cli.control import principal as principal_of
+    from tau.cli.lifecycle_control import policy_file
+    from tau.cli.lifecycle_control import principal as principal_of
     from tau.cli.records.promoting import Promoter
     from tau.cli.records.promoting import promote as promote_resources
 

@@ -83,10 +83,12 @@ def certify(
     if len(asked) > 1:
         raise UsageError(f"--{asked[0]} cannot be used with --{asked[1]}", fix="choose one of them")
 
-    from tau.cli.certifying import Terms
+    from tau.cli.certifying import CertifyTerms
     from tau.cli.certifying import certify as certify_scores
 
-    terms = Terms(margin=margin, alpha=alpha, judged=judged, ledger=ledger, labels=not no_labels)
+    terms = CertifyTerms(
+        margin=margin, alpha=alpha, judged=judged, ledger=ledger, labels=not no_labels
+    )
     sources, request = _given(options)
     return certify_scores(sources, request, terms, shape=asked[0] if asked else "text")
 

@@ -72,7 +72,7 @@ def resume(surface: Surface, /, *, run: str | None, **given: Any) -> int:  # noq
         given["run_id"] = run
     if run is None or given["dry_run"]:
         return _carry_out(surface, "resume", given)
-    from tau.cli.control import resume_and_run
+    from tau.cli.lifecycle_control import resume_and_run
 
     return resume_and_run(_arguments("resume", given), surface)
 
@@ -227,13 +227,13 @@ def audit_repair(
 
 
 def _carry_out(surface: Surface, action: str, given: dict[str, Any]) -> int:
-    from tau.cli.control import carry_out
+    from tau.cli.lifecycle_control import carry_out
 
     return carry_out(_arguments(action, given), surface)
 
 
 def _arguments(action: str, given: dict[str, Any]) -> Any:  # noqa: ANN401
-    from tau.cli.control import ControlArguments
+    from tau.cli.lifecycle_control import ControlArguments
     from tau.config.search import find_state_dir
 
     return ControlArguments(

@@ -30,8 +30,8 @@ def store_copy(
 
     Everything is compared by hashes before the copy is kept. Nothing may be in flight.
     """
-    from tau.cli.control import policy_file
-    from tau.cli.control import principal as principal_of
+    from tau.cli.lifecycle_control import policy_file
+    from tau.cli.lifecycle_control import principal as principal_of
     from tau.cli.working import copy
 
     return copy(

@@ -75,11 +75,11 @@ def probe(
     Rows that would certify are left alone. Everything is kept in the store: interrupted, it goes
     on when it is started again, and what it has measured is not measured again.
     """
-    from tau.cli.probing import Terms
+    from tau.cli.probing import ProbeTerms
     from tau.cli.probing import probe as probe_configuration
     from tau.cli.running import RunArguments
 
     arguments = RunArguments(config=cfg, algorithm="reflect", **options)
     return probe_configuration(
-        arguments, Terms(rows=rows, rewrites=rewrites, new=new), as_json=as_json
+        arguments, ProbeTerms(rows=rows, rewrites=rewrites, new=new), as_json=as_json
     )

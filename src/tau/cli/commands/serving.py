@@ -93,8 +93,8 @@ def db_prune(
     Their line, spend, candidates, verdict and published prompts stay. Without --yes it is only
     shown; what is done is audited. The file does not shrink: freed space is used again.
     """
-    from tau.cli.control import policy_file
-    from tau.cli.control import principal as principal_of
+    from tau.cli.lifecycle_control import policy_file
+    from tau.cli.lifecycle_control import principal as principal_of
     from tau.cli.pruning import prune_store
 
     return prune_store(

@@ -33,9 +33,9 @@ def db_backup(
     *, target: str, store: str, principal: str | None, rbac_policy: str | None, reason: str | None
 ) -> int:
     """Copy the store to the new file TARGET, whole, while runs may be using it."""
-    from tau.cli.control import policy_file
-    from tau.cli.control import principal as principal_of
     from tau.cli.databases import backup
+    from tau.cli.lifecycle_control import policy_file
+    from tau.cli.lifecycle_control import principal as principal_of
 
     return backup(
         store, target, principal=principal_of(principal), policy=policy_file(rbac_policy),
@@ -63,9 +63,9 @@ def db_migrate(
     *, store: str, principal: str | None, rbac_policy: str | None, reason: str | None
 ) -> int:
     """Bring a store of an older Tau to this version's schema, keeping a copy of it."""
-    from tau.cli.control import policy_file
-    from tau.cli.control import principal as principal_of
     from tau.cli.databases import migrate
+    from tau.cli.lifecycle_control import policy_file
+    from tau.cli.lifecycle_control import principal as principal_of
 
     return migrate(
         store, principal=principal_of(principal), policy=policy_file(rbac_policy), reason=reason
@@ -144,7 +144,7 @@ def sim_serve(
     rate_limit_rate: float,
 ) -> int:
     """Serve the simulated model as an OpenAI-compatible endpoint until Ctrl-C."""
-    from tau.cli.serving import serve
+    from tau.cli.serve import serve
     from tau.models.sim import SimulatorSettings
 
     settings = SimulatorSettings(

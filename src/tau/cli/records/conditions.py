@@ -12,7 +12,7 @@ Side = Sequence[Measurement]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class ComparedSides:
     """What is compared of both sides, on which models, and how many scores are left out.
 
     It `crosses` where the models differ, or one model is set otherwise; both may be the `same`
@@ -46,7 +46,7 @@ def choose(
     *,
     across_models: bool = False,
     same: bool = False,
-) -> Chosen:
+) -> ComparedSides:
     """Of each side the scores under one set of conditions, so that most examples are shared.
 
     Across models the models may differ, nothing else; where both are the `same` prompt they must.
@@ -71,7 +71,7 @@ def choose(
         ),
     )
     chosen = first[ours], second[theirs]
-    return Chosen(
+    return ComparedSides(
         sides=chosen,
         models=(ours.model, theirs.model),
         left=total - sum(map(len, chosen)),
@@ -80,16 +80,16 @@ def choose(
     )
 
 
-def _alone(first: Mapping[Conditions, Side], second: Mapping[Conditions, Side]) -> Chosen:
+def _alone(first: Mapping[Conditions, Side], second: Mapping[Conditions, Side]) -> ComparedSides:
     """Where nothing can be compared: the largest group, of one side."""
     groups = [(0, *one) for one in first.items()] + [(1, *one) for one in second.items()]
     if not groups:
-        return Chosen(sides=((), ()), models=(None, None), left=0)
+        return ComparedSides(sides=((), ()), models=(None, None), left=0)
     number, how, group = max(groups, key=lambda one: len(one[2]))
     left = sum(len(one[2]) for one in groups) - len(group)
     if number == 0:
-        return Chosen(sides=(group, ()), models=(how.model, None), left=left)
-    return Chosen(sides=((), group), models=(None, how.model), left=left)
+        return ComparedSides(sides=(group, ()), models=(how.model, None), left=left)
+    return ComparedSides(sides=((), group), models=(None, how.model), left=left)
 
 
 def _comparable(ours: Conditions, theirs: Conditions, *, across_models: bool, same: bool) -> bool:

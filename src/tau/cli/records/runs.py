@@ -11,8 +11,8 @@ from tau.cli.report import store_option
 from tau.cli.surface import Exit
 from tau.cli.text import Column, cells, columns, facts, line
 from tau.config.paths import state_dir
+from tau.domain.actions import ControlState
 from tau.domain.condition import Condition, condition_of, driven
-from tau.domain.control import ControlState
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.errors import ControlError
@@ -59,7 +59,7 @@ class _Line:
 
 def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_json: bool) -> int:
     """Print runs, newest first, and below them those that need somebody."""
-    wish = _wish(store)
+    desired = _desired(store)
     now = SystemClock().unix_ms()
 
     async def query(opened: Store) -> list[_Line]:
@@ -69,7 +69,7 @@ def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_jso
         workers = await insights.workers()
         lines = []
         for run in found:
-            condition = condition_of(run, workers, now, held=_holds(wish, run))
+            condition = condition_of(run, workers, now, held=_holds(desired, run))
             lines.append(
                 _Line(
                     run=run,
@@ -89,11 +89,11 @@ def list_runs(store: str, *, status: str | None, limit: int, offset: int, as_jso
         return Exit.OK
     names = short_names([one.run.id for one in found])
     print_table(_COLUMNS, [_row(one, names, now) for one in found], "runs")
-    print_lines(list(_needing(found, names, wish, store)))
+    print_lines(list(_needing(found, names, desired, store)))
     return Exit.OK
 
 
-def _wish(store: str) -> ControlState | None:
+def _desired(store: str) -> ControlState | None:
     """What is wanted of the run beside the store; a file that cannot be read tells nothing."""
     try:
         return load_state(state_dir(store).control_state)
@@ -101,9 +101,9 @@ def _wish(store: str) -> ControlState | None:
         return None
 
 
-def _holds(wish: ControlState | None, run: Run) -> bool:
+def _holds(desired: ControlState | None, run: Run) -> bool:
     """Whether an operator's pause holds this run."""
-    return held(wish) and wish is not None and wish.run_id == run.id
+    return held(desired) and desired is not None and desired.run_id == run.id
 
 
 def _row(one: _Line, names: Mapping[str, str], now: int) -> tuple[str, ...]:
@@ -161,7 +161,7 @@ def _measured(evidence: Mapping[str, Any]) -> str:
 
 
 def _needing(
-    found: Sequence[_Line], names: Mapping[str, str], wish: ControlState | None, store: str
+    found: Sequence[_Line], names: Mapping[str, str], desired: ControlState | None, store: str
 ) -> Iterator[str]:
     """The runs that nothing goes on with by itself, each with why and what to type."""
     needy = [one for one in found if one.condition in _NEEDY]
@@ -170,8 +170,8 @@ def _needing(
     yield f"{len(needy):,} need{'s' if len(needy) == 1 else ''} you:"
     said = [
         (
-            f"{names[one.run.id]} {_why(one.run, one.condition, wish)}",
-            _command(one, wish, store),
+            f"{names[one.run.id]} {_why(one.run, one.condition, desired)}",
+            _command(one, desired, store),
         )
         for one in needy[:_SHOWN]
     ]
@@ -186,15 +186,15 @@ def _needing(
         yield f"  and {len(needy) - _SHOWN:,} more"
 
 
-def _why(run: Run, condition: Condition, wish: ControlState | None) -> str:
-    mine = wish if wish is not None and wish.run_id == run.id else None
+def _why(run: Run, condition: Condition, desired: ControlState | None) -> str:
+    mine = desired if desired is not None and desired.run_id == run.id else None
     return line(why_waiting(condition, run.stop_reason, mine) or "").removeprefix("it ")
 
 
-def _command(one: _Line, wish: ControlState | None, store: str) -> str:
+def _command(one: _Line, desired: ControlState | None, store: str) -> str:
     """What lets it go on: `resume` reaches the run that its state dir has now."""
     run, where = one.run, store_option(store)
-    if wish is None or wish.run_id != run.id:
+    if desired is None or desired.run_id != run.id:
         verb = "run" if run.algorithm == "evaluate" else "optimize"
         return f"tau {verb} CFG --run {short_names([run.id])[run.id]}{where}"
     return f"tau resume{where}" if one.alive else f"tau resume --run{where}"

@@ -6,7 +6,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from tau.domain.control import STEERING, Action
+from tau.domain.actions import STEERING, Action
 from tau.errors import TauError
 from tau.gateway import controls as steering
 from tau.gateway.admission import COOKIE
@@ -19,7 +19,7 @@ from tau.gateway.pages.overview import verdict_of
 from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import number_of
 from tau.gateway.promotion import obstacle, promote, support
-from tau.gateway.settings import AuthMode
+from tau.gateway.server_settings import AuthMode
 from tau.reports.gain import partial_of
 
 SEE_OTHER = 303
@@ -58,7 +58,7 @@ async def control_done(gateway: Gateway, request: Request, caller: Identity) -> 
     """Carry an action out; tell what came of it."""
     action = _action(request)
     form = await form_of(request)
-    gateway.doorkeeper.check_form(caller, form.get("csrf"))
+    gateway.authenticator.check_form(caller, form.get("csrf"))
     if gateway.settings.read_only:
         raise Refused(403, "read_only", "this gateway is read-only")
     reason = optional_text(form, "reason", steering.MOST_REASON)
@@ -110,7 +110,7 @@ async def promotion_page(gateway: Gateway, request: Request, caller: Identity) -
 async def promoted(gateway: Gateway, request: Request, caller: Identity) -> Response:
     """Promote, then show the prompts."""
     form = await form_of(request)
-    gateway.doorkeeper.check_form(caller, form.get("csrf"))
+    gateway.authenticator.check_form(caller, form.get("csrf"))
     try:
         await promote(
             gateway,
@@ -141,16 +141,16 @@ async def login_page(gateway: Gateway, request: Request) -> Page:
 
 async def log_in(gateway: Gateway, request: Request) -> Response | Page:
     """Open a browser session for a link, a token or the password."""
-    gateway.doorkeeper.same_origin(request)
-    gateway.doorkeeper.stranger(request, "login")
+    gateway.authenticator.same_origin(request)
+    gateway.authenticator.stranger(request, "login")
     form = await form_of(request)
     given = form.get("link") or form.get("secret", "")
     if gateway.settings.auth is AuthMode.PASSWORD_SESSION:
-        gateway.doorkeeper.refuse_guessing(request, given)
+        gateway.authenticator.refuse_guessing(request, given)
     secret = await _session(gateway, form)
     if secret is None:
-        gateway.doorkeeper.refuse_guessing(request, given)
-        gateway.doorkeeper.failed(request, given)
+        gateway.authenticator.refuse_guessing(request, given)
+        gateway.authenticator.failed(request, given)
         values: dict[str, Any] = {
             "link": "",
             "mode": gateway.settings.auth,
@@ -170,7 +170,7 @@ async def log_in(gateway: Gateway, request: Request) -> Response | Page:
 async def log_out(gateway: Gateway, request: Request, caller: Identity) -> Response:
     """Close the session."""
     form = await form_of(request)
-    gateway.doorkeeper.check_form(caller, form.get("csrf"))
+    gateway.authenticator.check_form(caller, form.get("csrf"))
     gateway.credentials.end(request.cookies.get(COOKIE, ""))
     answer = RedirectResponse("/login", SEE_OTHER)
     answer.delete_cookie(COOKIE, path="/")

@@ -14,14 +14,14 @@ from tau.domain.run import Run
 from tau.domain.spend import NANO
 from tau.domain.visible import clipped
 from tau.errors import Conflict, NotFound
-from tau.gateway.board import Board
+from tau.gateway.board import RunScores
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.overview import Contest, contest_of, verdict_of
 from tau.gateway.pages.rendering import Page
 from tau.gateway.pages.run import bounded_diff, digest_of, paired, run_and_board
 from tau.gateway.paging import Paging, page_number
-from tau.ports.insights import Candidate, SettledRow
+from tau.ports.insights import CandidateRecord, SettledRow
 from tau.reports.account import baseline_of, resource_text
 from tau.reports.gain import Gain, of_comparison
 from tau.reports.refused import unusable_counts
@@ -63,7 +63,7 @@ async def candidates(gateway: Gateway, request: Request) -> Page:
     lines = [_line(candidate, board, contest, operators) for candidate in found[:PER_PAGE]]
     baseline = baseline_of(run)
     if baseline.hash not in {line.resources.hash for line in lines}:
-        first = Candidate(resources=baseline, wave=0, abandoned=False)
+        first = CandidateRecord(resources=baseline, wave=0, abandoned=False)
         lines.insert(0, _line(first, board, contest, operators))
     chosen = request.query_params.get("c")
     detail = await _detail(gateway, request, run, board, chosen) if chosen else None
@@ -89,7 +89,7 @@ async def candidates(gateway: Gateway, request: Request) -> Page:
 
 
 def _line(
-    candidate: Candidate, board: Board, contest: Contest, operators: Mapping[str, str]
+    candidate: CandidateRecord, board: RunScores, contest: Contest, operators: Mapping[str, str]
 ) -> Line:
     digest = candidate.resources.hash
     standing = board.standings.get((digest, contest.split)) if contest.split else None
@@ -134,7 +134,7 @@ def _nodes(lines: list[Line], run: Run, request: Request) -> list[Node]:
 
 
 async def _detail(
-    gateway: Gateway, request: Request, run: Run, board: Board, chosen: str
+    gateway: Gateway, request: Request, run: Run, board: RunScores, chosen: str
 ) -> dict[str, Any]:
     """One candidate: its texts, what changed, its failures, the paired difference, its cost."""
     try:
@@ -169,7 +169,7 @@ async def _detail(
     }
 
 
-def _proposals(run: Run, board: Board, parent: str | None) -> list[str]:
+def _proposals(run: Run, board: RunScores, parent: str | None) -> list[str]:
     """The rollouts in which better ones than `parent` were asked for: they hold what was shown."""
     rows = board.of_resources.get(parent, ()) if parent else ()
     made = [row.number for row in rows if row.kind is RolloutKind.PROPOSE]
@@ -183,7 +183,7 @@ async def _parent(gateway: Gateway, digest: ResourcesHash) -> Resources | None:
         return None
 
 
-def _gain(board: Board, mine: str, other: str) -> Gain | None:
+def _gain(board: RunScores, mine: str, other: str) -> Gain | None:
     pairing = paired(board, mine, other)
     return of_comparison(compare(pairing)) if pairing else None
 

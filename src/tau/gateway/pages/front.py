@@ -2,11 +2,11 @@
 
 from tau.domain.dataset import Split
 from tau.domain.run import Run
-from tau.gateway.board import Board
+from tau.gateway.board import RunScores
 from tau.gateway.context import Gateway
 from tau.gateway.pages.overview import Contest
 from tau.reports.account import baseline_of
-from tau.reports.front import Measured, QualityCost, quality_cost
+from tau.reports.front import KnownCosts, QualityCost, quality_cost
 
 _MOST = 1_000
 _MOST_ROWS = 50_000
@@ -14,7 +14,7 @@ _MOST_ROWS = 50_000
 
 
 async def front_of(
-    gateway: Gateway, run: Run, board: Board, contest: Contest
+    gateway: Gateway, run: Run, board: RunScores, contest: Contest
 ) -> QualityCost | None:
     """None where there is nothing to compare, or too much to be read for a page."""
     scores = {
@@ -32,7 +32,7 @@ async def front_of(
     texts = [baseline_of(run), *(one.resources for one in found)]
     return quality_cost(
         run,
-        Measured(
+        KnownCosts(
             estimates=scores,
             costs=costs,
             characters={one.hash: one.characters for one in texts},

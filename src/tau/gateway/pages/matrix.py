@@ -14,7 +14,7 @@ from tau.domain.ids import RolloutId, RunId, rollout_id
 from tau.domain.run import Run
 from tau.domain.visible import clipped
 from tau.gateway.answers import Refused
-from tau.gateway.board import Board
+from tau.gateway.board import RunScores
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.overview import Contest, contest_of, verdict_of
@@ -157,7 +157,7 @@ def telling(texts: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def _columns(board: Board, baseline: str, best: str | None) -> list[str]:
+def _columns(board: RunScores, baseline: str, best: str | None) -> list[str]:
     """Baseline, best, then the others by mean."""
     means: dict[str, tuple[int, float]] = {}
     for (name, _), standing in board.standings.items():
@@ -168,7 +168,7 @@ def _columns(board: Board, baseline: str, best: str | None) -> list[str]:
     return list(dict.fromkeys([*first, *ranked]))[:CANDIDATES]
 
 
-def _table(board: Board, columns: Sequence[str]) -> dict[str, dict[str, SettledRow]]:
+def _table(board: RunScores, columns: Sequence[str]) -> dict[str, dict[str, SettledRow]]:
     """The first replicate of each example with each of the candidates."""
     found: dict[str, dict[str, SettledRow]] = {}
     for name in columns:
@@ -221,7 +221,7 @@ def _cell(run: RunId, row: SettledRow | None, text: str) -> Cell | None:
     )
 
 
-def _head(board: Board, name: str, contest: Contest) -> Head:
+def _head(board: RunScores, name: str, contest: Contest) -> Head:
     standings = [one for (digest, _), one in board.standings.items() if digest == name]
     scored = sum(one.scored for one in standings)
     total = sum(one.scored * one.known.mean for one in standings if one.scored)
@@ -234,7 +234,7 @@ def _head(board: Board, name: str, contest: Contest) -> Head:
 
 
 async def _words(
-    gateway: Gateway, run: Run, board: Board, rows: Sequence[SettledRow]
+    gateway: Gateway, run: Run, board: RunScores, rows: Sequence[SettledRow]
 ) -> Mapping[str, str]:
     """How each example begins, read off one of its rollouts."""
     names = [rollout_id(run.id, row.number) for row in rows if row.example not in board.beginnings]

@@ -13,7 +13,7 @@ from tau.domain.decision import Verdict
 from tau.domain.ids import RunId
 from tau.domain.run import Run, RunStatus
 from tau.gateway.alerts import alerts, nothing_scored, shown_state
-from tau.gateway.board import Board, Slice, Standing, leading
+from tau.gateway.board import CandidateScore, RunScores, Slice, leading
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.rendering import Page
@@ -30,8 +30,8 @@ class Contest:
     """The best against the baseline on the split that chose: what the first screen is about."""
 
     split: Split | None
-    baseline: Standing | None
-    best: Standing | None
+    baseline: CandidateScore | None
+    best: CandidateScore | None
     baseline_hash: str
     best_hash: str | None
 
@@ -42,7 +42,7 @@ class Contest:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Meter:
+class LimitUse:
     """What is spent of one limit; `share` is None where there is no limit."""
 
     name: str
@@ -107,7 +107,7 @@ async def verdict_of(gateway: Gateway, run_id: RunId) -> Verdict | None:
     return await gateway.window.ask(lambda store: store.verdicts.find(run_id))
 
 
-def contest_of(run: Run, board: Board, verdict: Verdict | None) -> Contest:
+def contest_of(run: Run, board: RunScores, verdict: Verdict | None) -> Contest:
     """Baseline and best on the split that tells most: test, else validate, else optimize."""
     baseline = str(baseline_of(run).hash)
     measured = {split for _, split in board.standings}
@@ -123,7 +123,7 @@ def contest_of(run: Run, board: Board, verdict: Verdict | None) -> Contest:
     )
 
 
-def _leader(board: Board, split: Split | None, verdict: Verdict | None) -> str | None:
+def _leader(board: RunScores, split: Split | None, verdict: Verdict | None) -> str | None:
     """What the run names as ahead; while it goes on, the highest mean among those tried enough."""
     if verdict is not None:
         named = verdict.evidence.get("leader")
@@ -171,7 +171,7 @@ def gain_chart(verdict: Verdict | None) -> Svg | None:
     return interval_chart("Paired difference with its interval", [row], start=-edge, end=edge)
 
 
-def meters(run: Run) -> list[Meter]:
+def meters(run: Run) -> list[LimitUse]:
     """Spend against each limit; money and rollouts always, the others where they are limited."""
     budget, spent = run.budget, run.spent
     lines: list[tuple[str, float, float | None, str, str | None]] = [
@@ -192,13 +192,13 @@ def _counts(spent: int, limit: int | None) -> tuple[str, str | None]:
 
 def _meter(
     name: str, spent: float, limit: float | None, said: str, most: str | None, *, over: bool
-) -> Meter:
+) -> LimitUse:
     share = None if limit is None else (spent / limit if limit else 1.0)
     tone = "near" if share is not None and share >= 0.9 and not over else "plain"
     picture = None
     if share is not None:
         picture = meter(f"{name}: {said} of {most}", share, tone=tone)
-    return Meter(name=name, spent=said, limit=most, share=share, picture=picture)
+    return LimitUse(name=name, spent=said, limit=most, share=share, picture=picture)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,7 +210,7 @@ class Activity:
     every: str
 
 
-def activity(board: Board, *, most: int = 64) -> Activity | None:
+def activity(board: RunScores, *, most: int = 64) -> Activity | None:
     """What settled when."""
     slices = board.slices(most)
     if not slices:
@@ -237,7 +237,7 @@ def ends(slices: Sequence[Slice]) -> tuple[str, str]:
     return figures.clock(slices[0].start_ms), figures.clock(last)
 
 
-def settled_a_second(board: Board, now_ms: int, *, window_ms: int = 60_000) -> float:
+def settled_a_second(board: RunScores, now_ms: int, *, window_ms: int = 60_000) -> float:
     """Rollouts settled per second within the last minute, or since the first of them."""
     count, since = 0, now_ms
     for row in board.newest():

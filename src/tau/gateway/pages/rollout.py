@@ -7,7 +7,7 @@ from typing import Any
 from starlette.requests import Request
 
 from tau.charts.svg import Svg
-from tau.charts.waterfall import Bar, waterfall_chart
+from tau.charts.waterfall import SpanBar, waterfall_chart
 from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
 from tau.domain.json import Json
@@ -38,7 +38,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Call:
+class ModelCall:
     """A model call inside an attempt."""
 
     name: str
@@ -50,12 +50,12 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Try:
+class AttemptPanel:
     """An attempt with its picture and its calls."""
 
     view: AttemptView
     picture: Svg | None
-    calls: tuple[Call, ...]
+    calls: tuple[ModelCall, ...]
     hidden_spans: int
 
 
@@ -144,14 +144,14 @@ def shortened(text: str) -> Said:
     return Said(role="", text=kept, left_out=max(0, len(text) - _MOST_SHOWN))
 
 
-def _try(attempt: AttemptView) -> Try:
+def _try(attempt: AttemptView) -> AttemptPanel:
     spans = attempt.spans[:_MOST_BARS]
     depths: dict[int, int] = {}
     bars = []
     for span in spans:
         depths[span.sequence] = depths.get(span.parent or 0, -1) + 1
         bars.append(
-            Bar(
+            SpanBar(
                 label=clipped(span.name, 34),
                 depth=min(6, depths[span.sequence]),
                 start_ns=span.start_unix_ns,
@@ -161,7 +161,7 @@ def _try(attempt: AttemptView) -> Try:
             )
         )
     title = f"What happened in attempt {attempt.n}"
-    return Try(
+    return AttemptPanel(
         view=attempt,
         picture=waterfall_chart(title, bars) if bars else None,
         calls=tuple(_call(span) for span in spans if "gen_ai.input.messages" in span.attributes),
@@ -169,13 +169,13 @@ def _try(attempt: AttemptView) -> Try:
     )
 
 
-def _call(span: Span) -> Call:
+def _call(span: Span) -> ModelCall:
     found = span.attributes
     messages = [
         *_messages(found.get("gen_ai.input.messages")),
         *_messages(found.get("gen_ai.output.messages")),
     ]
-    return Call(
+    return ModelCall(
         name=span.name,
         model=str(found.get("gen_ai.response.model") or found.get("gen_ai.request.model") or ""),
         input_tokens=_whole(found, "gen_ai.usage.input_tokens"),

@@ -96,7 +96,7 @@ def _reading(path: str, endpoint: Callable[[Request], Awaitable[Response]]) -> P
 def _whole(view: View) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         gateway = gateway_of(request)
-        caller = await gateway.doorkeeper.admit(request, Permission.READ)
+        caller = await gateway.authenticator.admit(request, Permission.READ)
         return await document(gateway, request, await view(gateway, request), caller)
 
     return _for_people(endpoint)
@@ -105,7 +105,7 @@ def _whole(view: View) -> Callable[[Request], Awaitable[Response]]:
 def _doing(deed: Deed, permission: Permission) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(request: Request) -> Response:
         gateway = gateway_of(request)
-        caller = await gateway.doorkeeper.admit(request, permission)
+        caller = await gateway.authenticator.admit(request, permission)
         found = await deed(gateway, request, caller)
         if isinstance(found, Page):
             return await document(gateway, request, found, caller)
@@ -119,7 +119,7 @@ def _live(view: View) -> Callable[[Request], Awaitable[Response]]:
 
     async def endpoint(request: Request) -> Response:
         gateway = gateway_of(request)
-        await gateway.doorkeeper.admit(request, Permission.READ)
+        await gateway.authenticator.admit(request, Permission.READ)
         await view(gateway, request)  # an unknown page is refused before anything streams
 
         async def produce() -> Parts:
@@ -231,7 +231,7 @@ async def trouble(request: Request, error: Refused) -> Response:
     """An error as a page; with its frame for those who are known."""
     gateway = gateway_of(request)
     try:
-        caller = gateway.doorkeeper.recognise(request)
+        caller = gateway.authenticator.recognise(request)
     except Refused:
         caller = None
     page = Page(
@@ -250,7 +250,7 @@ async def missing(request: Request, error: HTTPException) -> Response:
 async def _login(request: Request) -> Response:
     async def endpoint(request: Request) -> Response:
         gateway = gateway_of(request)
-        gateway.doorkeeper.stranger(request, "login page")
+        gateway.authenticator.stranger(request, "login page")
         return await document(gateway, request, await actions.login_page(gateway, request), None)
 
     return await _for_people(endpoint)(request)

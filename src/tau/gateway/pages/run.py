@@ -7,8 +7,8 @@ from typing import Any
 import orjson
 from starlette.requests import Request
 
-from tau.charts.curve import Certified, Dot, Point, curve_chart
-from tau.charts.outcomes import Fate, Outcome, outcome_chart
+from tau.charts.curve import CertifiedPoint, Dot, Point, curve_chart
+from tau.charts.outcomes import ExampleOutcome, Fate, outcome_chart
 from tau.charts.svg import Svg
 from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
@@ -17,7 +17,7 @@ from tau.domain.resources import Resources
 from tau.domain.run import Run, RunStatus
 from tau.errors import NotFound
 from tau.gateway.alerts import nothing_scored, shown_state
-from tau.gateway.board import Board, Standing
+from tau.gateway.board import CandidateScore, RunScores
 from tau.gateway.context import Gateway
 from tau.gateway.controls import controls
 from tau.gateway.pages import figures
@@ -46,7 +46,7 @@ _MOST_TEXT = 60_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Course:
+class ScoreCourse:
     """How a run went, for the drawing and for its table."""
 
     split: Split
@@ -55,7 +55,7 @@ class Course:
     baseline: float | None
     beside: Split | None
     beside_points: tuple[Point, ...]
-    certified: Certified | None
+    certified: CertifiedPoint | None
     last: int
     picture: Svg
 
@@ -152,7 +152,7 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
     )
 
 
-async def run_and_board(gateway: Gateway, name: str) -> tuple[Run, Board]:
+async def run_and_board(gateway: Gateway, name: str) -> tuple[Run, RunScores]:
     """A run and what has settled of it.
 
     Raises:
@@ -164,8 +164,8 @@ async def run_and_board(gateway: Gateway, name: str) -> tuple[Run, Board]:
 
 
 def course_of(
-    run: Run, board: Board, contest: Contest, verdict: Verdict | None = None
-) -> Course | None:
+    run: Run, board: RunScores, contest: Contest, verdict: Verdict | None = None
+) -> ScoreCourse | None:
     """The best so far along the run, a dot for each candidate; None without a score."""
     split = contest.split
     standings = [one for one in board.of_split[split] if one.scored] if split else []
@@ -185,7 +185,7 @@ def course_of(
     mean = baseline.mean if baseline else None
     title = f"Best score so far on {split} against rollouts"
     certified = certified_of(verdict)
-    return Course(
+    return ScoreCourse(
         split=split,
         points=tuple(points),
         dots=tuple(dots),
@@ -201,7 +201,7 @@ def course_of(
     )  # fmt: skip
 
 
-def certified_of(verdict: Verdict | None) -> Certified | None:
+def certified_of(verdict: Verdict | None) -> CertifiedPoint | None:
     """The best where it was certified: the baseline's mean there and the gain with its interval."""
     gain = of_evidence(verdict.evidence) if verdict else None
     before = verdict.evidence.get("baseline_mean") if verdict else None
@@ -213,7 +213,7 @@ def certified_of(verdict: Verdict | None) -> Certified | None:
         f"({figures.percent(1 - gain.alpha)} interval of the gain "
         f"{figures.signed(gain.low)} to {figures.signed(gain.high)})"
     )
-    return Certified(
+    return CertifiedPoint(
         mean=before + gain.difference, low=before + gain.low, high=before + gain.high, label=words
     )
 
@@ -224,21 +224,21 @@ def _few(points: Sequence[Point]) -> list[Point]:
     return [*points[:-1:step], *points[-1:]]
 
 
-def _points(board: Board, split: Split) -> list[Point]:
+def _points(board: RunScores, split: Split) -> list[Point]:
     return [
         Point(rollouts=number, mean=found.mean, low=found.low, high=found.high)
         for number, found in board.course(split).points
     ]
 
 
-def _thinned(standings: Sequence[Standing], contest: Contest) -> list[Standing]:
+def _thinned(standings: Sequence[CandidateScore], contest: Contest) -> list[CandidateScore]:
     """At most so many, evenly chosen; baseline and best always."""
     step = max(1, -(-len(standings) // _DOTS))
     named = (contest.baseline_hash, contest.best_hash)
     return [one for n, one in enumerate(standings) if n % step == 0 or one.resources in named]
 
 
-def fate_of(led: Container[str], standing: Standing, contest: Contest, enough: float) -> str:
+def fate_of(led: Container[str], standing: CandidateScore, contest: Contest, enough: float) -> str:
     """What became of a candidate, as a tone of `TONES`; with fewer than `enough` it is open."""
     if standing.resources == contest.baseline_hash:
         return "baseline"
@@ -251,7 +251,7 @@ def fate_of(led: Container[str], standing: Standing, contest: Contest, enough: f
     return "discarded" if standing.scored >= enough else "other"
 
 
-def _dot(board: Board, standing: Standing, tone: str) -> Dot:
+def _dot(board: RunScores, standing: CandidateScore, tone: str) -> Dot:
     estimate = standing.estimate
     return Dot(
         label=figures.short(standing.resources),
@@ -262,7 +262,7 @@ def _dot(board: Board, standing: Standing, tone: str) -> Dot:
     )
 
 
-def split_table(board: Board, contest: Contest) -> list[dict[str, Any]]:
+def split_table(board: RunScores, contest: Contest) -> list[dict[str, Any]]:
     """Baseline and best on every split."""
     rows = []
     for split in Split:
@@ -282,7 +282,7 @@ class Duel:
     shown: int
 
 
-def duel_of(board: Board, contest: Contest) -> Duel | None:
+def duel_of(board: RunScores, contest: Contest) -> Duel | None:
     """The paired difference on every example both were measured on, whatever it was used for."""
     if not contest.different or contest.best_hash is None:
         return None
@@ -291,7 +291,7 @@ def duel_of(board: Board, contest: Contest) -> Duel | None:
         return None
     rows = {row.example: row.number for row in board.of_resources[contest.best_hash]}
     outcomes = [
-        Outcome(
+        ExampleOutcome(
             label=example.partition(":")[0] + " " + example.partition(":")[2][:8],
             fate=Fate.FIXED if gap > 0 else Fate.BROKEN if gap < 0 else Fate.SAME,
             href=f"/rollouts/{rollout_id(board.run_id, rows[example])}",
@@ -305,7 +305,7 @@ def duel_of(board: Board, contest: Contest) -> Duel | None:
     )
 
 
-def paired(board: Board, mine: str, other: str) -> Pairing | None:
+def paired(board: RunScores, mine: str, other: str) -> Pairing | None:
     """Two candidates on the examples both were measured on, None where there are none."""
     table = ScoreTable.of(
         ScoreRow(

@@ -14,7 +14,7 @@ from tau.charts.timeline import Stack, timeline_chart
 from tau.domain.decision import Verdict
 from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.domain.run import Run
-from tau.gateway.board import Board, Slice
+from tau.gateway.board import RunScores, Slice
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.overview import activity, ends, meters, settled_a_second, verdict_of
@@ -170,7 +170,7 @@ def spending(run: Run, slices: Sequence[Slice]) -> Spending | None:
     return Spending(picture=picture, unit=unit, rows=tuple(rows))
 
 
-def planned(verdict: Verdict | None, board: Board) -> list[tuple[str, int, int]]:
+def planned(verdict: Verdict | None, board: RunScores) -> list[tuple[str, int, int]]:
     """What the algorithm planned and what came, where it tells."""
     plan = verdict.evidence.get("planned") if verdict else None
     if not isinstance(plan, Mapping):

@@ -1,6 +1,6 @@
 """Fields that are numbers: units, dates, amounts."""
 
-from tau.sim.rules import Slot, Variant, words
+from tau.sim.rules import OrderField, Variant, words
 
 _MONTHS = (
     "January", "February", "March", "April", "May", "June", "July", "August", "September",
@@ -16,7 +16,7 @@ def _band(fahrenheit: int) -> str:
     return "cold" if fahrenheit < 45 else "mild" if fahrenheit < 75 else "hot"
 
 
-DATE = Slot(
+DATE = OrderField(
     name="due",
     topic=words("dates?|due(?: dates?)?"),
     values=lambda draw: (2024 + draw("year", 4), 1 + draw("month", 12), 1 + draw("day", 28)),
@@ -55,7 +55,7 @@ DATE = Slot(
     ),
 )
 
-WEIGHT = Slot(
+WEIGHT = OrderField(
     name="weight",
     topic=words("weights?|pounds?|lbs?|heavy"),
     values=lambda draw: (20 + draw("pounds", 480),),
@@ -94,7 +94,7 @@ WEIGHT = Slot(
     ),
 )
 
-PRICE = Slot(
+PRICE = OrderField(
     name="price",
     topic=words("prices?|amounts?|eur(?:o|os)?|money"),
     values=lambda draw: (1000 + draw("whole", 8000), 1 + draw("cents", 98)),
@@ -133,7 +133,7 @@ PRICE = Slot(
     ),
 )
 
-TEMPERATURE = Slot(
+TEMPERATURE = OrderField(
     name="keep at",
     topic=words("temperatures?|fahrenheit|keep at|degrees"),
     values=lambda draw: (34 + 2 * draw("fahrenheit", 30),),
@@ -172,7 +172,7 @@ TEMPERATURE = Slot(
     ),
 )
 
-DURATION = Slot(
+DURATION = OrderField(
     name="handling time",
     topic=words("durations?|handling times?|how long"),
     values=lambda draw: (1 + draw("hours", 8), 15 * (1 + draw("quarters", 3))),
@@ -211,7 +211,7 @@ DURATION = Slot(
     ),
 )
 
-PICKUP = Slot(
+PICKUP = OrderField(
     name="pickup",
     topic=words("pick-?ups?|times? of day|clock times?"),
     values=lambda draw: (13 + draw("hour", 9), 5 * (1 + draw("minute", 11))),
@@ -250,7 +250,7 @@ PICKUP = Slot(
     ),
 )
 
-QUANTITY = Slot(
+QUANTITY = OrderField(
     name="quantity",
     topic=words("quantit(?:y|ies)|dozens?"),
     values=lambda draw: (2 + draw("dozens", 18),),
@@ -289,7 +289,7 @@ QUANTITY = Slot(
     ),
 )
 
-RETURNED = Slot(
+RETURNED = OrderField(
     name="returned",
     topic=words("returns?|returned|sent back"),
     values=lambda draw: (2 + draw("count", 40),),

@@ -2,7 +2,7 @@
 
 from itertools import permutations
 
-from tau.sim.rules import Draw, Slot, Value, Variant, words
+from tau.sim.rules import Draw, OrderField, Value, Variant, words
 
 _ITEMS = ("almonds", "figs", "pears", "walnuts", "plums", "oats", "raspberries", "leeks", "dates")
 _FIRST = ("Anna", "Boris", "Chloe", "Derek", "Elena", "Farid", "Greta", "Henri")
@@ -43,7 +43,7 @@ def _block(value: Value, start: int) -> str:
     return _LETTERS[value[start]] + _LETTERS[value[start + 1]]
 
 
-ITEMS = Slot(
+ITEMS = OrderField(
     name="items",
     topic=words("items?|lists?|listed"),
     values=_shown_items,
@@ -82,7 +82,7 @@ ITEMS = Slot(
     ),
 )
 
-CONTACT = Slot(
+CONTACT = OrderField(
     name="contact",
     topic=words("contacts?|names?|persons?|people"),
     values=lambda draw: (draw("first", len(_FIRST)), draw("last", len(_LAST))),
@@ -121,7 +121,7 @@ CONTACT = Slot(
     ),
 )
 
-PHONE = Slot(
+PHONE = OrderField(
     name="phone",
     topic=words("(?:tele)?phones?|call-?back"),
     values=lambda draw: (201 + draw("area", 780), 200 + draw("line", 790), draw("end", 9000) + 999),
@@ -160,7 +160,7 @@ PHONE = Slot(
     ),
 )
 
-CITY = Slot(
+CITY = OrderField(
     name="destination",
     topic=words("destinations?|city|cities|towns?"),
     values=lambda draw: (draw("city", len(_CITIES)),),
@@ -199,7 +199,7 @@ CITY = Slot(
     ),
 )
 
-REFERENCE = Slot(
+REFERENCE = OrderField(
     name="reference",
     topic=words("refs?|references?|reference codes?"),
     values=lambda draw: (
@@ -244,7 +244,7 @@ REFERENCE = Slot(
     ),
 )
 
-GOODS = Slot(
+GOODS = OrderField(
     name="goods",
     topic=words("goods|categor(?:y|ies)|glassware|batteries|cheese"),
     values=lambda draw: (draw("goods", len(_GOODS)),),
@@ -291,7 +291,7 @@ GOODS = Slot(
     ),
 )
 
-PRIORITY = Slot(
+PRIORITY = OrderField(
     name="priority",
     topic=words("priorit(?:y|ies)|urgen(?:t|cy)"),
     values=lambda draw: (draw("urgency", len(_URGENCY)),),
@@ -330,7 +330,7 @@ PRIORITY = Slot(
     ),
 )
 
-SIGNATURE = Slot(
+SIGNATURE = OrderField(
     name="signature",
     topic=words("signatures?|signed|signing"),
     values=lambda draw: (draw("signature", 2),),

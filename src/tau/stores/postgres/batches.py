@@ -5,12 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeAlias, TypeVar
 
 from tau.errors import StoreError
-from tau.stores.postgres.database import Database, Operation
-from tau.stores.postgres.transaction import Opening, Transaction
+from tau.stores.postgres.database import Operation, PostgresDatabase
+from tau.stores.postgres.transaction import Opening, PostgresTransaction
 
 A = TypeVar("A")
 T = TypeVar("T")
-Together: TypeAlias = Callable[[Transaction, Sequence[A]], Awaitable[Sequence[T | StoreError]]]
+Together: TypeAlias = Callable[
+    [PostgresTransaction, Sequence[A]], Awaitable[Sequence[T | StoreError]]
+]
 
 _MOST = 500
 _STEPS = 4
@@ -26,7 +28,7 @@ class Batch(Generic[A, T]):
 
     def __init__(
         self,
-        database: Database,
+        database: PostgresDatabase,
         together: Together[A, T],
         *,
         opening: Callable[[Sequence[A]], Opening | None],

@@ -6,18 +6,18 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tau.domain.ids import RunId, WorkerId
-from tau.domain.rollout import Claim
+from tau.domain.rollout import ClaimedRollout
 from tau.domain.spend import Spend
 from tau.errors import LeaseLost, NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.stores import budgets, rows
 from tau.stores.amounts import amount
 from tau.stores.postgres.marks import Marks
-from tau.stores.postgres.transaction import Opening, Transaction
+from tau.stores.postgres.transaction import Opening, PostgresTransaction
 from tau.stores.rows import Row
 
 
-class Wish(NamedTuple):
+class PostgresClaimRequest(NamedTuple):
     """A worker wants up to `limit` rollouts, of any run or of one."""
 
     worker: WorkerId
@@ -25,21 +25,25 @@ class Wish(NamedTuple):
     run_id: RunId | None
 
 
-def opening(wishes: Sequence[Wish], clock: Clock | None, marks: Marks) -> Opening | None:
+def opening(
+    requests: Sequence[PostgresClaimRequest], clock: Clock | None, marks: Marks
+) -> Opening | None:
     """The one statement that serves workers who want the same of runs without limits."""
     marked = marks.look()
-    run_id = wishes[0].run_id
-    keys = [rows.worker_key(wish.worker) for wish in wishes]
-    if None in keys or any(wish.run_id != run_id for wish in wishes):
+    run_id = requests[0].run_id
+    keys = [rows.worker_key(request.worker) for request in requests]
+    if None in keys or any(request.run_id != run_id for request in requests):
         return None
-    places = [key for key, wish in zip(keys, wishes, strict=True) for _ in range(wish.limit)]
+    places = [
+        key for key, request in zip(keys, requests, strict=True) for _ in range(request.limit)
+    ]
     told = (None, None) if clock is None else (clock.monotonic_ms(), clock.unix_ms())
     return Opening("take", (*told, run_id, list(dict.fromkeys(keys)), places, *marked))
 
 
 async def take(
-    transaction: Transaction, wishes: Sequence[Wish], marks: Marks
-) -> Sequence[list[Claim] | StoreError]:
+    transaction: PostgresTransaction, requests: Sequence[PostgresClaimRequest], marks: Marks
+) -> Sequence[list[ClaimedRollout] | StoreError]:
     """The oldest ready rollouts that budgets cover; a refusal where the worker is gone.
 
     What the opening could not serve is looked at step by step.
@@ -47,11 +51,11 @@ async def take(
     if transaction.opened and transaction.opened[0]["plain"]:
         taken = [row for row in transaction.opened if row["key"] is not None]
         marked = bool(marks)
-        _mark(marks, taken, sum(wish.limit for wish in wishes))
+        _mark(marks, taken, sum(request.limit for request in requests))
         if taken or not marked:
             made = iter([rows.claim(row, RunId(row["run_id"]), _reserved(row)) for row in taken])
-            return [list(itertools.islice(made, wish.limit)) for wish in wishes]
-    return await _take(transaction, wishes, marks)
+            return [list(itertools.islice(made, request.limit)) for request in requests]
+    return await _take(transaction, requests, marks)
 
 
 def _mark(marks: Marks, found: Sequence[Row], limit: int) -> None:
@@ -64,56 +68,61 @@ def _mark(marks: Marks, found: Sequence[Row], limit: int) -> None:
 
 
 async def _take(
-    transaction: Transaction, wishes: Sequence[Wish], marks: Marks
-) -> Sequence[list[Claim] | StoreError]:
-    answers: list[list[Claim] | StoreError] = [[] for _ in wishes]
+    transaction: PostgresTransaction, requests: Sequence[PostgresClaimRequest], marks: Marks
+) -> Sequence[list[ClaimedRollout] | StoreError]:
+    answers: list[list[ClaimedRollout] | StoreError] = [[] for _ in requests]
     by_run: dict[RunId | None, list[int]] = {}
-    keys = sorted({rows.worker_key(wish.worker) or 0 for wish in wishes})
+    keys = sorted({rows.worker_key(request.worker) or 0 for request in requests})
     live = {row["key"] for row in await transaction.tuples("hold_live", keys)}
     unknown = {
-        name for name in {wish.run_id for wish in wishes} if await _absent(transaction, name)
+        name
+        for name in {request.run_id for request in requests}
+        if await _absent(transaction, name)
     }
-    for number, wish in enumerate(wishes):
-        if rows.worker_key(wish.worker) not in live:
+    for number, request in enumerate(requests):
+        if rows.worker_key(request.worker) not in live:
             answers[number] = LeaseLost(
-                f"{wish.worker} was given up as dead or retired", fix="register anew"
+                f"{request.worker} was given up as dead or retired", fix="register anew"
             )
-        elif wish.run_id in unknown:
-            answers[number] = NotFound(f"there is no run '{wish.run_id}'")
-        elif wish.limit > 0:
-            by_run.setdefault(wish.run_id, []).append(number)
+        elif request.run_id in unknown:
+            answers[number] = NotFound(f"there is no run '{request.run_id}'")
+        elif request.limit > 0:
+            by_run.setdefault(request.run_id, []).append(number)
     for run_id, numbers in by_run.items():
-        asked = [wishes[number] for number in numbers]
+        asked = [requests[number] for number in numbers]
         granted = await _grant(transaction, run_id, asked, marks)
         for number, claims in zip(numbers, granted, strict=True):
             answers[number] = claims
     return answers
 
 
-async def _absent(transaction: Transaction, run_id: RunId | None) -> bool:
+async def _absent(transaction: PostgresTransaction, run_id: RunId | None) -> bool:
     return run_id is not None and await transaction.value("run_key", run_id) is None
 
 
 async def _grant(
-    transaction: Transaction, run_id: RunId | None, wishes: Sequence[Wish], marks: Marks
-) -> list[list[Claim]]:
-    """Serve wishes with the same choice of runs."""
-    limit = sum(wish.limit for wish in wishes)
+    transaction: PostgresTransaction,
+    run_id: RunId | None,
+    requests: Sequence[PostgresClaimRequest],
+    marks: Marks,
+) -> list[list[ClaimedRollout]]:
+    """Serve requests with the same choice of runs."""
+    limit = sum(request.limit for request in requests)
     await transaction.flush()
     held = {row["key"] for row in await transaction.tuples("hold_runs", run_id)}
     found = await transaction.rows("running_runs", None if run_id is None else [run_id])
     runs = {run["key"]: run for run in found if run["key"] in held}
     ready = [await _ready(transaction, run, limit, marks) for run in runs]
     chosen = iter(budgets.affordable(heapq.merge(*ready, key=_by_key), runs, limit))
-    shares = [_share(chosen, wish.limit) for wish in wishes]
-    await _begin(transaction, wishes, shares)
+    shares = [_share(chosen, request.limit) for request in requests]
+    await _begin(transaction, requests, shares)
     return [
         [rows.claim(row, RunId(runs[row["run"]]["id"]), reserved) for row, reserved in share]
         for share in shares
     ]
 
 
-async def _ready(transaction: Transaction, run: int, limit: int, marks: Marks) -> list[Row]:
+async def _ready(transaction: PostgresTransaction, run: int, limit: int, marks: Marks) -> list[Row]:
     now_ms = transaction.moment.monotonic_ms()
     low = marks.low(run)
     found = await transaction.rows("ready_rollouts", run, limit, now_ms, low)
@@ -124,13 +133,13 @@ async def _ready(transaction: Transaction, run: int, limit: int, marks: Marks) -
 
 
 async def _begin(
-    transaction: Transaction,
-    wishes: Sequence[Wish],
+    transaction: PostgresTransaction,
+    requests: Sequence[PostgresClaimRequest],
     shares: Sequence[Sequence[tuple[Row, Spend]]],
 ) -> None:
     pairs = [
-        (row["run"], row["key"], rows.worker_key(wish.worker))
-        for wish, share in zip(wishes, shares, strict=True)
+        (row["run"], row["key"], rows.worker_key(request.worker))
+        for request, share in zip(requests, shares, strict=True)
         for row, _ in share
     ]
     if not pairs:

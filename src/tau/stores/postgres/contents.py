@@ -7,11 +7,11 @@ from tau.domain.json import canonical
 from tau.domain.resources import Resources
 from tau.errors import Conflict
 from tau.stores import codec, rows
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.transaction import PostgresTransaction
 
 
 async def store_resources(
-    transaction: Transaction, resources: Iterable[Resources]
+    transaction: PostgresTransaction, resources: Iterable[Resources]
 ) -> dict[str, int]:
     """Keep `resources` and return their keys by hash."""
     asked = {one.hash: one for one in resources}
@@ -23,7 +23,9 @@ async def store_resources(
     return known
 
 
-async def store_examples(transaction: Transaction, examples: Iterable[Example]) -> dict[str, int]:
+async def store_examples(
+    transaction: PostgresTransaction, examples: Iterable[Example]
+) -> dict[str, int]:
     """Keep `examples` and return their keys by id; Conflict where an id means something else."""
     asked: dict[str, tuple[str, str, str, bytes]] = {}
     for example in examples:
@@ -44,7 +46,7 @@ async def store_examples(transaction: Transaction, examples: Iterable[Example]) 
     return {row["id"]: row["key"] for row in known}
 
 
-async def _known(transaction: Transaction, asked: Iterable[str]) -> dict[str, int]:
+async def _known(transaction: PostgresTransaction, asked: Iterable[str]) -> dict[str, int]:
     found = await transaction.tuples("resources_keys", list(asked))
     return {row["hash"]: row["key"] for row in found}
 

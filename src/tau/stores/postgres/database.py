@@ -11,18 +11,18 @@ from tau.errors import StoreUnavailable
 from tau.ports.clock import Clock
 from tau.stores.postgres import faults
 from tau.stores.postgres.notices import Notices
-from tau.stores.postgres.sessions import Access, Pool, Session
-from tau.stores.postgres.statements import Statements
-from tau.stores.postgres.transaction import Moment, Opening, Transaction
+from tau.stores.postgres.sessions import PostgresAccess, PostgresSession, SessionPool
+from tau.stores.postgres.statements import PostgresStatements
+from tau.stores.postgres.transaction import Moment, Opening, PostgresTransaction
 
 T = TypeVar("T")
-Operation: TypeAlias = Callable[[Transaction], Awaitable[T]]
-Query: TypeAlias = Callable[[Statements], Awaitable[T]]
+Operation: TypeAlias = Callable[[PostgresTransaction], Awaitable[T]]
+Query: TypeAlias = Callable[[PostgresStatements], Awaitable[T]]
 
 _MOST_TRIES = 20
 
 
-class Database:
+class PostgresDatabase:
     """One open database, used on the event loop it was opened on.
 
     Calls from other loops (heartbeats come from a thread of their own) are carried out on a loop
@@ -31,7 +31,7 @@ class Database:
 
     def __init__(
         self,
-        access: Access,
+        access: PostgresAccess,
         *,
         clock: Clock | None,
         connections: int,
@@ -44,8 +44,8 @@ class Database:
         self.poll_interval_s = poll_interval_s
         self._patience_s = patience_s
         self._home = asyncio.get_running_loop()
-        self._pool = Pool(access, size=connections, patience_s=patience_s)
-        self._aside = _Aside(lambda: Pool(access, size=2, patience_s=patience_s))
+        self._pool = SessionPool(access, size=connections, patience_s=patience_s)
+        self._aside = _Aside(lambda: SessionPool(access, size=2, patience_s=patience_s))
         self.notices = Notices(access, self._pool)
         self._running: set[asyncio.Task[Any]] = set()
         self._closed = False
@@ -73,7 +73,7 @@ class Database:
         """The time now."""
         return await self.read(self.now)
 
-    async def now(self, statements: Statements) -> Moment:
+    async def now(self, statements: PostgresStatements) -> Moment:
         """The time now, asked on a connection that is there already."""
         if self.clock is not None:
             return Moment(0, self.clock)
@@ -90,7 +90,7 @@ class Database:
         await self._pool.aclose()
         await self._aside.aclose()
 
-    async def _here_or_aside(self, work: Callable[[Pool], Coroutine[Any, Any, T]]) -> T:
+    async def _here_or_aside(self, work: Callable[[SessionPool], Coroutine[Any, Any, T]]) -> T:
         if self._closed:
             raise StoreUnavailable("the store is closed", where=self.location)
         if asyncio.get_running_loop() is not self._home:
@@ -105,7 +105,7 @@ class Database:
         if not task.cancelled():
             task.exception()  # its caller may have been cancelled
 
-    async def _read(self, pool: Pool, query: Query[T]) -> T:
+    async def _read(self, pool: SessionPool, query: Query[T]) -> T:
         for left in reversed(range(_MOST_TRIES)):
             try:
                 async with pool.use() as session:
@@ -118,14 +118,16 @@ class Database:
                     raise faults.translated(error, self.location) from error
         raise AssertionError("the last try answers or raises")
 
-    async def _snapshot(self, session: Session, query: Query[T]) -> T:
+    async def _snapshot(self, session: PostgresSession, query: Query[T]) -> T:
         await session.connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
         try:
-            return await query(Statements(session.connection))
+            return await query(PostgresStatements(session.connection))
         finally:
             await session.rollback()
 
-    async def _write(self, pool: Pool, operation: Operation[T], opening: Opening | None) -> T:
+    async def _write(
+        self, pool: SessionPool, operation: Operation[T], opening: Opening | None
+    ) -> T:
         loop = asyncio.get_running_loop()
         end = loop.time() + self._patience_s
         pause_s = 0.01
@@ -147,8 +149,8 @@ class Database:
             pause_s = min(2 * pause_s, 0.5)
 
     async def _try(
-        self, pool: Pool, operation: Operation[T], opening: Opening | None
-    ) -> tuple[bool, Transaction, T]:
+        self, pool: SessionPool, operation: Operation[T], opening: Opening | None
+    ) -> tuple[bool, PostgresTransaction, T]:
         """Run `operation` once; whether it was committed, as far as that can be known."""
         async with pool.use() as session:
             try:
@@ -167,11 +169,11 @@ class Database:
                 return await self._committed(pool, session), transaction, result
             return True, transaction, result
 
-    async def _committed(self, pool: Pool, lost: Session) -> bool:
+    async def _committed(self, pool: SessionPool, lost: PostgresSession) -> bool:
         """Whether the last transaction of a lost connection was committed; it is over then."""
         while True:
             asking = await pool.session(patience_s=4 * self._patience_s)
-            statements = Statements(asking.connection)
+            statements = PostgresStatements(asking.connection)
             try:
                 await statements.tuples("end_session", lost.pid, lost.name)
                 last = await statements.value("settle_receipt", lost.receipt)
@@ -188,14 +190,14 @@ class Database:
 class _Aside:
     """A thread with an event loop and a pool of its own, begun when first needed."""
 
-    def __init__(self, make_pool: Callable[[], Pool]) -> None:
+    def __init__(self, make_pool: Callable[[], SessionPool]) -> None:
         self._make_pool = make_pool
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
-        self._pool: Pool | None = None
+        self._pool: SessionPool | None = None
 
-    async def run(self, work: Callable[[Pool], Coroutine[Any, Any, T]]) -> T:
+    async def run(self, work: Callable[[SessionPool], Coroutine[Any, Any, T]]) -> T:
         """Carry `work` out there."""
         with self._lock:
             if self._loop is None:
@@ -218,7 +220,7 @@ class _Aside:
         await asyncio.to_thread(thread.join)
         loop.close()
 
-    async def _work(self, work: Callable[[Pool], Coroutine[Any, Any, T]]) -> T:
+    async def _work(self, work: Callable[[SessionPool], Coroutine[Any, Any, T]]) -> T:
         if self._pool is None:
             self._pool = self._make_pool()
         return await work(self._pool)

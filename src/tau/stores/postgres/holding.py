@@ -9,13 +9,13 @@ from typing import TypeAlias
 from tau.domain.ids import AttemptId, RunId
 from tau.stores import leases
 from tau.stores.outcomes import place, unknown
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.transaction import PostgresTransaction
 from tau.stores.rows import Row
 
 Place: TypeAlias = tuple[int, int]
 
 
-async def hold(transaction: Transaction, places: Iterable[Place]) -> list[Row]:
+async def hold(transaction: PostgresTransaction, places: Iterable[Place]) -> list[Row]:
     """The attempts at (rollout, n), by rollout, with all that decides about them."""
     asked = sorted(set(places))
     if not asked:
@@ -33,7 +33,7 @@ async def hold(transaction: Transaction, places: Iterable[Place]) -> list[Row]:
 
 
 async def hold_named(
-    transaction: Transaction, attempts: Sequence[AttemptId]
+    transaction: PostgresTransaction, attempts: Sequence[AttemptId]
 ) -> dict[AttemptId, Row]:
     """The attempts of these names; those that are nobody's are absent."""
     places = {attempt: place(attempt) for attempt in attempts}
@@ -48,7 +48,9 @@ async def hold_named(
     }
 
 
-async def hold_all(transaction: Transaction, attempts: Sequence[AttemptId]) -> dict[AttemptId, Row]:
+async def hold_all(
+    transaction: PostgresTransaction, attempts: Sequence[AttemptId]
+) -> dict[AttemptId, Row]:
     """As `hold_named`; NotFound where one is nobody's."""
     held = await hold_named(transaction, attempts)
     for attempt in attempts:
@@ -57,14 +59,16 @@ async def hold_all(transaction: Transaction, attempts: Sequence[AttemptId]) -> d
     return held
 
 
-async def hold_live(transaction: Transaction, statement: str, key: int) -> list[Row]:
+async def hold_live(transaction: PostgresTransaction, statement: str, key: int) -> list[Row]:
     """Those in flight of a worker (held_by_worker) or a run (held_of_run), oldest first."""
     found = await transaction.tuples(statement, key)
     held = await hold(transaction, ((row["rollout"], row["n"]) for row in found))
     return [row for row in held if row["status"] in leases.LIVE and row["live"] == row["n"]]
 
 
-async def give_up_worker(transaction: Transaction, worker: int, state: str, end: leases.End) -> int:
+async def give_up_worker(
+    transaction: PostgresTransaction, worker: int, state: str, end: leases.End
+) -> int:
     """Take a worker off the list with everything it holds; how many attempts."""
     await transaction.tuples("end_worker", worker, state)
     held = await hold_live(transaction, "held_by_worker", worker)

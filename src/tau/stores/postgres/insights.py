@@ -6,10 +6,10 @@ from tau.domain.ids import ResourcesHash, RolloutId, RunId, rollout_key
 from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run, RunStatus
-from tau.domain.worker import Worker
+from tau.domain.worker import WorkerRecord
 from tau.errors import NotFound
 from tau.ports.insights import (
-    Candidate,
+    CandidateRecord,
     MeanCost,
     Measurement,
     RolloutFilter,
@@ -22,10 +22,10 @@ from tau.ports.insights import (
     StoreFacts,
 )
 from tau.stores import rows
-from tau.stores.postgres.database import Database
+from tau.stores.postgres.database import PostgresDatabase
 from tau.stores.postgres.queue import tally
 from tau.stores.postgres.runs import run_key, run_row
-from tau.stores.postgres.statements import SQL, Statements
+from tau.stores.postgres.statements import SQL, PostgresStatements
 from tau.stores.settled import settled, stints
 from tau.stores.views import (
     is_prefix,
@@ -41,12 +41,12 @@ from tau.stores.views import (
 class PostgresInsights:
     """See ports.insights.Insights."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
     async def facts(self) -> StoreFacts:
-        async def query(statements: Statements) -> StoreFacts:
+        async def query(statements: PostgresStatements) -> StoreFacts:
             found = await statements.row("facts")
             assert found is not None
             counts = rows.counts((await statements.rows("all_tallies"))[0])
@@ -68,20 +68,20 @@ class PostgresInsights:
     async def runs(
         self, *, status: RunStatus | None = None, limit: int = 50, offset: int = 0
     ) -> Sequence[Run]:
-        async def query(statements: Statements) -> list[Run]:
+        async def query(statements: PostgresStatements) -> list[Run]:
             found = await statements.rows("runs_page", status, limit, offset)
             return [rows.run(row) for row in found]
 
         return await self._database.read(query)
 
     async def run(self, run_id: RunId) -> Run:
-        async def query(statements: Statements) -> Run:
+        async def query(statements: PostgresStatements) -> Run:
             return rows.run(await run_row(statements, run_id))
 
         return await self._database.read(query)
 
     async def counts(self, run_id: RunId | None = None) -> RolloutCounts:
-        async def query(statements: Statements) -> RolloutCounts:
+        async def query(statements: PostgresStatements) -> RolloutCounts:
             if run_id is not None:
                 return await tally(statements, run_id)
             return rows.counts((await statements.rows("all_tallies"))[0])
@@ -93,7 +93,7 @@ class PostgresInsights:
     ) -> Sequence[RolloutRow]:
         text, bindings = _listing(where, newest_first=newest_first)
 
-        async def query(statements: Statements) -> list[RolloutRow]:
+        async def query(statements: PostgresStatements) -> list[RolloutRow]:
             found = await statements.connection.fetch(text, *bindings, limit, offset)
             return [rows.rollout_row(dict(row)) for row in found]
 
@@ -102,7 +102,7 @@ class PostgresInsights:
     async def settled(
         self, run_id: RunId, *, since_unix_ms: int = 0, after: int = 0, limit: int = 5000
     ) -> Sequence[SettledRow]:
-        async def query(statements: Statements) -> list[SettledRow]:
+        async def query(statements: PostgresStatements) -> list[SettledRow]:
             run = await run_key(statements, run_id)
             found = await statements.tuples("settled", run, since_unix_ms, after, limit)
             return settled([tuple(row) for row in found])
@@ -110,7 +110,7 @@ class PostgresInsights:
         return await self._database.read(query)
 
     async def stints(self, run_id: RunId, *, limit: int = 200) -> Sequence[Stint]:
-        async def query(statements: Statements) -> list[Stint]:
+        async def query(statements: PostgresStatements) -> list[Stint]:
             run = await run_key(statements, run_id)
             found = await statements.tuples("stints", run, limit)
             return stints(run_id, [tuple(row) for row in found])
@@ -118,7 +118,7 @@ class PostgresInsights:
         return await self._database.read(query)
 
     async def rollout(self, rollout_id: RolloutId) -> RolloutView:
-        async def query(statements: Statements) -> RolloutView:
+        async def query(statements: PostgresStatements) -> RolloutView:
             parts = rollout_key(rollout_id)
             known = None if parts is None else await statements.row("rollout_by_key", parts[1])
             if parts is None or known is None or known["run_id"] != parts[0]:
@@ -131,7 +131,7 @@ class PostgresInsights:
         return await self._database.read(query)
 
     async def scores(self, run_id: RunId) -> Sequence[ScoreSummary]:
-        async def query(statements: Statements) -> list[ScoreSummary]:
+        async def query(statements: PostgresStatements) -> list[ScoreSummary]:
             run = await run_key(statements, run_id)
             return summaries(await statements.rows("scored", run))
 
@@ -143,7 +143,7 @@ class PostgresInsights:
         if run is None and resources is None:
             raise ValueError("measurements are asked for by run, by resources, or by both")
 
-        async def query(statements: Statements) -> list[Measurement]:
+        async def query(statements: PostgresStatements) -> list[Measurement]:
             key = None if run is None else await run_key(statements, run)
             return [
                 measurement(row) for row in await statements.rows("measurements", key, resources)
@@ -152,27 +152,27 @@ class PostgresInsights:
         return await self._database.read(query)
 
     async def reused(self, run_id: RunId) -> int:
-        async def query(statements: Statements) -> int:
+        async def query(statements: PostgresStatements) -> int:
             return int(await statements.value("reused", await run_key(statements, run_id)) or 0)
 
         return await self._database.read(query)
 
     async def costs(self, run_id: RunId) -> Sequence[MeanCost]:
-        async def query(statements: Statements) -> list[MeanCost]:
+        async def query(statements: PostgresStatements) -> list[MeanCost]:
             run = await run_key(statements, run_id)
             return mean_costs([tuple(row) for row in await statements.tuples("costs", run)])
 
         return await self._database.read(query)
 
     async def failures(self, run_id: RunId) -> Mapping[str, int]:
-        async def query(statements: Statements) -> dict[str, int]:
+        async def query(statements: PostgresStatements) -> dict[str, int]:
             run = await run_key(statements, run_id)
             return {row["kind"]: row["number"] for row in await statements.tuples("failures", run)}
 
         return await self._database.read(query)
 
     async def shortfalls(self, run_id: RunId) -> Shortfalls:
-        async def query(statements: Statements) -> Shortfalls:
+        async def query(statements: PostgresStatements) -> Shortfalls:
             run = await run_key(statements, run_id)
             return shortfalls(
                 await statements.rows("unscored", run),
@@ -182,24 +182,24 @@ class PostgresInsights:
 
         return await self._database.read(query)
 
-    async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:
-        async def query(statements: Statements) -> list[Worker]:
+    async def workers(self, *, include_retired: bool = False) -> Sequence[WorkerRecord]:
+        async def query(statements: PostgresStatements) -> list[WorkerRecord]:
             return [rows.worker(row) for row in await statements.rows("workers", include_retired)]
 
         return await self._database.read(query)
 
     async def versions(self, *, limit: int = 50, offset: int = 0) -> Sequence[ResourcesVersion]:
-        async def query(statements: Statements) -> list[ResourcesVersion]:
+        async def query(statements: PostgresStatements) -> list[ResourcesVersion]:
             return [rows.version(row) for row in await statements.rows("versions", limit, offset)]
 
         return await self._database.read(query)
 
     async def candidates(
         self, run_id: RunId, *, limit: int = 50, offset: int = 0
-    ) -> Sequence[Candidate]:
-        async def query(statements: Statements) -> list[Candidate]:
+    ) -> Sequence[CandidateRecord]:
+        async def query(statements: PostgresStatements) -> list[CandidateRecord]:
             return [
-                Candidate(
+                CandidateRecord(
                     resources=rows.resources(row), wave=row["wave"], abandoned=row["abandoned"]
                 )
                 for row in await statements.rows("candidates", run_id, limit, offset)
@@ -208,7 +208,7 @@ class PostgresInsights:
         return await self._database.read(query)
 
     async def resources(self, hash_prefix: str) -> Resources:
-        async def query(statements: Statements) -> Resources:
+        async def query(statements: PostgresStatements) -> Resources:
             found = []
             if is_prefix(hash_prefix):
                 found = await statements.rows("resources_by_prefix", hash_prefix, hash_prefix + "g")

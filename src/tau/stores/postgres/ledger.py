@@ -12,11 +12,11 @@ from tau.errors import NotFound
 from tau.stores import codec, naming, rows
 from tau.stores.postgres import schema
 from tau.stores.postgres.contents import store_resources
-from tau.stores.postgres.database import Database
+from tau.stores.postgres.database import PostgresDatabase
 from tau.stores.postgres.queue import cancel_queued
 from tau.stores.postgres.runs import driven_run, run_key
-from tau.stores.postgres.statements import Statements, storable
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.statements import PostgresStatements, storable
+from tau.stores.postgres.transaction import PostgresTransaction
 from tau.stores.rows import Row
 from tau.stores.submissions import keys_of
 
@@ -27,12 +27,12 @@ _SEAL = "seal:"
 class PostgresResources:
     """See ports.store.ResourcesLedger."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
     async def publish(self, resources: Resources, *, run_id: RunId | None) -> ResourcesVersion:
-        async def operation(transaction: Transaction) -> ResourcesVersion:
+        async def operation(transaction: PostgresTransaction) -> ResourcesVersion:
             run = None if run_id is None else await run_key(transaction, run_id)
             number = await _publish(transaction, resources, run)
             return rows.version(await version_row(transaction, number))
@@ -40,14 +40,14 @@ class PostgresResources:
         return await self._database.write(operation)
 
     async def latest(self) -> ResourcesVersion | None:
-        async def query(statements: Statements) -> ResourcesVersion | None:
+        async def query(statements: PostgresStatements) -> ResourcesVersion | None:
             row = await statements.row("versions", 1, 0)
             return None if row is None else rows.version(row)
 
         return await self._database.read(query)
 
     async def version(self, number: int) -> ResourcesVersion:
-        async def query(statements: Statements) -> ResourcesVersion:
+        async def query(statements: PostgresStatements) -> ResourcesVersion:
             return rows.version(await version_row(statements, number))
 
         return await self._database.read(query)
@@ -56,7 +56,7 @@ class PostgresResources:
 class PostgresCheckpoints:
     """See ports.store.Checkpoints."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
@@ -74,7 +74,7 @@ class PostgresCheckpoints:
         state = codec.packed(dict(checkpoint.state))
         dropped = keys_of(checkpoint.run_id, drop)
 
-        async def operation(transaction: Transaction) -> Checkpoint:
+        async def operation(transaction: PostgresTransaction) -> Checkpoint:
             run = (await driven_run(transaction, checkpoint.run_id, trainer))["key"]
             now = transaction.moment.unix_ms()
             if rewind:
@@ -98,7 +98,7 @@ class PostgresCheckpoints:
         return await self._database.write(operation)
 
     async def latest(self, run_id: RunId) -> Checkpoint | None:
-        async def query(statements: Statements) -> Checkpoint | None:
+        async def query(statements: PostgresStatements) -> Checkpoint | None:
             await run_key(statements, run_id)
             return naming.newest_whole(await statements.rows("checkpoints", run_id))
 
@@ -108,7 +108,7 @@ class PostgresCheckpoints:
 class PostgresAliases:
     """See ports.store.Aliases."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
@@ -125,7 +125,7 @@ class PostgresAliases:
         content = codec.text(dict(evidence or {}))
         texts = [storable(text) or "" for text in (name, principal, reason)]
 
-        async def operation(transaction: Transaction) -> Alias:
+        async def operation(transaction: PostgresTransaction) -> Alias:
             await version_row(transaction, number)
             now = transaction.moment.unix_ms()
             kept, who, why = texts
@@ -136,7 +136,7 @@ class PostgresAliases:
         return await self._database.write(operation)
 
     async def find(self, name: str) -> Alias:
-        async def query(statements: Statements) -> Alias:
+        async def query(statements: PostgresStatements) -> Alias:
             found = await statements.rows("alias_history", storable(name), 1, 0)
             if not found:
                 known = ", ".join([row["name"] for row in await statements.rows("aliases")])
@@ -149,7 +149,7 @@ class PostgresAliases:
         return await self._database.read(query)
 
     async def current(self) -> Sequence[Alias]:
-        async def query(statements: Statements) -> list[Alias]:
+        async def query(statements: PostgresStatements) -> list[Alias]:
             return [naming.alias(row) for row in await statements.rows("aliases")]
 
         return await self._database.read(query)
@@ -157,7 +157,7 @@ class PostgresAliases:
     async def history(
         self, name: str | None = None, *, limit: int = 50, offset: int = 0
     ) -> Sequence[Alias]:
-        async def query(statements: Statements) -> list[Alias]:
+        async def query(statements: PostgresStatements) -> list[Alias]:
             found = await statements.rows("alias_history", storable(name), limit, offset)
             return [naming.alias(row) for row in found]
 
@@ -167,7 +167,7 @@ class PostgresAliases:
 class PostgresVerdicts:
     """See ports.store.Verdicts."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
@@ -176,7 +176,7 @@ class PostgresVerdicts:
         caveats = codec.text(list(verdict.caveats))
         decision = verdict.decision and str(verdict.decision)
 
-        async def operation(transaction: Transaction) -> Verdict:
+        async def operation(transaction: PostgresTransaction) -> Verdict:
             run = await driven_run(transaction, verdict.run_id, trainer)
             best = await store_resources(transaction, [verdict.resources])
             now = transaction.moment.unix_ms()
@@ -192,7 +192,7 @@ class PostgresVerdicts:
         return await self._database.write(operation)
 
     async def find(self, run_id: RunId) -> Verdict | None:
-        async def query(statements: Statements) -> Verdict | None:
+        async def query(statements: PostgresStatements) -> Verdict | None:
             await run_key(statements, run_id)
             row = await statements.row("verdict", run_id)
             return None if row is None else naming.read_verdict(row)
@@ -203,7 +203,7 @@ class PostgresVerdicts:
 class PostgresPolicies:
     """See ports.store.Policies."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
@@ -213,7 +213,7 @@ class PostgresPolicies:
         content = codec.text(dict(document))
         who, why = (storable(text) or "" for text in (principal, reason))
 
-        async def operation(transaction: Transaction) -> CarriedPolicy:
+        async def operation(transaction: PostgresTransaction) -> CarriedPolicy:
             await transaction.tuples("lock_publications")
             held = await transaction.row("policy")
             number = held["number"] + 1 if held else 1
@@ -226,7 +226,7 @@ class PostgresPolicies:
         return await self._database.write(operation)
 
     async def current(self) -> CarriedPolicy | None:
-        async def query(statements: Statements) -> CarriedPolicy | None:
+        async def query(statements: PostgresStatements) -> CarriedPolicy | None:
             row = await statements.row("policy")
             return None if row is None else naming.policy(row)
 
@@ -236,25 +236,25 @@ class PostgresPolicies:
 class PostgresSeals:
     """See ports.store.Seals."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
     async def keep(self, name: str, value: str) -> None:
-        async def operation(transaction: Transaction) -> None:
+        async def operation(transaction: PostgresTransaction) -> None:
             await transaction.tuples("set_meta", _SEAL + name, value)
 
         await self._database.write(operation)
 
     async def find(self, name: str) -> str | None:
-        async def query(statements: Statements) -> str | None:
+        async def query(statements: PostgresStatements) -> str | None:
             found: str | None = await statements.value("meta", _SEAL + name)
             return found
 
         return await self._database.read(query)
 
 
-async def version_row(statements: Statements, number: int) -> Row:
+async def version_row(statements: PostgresStatements, number: int) -> Row:
     """The row of one publication; NotFound."""
     row = await statements.row("version", number)
     if row is None:
@@ -263,7 +263,7 @@ async def version_row(statements: Statements, number: int) -> Row:
 
 
 async def _publish(
-    transaction: Transaction, resources: Resources, run: int | None, *, anew: bool = False
+    transaction: PostgresTransaction, resources: Resources, run: int | None, *, anew: bool = False
 ) -> int:
     """Make `resources` the next version, unless known and not wanted `anew`; its number."""
     key = (await store_resources(transaction, [resources]))[resources.hash]

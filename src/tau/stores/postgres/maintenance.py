@@ -7,8 +7,8 @@ import asyncpg
 
 from tau.errors import StoreUnavailable
 from tau.stores.postgres import address, faults, schema
-from tau.stores.postgres.sessions import Access, Pool, Session
-from tau.stores.postgres.statements import ABOUT, SQL, Statements
+from tau.stores.postgres.sessions import PostgresAccess, PostgresSession, SessionPool
+from tau.stores.postgres.statements import ABOUT, SQL, PostgresStatements
 from tau.stores.retention import PrunedRun, prunable
 from tau.stores.verification import CONTENTS, MOST_PER_CHECK, Verification, problem
 
@@ -29,7 +29,7 @@ async def verify(location: str) -> Verification:
     async with _connected(location, read_only=True) as (session, version):
         connection = session.connection
         await connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        statements = Statements(connection)
+        statements = PostgresStatements(connection)
         problems: list[str] = []
         for name in _CHECKS:
             found = await statements.tuples(name)
@@ -65,7 +65,7 @@ async def prune(
         StoreError: the store cannot be used.
     """
     async with _connected(location, read_only=dry_run) as (session, _):
-        statements = Statements(session.connection)
+        statements = PostgresStatements(session.connection)
         found = await _meant(statements, runs, before_unix_ms)
         for key, run in [] if dry_run else found:
             await session.connection.execute("BEGIN")
@@ -78,17 +78,21 @@ async def prune(
 
 
 async def _meant(
-    statements: Statements, runs: Sequence[str], before_unix_ms: int | None
+    statements: PostgresStatements, runs: Sequence[str], before_unix_ms: int | None
 ) -> list[tuple[int, PrunedRun]]:
     return prunable(await statements.rows("prunable", list(runs), before_unix_ms), runs)
 
 
 @asynccontextmanager
-async def _connected(location: str, *, read_only: bool) -> AsyncIterator[tuple[Session, int]]:
+async def _connected(
+    location: str, *, read_only: bool
+) -> AsyncIterator[tuple[PostgresSession, int]]:
     """A connection to a store of this version; what is wrong with it later is told in our words."""
-    access = Access(address=address.parse(location), read_only=read_only, answer_s=_ANSWER_S)
+    access = PostgresAccess(
+        address=address.parse(location), read_only=read_only, answer_s=_ANSWER_S
+    )
     where = access.address.shown
-    session = await Pool(access, size=1, patience_s=_PATIENCE_S).session()
+    session = await SessionPool(access, size=1, patience_s=_PATIENCE_S).session()
     try:
         await schema.check_server(session.connection, where, read_only=read_only)
         version = await schema.check(session.connection, access.address)

@@ -15,8 +15,8 @@ import asyncpg
 from tau.errors import StoreError
 from tau.stores.changes import Changes
 from tau.stores.postgres import faults
-from tau.stores.postgres.sessions import Access, Pool
-from tau.stores.postgres.statements import Statements
+from tau.stores.postgres.sessions import PostgresAccess, SessionPool
+from tau.stores.postgres.statements import PostgresStatements
 from tau.stores.signals import READY, Signals
 
 _GATHER_S = 0.02
@@ -27,7 +27,7 @@ _LONGEST = 7000
 class Notices:
     """Counts what happens here and elsewhere."""
 
-    def __init__(self, access: Access, pool: Pool) -> None:
+    def __init__(self, access: PostgresAccess, pool: SessionPool) -> None:
         """Listens from the first wait on."""
         self.signals = Signals()
         self._access = access
@@ -86,7 +86,9 @@ class Notices:
             payloads = [f"{self._me} {topic}"[:_LONGEST] for topic in sorted(topics)]
             with contextlib.suppress(*faults.LOST, asyncpg.PostgresError, StoreError):
                 async with self._pool.use() as session:
-                    await Statements(session.connection).tuples("tell", self.channel, payloads)
+                    await PostgresStatements(session.connection).tuples(
+                        "tell", self.channel, payloads
+                    )
 
     async def _listen(self) -> None:
         while True:

@@ -19,11 +19,11 @@ from tau.errors import NotFound
 from tau.stores import budgets, codec, leases, rows
 from tau.stores.outcomes import end, prepared
 from tau.stores.postgres.contents import store_examples, store_resources
-from tau.stores.postgres.database import Database
+from tau.stores.postgres.database import PostgresDatabase
 from tau.stores.postgres.holding import hold_live, hold_named
 from tau.stores.postgres.runs import check_driver, run_key, run_row
-from tau.stores.postgres.statements import Statements
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.statements import PostgresStatements
+from tau.stores.postgres.transaction import PostgresTransaction
 from tau.stores.rows import Row, worker_key
 from tau.stores.submissions import NewRow, keys_of, new_row
 
@@ -34,7 +34,7 @@ _SUBMITTED_AT_ONCE = 5000
 class PostgresQueue:
     """See ports.store.Queue."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: PostgresDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
         self._observed: dict[RunId, int] = {}
@@ -75,7 +75,7 @@ class PostgresQueue:
     async def counts(self, run_id: RunId) -> RolloutCounts:
         self._observe(run_id)
 
-        async def query(statements: Statements) -> RolloutCounts:
+        async def query(statements: PostgresStatements) -> RolloutCounts:
             self._progress[run_id] = await _progress(statements, run_id)
             return await tally(statements, run_id)
 
@@ -97,7 +97,7 @@ class PostgresQueue:
                 return False
 
     async def cancel(self, run_id: RunId, *, in_flight: bool = False) -> int:
-        async def operation(transaction: Transaction) -> int:
+        async def operation(transaction: PostgresTransaction) -> int:
             run = await run_key(transaction, run_id)
             queued = await transaction.tuples("queued_rollouts", run)
             number = await cancel_queued(transaction, run_id, run, queued)
@@ -111,7 +111,7 @@ class PostgresQueue:
     async def requeue_failed(self, run_id: RunId, rollouts: Sequence[RolloutId]) -> int:
         keys = keys_of(run_id, rollouts)
 
-        async def operation(transaction: Transaction) -> int:
+        async def operation(transaction: PostgresTransaction) -> int:
             run = await run_key(transaction, run_id)
             failed = [row["key"] for row in await transaction.tuples("failed_among", run, keys)]
             if failed:
@@ -123,7 +123,7 @@ class PostgresQueue:
         return await self._database.write(operation)
 
     async def refused(self, run_id: RunId) -> Sequence[str]:
-        async def query(statements: Statements) -> tuple[str, ...]:
+        async def query(statements: PostgresStatements) -> tuple[str, ...]:
             run = await statements.row("run_budget", run_id)
             if run is None:
                 raise NotFound(f"there is no run '{run_id}'")
@@ -134,7 +134,7 @@ class PostgresQueue:
         return await self._database.read(query)
 
     async def next_ready_ms(self, run_id: RunId) -> int | None:
-        async def query(statements: Statements) -> int | None:
+        async def query(statements: PostgresStatements) -> int | None:
             run = await run_key(statements, run_id)
             due: int | None = await statements.value("next_ready", run)
             if due is None:
@@ -154,7 +154,7 @@ class PostgresQueue:
         return found != before
 
 
-async def tally(statements: Statements, run_id: RunId) -> RolloutCounts:
+async def tally(statements: PostgresStatements, run_id: RunId) -> RolloutCounts:
     """The counters of a run; NotFound."""
     row = await statements.row("tally", run_id)
     if row is None:
@@ -163,7 +163,7 @@ async def tally(statements: Statements, run_id: RunId) -> RolloutCounts:
 
 
 async def cancel_queued(
-    transaction: Transaction, run_id: RunId, run: int, queued: Sequence[Row]
+    transaction: PostgresTransaction, run_id: RunId, run: int, queued: Sequence[Row]
 ) -> int:
     """Cancel waiting rollouts, given as rows of key and status; how many."""
     if not queued:
@@ -177,12 +177,12 @@ async def cancel_queued(
     return len(queued)
 
 
-async def _progress(statements: Statements, run_id: RunId) -> tuple[str, int]:
+async def _progress(statements: PostgresStatements, run_id: RunId) -> tuple[str, int]:
     row = await statements.row("progress", run_id)
     return ("", 0) if row is None else (row["status"], row["settled"])
 
 
-def _cancel_held(transaction: Transaction, held: Sequence[Row]) -> int:
+def _cancel_held(transaction: PostgresTransaction, held: Sequence[Row]) -> int:
     now = transaction.moment.unix_ms()
     failure = codec.text(leases.CANCELLED)
     for row in held:
@@ -197,7 +197,7 @@ def _cancel_held(transaction: Transaction, held: Sequence[Row]) -> int:
 
 
 async def _settle(
-    transaction: Transaction,
+    transaction: PostgresTransaction,
     run_id: RunId,
     known: Sequence[tuple[RolloutRequest, Outcome]],
     trainer: WorkerId,
@@ -228,7 +228,7 @@ async def _settle(
 
 
 async def _submit(
-    transaction: Transaction, run_id: RunId, submissions: Sequence[Submission]
+    transaction: PostgresTransaction, run_id: RunId, submissions: Sequence[Submission]
 ) -> list[RolloutId]:
     run = await run_key(transaction, run_id)
     now = transaction.moment.unix_ms()
@@ -254,7 +254,9 @@ async def _submit(
     return [rollout_id(run_id, key) for key in keys]
 
 
-async def _known_keys(transaction: Transaction, run: int, new: Sequence[NewRow]) -> list[int]:
+async def _known_keys(
+    transaction: PostgresTransaction, run: int, new: Sequence[NewRow]
+) -> list[int]:
     """The keys of rollouts that are all there by now, in order."""
     found: dict[tuple[str, int, object, int], int] = {}
     for kind, statement, subject in (
@@ -273,7 +275,7 @@ async def _known_keys(transaction: Transaction, run: int, new: Sequence[NewRow])
 
 
 async def _collect(
-    statements: Statements, run_id: RunId, keys: Sequence[int]
+    statements: PostgresStatements, run_id: RunId, keys: Sequence[int]
 ) -> tuple[dict[int, RolloutResult], set[int]]:
     """Settled results by key, and the keys nobody knows."""
     run = await run_key(statements, run_id)

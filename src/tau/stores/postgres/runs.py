@@ -9,15 +9,15 @@ from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.spend import Budget
 from tau.errors import Conflict, LeaseLost, NotFound, RunActive
 from tau.stores import leases, rows
-from tau.stores.postgres.database import Database
+from tau.stores.postgres.database import PostgresDatabase
 from tau.stores.postgres.holding import give_up_worker
 from tau.stores.postgres.liveness import SharedLiveness
-from tau.stores.postgres.statements import Statements, storable
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.statements import PostgresStatements, storable
+from tau.stores.postgres.transaction import PostgresTransaction
 from tau.stores.rows import Row
 
 
-async def run_row(statements: Statements, run_id: str) -> Row:
+async def run_row(statements: PostgresStatements, run_id: str) -> Row:
     """The row of a run; NotFound."""
     row = await statements.row("run_by_id", run_id)
     if row is None:
@@ -25,7 +25,7 @@ async def run_row(statements: Statements, run_id: str) -> Row:
     return row
 
 
-async def run_key(statements: Statements, run_id: str) -> int:
+async def run_key(statements: PostgresStatements, run_id: str) -> int:
     """The integer key of a run; NotFound."""
     key = await statements.value("run_key", run_id)
     if key is None:
@@ -33,7 +33,7 @@ async def run_key(statements: Statements, run_id: str) -> int:
     return int(key)
 
 
-async def driven_run(transaction: Transaction, run_id: RunId, trainer: WorkerId) -> Row:
+async def driven_run(transaction: PostgresTransaction, run_id: RunId, trainer: WorkerId) -> Row:
     """The row of a run that `trainer` drives, and goes on driving until the commit; LeaseLost."""
     await transaction.tuples("hold_run", run_id)
     row = await run_row(transaction, run_id)
@@ -41,7 +41,7 @@ async def driven_run(transaction: Transaction, run_id: RunId, trainer: WorkerId)
     return row
 
 
-async def check_driver(transaction: Transaction, run: Row, trainer: WorkerId) -> None:
+async def check_driver(transaction: PostgresTransaction, run: Row, trainer: WorkerId) -> None:
     """Raise LeaseLost unless `trainer` drives `run` and is live."""
     key = rows.worker_key(trainer)
     if key is None or run["trainer"] != key:
@@ -53,7 +53,7 @@ async def check_driver(transaction: Transaction, run: Row, trainer: WorkerId) ->
 class PostgresRuns:
     """See ports.store.Runs."""
 
-    def __init__(self, database: Database, liveness: SharedLiveness) -> None:
+    def __init__(self, database: PostgresDatabase, liveness: SharedLiveness) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._liveness = liveness
@@ -70,7 +70,7 @@ class PostgresRuns:
         digest = rows.run_digest(row)
         limits = _limits(run.budget, run.max_attempts)
 
-        async def operation(transaction: Transaction) -> Run:
+        async def operation(transaction: PostgresTransaction) -> Run:
             now = transaction.moment.unix_ms()
             key = await transaction.value(
                 "insert_run", *row.values(), *limits, now, run.active_s, digest
@@ -93,13 +93,13 @@ class PostgresRuns:
         return await self._database.write(operation)
 
     async def get(self, run_id: RunId) -> Run:
-        async def query(statements: Statements) -> Run:
+        async def query(statements: PostgresStatements) -> Run:
             return rows.run(await run_row(statements, run_id))
 
         return await self._database.read(query)
 
     async def find(self, config_hash: str) -> Sequence[Run]:
-        async def query(statements: Statements) -> list[Run]:
+        async def query(statements: PostgresStatements) -> list[Run]:
             return [rows.run(row) for row in await statements.rows("runs_by_config", config_hash)]
 
         return await self._database.read(query)
@@ -107,12 +107,12 @@ class PostgresRuns:
     async def adopt(
         self, run_id: RunId, trainer: WorkerId, *, budget: Budget, max_attempts: int
     ) -> Run:
-        async def look(statements: Statements) -> list[Row]:
+        async def look(statements: PostgresStatements) -> list[Row]:
             self._liveness.tell(await self._database.now(statements))
             await self._check_free(statements, run_id, trainer)
             return await statements.rows("live_workers")
 
-        async def operation(transaction: Transaction) -> Run:
+        async def operation(transaction: PostgresTransaction) -> Run:
             await transaction.tuples("lock_run", run_id)
             self._liveness.tell(transaction.moment)
             row = await self._check_free(transaction, run_id, trainer)
@@ -139,7 +139,7 @@ class PostgresRuns:
         reason: StopReason | None = None,
         detail: str | None = None,
     ) -> Run:
-        async def operation(transaction: Transaction) -> Run:
+        async def operation(transaction: PostgresTransaction) -> Run:
             await transaction.tuples("lock_run", run_id)
             row = await run_row(transaction, run_id)
             if trainer is not None:
@@ -158,7 +158,7 @@ class PostgresRuns:
         return await self._database.write(operation)
 
     async def book_time(self, run_id: RunId, *, trainer: WorkerId, active_s: float) -> None:
-        async def operation(transaction: Transaction) -> None:
+        async def operation(transaction: PostgresTransaction) -> None:
             await transaction.tuples("lock_run", run_id)
             row = await run_row(transaction, run_id)
             await check_driver(transaction, row, trainer)
@@ -168,14 +168,14 @@ class PostgresRuns:
         await self._database.write(operation)
 
     async def mark_reported(self, run_id: RunId) -> None:
-        async def operation(transaction: Transaction) -> None:
+        async def operation(transaction: PostgresTransaction) -> None:
             row = await run_row(transaction, run_id)
             await transaction.tuples("mark_reported", row["key"])
 
         await self._database.write(operation)
 
     async def _give_up(self, worker: int) -> None:
-        async def operation(transaction: Transaction) -> None:
+        async def operation(transaction: PostgresTransaction) -> None:
             row = await transaction.row("lock_worker", worker)
             self._liveness.tell(transaction.moment)
             if row is not None and row["state"] == "live" and self._liveness.gone(row):
@@ -183,7 +183,9 @@ class PostgresRuns:
 
         await self._database.write(operation)
 
-    async def _check_free(self, statements: Statements, run_id: RunId, trainer: WorkerId) -> Row:
+    async def _check_free(
+        self, statements: PostgresStatements, run_id: RunId, trainer: WorkerId
+    ) -> Row:
         """The run's row; refuse where it is over, the trainer is no more, or another one drives."""
         run = await run_row(statements, run_id)
         key = rows.worker_key(trainer)

@@ -16,7 +16,7 @@ from tau.ports.clock import Clock
 from tau.stores.postgres import faults
 from tau.stores.postgres.address import Address
 from tau.stores.postgres.statements import SQL
-from tau.stores.postgres.transaction import Moment, Opening, Transaction
+from tau.stores.postgres.transaction import Moment, Opening, PostgresTransaction
 
 _STATEMENTS = 256
 _CLOSING_S = 2.0
@@ -24,7 +24,7 @@ _SLOTS = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class PostgresAccess:
     """How to connect. No answer within `answer_s` counts as a lost connection."""
 
     address: Address
@@ -76,7 +76,7 @@ class Access:
             ) from None
 
 
-class Session:
+class PostgresSession:
     """One connection and the number of its last transaction."""
 
     def __init__(self, connection: Any, name: str) -> None:  # noqa: ANN401
@@ -87,7 +87,9 @@ class Session:
         self.receipt: int | None = None
         self.number = 0
 
-    async def begin(self, told: Clock | None, opening: Opening | None = None) -> Transaction:
+    async def begin(
+        self, told: Clock | None, opening: Opening | None = None
+    ) -> PostgresTransaction:
         """Open a transaction; its first statement signs the receipt and tells the time."""
         connection = self.connection
         while True:
@@ -102,7 +104,7 @@ class Session:
             if rows:
                 moment = Moment(rows[0][0], told)
                 opened = rows if opening else ()
-                return Transaction(connection, moment=moment, slot=slot, opened=opened)
+                return PostgresTransaction(connection, moment=moment, slot=slot, opened=opened)
             await connection.execute("ROLLBACK")
             self.receipt = None  # it had been pruned, so it was not used for a day
 
@@ -127,19 +129,19 @@ class Session:
         self.connection.terminate()
 
 
-class Pool:
+class SessionPool:
     """Up to `size` sessions of one event loop."""
 
-    def __init__(self, access: Access, *, size: int, patience_s: float) -> None:
+    def __init__(self, access: PostgresAccess, *, size: int, patience_s: float) -> None:
         """Connects when first asked; gives up connecting after `patience_s`."""
         self._access = access
         self._patience_s = patience_s
-        self._free: list[Session] = []
+        self._free: list[PostgresSession] = []
         self._places = asyncio.Semaphore(size)
         self._name = f"tau-{secrets.token_hex(6)}"
         self._made = 0
 
-    async def session(self, *, patience_s: float | None = None) -> Session:
+    async def session(self, *, patience_s: float | None = None) -> PostgresSession:
         """A new session, tried for as long as there is patience; it belongs to the caller.
 
         Raises:
@@ -152,7 +154,7 @@ class Pool:
             self._made += 1
             name = f"{self._name}-{self._made}"
             try:
-                return Session(await self._access.connect(name), name)
+                return PostgresSession(await self._access.connect(name), name)
             except faults.LOST as error:
                 if loop.time() + pause_s > end:
                     raise faults.unreachable(self._access.address.shown, error) from error
@@ -160,7 +162,7 @@ class Pool:
             pause_s = min(2 * pause_s, 1.0)
 
     @asynccontextmanager
-    async def use(self) -> AsyncIterator[Session]:
+    async def use(self) -> AsyncIterator[PostgresSession]:
         """A session that nobody else uses; one whose connection broke is not used again."""
         async with self._places:
             session = None

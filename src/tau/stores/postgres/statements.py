@@ -16,7 +16,7 @@ SQL, ABOUT = statements.load(PACKAGE)
 """Statement texts by name, and what each is for, in one line."""
 
 
-class Statements:
+class PostgresStatements:
     """Runs named statements on one connection."""
 
     def __init__(self, connection: Any) -> None:  # noqa: ANN401  (the driver has no types)

@@ -8,7 +8,7 @@ from tau.errors import StoreUnavailable, StoreVersion
 from tau.ports.clock import Clock
 from tau.ports.processes import Processes, SystemProcesses
 from tau.stores.postgres import address, faults, schema
-from tau.stores.postgres.database import Database
+from tau.stores.postgres.database import PostgresDatabase
 from tau.stores.postgres.insights import PostgresInsights
 from tau.stores.postgres.ledger import (
     PostgresAliases,
@@ -21,14 +21,14 @@ from tau.stores.postgres.ledger import (
 from tau.stores.postgres.liveness import SharedLiveness
 from tau.stores.postgres.queue import PostgresQueue
 from tau.stores.postgres.runs import PostgresRuns
-from tau.stores.postgres.sessions import Access, Pool
+from tau.stores.postgres.sessions import PostgresAccess, SessionPool
 from tau.stores.postgres.work import PostgresWork
 
 
 class PostgresStore:
     """See ports.store.Store; made by `open`."""
 
-    def __init__(self, database: Database, processes: Processes) -> None:
+    def __init__(self, database: PostgresDatabase, processes: Processes) -> None:
         """Give every role its share of the open database."""
         liveness = SharedLiveness(processes)
         self._database = database
@@ -70,14 +70,14 @@ class PostgresStore:
             StoreDamaged: the schema is another program's, or not whole.
             StoreVersion: from a newer Tau, or read only and from an older one.
         """
-        access = Access(
+        access = PostgresAccess(
             address=address.parse(location),
             read_only=read_only,
             connect_s=connect_s,
             answer_s=answer_s,
         )
         await _prepare(access, patience_s)
-        database = Database(
+        database = PostgresDatabase(
             access,
             clock=clock,
             connections=connections,
@@ -97,10 +97,10 @@ class PostgresStore:
         await self.aclose()
 
 
-async def _prepare(access: Access, patience_s: float) -> None:
+async def _prepare(access: PostgresAccess, patience_s: float) -> None:
     """See that there is a server with a schema of our version."""
     where = access.address.shown
-    session = await Pool(access, size=1, patience_s=patience_s).session()
+    session = await SessionPool(access, size=1, patience_s=patience_s).session()
     connection = session.connection
     try:
         await schema.check_server(connection, where, read_only=access.read_only)

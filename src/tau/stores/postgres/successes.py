@@ -10,7 +10,7 @@ from tau.domain.ids import AttemptId, attempt_id, rollout_id
 from tau.domain.rollout import AttemptStatus
 from tau.ports.clock import Clock
 from tau.stores.outcomes import Record
-from tau.stores.postgres.transaction import Opening, Transaction
+from tau.stores.postgres.transaction import Opening, PostgresTransaction
 
 _NO_BLOCK = (None, None, None)
 _BLOCK = 3
@@ -33,7 +33,7 @@ def opening(records: Sequence[Record], clock: Clock | None) -> Opening | None:
     return Opening("complete", (None if clock is None else clock.unix_ms(), *columns))
 
 
-def recorded(transaction: Transaction) -> set[AttemptId]:
+def recorded(transaction: PostgresTransaction) -> set[AttemptId]:
     """Whose success the opening has recorded."""
     done = set()
     for _, rollout, n, run_id, freed in transaction.opened:

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from tau.ports.clock import Clock
 from tau.stores.changes import Changes, Put
-from tau.stores.postgres.statements import SQL, Statements, together
+from tau.stores.postgres.statements import SQL, PostgresStatements, together
 
 ENDS = ("end_attempt", "settle_rollout", "requeue_rollout", "insert_spans", "let_go")
 """What ends of attempts write. None of them writes a row that another one has written, and all find
@@ -40,7 +40,7 @@ class Moment:
         return self._told.monotonic_ms() if self._told else self._now_ms
 
 
-class Transaction(Changes, Statements):
+class PostgresTransaction(Changes, PostgresStatements):
     """What the operations of one commit share.
 
     Counters are summed here and written once, before anything reads them. Rows put off with `later`
@@ -57,7 +57,7 @@ class Transaction(Changes, Statements):
     ) -> None:
         """Begin with nothing changed; counters go to `slot`. `opened` is the opening's answer."""
         Changes.__init__(self)
-        Statements.__init__(self, connection)
+        PostgresStatements.__init__(self, connection)
         self.moment = moment
         self.opened = opened
         self._slot = slot

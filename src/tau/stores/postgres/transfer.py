@@ -9,7 +9,7 @@ import asyncpg
 from tau.domain.rollout import SETTLED
 from tau.errors import StoreUnavailable
 from tau.stores.postgres import address, faults, schema
-from tau.stores.postgres.sessions import Access, Pool, Session
+from tau.stores.postgres.sessions import PostgresAccess, PostgresSession, SessionPool
 from tau.stores.postgres.statements import SQL
 from tau.stores.transfer import TABLES, Line, is_flag, order_of
 
@@ -31,7 +31,7 @@ WHERE o.rollout = g.rollout
 class ServerTransfer:
     """See stores.transfer; made by `reading` or `writing`."""
 
-    def __init__(self, session: Session, where: str) -> None:
+    def __init__(self, session: PostgresSession, where: str) -> None:
         """Take over `session`."""
         self._session = session
         self._connection = session.connection
@@ -73,8 +73,10 @@ class ServerTransfer:
 
     @classmethod
     async def _open(cls, location: str, *, read_only: bool) -> Self:
-        access = Access(address=address.parse(location), read_only=read_only, answer_s=_ANSWER_S)
-        session = await Pool(access, size=1, patience_s=_PATIENCE_S).session()
+        access = PostgresAccess(
+            address=address.parse(location), read_only=read_only, answer_s=_ANSWER_S
+        )
+        session = await SessionPool(access, size=1, patience_s=_PATIENCE_S).session()
         await schema.check_server(session.connection, access.address.shown, read_only=read_only)
         return cls(session, access.address.shown)
 

@@ -5,21 +5,21 @@ from collections.abc import Sequence
 
 from tau.domain.ids import AttemptId, ResourcesHash, RunId, WorkerId
 from tau.domain.resources import Resources
-from tau.domain.rollout import Claim, Outcome
+from tau.domain.rollout import ClaimedRollout, Outcome
 from tau.domain.span import Span
 from tau.domain.spend import Spend
-from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
+from tau.domain.worker import ProcessIdentity, WorkerRecord, WorkerRole
 from tau.errors import NotFound, StoreError, StoreUnavailable
 from tau.stores import budgets, codec, leases, outcomes, rows
 from tau.stores.postgres import claims, successes
 from tau.stores.postgres.batches import Batch
-from tau.stores.postgres.claims import Wish
-from tau.stores.postgres.database import Database, Operation
+from tau.stores.postgres.claims import PostgresClaimRequest
+from tau.stores.postgres.database import Operation, PostgresDatabase
 from tau.stores.postgres.holding import give_up_worker, hold_all, hold_named
 from tau.stores.postgres.liveness import SharedLiveness
 from tau.stores.postgres.marks import Marks
-from tau.stores.postgres.statements import Statements, storable
-from tau.stores.postgres.transaction import Transaction
+from tau.stores.postgres.statements import PostgresStatements, storable
+from tau.stores.postgres.transaction import PostgresTransaction
 from tau.stores.rows import Row
 from tau.stores.signals import READY
 
@@ -30,7 +30,7 @@ _FEW = 100
 class PostgresWork:
     """See ports.store.Work."""
 
-    def __init__(self, database: Database, liveness: SharedLiveness) -> None:
+    def __init__(self, database: PostgresDatabase, liveness: SharedLiveness) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._liveness = liveness
@@ -40,10 +40,10 @@ class PostgresWork:
             self._complete,
             opening=lambda records: successes.opening(records, database.clock),
         )
-        self._claims: Batch[Wish, list[Claim]] = Batch(
+        self._claims: Batch[PostgresClaimRequest, list[ClaimedRollout]] = Batch(
             database,
-            lambda transaction, wishes: claims.take(transaction, wishes, self._marks),
-            opening=lambda wishes: claims.opening(wishes, database.clock, self._marks),
+            lambda transaction, requests: claims.take(transaction, requests, self._marks),
+            opening=lambda requests: claims.opening(requests, database.clock, self._marks),
             undo=self._give_back,
             before=self._let_others_ask,
         )
@@ -65,8 +65,8 @@ class PostgresWork:
         process: ProcessIdentity,
         lease_ms: int,
         offers: Sequence[str] = (),
-    ) -> Worker:
-        async def operation(transaction: Transaction) -> Worker:
+    ) -> WorkerRecord:
+        async def operation(transaction: PostgresTransaction) -> WorkerRecord:
             moment = transaction.moment
             row = await transaction.row(
                 "insert_worker", storable(name), role, storable(process.host), process.boot_id,
@@ -80,9 +80,9 @@ class PostgresWork:
 
     async def claim(
         self, worker: WorkerId, *, limit: int, run_id: RunId | None = None
-    ) -> Sequence[Claim]:
+    ) -> Sequence[ClaimedRollout]:
         self._claimed_for.add(run_id)
-        return await self._claims.ask(Wish(worker, limit, run_id))
+        return await self._claims.ask(PostgresClaimRequest(worker, limit, run_id))
 
     async def wait_ready(self, *, timeout_s: float) -> bool:
         signals = self._database.notices.signals
@@ -110,7 +110,7 @@ class PostgresWork:
         keys = [rows.worker_key(worker) for worker in workers]
         asked = [key for key in keys if key is not None]
 
-        async def operation(transaction: Transaction) -> set[int]:
+        async def operation(transaction: PostgresTransaction) -> set[int]:
             moment = transaction.moment
             beaten = await transaction.tuples(
                 "beat_workers", asked, moment.monotonic_ms(), moment.unix_ms()
@@ -135,7 +135,7 @@ class PostgresWork:
         )
 
     async def append_spans(self, attempt: AttemptId, spans: Sequence[Span]) -> None:
-        async def operation(transaction: Transaction) -> None:
+        async def operation(transaction: PostgresTransaction) -> None:
             held = (await hold_all(transaction, [attempt]))[attempt]
             if not outcomes.is_live(held):
                 raise outcomes.lease_lost(attempt, held)
@@ -146,7 +146,7 @@ class PostgresWork:
         await self._database.write(operation)
 
     async def resources(self, resources: ResourcesHash) -> Resources:
-        async def query(statements: Statements) -> Resources:
+        async def query(statements: PostgresStatements) -> Resources:
             row = await statements.row("resources_by_hash", resources)
             if row is None:
                 raise NotFound(f"there are no resources {resources[:12]}")
@@ -157,7 +157,7 @@ class PostgresWork:
     async def reap(self) -> int:
         first = self._liveness.first_look
 
-        async def query(statements: Statements) -> list[Row]:
+        async def query(statements: PostgresStatements) -> list[Row]:
             self._liveness.tell(await self._database.now(statements))
             return await statements.rows("live_workers")
 
@@ -175,7 +175,7 @@ class PostgresWork:
     async def retire(self, workers: Sequence[WorkerId]) -> None:
         keys = sorted(key for key in map(rows.worker_key, workers) if key is not None)
 
-        async def operation(transaction: Transaction) -> None:
+        async def operation(transaction: PostgresTransaction) -> None:
             for key in keys:
                 row = await transaction.row("lock_worker", key)
                 if row is not None and row["state"] == "live":
@@ -184,7 +184,7 @@ class PostgresWork:
         await self._database.write(operation)
 
     async def _complete(
-        self, transaction: Transaction, records: Sequence[outcomes.Record]
+        self, transaction: PostgresTransaction, records: Sequence[outcomes.Record]
     ) -> list[StoreError | None]:
         """Write outcomes; what is not accepted is answered with the reason, its spend booked."""
         answers: list[StoreError | None] = [None] * len(records)
@@ -201,7 +201,7 @@ class PostgresWork:
         return answers
 
     async def _end(
-        self, transaction: Transaction, record: outcomes.Record, row: Row | None
+        self, transaction: PostgresTransaction, record: outcomes.Record, row: Row | None
     ) -> StoreError | None:
         """Write an outcome, or say why not."""
         if row is None:
@@ -215,7 +215,9 @@ class PostgresWork:
         leases.book_late(transaction, row, record.outcome.spent)
         return outcomes.lease_lost(record.attempt, row)
 
-    async def _stands(self, transaction: Transaction, record: outcomes.Record, row: Row) -> bool:
+    async def _stands(
+        self, transaction: PostgresTransaction, record: outcomes.Record, row: Row
+    ) -> bool:
         """Whether this very outcome was recorded when the answer to it was lost."""
         if record.attempt not in self._in_doubt:
             return False
@@ -224,12 +226,12 @@ class PostgresWork:
             return False
         return found["digest"] is None or found["digest"] == record.result[-1]
 
-    async def _let_others_ask(self, wishes: Sequence[Wish]) -> None:
+    async def _let_others_ask(self, requests: Sequence[PostgresClaimRequest]) -> None:
         """A few claims wait for outcomes under way: their workers will want more, too."""
-        if sum(wish.limit for wish in wishes) < _FEW:
+        if sum(request.limit for request in requests) < _FEW:
             await self._ends.quiet()
 
-    def _give_back(self, taken: list[Claim]) -> Operation[None] | None:
+    def _give_back(self, taken: list[ClaimedRollout]) -> Operation[None] | None:
         """Claims whose caller was cancelled go back, as nobody will ever complete them."""
         attempts = [claim.attempt_id for claim in taken]
         if not attempts:
@@ -237,7 +239,7 @@ class PostgresWork:
         return lambda transaction: _release(transaction, attempts, Spend())
 
     async def _give_up(self, worker: int, end: leases.End) -> int:
-        async def operation(transaction: Transaction) -> int:
+        async def operation(transaction: PostgresTransaction) -> int:
             row = await transaction.row("lock_worker", worker)
             if row is None or row["state"] != "live":
                 return 0
@@ -254,7 +256,7 @@ class PostgresWork:
             self._look = asyncio.create_task(self._database.read(self._something_ready))
         return await asyncio.shield(self._look)
 
-    async def _something_ready(self, statements: Statements) -> tuple[bool, int | None]:
+    async def _something_ready(self, statements: PostgresStatements) -> tuple[bool, int | None]:
         wanted = self._claimed_for or {None}
         names = None if None in wanted else [name for name in wanted if name is not None]
         now_ms = (await self._database.now(statements)).monotonic_ms()
@@ -271,7 +273,9 @@ class PostgresWork:
         return False, min(due, default=None)
 
 
-async def _release(transaction: Transaction, attempts: Sequence[AttemptId], spent: Spend) -> None:
+async def _release(
+    transaction: PostgresTransaction, attempts: Sequence[AttemptId], spent: Spend
+) -> None:
     held = await hold_all(transaction, attempts)
     for attempt in dict.fromkeys(attempts):
         if outcomes.is_live(held[attempt]):
@@ -280,5 +284,5 @@ async def _release(transaction: Transaction, attempts: Sequence[AttemptId], spen
             spent = Spend()
 
 
-async def _prune(transaction: Transaction) -> None:
+async def _prune(transaction: PostgresTransaction) -> None:
     await transaction.tuples("prune_receipts")

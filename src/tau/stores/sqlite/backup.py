@@ -8,7 +8,7 @@ import apsw
 
 from tau.errors import StoreUnavailable
 from tau.files.atomic import sync_folder
-from tau.stores.sqlite.connection import Access
+from tau.stores.sqlite.connection import SqliteAccess
 from tau.stores.sqlite.faults import translated
 
 _PAGES_A_STEP = 4096
@@ -42,7 +42,7 @@ def back_up(source: Path, target: Path) -> None:
 def _copy(source: Path, target: Path) -> None:
     try:
         with (
-            contextlib.closing(Access(path=str(source)).reader()) as reader,
+            contextlib.closing(SqliteAccess(path=str(source)).reader()) as reader,
             contextlib.closing(apsw.Connection(str(target))) as writer,
         ):
             with writer.backup("main", reader, "main") as copy:

@@ -6,16 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from tau.domain.ids import RunId, WorkerId
-from tau.domain.rollout import Claim
+from tau.domain.rollout import ClaimedRollout
 from tau.domain.spend import Spend
 from tau.errors import LeaseLost, NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.stores import budgets, codec, rows
 from tau.stores.sqlite.connection import Row
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 
-class Wish(NamedTuple):
+class SqliteClaimRequest(NamedTuple):
     """A worker wants up to `limit` rollouts, of any run or of one."""
 
     worker: WorkerId
@@ -24,36 +24,39 @@ class Wish(NamedTuple):
 
 
 class Claims:
-    """Serves the wishes of many workers at once, in the order in which they came."""
+    """Serves the requests of many workers at once, in the order in which they came."""
 
     def __init__(self, clock: Clock) -> None:
         """`clock` decides which retries are due."""
         self._clock = clock
 
     def take(
-        self, transaction: Transaction, wishes: Sequence[Wish]
-    ) -> Sequence[list[Claim] | StoreError]:
+        self, transaction: SqliteTransaction, requests: Sequence[SqliteClaimRequest]
+    ) -> Sequence[list[ClaimedRollout] | StoreError]:
         """The oldest ready rollouts that budgets cover; a refusal where the worker is gone."""
-        answers: list[list[Claim] | StoreError] = [[] for _ in wishes]
+        answers: list[list[ClaimedRollout] | StoreError] = [[] for _ in requests]
         by_run: dict[RunId | None, list[int]] = {}
-        live = _live(transaction, wishes)
-        for number, wish in enumerate(wishes):
-            refusal = _refusal(transaction, wish, live)
+        live = _live(transaction, requests)
+        for number, request in enumerate(requests):
+            refusal = _refusal(transaction, request, live)
             if refusal is not None:
                 answers[number] = refusal
-            elif wish.limit > 0:
-                by_run.setdefault(wish.run_id, []).append(number)
+            elif request.limit > 0:
+                by_run.setdefault(request.run_id, []).append(number)
         for run_id, numbers in by_run.items():
-            granted = self._grant(transaction, run_id, [wishes[number] for number in numbers])
+            granted = self._grant(transaction, run_id, [requests[number] for number in numbers])
             for number, claims in zip(numbers, granted, strict=True):
                 answers[number] = claims
         return answers
 
     def _grant(
-        self, transaction: Transaction, run_id: RunId | None, wishes: Sequence[Wish]
-    ) -> list[list[Claim]]:
-        """Serve wishes with the same choice of runs."""
-        limit = sum(wish.limit for wish in wishes)
+        self,
+        transaction: SqliteTransaction,
+        run_id: RunId | None,
+        requests: Sequence[SqliteClaimRequest],
+    ) -> list[list[ClaimedRollout]]:
+        """Serve requests with the same choice of runs."""
+        limit = sum(request.limit for request in requests)
         transaction.flush()
         runs = {
             run["key"]: run
@@ -62,14 +65,14 @@ class Claims:
         }
         ready = [self._ready(transaction, run["key"], limit) for run in runs.values()]
         chosen = iter(budgets.affordable(heapq.merge(*ready, key=_by_key), runs, limit))
-        shares = [_share(chosen, wish.limit) for wish in wishes]
-        self._begin(transaction, wishes, shares)
+        shares = [_share(chosen, request.limit) for request in requests]
+        self._begin(transaction, requests, shares)
         return [
             [rows.claim(row, RunId(runs[row["run"]]["id"]), reserved) for row, reserved in share]
             for share in shares
         ]
 
-    def _ready(self, transaction: Transaction, run: int, limit: int) -> list[Row]:
+    def _ready(self, transaction: SqliteTransaction, run: int, limit: int) -> list[Row]:
         transaction.run("promote_due", (run, self._clock.monotonic_ms()))
         found = transaction.at_once("ready_rollouts", (run, limit))
         for row in found:
@@ -78,13 +81,13 @@ class Claims:
 
     def _begin(
         self,
-        transaction: Transaction,
-        wishes: Sequence[Wish],
+        transaction: SqliteTransaction,
+        requests: Sequence[SqliteClaimRequest],
         shares: Sequence[Sequence[tuple[Row, Spend]]],
     ) -> None:
         pairs = []
-        for wish, share in zip(wishes, shares, strict=True):
-            worker = rows.worker_key(wish.worker)
+        for request, share in zip(requests, shares, strict=True):
+            worker = rows.worker_key(request.worker)
             pairs += [(row["key"], worker) for row, _ in share]
         if not pairs:
             return
@@ -99,16 +102,18 @@ class Claims:
             transaction.reserve(run, reserved, times=number)
 
 
-def _live(transaction: Transaction, wishes: Sequence[Wish]) -> set[int]:
-    keys = sorted({rows.worker_key(wish.worker) or 0 for wish in wishes})
+def _live(transaction: SqliteTransaction, requests: Sequence[SqliteClaimRequest]) -> set[int]:
+    keys = sorted({rows.worker_key(request.worker) or 0 for request in requests})
     return {key for (key,) in transaction.tuples("live_among", (codec.text(keys),))}
 
 
-def _refusal(transaction: Transaction, wish: Wish, live: set[int]) -> StoreError | None:
-    if rows.worker_key(wish.worker) not in live:
-        return LeaseLost(f"{wish.worker} was given up as dead or retired", fix="register anew")
-    if wish.run_id is not None and transaction.value("run_key", (wish.run_id,)) is None:
-        return NotFound(f"there is no run '{wish.run_id}'")
+def _refusal(
+    transaction: SqliteTransaction, request: SqliteClaimRequest, live: set[int]
+) -> StoreError | None:
+    if rows.worker_key(request.worker) not in live:
+        return LeaseLost(f"{request.worker} was given up as dead or retired", fix="register anew")
+    if request.run_id is not None and transaction.value("run_key", (request.run_id,)) is None:
+        return NotFound(f"there is no run '{request.run_id}'")
     return None
 
 

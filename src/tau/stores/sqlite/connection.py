@@ -45,7 +45,7 @@ def with_rows(statement: str, count: int) -> str | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class SqliteAccess:
     """How to open the file. `exclusive`: one connection only, with no shared memory beside it.
 
     `immutable`: nobody can write, not even the files SQLite puts beside a database to read it.
@@ -108,7 +108,7 @@ class Access:
         connection.pragma("mmap_size", 0)
 
 
-class Statements:
+class SqliteStatements:
     """Runs named statements on one connection."""
 
     __slots__ = ("connection",)

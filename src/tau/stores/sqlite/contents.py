@@ -8,10 +8,10 @@ from tau.domain.json import canonical
 from tau.domain.resources import Resources
 from tau.errors import Conflict
 from tau.stores import codec, rows
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 
-def store_resources(transaction: Transaction, resources: Resources) -> int:
+def store_resources(transaction: SqliteTransaction, resources: Resources) -> int:
     """Keep `resources` and return their key."""
     found = transaction.value("resources_key", (resources.hash,))
     if found is None:
@@ -22,7 +22,7 @@ def store_resources(transaction: Transaction, resources: Resources) -> int:
     return int(found)
 
 
-def store_examples(transaction: Transaction, examples: Iterable[Example]) -> dict[str, int]:
+def store_examples(transaction: SqliteTransaction, examples: Iterable[Example]) -> dict[str, int]:
     """Keep `examples` and return their keys by id; Conflict where an id means something else."""
     asked = {}
     for example in examples:

@@ -6,16 +6,16 @@ from typing import TypeVar
 
 from tau.errors import StoreUnavailable
 from tau.stores.signals import Signals
-from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.connection import SqliteStatements
 from tau.stores.sqlite.readers import Query, Readers
-from tau.stores.sqlite.transaction import Transaction
-from tau.stores.sqlite.writer import Operation, Together, Writer
+from tau.stores.sqlite.transaction import SqliteTransaction
+from tau.stores.sqlite.writer import GroupCommitWriter, Operation, Together
 
 A = TypeVar("A")
 T = TypeVar("T")
 
 
-class Database:
+class SqliteDatabase:
     """One open database.
 
     `writer` is None when it was opened for reading only, `readers` where one connection does all.
@@ -25,7 +25,7 @@ class Database:
         self,
         *,
         location: str,
-        writer: Writer | None,
+        writer: GroupCommitWriter | None,
         readers: Readers | None,
         signals: Signals,
         poll_interval_s: float,
@@ -77,6 +77,6 @@ class Database:
             self._writer.close()
 
 
-def _flushed(transaction: Transaction, query: Callable[[Statements], T]) -> T:
+def _flushed(transaction: SqliteTransaction, query: Callable[[SqliteStatements], T]) -> T:
     transaction.flush()
     return query(transaction)

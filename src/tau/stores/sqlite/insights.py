@@ -14,10 +14,10 @@ from tau.domain.ids import (
 from tau.domain.resources import Resources, ResourcesVersion
 from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run, RunStatus
-from tau.domain.worker import Worker
+from tau.domain.worker import WorkerRecord
 from tau.errors import NotFound
 from tau.ports.insights import (
-    Candidate,
+    CandidateRecord,
     MeanCost,
     Measurement,
     RolloutFilter,
@@ -32,8 +32,8 @@ from tau.ports.insights import (
 from tau.stores import codec, rows
 from tau.stores.settled import settled, stints
 from tau.stores.sqlite import schema
-from tau.stores.sqlite.connection import Statements, Value
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.connection import SqliteStatements, Value
+from tau.stores.sqlite.database import SqliteDatabase
 from tau.stores.sqlite.queue import run_key, tally
 from tau.stores.sqlite.runs import run_row
 from tau.stores.views import (
@@ -50,12 +50,12 @@ from tau.stores.views import (
 class SqliteInsights:
     """See ports.insights.Insights."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 
     async def facts(self) -> StoreFacts:
-        def query(statements: Statements) -> StoreFacts:
+        def query(statements: SqliteStatements) -> StoreFacts:
             connection = statements.connection
             pages = int(connection.pragma("page_count")) * int(connection.pragma("page_size"))
             log = Path(self._database.location + "-wal")
@@ -99,7 +99,7 @@ class SqliteInsights:
     ) -> Sequence[RolloutRow]:
         text, bindings = _listing(where, newest_first=newest_first)
 
-        def query(statements: Statements) -> list[RolloutRow]:
+        def query(statements: SqliteStatements) -> list[RolloutRow]:
             cursor = statements.connection.execute(text, (*bindings, limit, offset))
             return [rows.rollout_row(dict(zip(_LISTED, row, strict=True))) for row in cursor]
 
@@ -108,7 +108,7 @@ class SqliteInsights:
     async def settled(
         self, run_id: RunId, *, since_unix_ms: int = 0, after: int = 0, limit: int = 5000
     ) -> Sequence[SettledRow]:
-        def query(statements: Statements) -> list[SettledRow]:
+        def query(statements: SqliteStatements) -> list[SettledRow]:
             place = (run_key(statements, run_id), since_unix_ms, after, limit)
             return settled(statements.tuples("settled", place))
 
@@ -125,7 +125,7 @@ class SqliteInsights:
         return await self._database.read(lambda statements: _view(statements, rollout_id))
 
     async def scores(self, run_id: RunId) -> Sequence[ScoreSummary]:
-        def query(statements: Statements) -> list[ScoreSummary]:
+        def query(statements: SqliteStatements) -> list[ScoreSummary]:
             run = run_key(statements, run_id)
             return summaries(statements.rows("scored", (run,)))
 
@@ -137,7 +137,7 @@ class SqliteInsights:
         if run is None and resources is None:
             raise ValueError("measurements are asked for by run, by resources, or by both")
 
-        def query(statements: Statements) -> list[Measurement]:
+        def query(statements: SqliteStatements) -> list[Measurement]:
             if run is None:
                 found = statements.rows("measurements_of_resources", (resources,))
             else:
@@ -165,7 +165,7 @@ class SqliteInsights:
         )
 
     async def shortfalls(self, run_id: RunId) -> Shortfalls:
-        def query(statements: Statements) -> Shortfalls:
+        def query(statements: SqliteStatements) -> Shortfalls:
             run = (run_key(statements, run_id),)
             return shortfalls(
                 statements.rows("unscored", run),
@@ -175,7 +175,7 @@ class SqliteInsights:
 
         return await self._database.read(query)
 
-    async def workers(self, *, include_retired: bool = False) -> Sequence[Worker]:
+    async def workers(self, *, include_retired: bool = False) -> Sequence[WorkerRecord]:
         return await self._database.read(
             lambda statements: [
                 rows.worker(row) for row in statements.rows("workers", (include_retired,))
@@ -191,10 +191,10 @@ class SqliteInsights:
 
     async def candidates(
         self, run_id: RunId, *, limit: int = 50, offset: int = 0
-    ) -> Sequence[Candidate]:
+    ) -> Sequence[CandidateRecord]:
         return await self._database.read(
             lambda statements: [
-                Candidate(
+                CandidateRecord(
                     resources=rows.resources(row),
                     wave=row["wave"],
                     abandoned=bool(row["abandoned"]),
@@ -204,7 +204,7 @@ class SqliteInsights:
         )
 
     async def resources(self, hash_prefix: str) -> Resources:
-        def query(statements: Statements) -> Resources:
+        def query(statements: SqliteStatements) -> Resources:
             found = []
             if is_prefix(hash_prefix):
                 found = statements.rows("resources_by_prefix", (hash_prefix, hash_prefix + "g"))
@@ -274,7 +274,7 @@ def _listing(where: RolloutFilter, *, newest_first: bool) -> tuple[str, list[Val
     return text + f" ORDER BY r.key {'DESC' if newest_first else 'ASC'} LIMIT ? OFFSET ?", bindings
 
 
-def _view(statements: Statements, rollout: RolloutId) -> RolloutView:
+def _view(statements: SqliteStatements, rollout: RolloutId) -> RolloutView:
     parts = rollout_key(rollout)
     known = None if parts is None else statements.row("rollout_by_key", (parts[1],))
     if parts is None or known is None or known["run_id"] != parts[0]:

@@ -9,12 +9,12 @@ from tau.errors import NotFound
 from tau.ports.clock import Clock
 from tau.stores import codec, rows
 from tau.stores.naming import newest_whole
-from tau.stores.sqlite.connection import Row, Statements
+from tau.stores.sqlite.connection import Row, SqliteStatements
 from tau.stores.sqlite.contents import store_resources
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.database import SqliteDatabase
 from tau.stores.sqlite.queue import cancel_queued, run_key
 from tau.stores.sqlite.runs import driver_key, run_row
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 from tau.stores.submissions import keys_of
 
 _KEPT_CHECKPOINTS = 5
@@ -23,13 +23,13 @@ _KEPT_CHECKPOINTS = 5
 class SqliteResources:
     """See ports.store.ResourcesLedger."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._clock = clock
 
     async def publish(self, resources: Resources, *, run_id: RunId | None) -> ResourcesVersion:
-        def operation(transaction: Transaction) -> ResourcesVersion:
+        def operation(transaction: SqliteTransaction) -> ResourcesVersion:
             run = None if run_id is None else run_key(transaction, run_id)
             number = publish(transaction, resources, run, self._clock.unix_ms())
             return rows.version(version_row(transaction, number))
@@ -37,7 +37,7 @@ class SqliteResources:
         return await self._database.write(operation)
 
     async def latest(self) -> ResourcesVersion | None:
-        def query(statements: Statements) -> ResourcesVersion | None:
+        def query(statements: SqliteStatements) -> ResourcesVersion | None:
             row = statements.row("versions", (1, 0))
             return None if row is None else rows.version(row)
 
@@ -52,7 +52,7 @@ class SqliteResources:
 class SqliteCheckpoints:
     """See ports.store.Checkpoints."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._clock = clock
@@ -71,7 +71,7 @@ class SqliteCheckpoints:
         state = codec.packed(dict(checkpoint.state))
         dropped = codec.text(keys_of(checkpoint.run_id, drop))
 
-        def operation(transaction: Transaction) -> Checkpoint:
+        def operation(transaction: SqliteTransaction) -> Checkpoint:
             run = run_row(transaction, checkpoint.run_id)
             driver_key(transaction, run, trainer)
             now = self._clock.unix_ms()
@@ -97,7 +97,7 @@ class SqliteCheckpoints:
         return await self._database.write(operation)
 
     async def latest(self, run_id: RunId) -> Checkpoint | None:
-        def query(statements: Statements) -> Checkpoint | None:
+        def query(statements: SqliteStatements) -> Checkpoint | None:
             run_key(statements, run_id)
             return newest_whole(statements.rows("checkpoints", (run_id,)))
 
@@ -105,7 +105,7 @@ class SqliteCheckpoints:
 
 
 def publish(
-    transaction: Transaction,
+    transaction: SqliteTransaction,
     resources: Resources,
     run: int | None,
     unix_ms: int,
@@ -123,7 +123,7 @@ def publish(
 _publish = publish
 
 
-def version_row(statements: Statements, number: int) -> Row:
+def version_row(statements: SqliteStatements, number: int) -> Row:
     """The row of one publication; NotFound."""
     row = statements.row("version", (number,))
     if row is None:

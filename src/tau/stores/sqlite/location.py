@@ -12,7 +12,7 @@ import apsw
 from tau.errors import FileError, StoreDamaged, StoreUnavailable
 from tau.files.atomic import sync_folder
 from tau.files.safety import NEVER_FOLLOW, make_folder, refuse_link
-from tau.stores.sqlite.connection import Access
+from tau.stores.sqlite.connection import SqliteAccess
 from tau.stores.sqlite.faults import translated
 
 APPLICATION_ID = 0x54617521  # "Tau!"
@@ -55,7 +55,7 @@ def file_system(path: Path) -> str:
     return kind
 
 
-class Place:
+class DatabasePath:
     """One path, looked at before SQLite is let near it."""
 
     def __init__(self, path: Path, *, file_system: Callable[[Path], str] = file_system) -> None:
@@ -115,7 +115,7 @@ class Place:
                 fix="check that the folder exists and that you may write to it",
             ) from error
 
-    def recognise(self, access: Access) -> None:
+    def recognise(self, access: SqliteAccess) -> None:
         """Refuse a file that is neither empty nor a Tau store, without touching it."""
         where = str(self.path)
         try:
@@ -233,7 +233,7 @@ class Place:
                 fix="keep it on a local disk",
             )
 
-    def _foreign(self, access: Access) -> bool:
+    def _foreign(self, access: SqliteAccess) -> bool:
         """Neither ours nor empty, as SQLite sees it (the header may still be in the log)."""
         try:
             # Without a log nothing needs to be put beside the file to read it.

@@ -2,10 +2,10 @@
 
 from tau.domain.worker import ProcessIdentity
 from tau.errors import StoreUnavailable
-from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.connection import SqliteStatements
 
 
-def refuse_another(statements: Statements, here: ProcessIdentity, unix_ms: int) -> None:
+def refuse_another(statements: SqliteStatements, here: ProcessIdentity, unix_ms: int) -> None:
     """Raise StoreUnavailable where a live worker beats on another machine.
 
     That a machine was restarted shows in its boot, that it is another one in its name as well. Its

@@ -9,9 +9,9 @@ import apsw
 
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.backup import back_up
-from tau.stores.sqlite.connection import Access
+from tau.stores.sqlite.connection import SqliteAccess
 from tau.stores.sqlite.faults import translated
-from tau.stores.sqlite.location import Place
+from tau.stores.sqlite.location import DatabasePath
 from tau.stores.sqlite.salvage import set_aside, trouble
 from tau.stores.sqlite.verification import verify
 from tau.stores.verification import Verification
@@ -35,9 +35,9 @@ def backup(source: Path, target: Path) -> Path:
         StoreUnavailable: no such store, or `target` exists or cannot be made.
         StoreDamaged: `source` is not a Tau store.
     """
-    place = Place(source)
+    place = DatabasePath(source)
     place.prepare(read_only=True)
-    place.recognise(Access(path=str(source)))
+    place.recognise(SqliteAccess(path=str(source)))
     back_up(source, target)
     return target
 
@@ -49,9 +49,9 @@ def migrate(path: Path, *, scripts: Sequence[str] | None = None) -> Migration:
         StoreVersion: written by a newer Tau.
         StoreUnavailable, StoreDamaged: as when opening it.
     """
-    place = Place(path)
+    place = DatabasePath(path)
     place.prepare(read_only=True)
-    access = Access(path=str(path))
+    access = SqliteAccess(path=str(path))
     place.recognise(access)
     copies: list[Path] = []
     try:

@@ -19,19 +19,19 @@ from tau.stores.naming import (
     read_verdict,
     verdict_digest,
 )
-from tau.stores.sqlite.connection import Statements
+from tau.stores.sqlite.connection import SqliteStatements
 from tau.stores.sqlite.contents import store_resources
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.database import SqliteDatabase
 from tau.stores.sqlite.ledger import version_row
 from tau.stores.sqlite.queue import run_key
 from tau.stores.sqlite.runs import driver_key, run_row
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 
 class SqliteAliases:
     """See ports.store.Aliases."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._clock = clock
@@ -48,7 +48,7 @@ class SqliteAliases:
         check_name(name)
         content = codec.text(dict(evidence or {}))
 
-        def operation(transaction: Transaction) -> Alias:
+        def operation(transaction: SqliteTransaction) -> Alias:
             version_row(transaction, number)
             now = self._clock.unix_ms()
             digest = alias_digest(name, number, principal, reason, content, now)
@@ -59,7 +59,7 @@ class SqliteAliases:
         return await self._database.write(operation)
 
     async def find(self, name: str) -> Alias:
-        def query(statements: Statements) -> Alias:
+        def query(statements: SqliteStatements) -> Alias:
             found = statements.rows("alias_history", (name, 1, 0))
             if not found:
                 known = ", ".join(row["name"] for row in statements.rows("aliases"))
@@ -89,7 +89,7 @@ class SqliteAliases:
 class SqliteVerdicts:
     """See ports.store.Verdicts."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._clock = clock
@@ -99,7 +99,7 @@ class SqliteVerdicts:
         caveats = codec.text(list(verdict.caveats))
         decision = verdict.decision and str(verdict.decision)
 
-        def operation(transaction: Transaction) -> Verdict:
+        def operation(transaction: SqliteTransaction) -> Verdict:
             run = run_row(transaction, verdict.run_id)
             driver_key(transaction, run, trainer)
             best = store_resources(transaction, verdict.resources)
@@ -114,7 +114,7 @@ class SqliteVerdicts:
         return await self._database.write(operation)
 
     async def find(self, run_id: RunId) -> Verdict | None:
-        def query(statements: Statements) -> Verdict | None:
+        def query(statements: SqliteStatements) -> Verdict | None:
             run_key(statements, run_id)
             row = statements.row("verdict", (run_id,))
             return None if row is None else read_verdict(row)
@@ -125,7 +125,7 @@ class SqliteVerdicts:
 class SqlitePolicies:
     """See ports.store.Policies."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._clock = clock
@@ -135,7 +135,7 @@ class SqlitePolicies:
     ) -> CarriedPolicy:
         content = codec.text(dict(document))
 
-        def operation(transaction: Transaction) -> CarriedPolicy:
+        def operation(transaction: SqliteTransaction) -> CarriedPolicy:
             held = transaction.row("policy")
             number = held["number"] + 1 if held else 1
             now = self._clock.unix_ms()
@@ -146,7 +146,7 @@ class SqlitePolicies:
         return await self._database.write(operation)
 
     async def current(self) -> CarriedPolicy | None:
-        def query(statements: Statements) -> CarriedPolicy | None:
+        def query(statements: SqliteStatements) -> CarriedPolicy | None:
             row = statements.row("policy")
             return None if row is None else policy(row)
 

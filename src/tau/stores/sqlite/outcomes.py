@@ -8,14 +8,14 @@ from tau.errors import StoreError
 from tau.ports.clock import Clock
 from tau.stores import codec, leases
 from tau.stores.outcomes import Record, end, is_live, lease_lost, place, unknown
-from tau.stores.sqlite.connection import Row, Statements
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.connection import Row, SqliteStatements
+from tau.stores.sqlite.transaction import SqliteTransaction
 
-Operation: TypeAlias = Callable[[Transaction], object]
+Operation: TypeAlias = Callable[[SqliteTransaction], object]
 
 
 def complete(
-    transaction: Transaction, records: Sequence[Record], clock: Clock
+    transaction: SqliteTransaction, records: Sequence[Record], clock: Clock
 ) -> list[StoreError | None]:
     """Write outcomes; what is not accepted is answered with the reason, its spend booked late."""
     held = _held_attempts(transaction, records)
@@ -38,7 +38,7 @@ def complete(
     return answers
 
 
-def held_attempt(statements: Statements, attempt: AttemptId) -> Row:
+def held_attempt(statements: SqliteStatements, attempt: AttemptId) -> Row:
     """An attempt with what decides about it; NotFound."""
     found = place(attempt)
     held = None if found is None else statements.row("held_attempt", found[1:])
@@ -48,7 +48,7 @@ def held_attempt(statements: Statements, attempt: AttemptId) -> Row:
 
 
 def _held_attempts(
-    statements: Statements, records: Sequence[Record]
+    statements: SqliteStatements, records: Sequence[Record]
 ) -> dict[tuple[RunId, int, int], Row]:
     asked = codec.text([record.place[1:] for record in records])
     return {

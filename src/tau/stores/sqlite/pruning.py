@@ -9,9 +9,9 @@ import apsw
 from tau.stores import codec
 from tau.stores.retention import PrunedRun, prunable
 from tau.stores.sqlite import schema
-from tau.stores.sqlite.connection import Access, Statements
+from tau.stores.sqlite.connection import SqliteAccess, SqliteStatements
 from tau.stores.sqlite.faults import translated
-from tau.stores.sqlite.location import Place
+from tau.stores.sqlite.location import DatabasePath
 
 
 def prune(
@@ -32,15 +32,15 @@ def prune(
         InputError: a run that has not ended; nothing was changed.
         StoreError: the store cannot be used.
     """
-    place = Place(path)
+    place = DatabasePath(path)
     place.prepare(read_only=True)
-    access = Access(path=str(path))
+    access = SqliteAccess(path=str(path))
     place.recognise(access)
     try:
         with contextlib.closing(access.writer()) as connection:
             schema.check_version(schema.version(connection), str(path))
             schema.begin_log(connection, access.prepare)
-            statements = Statements(connection)
+            statements = SqliteStatements(connection)
             found = _meant(statements, runs, before_unix_ms)
             for key, _ in [] if dry_run else found:
                 _delete(statements, key)
@@ -50,14 +50,14 @@ def prune(
 
 
 def _meant(
-    statements: Statements, runs: Sequence[str], before_unix_ms: int | None
+    statements: SqliteStatements, runs: Sequence[str], before_unix_ms: int | None
 ) -> list[tuple[int, PrunedRun]]:
     names = codec.text(list(runs)) if runs else None
     rows = statements.rows("prunable", (names, before_unix_ms))
     return prunable(rows, runs)
 
 
-def _delete(statements: Statements, key: int) -> None:
+def _delete(statements: SqliteStatements, key: int) -> None:
     connection = statements.connection
     connection.execute("BEGIN IMMEDIATE")
     try:

@@ -19,12 +19,12 @@ from tau.ports.clock import Clock
 from tau.stores import budgets, codec, leases, rows
 from tau.stores.outcomes import prepared
 from tau.stores.sqlite import contents
-from tau.stores.sqlite.connection import Row, Statements
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.connection import Row, SqliteStatements
+from tau.stores.sqlite.database import SqliteDatabase
 from tau.stores.sqlite.outcomes import complete
 from tau.stores.sqlite.ready import oldest_ready
 from tau.stores.sqlite.runs import driver_key, run_row
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 from tau.stores.submissions import NewRow, keys_of, new_row
 
 _SETTLED = ("succeeded", "failed", "cancelled")
@@ -32,7 +32,7 @@ _CHUNK = 500
 _COLUMNS = 14
 
 
-def run_key(statements: Statements, run_id: RunId) -> int:
+def run_key(statements: SqliteStatements, run_id: RunId) -> int:
     """The integer key of a run; NotFound."""
     key = statements.value("run_key", (run_id,))
     if key is None:
@@ -43,7 +43,7 @@ def run_key(statements: Statements, run_id: RunId) -> int:
 class SqliteQueue:
     """See ports.store.Queue."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock) -> None:
         """Shares both with the other roles."""
         self._database = database
         self._clock = clock
@@ -94,7 +94,7 @@ class SqliteQueue:
         return happened
 
     async def cancel(self, run_id: RunId, *, in_flight: bool = False) -> int:
-        def operation(transaction: Transaction) -> int:
+        def operation(transaction: SqliteTransaction) -> int:
             run = run_key(transaction, run_id)
             queued = transaction.tuples("queued_rollouts", (run,))
             number = cancel_queued(transaction, run_id, run, queued, self._clock.unix_ms())
@@ -108,7 +108,7 @@ class SqliteQueue:
     async def requeue_failed(self, run_id: RunId, rollouts: Sequence[RolloutId]) -> int:
         keys = keys_of(run_id, rollouts)
 
-        def operation(transaction: Transaction) -> int:
+        def operation(transaction: SqliteTransaction) -> int:
             run = run_key(transaction, run_id)
             failed = transaction.tuples("failed_among", (run, codec.text(keys)))
             chosen = codec.text(sorted({key for (key,) in failed}))
@@ -123,7 +123,7 @@ class SqliteQueue:
         return await self._database.write(operation)
 
     async def refused(self, run_id: RunId) -> Sequence[str]:
-        def query(statements: Statements) -> tuple[str, ...]:
+        def query(statements: SqliteStatements) -> tuple[str, ...]:
             run = statements.row("run_budget", (run_id,))
             if run is None:
                 raise NotFound(f"there is no run '{run_id}'")
@@ -133,7 +133,7 @@ class SqliteQueue:
         return await self._database.read(query)
 
     async def next_ready_ms(self, run_id: RunId) -> int | None:
-        def query(statements: Statements) -> int | None:
+        def query(statements: SqliteStatements) -> int | None:
             run = run_key(statements, run_id)
             if statements.row("first_ready", (run,)) is not None:
                 return 0
@@ -143,7 +143,7 @@ class SqliteQueue:
         return await self._database.read(query)
 
     def _submit(
-        self, transaction: Transaction, run_id: RunId, submissions: Sequence[Submission]
+        self, transaction: SqliteTransaction, run_id: RunId, submissions: Sequence[Submission]
     ) -> list[RolloutId]:
         run = run_key(transaction, run_id)
         now = self._clock.unix_ms()
@@ -172,7 +172,7 @@ class SqliteQueue:
 
     def _settle(
         self,
-        transaction: Transaction,
+        transaction: SqliteTransaction,
         run_id: RunId,
         known: Sequence[tuple[RolloutRequest, Outcome]],
         trainer: WorkerId,
@@ -200,14 +200,14 @@ class SqliteQueue:
                 raise refused
 
 
-def _existing_key(transaction: Transaction, row: NewRow) -> int:
+def _existing_key(transaction: SqliteTransaction, row: NewRow) -> int:
     run, kind, resources, example, subject, ordinal = row[:6]
     if kind == RolloutKind.EVALUATE:
         return int(transaction.value("rollout_by_evaluation", (run, resources, example, ordinal)))
     return int(transaction.value("rollout_by_proposal", (run, resources, subject, ordinal)))
 
 
-def tally(statements: Statements, run_id: RunId) -> RolloutCounts:
+def tally(statements: SqliteStatements, run_id: RunId) -> RolloutCounts:
     """The counters of a run; NotFound."""
     row = statements.row("tally", (run_id,))
     if row is None:
@@ -216,7 +216,7 @@ def tally(statements: Statements, run_id: RunId) -> RolloutCounts:
 
 
 def cancel_queued(
-    transaction: Transaction,
+    transaction: SqliteTransaction,
     run_id: RunId,
     run: int,
     queued: Sequence[tuple[int, str]],
@@ -234,7 +234,7 @@ def cancel_queued(
     return len(queued)
 
 
-def _cancel_held(transaction: Transaction, held: Sequence[Row], unix_ms: int) -> int:
+def _cancel_held(transaction: SqliteTransaction, held: Sequence[Row], unix_ms: int) -> int:
     for attempt in held:
         leases.end_attempt(transaction, attempt, leases.cancelled(), unix_ms)
     by_run = [(attempt["rollout"], attempt["rollout_status"]) for attempt in held]
@@ -244,7 +244,7 @@ def _cancel_held(transaction: Transaction, held: Sequence[Row], unix_ms: int) ->
 
 
 def _collect(
-    statements: Statements, run_id: RunId, keys: Sequence[int]
+    statements: SqliteStatements, run_id: RunId, keys: Sequence[int]
 ) -> tuple[dict[int, RolloutResult], set[int]]:
     """Settled results by key, and the keys nobody knows."""
     run = run_key(statements, run_id)

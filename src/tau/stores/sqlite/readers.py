@@ -11,18 +11,18 @@ import apsw
 
 from tau.errors import StoreUnavailable
 from tau.stores.codec import damaged
-from tau.stores.sqlite.connection import Access, Statements
+from tau.stores.sqlite.connection import SqliteAccess, SqliteStatements
 from tau.stores.sqlite.faults import translated
 
 T = TypeVar("T")
-Query: TypeAlias = Callable[[Statements], T]
+Query: TypeAlias = Callable[[SqliteStatements], T]
 
 
 class Readers:
     """A few connections, made when they are first needed."""
 
     def __init__(
-        self, access: Access, *, check_file: Callable[[], None], connections: int = 2
+        self, access: SqliteAccess, *, check_file: Callable[[], None], connections: int = 2
     ) -> None:
         """Opens nothing yet."""
         self._access = access
@@ -52,7 +52,7 @@ class Readers:
             connection = self._connection()
             connection.execute("BEGIN")
             try:
-                return query(Statements(connection))
+                return query(SqliteStatements(connection))
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")

@@ -12,13 +12,13 @@ from tau.errors import Conflict, LeaseLost, NotFound, RunActive
 from tau.ports.clock import Clock
 from tau.stores import leases, rows
 from tau.stores.liveness import Liveness
-from tau.stores.sqlite.connection import Row, Statements, Value
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.connection import Row, SqliteStatements, Value
+from tau.stores.sqlite.database import SqliteDatabase
 from tau.stores.sqlite.surrender import give_up_worker
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 
-def run_row(statements: Statements, run_id: str) -> Row:
+def run_row(statements: SqliteStatements, run_id: str) -> Row:
     """The row of a run; NotFound."""
     row = statements.row("run_by_id", {"id": run_id})
     if row is None:
@@ -26,7 +26,7 @@ def run_row(statements: Statements, run_id: str) -> Row:
     return row
 
 
-def driver_key(transaction: Transaction, run: Row, trainer: WorkerId) -> int:
+def driver_key(transaction: SqliteTransaction, run: Row, trainer: WorkerId) -> int:
     """The key of `trainer` if it drives `run` and is live; LeaseLost."""
     key = rows.worker_key(trainer)
     if key is None or run["trainer"] != key:
@@ -39,7 +39,7 @@ def driver_key(transaction: Transaction, run: Row, trainer: WorkerId) -> int:
 class SqliteRuns:
     """See ports.store.Runs."""
 
-    def __init__(self, database: Database, clock: Clock, liveness: Liveness) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock, liveness: Liveness) -> None:
         """Shares all three with the other roles."""
         self._database = database
         self._clock = clock
@@ -60,7 +60,7 @@ class SqliteRuns:
         }
         row["digest"] = rows.run_digest(row)
 
-        def operation(transaction: Transaction) -> Run:
+        def operation(transaction: SqliteTransaction) -> Run:
             if transaction.value("run_key", (run.id,)) is not None:
                 raise Conflict(f"there is a run '{run.id}' already")
             key = transaction.value("insert_run", row)
@@ -97,7 +97,7 @@ class SqliteRuns:
         reason: StopReason | None = None,
         detail: str | None = None,
     ) -> Run:
-        def operation(transaction: Transaction) -> Run:
+        def operation(transaction: SqliteTransaction) -> Run:
             row = run_row(transaction, run_id)
             if trainer is not None:
                 driver_key(transaction, row, trainer)
@@ -120,7 +120,7 @@ class SqliteRuns:
         return await self._database.write(operation)
 
     async def book_time(self, run_id: RunId, *, trainer: WorkerId, active_s: float) -> None:
-        def operation(transaction: Transaction) -> None:
+        def operation(transaction: SqliteTransaction) -> None:
             row = run_row(transaction, run_id)
             driver_key(transaction, row, trainer)
             transaction.run("add_run_time", (row["key"], active_s, self._clock.unix_ms()))
@@ -128,14 +128,14 @@ class SqliteRuns:
         await self._database.write(operation)
 
     async def mark_reported(self, run_id: RunId) -> None:
-        def operation(transaction: Transaction) -> None:
+        def operation(transaction: SqliteTransaction) -> None:
             transaction.run("mark_reported", (run_row(transaction, run_id)["key"],))
 
         await self._database.write(operation)
 
     def _adopt(
         self,
-        transaction: Transaction,
+        transaction: SqliteTransaction,
         run_id: RunId,
         trainer: WorkerId,
         limits: dict[str, Value],
@@ -159,7 +159,7 @@ class SqliteRuns:
         transaction.flush()
         return rows.run(run_row(transaction, run_id))
 
-    def _refuse_if_driven(self, transaction: Transaction, run: Row, trainer: int) -> None:
+    def _refuse_if_driven(self, transaction: SqliteTransaction, run: Row, trainer: int) -> None:
         if run["trainer"] in (None, trainer) or run["status"] not in ("running", "paused"):
             return
         driver = transaction.row("worker", (run["trainer"],))

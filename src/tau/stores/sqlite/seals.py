@@ -1,6 +1,6 @@
 """Hashes of files beside the store."""
 
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.database import SqliteDatabase
 
 _PREFIX = "seal:"
 
@@ -8,7 +8,7 @@ _PREFIX = "seal:"
 class SqliteSeals:
     """See ports.store.Seals."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqliteDatabase) -> None:
         """Shares the database with the other roles."""
         self._database = database
 

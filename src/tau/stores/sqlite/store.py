@@ -16,12 +16,12 @@ from tau.ports.processes import Processes, SystemProcesses
 from tau.stores.liveness import Liveness
 from tau.stores.signals import Signals
 from tau.stores.sqlite import schema
-from tau.stores.sqlite.connection import Access
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.connection import SqliteAccess
+from tau.stores.sqlite.database import SqliteDatabase
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.insights import SqliteInsights
 from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
-from tau.stores.sqlite.location import Place, file_system
+from tau.stores.sqlite.location import DatabasePath, file_system
 from tau.stores.sqlite.machine import refuse_another
 from tau.stores.sqlite.maintenance import keep_old
 from tau.stores.sqlite.naming import SqliteAliases, SqlitePolicies, SqliteVerdicts
@@ -30,15 +30,15 @@ from tau.stores.sqlite.readers import Readers
 from tau.stores.sqlite.runs import SqliteRuns
 from tau.stores.sqlite.salvage import check_whole
 from tau.stores.sqlite.seals import SqliteSeals
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 from tau.stores.sqlite.work import SqliteWork
-from tau.stores.sqlite.writer import Writer
+from tau.stores.sqlite.writer import GroupCommitWriter
 
 
 class SqliteStore:
     """See ports.store.Store; made by `open`."""
 
-    def __init__(self, database: Database, clock: Clock, processes: Processes) -> None:
+    def __init__(self, database: SqliteDatabase, clock: Clock, processes: Processes) -> None:
         """Give every role its share of the open database."""
         liveness = Liveness(clock, processes)
         self._database = database
@@ -82,7 +82,7 @@ class SqliteStore:
         """
         clock = clock or SystemClock()
         processes = processes or SystemProcesses()
-        access = Access(
+        access = SqliteAccess(
             path=str(location),
             synchronous=synchronous,
             vfs=vfs,
@@ -91,7 +91,7 @@ class SqliteStore:
         )
         place = None
         if not access.memory and vfs is None:
-            place = Place(Path(location), file_system=file_system)
+            place = DatabasePath(Path(location), file_system=file_system)
         opening = _Opening(access, place, clock, poll_interval_s)
         database = await asyncio.to_thread(opening.reader if read_only else opening.writer)
         store = cls(database, clock, processes)
@@ -120,7 +120,7 @@ class _Opening:
     """The blocking part of `open`."""
 
     def __init__(
-        self, access: Access, place: Place | None, clock: Clock, poll_interval_s: float
+        self, access: SqliteAccess, place: DatabasePath | None, clock: Clock, poll_interval_s: float
     ) -> None:
         self._access = access
         self._place = place
@@ -129,7 +129,7 @@ class _Opening:
         self._check_file = place.check if place is not None else _no_check
         self._check_log = place.check_log if place is not None else _no_check
 
-    def writer(self) -> Database:
+    def writer(self) -> SqliteDatabase:
         """Ready for everything."""
         access, place = self._access, self._place
         if place is not None:
@@ -149,7 +149,7 @@ class _Opening:
         if place is not None:
             place.remember()
         signals = Signals()
-        writer = Writer(
+        writer = GroupCommitWriter(
             connection,
             access,
             signals=signals,
@@ -160,7 +160,7 @@ class _Opening:
         readers = None if access.single else Readers(access, check_file=self._check_log)
         return self._database(writer, readers, signals)
 
-    def reader(self) -> Database:
+    def reader(self) -> SqliteDatabase:
         """Ready for reading."""
         access, place = self._access, self._place
         if place is not None:
@@ -189,7 +189,7 @@ class _Opening:
             place.remember()
         return self._database(None, Readers(access, check_file=self._check_file), Signals())
 
-    def _readable(self, access: Access) -> Access:
+    def _readable(self, access: SqliteAccess) -> SqliteAccess:
         """Where even SQLite's own files beside the store cannot be made, nobody else writes."""
         if self._place is None or self._place.writable or self._place.logged:
             return access
@@ -208,9 +208,9 @@ class _Opening:
             keep_old(self._place.path, version)
 
     def _database(
-        self, writer: Writer | None, readers: Readers | None, signals: Signals
-    ) -> Database:
-        return Database(
+        self, writer: GroupCommitWriter | None, readers: Readers | None, signals: Signals
+    ) -> SqliteDatabase:
+        return SqliteDatabase(
             location=self._access.path,
             writer=writer,
             readers=readers,
@@ -219,7 +219,7 @@ class _Opening:
         )
 
 
-def _note_boot(transaction: Transaction, here: ProcessIdentity, unix_ms: int) -> None:
+def _note_boot(transaction: SqliteTransaction, here: ProcessIdentity, unix_ms: int) -> None:
     """Monotonic times of another boot mean nothing: what they scheduled is ready."""
     refuse_another(transaction, here, unix_ms)
     if transaction.value("meta", ("boot_id",)) != here.boot_id:

@@ -1,11 +1,11 @@
 """Taking a worker off the list with all it holds."""
 
 from tau.stores import leases
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 
 def give_up_worker(
-    transaction: Transaction, worker: int, state: str, end: leases.End, unix_ms: int
+    transaction: SqliteTransaction, worker: int, state: str, end: leases.End, unix_ms: int
 ) -> int:
     """Take a worker off the list with everything it holds; how many attempts."""
     transaction.run("end_worker", (worker, state))

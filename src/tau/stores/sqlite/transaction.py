@@ -7,10 +7,10 @@ from typing import Any
 import apsw
 
 from tau.stores.changes import Changes, Put
-from tau.stores.sqlite.connection import Bindings, Row, Statements, Value
+from tau.stores.sqlite.connection import Bindings, Row, SqliteStatements, Value
 
 
-class Transaction(Changes, Statements):
+class SqliteTransaction(Changes, SqliteStatements):
     """What the operations of one commit share.
 
     Counters are summed here and written once per commit, before anything reads them. Rows put off
@@ -20,7 +20,7 @@ class Transaction(Changes, Statements):
     def __init__(self, connection: apsw.Connection) -> None:
         """Begin with nothing changed."""
         Changes.__init__(self)
-        Statements.__init__(self, connection)
+        SqliteStatements.__init__(self, connection)
         self._later: dict[str, list[Value]] = {}
         self._width: dict[str, int] = {}
 

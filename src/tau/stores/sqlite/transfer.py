@@ -10,9 +10,9 @@ import apsw
 
 from tau.errors import StoreUnavailable
 from tau.stores.sqlite import schema
-from tau.stores.sqlite.connection import Access
+from tau.stores.sqlite.connection import SqliteAccess
 from tau.stores.sqlite.faults import translated
-from tau.stores.sqlite.location import Place
+from tau.stores.sqlite.location import DatabasePath
 from tau.stores.transfer import TABLES, Line, order_of
 
 _PAGE = 1000
@@ -34,9 +34,9 @@ class FileTransfer:
         Raises:
             StoreError: it cannot be opened, or has another schema than this Tau's.
         """
-        place = Place(path)
+        place = DatabasePath(path)
         place.prepare(read_only=True)
-        access = Access(path=str(path))
+        access = SqliteAccess(path=str(path))
         place.recognise(access)
         connection = access.reader()
         found = schema.version(connection)
@@ -53,9 +53,9 @@ class FileTransfer:
         """A new store at `path`; StoreUnavailable where something is there already."""
         if path.exists():
             raise StoreUnavailable("the copy's target exists already", where=str(path))
-        place = Place(path)
+        place = DatabasePath(path)
         place.prepare(read_only=False)
-        access = Access(path=str(path))
+        access = SqliteAccess(path=str(path))
         connection = access.writer()
         schema.begin_log(connection, access.prepare)
         schema.migrate(connection, str(path))

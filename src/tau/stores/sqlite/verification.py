@@ -9,9 +9,9 @@ import apsw
 
 from tau.errors import StoreDamaged, StoreVersion
 from tau.stores.sqlite import schema
-from tau.stores.sqlite.connection import Access, Row, Statements
+from tau.stores.sqlite.connection import Row, SqliteAccess, SqliteStatements
 from tau.stores.sqlite.faults import translated
-from tau.stores.sqlite.location import Place
+from tau.stores.sqlite.location import DatabasePath
 from tau.stores.sqlite.statements import ABOUT
 from tau.stores.verification import CONTENTS, MOST_PER_CHECK, Verification, problem
 
@@ -26,9 +26,9 @@ def verify(path: Path) -> Verification:
         StoreVersion: it is from another version of Tau.
         StoreDamaged: it is not a Tau store, or so damaged that nothing can be read.
     """
-    place = Place(path)
+    place = DatabasePath(path)
     place.prepare(read_only=True)
-    access = Access(path=str(path), immutable=not place.writable and not place.logged)
+    access = SqliteAccess(path=str(path), immutable=not place.writable and not place.logged)
     place.recognise(access)
     try:
         with contextlib.closing(access.reader()) as connection:
@@ -43,7 +43,7 @@ def verify(path: Path) -> Verification:
                 )
             schema.check_tables(connection, str(path))
             connection.execute("BEGIN")
-            inspection = _Inspection(Statements(connection))
+            inspection = _Inspection(SqliteStatements(connection))
             inspection.run()
             return Verification(
                 location=str(path),
@@ -59,7 +59,7 @@ def verify(path: Path) -> Verification:
 
 
 class _Inspection:
-    def __init__(self, statements: Statements) -> None:
+    def __init__(self, statements: SqliteStatements) -> None:
         self._statements = statements
         self.problems: list[str] = []
         self.checked = 0

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from tau.domain.ids import AttemptId, ResourcesHash, RunId, WorkerId
 from tau.domain.resources import Resources
-from tau.domain.rollout import Claim, Outcome
+from tau.domain.rollout import ClaimedRollout, Outcome
 from tau.domain.span import Span
 from tau.domain.spend import Spend
-from tau.domain.worker import ProcessIdentity, Worker, WorkerRole
+from tau.domain.worker import ProcessIdentity, WorkerRecord, WorkerRole
 from tau.errors import NotFound, StoreError
 from tau.ports.clock import Clock
 from tau.ports.processes import Processes
@@ -17,21 +17,21 @@ from tau.stores.liveness import Liveness
 from tau.stores.outcomes import Record, is_live, lease_lost, prepared, store_spans
 from tau.stores.signals import READY
 from tau.stores.sqlite import outcomes
-from tau.stores.sqlite.claims import Claims, Wish
-from tau.stores.sqlite.connection import Row, Statements, Value
-from tau.stores.sqlite.database import Database
+from tau.stores.sqlite.claims import Claims, SqliteClaimRequest
+from tau.stores.sqlite.connection import Row, SqliteStatements, Value
+from tau.stores.sqlite.database import SqliteDatabase
 from tau.stores.sqlite.machine import refuse_another
 from tau.stores.sqlite.outcomes import held_attempt
 from tau.stores.sqlite.ready import oldest_ready
 from tau.stores.sqlite.surrender import give_up_worker
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 
 class SqliteWork:
     """See ports.store.Work."""
 
     def __init__(
-        self, database: Database, clock: Clock, liveness: Liveness, processes: Processes
+        self, database: SqliteDatabase, clock: Clock, liveness: Liveness, processes: Processes
     ) -> None:
         """Shares all of them with the other roles."""
         self._database = database
@@ -50,8 +50,8 @@ class SqliteWork:
         process: ProcessIdentity,
         lease_ms: int,
         offers: Sequence[str] = (),
-    ) -> Worker:
-        def operation(transaction: Transaction) -> Worker:
+    ) -> WorkerRecord:
+        def operation(transaction: SqliteTransaction) -> WorkerRecord:
             refuse_another(transaction, process, self._clock.unix_ms())
             row: dict[str, Value] = {
                 "name": name,
@@ -75,10 +75,10 @@ class SqliteWork:
 
     async def claim(
         self, worker: WorkerId, *, limit: int, run_id: RunId | None = None
-    ) -> Sequence[Claim]:
+    ) -> Sequence[ClaimedRollout]:
         self._claimed_for.add(run_id)
         return await self._database.write_together(
-            self._claims.take, Wish(worker, limit, run_id), undo=self._give_back
+            self._claims.take, SqliteClaimRequest(worker, limit, run_id), undo=self._give_back
         )
 
     async def wait_ready(self, *, timeout_s: float) -> bool:
@@ -100,7 +100,7 @@ class SqliteWork:
         keys = [rows.worker_key(worker) for worker in workers]
         asked = codec.text([key for key in keys if key is not None])
 
-        def operation(transaction: Transaction) -> set[int]:
+        def operation(transaction: SqliteTransaction) -> set[int]:
             live = {key for (key,) in transaction.tuples("live_among", (asked,))}
             if live:
                 now = (self._clock.monotonic_ms(), self._clock.unix_ms())
@@ -115,13 +115,13 @@ class SqliteWork:
         await self._database.write_together(self._complete, record)
 
     async def release(self, attempts: Sequence[AttemptId], *, spent: Spend | None = None) -> None:
-        def operation(transaction: Transaction) -> None:
+        def operation(transaction: SqliteTransaction) -> None:
             self._release(transaction, attempts, spent or Spend())
 
         await self._database.write(operation)
 
     async def append_spans(self, attempt: AttemptId, spans: Sequence[Span]) -> None:
-        def operation(transaction: Transaction) -> None:
+        def operation(transaction: SqliteTransaction) -> None:
             held = held_attempt(transaction, attempt)
             if not is_live(held):
                 raise lease_lost(attempt, held)
@@ -130,7 +130,7 @@ class SqliteWork:
         await self._database.write(operation)
 
     async def resources(self, resources: ResourcesHash) -> Resources:
-        def query(statements: Statements) -> Resources:
+        def query(statements: SqliteStatements) -> Resources:
             row = statements.row("resources_by_hash", (resources,))
             if row is None:
                 raise NotFound(f"there are no resources {resources[:12]}")
@@ -142,7 +142,7 @@ class SqliteWork:
         first = self._liveness.first_look
         here, now = self._processes.this(), self._clock.unix_ms()
 
-        def operation(statements: Statements) -> Sequence[Row]:
+        def operation(statements: SqliteStatements) -> Sequence[Row]:
             refuse_another(statements, here, now)
             return statements.rows("live_workers")
 
@@ -161,7 +161,7 @@ class SqliteWork:
     async def retire(self, workers: Sequence[WorkerId]) -> None:
         keys = [rows.worker_key(worker) for worker in workers]
 
-        def operation(transaction: Transaction) -> None:
+        def operation(transaction: SqliteTransaction) -> None:
             now = self._clock.unix_ms()
             for key in keys:
                 if key is not None and transaction.value("worker_state", (key,)) == "live":
@@ -170,10 +170,12 @@ class SqliteWork:
 
         await self._database.write(operation)
 
-    def _complete(self, transaction: Transaction, records: list[Record]) -> list[StoreError | None]:
+    def _complete(
+        self, transaction: SqliteTransaction, records: list[Record]
+    ) -> list[StoreError | None]:
         return outcomes.complete(transaction, records, self._clock)
 
-    def _give_back(self, claims: Sequence[Claim]) -> "outcomes.Operation | None":
+    def _give_back(self, claims: Sequence[ClaimedRollout]) -> "outcomes.Operation | None":
         """Claims whose caller was cancelled go back, as nobody will ever complete them."""
         attempts = [claim.attempt_id for claim in claims]
         if not attempts:
@@ -181,7 +183,7 @@ class SqliteWork:
         return lambda transaction: self._release(transaction, attempts, Spend())
 
     def _release(
-        self, transaction: Transaction, attempts: Sequence[AttemptId], spent: Spend
+        self, transaction: SqliteTransaction, attempts: Sequence[AttemptId], spent: Spend
     ) -> None:
         now = self._clock.unix_ms()
         for attempt in attempts:
@@ -203,7 +205,7 @@ class SqliteWork:
                 gone.add(worker["key"])
         return gone
 
-    def _give_up(self, transaction: Transaction, suspects: dict[int, leases.End]) -> int:
+    def _give_up(self, transaction: SqliteTransaction, suspects: dict[int, leases.End]) -> int:
         number = 0
         now = self._clock.unix_ms()
         for key, end in suspects.items():
@@ -215,7 +217,7 @@ class SqliteWork:
             number += give_up_worker(transaction, key, "lost", end, now)
         return number
 
-    def _something_ready(self, statements: Statements) -> bool:
+    def _something_ready(self, statements: SqliteStatements) -> bool:
         wanted = self._claimed_for or {None}
         now_ms = self._clock.monotonic_ms()
         for run in statements.rows("running_runs"):

@@ -15,14 +15,14 @@ import apsw
 from tau.errors import StoreError, StoreUnavailable
 from tau.ports.clock import Clock
 from tau.stores.signals import READY, Signals
-from tau.stores.sqlite.connection import Access
+from tau.stores.sqlite.connection import SqliteAccess
 from tau.stores.sqlite.faults import translated
-from tau.stores.sqlite.transaction import Transaction
+from tau.stores.sqlite.transaction import SqliteTransaction
 
 T = TypeVar("T")
 A = TypeVar("A")
-Operation: TypeAlias = Callable[[Transaction], T]
-Together: TypeAlias = Callable[[Transaction, list[A]], Sequence[T | StoreError]]
+Operation: TypeAlias = Callable[[SqliteTransaction], T]
+Together: TypeAlias = Callable[[SqliteTransaction, list[A]], Sequence[T | StoreError]]
 """Does the same for many callers at once; answers for each, an error where it refuses."""
 
 _MOST = 1024
@@ -32,7 +32,7 @@ _IDLE_S = 1.0
 
 
 @dataclass(slots=True)
-class Job(Generic[T]):
+class WriteJob(Generic[T]):
     """What to do, for whom, and what came of it.
 
     Either `operation`, or `together` with `argument`. `undo` makes what to do when nobody takes
@@ -53,11 +53,11 @@ class Delivery:
     """Answers on their way to a loop, which may be closed before it gets to them."""
 
     loop: asyncio.AbstractEventLoop
-    jobs: Sequence[Job[Any]]
+    jobs: Sequence[WriteJob[Any]]
     arrived: bool = False
 
 
-class Writer:
+class GroupCommitWriter:
     """Group commit.
 
     Whatever waits is run in one IMMEDIATE transaction and acknowledged after its COMMIT. An
@@ -69,7 +69,7 @@ class Writer:
     def __init__(
         self,
         connection: apsw.Connection,
-        access: Access,
+        access: SqliteAccess,
         *,
         signals: Signals,
         clock: Clock,
@@ -83,7 +83,7 @@ class Writer:
         self._clock = clock
         self._check_file = check_file
         self._poll_interval_s = poll_interval_s
-        self._waiting: deque[Job[Any]] = deque()
+        self._waiting: deque[WriteJob[Any]] = deque()
         self._bell: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._ringer: asyncio.AbstractEventLoop | None = None
         self._closing = False
@@ -107,7 +107,7 @@ class Writer:
         When the caller is cancelled in the meantime, what `undo` makes of the result is run.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._put(Job(operation, None, None, future, undo))
+        self._put(WriteJob(operation, None, None, future, undo))
         return future
 
     def write_together(
@@ -118,7 +118,7 @@ class Writer:
     ) -> "asyncio.Future[T]":
         """As `write`, but callers with an equal `together` are served by one call of it."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
-        self._put(Job(None, together, argument, future, undo))
+        self._put(WriteJob(None, together, argument, future, undo))
         return future
 
     def close(self) -> None:
@@ -128,7 +128,7 @@ class Writer:
             self._bell.put(None)
         self._thread.join()
 
-    def _put(self, job: Job[Any]) -> None:
+    def _put(self, job: WriteJob[Any]) -> None:
         """Let `job` wait, and ring for it when its loop has run what is ready.
 
         While a loop has the interpreter's lock, a writer that is awake only gets in its way.
@@ -170,14 +170,14 @@ class Writer:
             late.append(job)
         self._acknowledge(late)
 
-    def _take(self) -> list[Job[Any]] | None:
+    def _take(self) -> list[WriteJob[Any]] | None:
         """What waits; empty after a quiet while; None when all is done."""
         if not self._rung() and not self._waiting:  # who was to ring may be busy for long, or gone
             if self._closing:
                 return None
             self._idle_s += self._poll_interval_s
             return []
-        jobs: list[Job[Any]] = []
+        jobs: list[WriteJob[Any]] = []
         lingered = 0
         while True:
             met = len(jobs)
@@ -210,7 +210,7 @@ class Writer:
     def _linger(self) -> None:
         threading.Event().wait(_LINGER_S)
 
-    def _commit(self, jobs: Sequence[Job[Any]]) -> None:
+    def _commit(self, jobs: Sequence[WriteJob[Any]]) -> None:
         try:
             self._check_file()
             self._transact(jobs)
@@ -227,8 +227,8 @@ class Writer:
                 for job in jobs:
                     self._commit([job])
 
-    def _transact(self, jobs: Sequence[Job[Any]]) -> None:
-        transaction = Transaction(self._connection)
+    def _transact(self, jobs: Sequence[WriteJob[Any]]) -> None:
+        transaction = SqliteTransaction(self._connection)
         try:
             self._connection.execute("BEGIN IMMEDIATE")
             for group in _groups(jobs):
@@ -251,7 +251,7 @@ class Writer:
         if topics:
             self._signals.happen(topics)
 
-    def _operate(self, transaction: Transaction, group: list[Job[Any]]) -> None:
+    def _operate(self, transaction: SqliteTransaction, group: list[WriteJob[Any]]) -> None:
         before = self._connection.total_changes() + transaction.touched
         try:
             _answer(transaction, group)
@@ -267,8 +267,8 @@ class Writer:
                 raise _Torn(error) from error
             group[0].result, group[0].error = None, error
 
-    def _acknowledge(self, jobs: Sequence[Job[Any]]) -> None:
-        by_loop: dict[asyncio.AbstractEventLoop, list[Job[Any]]] = {}
+    def _acknowledge(self, jobs: Sequence[WriteJob[Any]]) -> None:
+        by_loop: dict[asyncio.AbstractEventLoop, list[WriteJob[Any]]] = {}
         for job in jobs:
             if job.future is not None:
                 by_loop.setdefault(job.future.get_loop(), []).append(job)
@@ -306,14 +306,14 @@ class Writer:
                 future.set_result(job.result)
         self._take_back(abandoned)
 
-    def _take_back(self, jobs: Sequence[Job[Any]]) -> None:
+    def _take_back(self, jobs: Sequence[WriteJob[Any]]) -> None:
         for job in jobs:
             if job.undo is None or job.error is not None:
                 continue
             operation = job.undo(job.result)
             if operation is not None:
                 with contextlib.suppress(StoreUnavailable):  # closed: leases will tell
-                    self._put(Job(operation))
+                    self._put(WriteJob(operation))
 
     def _look_around(self) -> None:
         if self._due_ms and min(self._due_ms) <= (now := self._clock.monotonic_ms()):
@@ -343,15 +343,15 @@ class Writer:
         return 0
 
 
-def _groups(jobs: Sequence[Job[Any]]) -> Iterable[list[Job[Any]]]:
+def _groups(jobs: Sequence[WriteJob[Any]]) -> Iterable[list[WriteJob[Any]]]:
     """Jobs that are done together, in the order in which the first of each came."""
-    groups: dict[object, list[Job[Any]]] = {}
+    groups: dict[object, list[WriteJob[Any]]] = {}
     for number, job in enumerate(jobs):
         groups.setdefault(number if job.together is None else job.together, []).append(job)
     return groups.values()
 
 
-def _answer(transaction: Transaction, group: list[Job[Any]]) -> None:
+def _answer(transaction: SqliteTransaction, group: list[WriteJob[Any]]) -> None:
     """Run what `group` wants; an operation that raises has refused."""
     job = group[0]
     if job.together is None:

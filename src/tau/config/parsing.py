@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from tau.config import json_text, toml_text, yaml_text
-from tau.config.report import Document, Flaw
+from tau.config.report import Issue, ParsedText
 from tau.config.sources import MIB, decode, read_bytes
 
 MAX_BYTES = 64 * MIB
@@ -27,7 +27,7 @@ def read(path: Path) -> str:
     return decode(read_bytes(path, limit=MAX_BYTES, fix=fix))
 
 
-def parse(text: str, path: Path) -> Document:
+def parse(text: str, path: Path) -> ParsedText:
     """The document in `text`; a name with another ending than .yaml, .yml and .toml is JSON.
 
     Raises:
@@ -37,18 +37,18 @@ def parse(text: str, path: Path) -> Document:
     return _PARSERS.get(Path(name).suffix, json_text.parse)(text)
 
 
-def without(value: Any, flaws: tuple[Flaw, ...]) -> Any:  # noqa: ANN401
+def without(value: Any, issues: tuple[Issue, ...]) -> Any:  # noqa: ANN401
     """`value` with null in the place of what is no JSON, so that the rest can still be checked."""
-    for flaw in flaws:
-        if flaw.line is not None:
+    for issue in issues:
+        if issue.line is not None:
             continue  # found in the text, and the value is something else already
-        if not flaw.steps:
+        if not issue.steps:
             return {}
         parent = value
-        for step in flaw.steps[:-1]:
+        for step in issue.steps[:-1]:
             parent = parent[step]
             if parent is None:
                 break
         if parent is not None:
-            parent[flaw.steps[-1]] = None
+            parent[issue.steps[-1]] = None
     return value

@@ -9,7 +9,7 @@ from tau.gateway.context import gateway_of
 from tau.gateway.credentials import Identity
 
 
-class Door:
+class RequirePermission:
     """A FastAPI dependency that admits callers by one permission."""
 
     def __init__(self, permission: Permission) -> None:
@@ -19,14 +19,14 @@ class Door:
         """Who the caller is; None at a public door."""
         if self.permission is Permission.PUBLIC:
             return None
-        return await gateway_of(request).doorkeeper.admit(request, self.permission)
+        return await gateway_of(request).authenticator.admit(request, self.permission)
 
 
 def admitted(permission: Permission) -> Callable[[Request], Awaitable[Identity | None]]:
     """The door of routes for those who have `permission`."""
-    return Door(permission)
+    return RequirePermission(permission)
 
 
 def opened() -> Callable[[Request], Awaitable[Identity | None]]:
     """The door of a route that everybody may use."""
-    return Door(Permission.PUBLIC)
+    return RequirePermission(Permission.PUBLIC)

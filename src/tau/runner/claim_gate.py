@@ -7,7 +7,7 @@ AT_ONCE = 32
 """More that ask find no more; with thousands, asking would be all that anybody does."""
 
 
-class Door:
+class ClaimGate:
     """Workers wait before it in line, at no cost; who is inside asks, or waits for work."""
 
     def __init__(self, places: int = AT_ONCE) -> None:

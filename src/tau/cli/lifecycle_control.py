@@ -19,8 +19,8 @@ from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE, state_dir
 from tau.config.search import other_folders, other_store
+from tau.domain.actions import Action, record_of
 from tau.domain.condition import Condition, named
-from tau.domain.control import Action, record_of
 from tau.domain.json import Json
 from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import NANO, Spend
@@ -31,7 +31,7 @@ from tau.lifecycle.elsewhere import Elsewhere, find_run, flags, subcommand
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import UNUSED
 from tau.stores.location import shown
-from tau.wiring.control import control
+from tau.wiring.run_control import control
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from tau.domain.actions import LifecycleState
 from tau.domain.checkpoint import Checkpoint
-from tau.domain.control import LifecycleState
 from tau.domain.resources import Resources
 from tau.domain.run import Run
 
@@ -18,12 +18,12 @@ class Lost:
     candidates: tuple[Resources, ...] = ()
 
 
-class Control(Protocol):
+class OperatorControl(Protocol):
     """What operators want of the run, and where its checkpoints are shown."""
 
     @property
     def wanted(self) -> LifecycleState:
-        """The latest wish; changes at any moment."""
+        """The latest desired state; changes at any moment."""
         ...
 
     def rollback_target(self) -> Checkpoint:

@@ -13,7 +13,7 @@ from tau.errors import InputError
 from tau.gateway.application import build
 from tau.gateway.connections import Connections, SparingLog, bounded, limits_here
 from tau.gateway.context import Gateway
-from tau.gateway.settings import AuthMode, GatewaySettings
+from tau.gateway.server_settings import AuthMode, GatewaySettings
 
 _GRACE_S = 2
 _HANDSHAKE_S = 5.0

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from tau.config.paths import status_files
-from tau.domain.control import Action
+from tau.domain.actions import Action
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus

@@ -12,7 +12,7 @@ from tau.domain.json import Json
 from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.spend import Budget
-from tau.errors import Problem
+from tau.errors import ConfigIssue
 from tau.ports.model import ModelContext
 from tau.runner.retry import RetryPolicy
 from tau.scoring.safety import SafetyPolicy
@@ -131,7 +131,7 @@ class RunConfig:
     store: str | None = None
     semantic: Mapping[str, Json] = field(default_factory=dict)
     config_hash: str = ""
-    warnings: tuple[Problem, ...] = ()
+    warnings: tuple[ConfigIssue, ...] = ()
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
     surroundings: Mapping[str, str] = field(default_factory=dict, repr=False)
 

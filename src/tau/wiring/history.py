@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from statistics import fmean
 
 from tau import plugins
-from tau.config.settings import RunConfig
+from tau.config.run_settings import RunConfig
 from tau.domain.dataset import ROW_KEY_DIGITS, content_of
 from tau.domain.ids import ResourcesHash, RunId
 from tau.domain.json import Json
@@ -22,16 +22,16 @@ _MOST_ROLLOUTS = 50_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class RunHistory:
     """See `Problem.certified` and `Problem.earlier`."""
 
     certified: Mapping[str, int] = field(default_factory=dict)
     scores: EarlierScores = field(default_factory=dict)
 
 
-async def past_of(store: Store, config: RunConfig, run: Run) -> Past:
+async def past_of(store: Store, config: RunConfig, run: Run) -> RunHistory:
     """What there was when `run` began: a resumed run and a replay find the same."""
-    return Past(
+    return RunHistory(
         certified=await certified(store, besides=run.id), scores=await measured(store, config, run)
     )
 

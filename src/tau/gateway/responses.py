@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from tau.domain.control import STEERING, Action, LifecycleState
+from tau.domain.actions import STEERING, Action, LifecycleState
 from tau.domain.json import Json
 from tau.domain.run import RunStatus
 from tau.domain.visible import line
