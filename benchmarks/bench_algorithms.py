@@ -1,6 +1,6 @@
 """How well the algorithms search, in the simulated world: no store, the model called directly.
 
-    .venv/bin/python benchmarks/bench_algorithms.py [name] [first seed] [seeds] [300,600] [settings]
+    .venv/bin/python benchmarks/bench_algorithms.py [name] [seed] [seeds] [300,600] [{}] [level]
 
 The true score (by the oracle) of what is recommended, certification and baseline included in the
 number of rollouts. Tune on seeds 0 to 19 only; seeds 100 to 139 are for reports. It is a
@@ -30,7 +30,7 @@ from tau.sim.simulator import Simulator
 from tau.sim.world import START_PROMPT, World
 
 OPTIMIZE, VALIDATE = 100, 40
-DEFAULTS = ("reflect", "0", "20", "300,600,1200", "{}")
+DEFAULTS = ("reflect", "0", "20", "300,600,1200", "{}", "rule")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,9 +46,9 @@ class Outcome:
     found: float
 
 
-def problem_of(world: World) -> Problem:
+def problem_of(world: World, level: str) -> Problem:
     rows = {
-        split: world.examples(split, n)
+        split: [shown(row, level) for row in world.examples(split, n)]
         for split, n in ((Split.OPTIMIZE, OPTIMIZE), (Split.VALIDATE, VALIDATE))
     }
     return Problem(
@@ -58,12 +58,17 @@ def problem_of(world: World) -> Problem:
     )
 
 
+def shown(row: dict, level: str) -> dict:
+    """A row as the search may know it."""
+    return {key: one for key, one in row.items() if level != "blind" or key != "expected"}
+
+
 class Answering:
     """The simulated model and grader behind requests."""
 
     def __init__(self, seed: int, level: str = "rule") -> None:
         self.simulator = Simulator(seed=seed)
-        self.level = level
+        self.level = "score" if level == "blind" else level
         self.evaluations = self.proposals = 0
 
     def __call__(self, request: RolloutRequest) -> RolloutResult:
@@ -120,12 +125,12 @@ def truth(world: World, prompt: str) -> float:
     return expected_score(world, call.instructions, demonstrations=call.demonstrations)
 
 
-def search(name: str, seed: int, budget: int, options: dict) -> Outcome:
+def search(name: str, seed: int, budget: int, options: dict, level: str) -> Outcome:
     world = World(seed)
     plugin = plugins.load(plugins.ALGORITHMS, name)
     settings = plugin.Settings(evaluations=budget, **options)
-    algorithm = plugin.build(settings, problem_of(world))
-    answer = Answering(seed)
+    algorithm = plugin.build(settings, problem_of(world, level))
+    answer = Answering(seed, level)
     waves = 0
     while wave := algorithm.ask():
         waves += 1
@@ -146,7 +151,7 @@ def search(name: str, seed: int, budget: int, options: dict) -> Outcome:
 
 
 def main() -> None:
-    name, first, count, some, more, *_ = [*sys.argv[1:], *DEFAULTS[len(sys.argv) - 1 :]]
+    name, first, count, some, more, level, *_ = [*sys.argv[1:], *DEFAULTS[len(sys.argv) - 1 :]]
     budgets = [int(one) for one in some.split(",")]
     options = json.loads(more)
     with ProcessPoolExecutor(2) as pool:
@@ -154,7 +159,9 @@ def main() -> None:
             began = time.perf_counter()
             seeds = range(int(first), int(first) + int(count))
             n = len(seeds)
-            found = list(pool.map(search, [name] * n, seeds, [budget] * n, [options] * n))
+            found = list(
+                pool.map(search, [name] * n, seeds, [budget] * n, [options] * n, [level] * n)
+            )
             scores = [one.score for one in found]
             print(
                 f"{name} {budget:5}: {fmean(scores):.3f} +-{stdev(scores) / n**0.5:.3f} "

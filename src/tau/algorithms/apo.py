@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 from annotated_types import Ge
 
 from tau.algorithms.budget_ledger import Allowance
-from tau.algorithms.evidence import FailedExample, choose
+from tau.algorithms.evidence import TriedExample, choose
 from tau.algorithms.fences import whole
 from tau.algorithms.parts import ExampleParts
 from tau.algorithms.pool import Candidate, CandidatePool
@@ -113,8 +113,8 @@ class ApoStrategy:
         return replace(state, stage="propose")
 
     def _evidence(
-        self, failures: Sequence[FailedExample], number: int, gradient: int
-    ) -> tuple[FailedExample, ...]:
+        self, failures: Sequence[TriedExample], number: int, gradient: int
+    ) -> tuple[TriedExample, ...]:
         seed = self.setup.problem.seed
         return choose(failures, seed, number, gradient, count=self.settings.evidence)
 

@@ -6,7 +6,7 @@ They come from the rows that may be shown to a model, never from those that sele
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from tau.algorithms.evidence import FailedExample, choose, input_text
+from tau.algorithms.evidence import TriedExample, choose, input_text
 from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import PromptParseError, PromptTarget, edited, shown
 from tau.domain.dataset import Example
@@ -62,7 +62,7 @@ def longest(examples: Iterable[Example], count: int, targets: Sequence[PromptTar
 
 
 def instructive(
-    known: Sequence[Demonstration], failures: Sequence[FailedExample], seed: int, number: int = 0
+    known: Sequence[Demonstration], failures: Sequence[TriedExample], seed: int, number: int = 0
 ) -> list[Demonstration]:
     """`known` in another order: what failed first, from as many modes of failure as there are.
 

@@ -40,7 +40,8 @@ def limited_by(
     else:
         rows = certification.rows
         compared = not rows or any((row.id, 0) in measured for row in rows)
-    right, seen = pool.right(pool.baseline)
+    scores = pool.scores(pool.baseline)
+    right, seen = sum(score >= 1 for score in scores), len(scores)
     if compared or right == seen:
         return []
     return ledger.short(least + certification.cost)

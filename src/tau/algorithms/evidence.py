@@ -1,8 +1,9 @@
-"""What a proposer is shown of the examples a prompt failed on."""
+"""What a proposer is shown of the examples a prompt was tried on."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from statistics import fmean
 
 from tau.domain.dataset import Example
 from tau.domain.draws import uniform
@@ -11,16 +12,20 @@ from tau.domain.json import Json, canonical
 from tau.domain.rollout import Output, RolloutResult
 
 PIECES = 8
+SUCCESSES = 2
+"""Examples that go right, shown beside the failures."""
 _OUTPUT_CHARS = 1_200
 _FEEDBACK_CHARS = 800
 _INPUT_CHARS = 4_000
 _SAME_MODE = 0.5
+_EXPLAINING = 4
+"""Words, from which on feedback says more than that something is wrong."""
 _TOKEN = re.compile(r"[^\W\d_]+(?![\w-]*\d)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FailedExample:
-    """A candidate on an example, less than perfect: what it said and what is to be learnt."""
+class TriedExample:
+    """A candidate on an example: what it said, how that scored, what is to be learnt."""
 
     example: ExampleId
     score: float
@@ -32,20 +37,20 @@ class FailedExample:
         return [self.example, self.score, self.output, self.feedback]
 
     @classmethod
-    def from_json(cls, value: Json) -> "FailedExample":
+    def from_json(cls, value: Json) -> "TriedExample":
         """What `to_json` made; ValueError for anything else."""
         match value:
             case [str(example), int() | float() as score, str(output), str(feedback)]:
                 return cls(
                     example=ExampleId(example), score=score, output=output, feedback=feedback
                 )
-        raise ValueError("this state holds a failure of another shape")
+        raise ValueError("this state holds an example of another shape")
 
 
-def failure_of(result: RolloutResult) -> FailedExample | None:
-    """What `result` teaches, None where it is missing or perfect."""
+def tried_example(result: RolloutResult) -> TriedExample | None:
+    """What `result` teaches, None where it has no score."""
     example = result.request.example
-    if example is None or result.score is None or result.score >= 1:
+    if example is None or result.score is None:
         return None
     output = "" if result.output is None else _said(result.output)
     said = [
@@ -54,7 +59,7 @@ def failure_of(result: RolloutResult) -> FailedExample | None:
         if reward.passed is False or (reward.score is not None and reward.score < 1)
     ]
     feedback = "\n".join(dict.fromkeys(text.strip() for text in said if text.strip()))
-    return FailedExample(
+    return TriedExample(
         example=example.id,
         score=result.score,
         output=excerpt(output, _OUTPUT_CHARS),
@@ -62,13 +67,13 @@ def failure_of(result: RolloutResult) -> FailedExample | None:
     )
 
 
-def modes(failures: Sequence[FailedExample]) -> tuple[tuple[FailedExample, ...], ...]:
+def modes(failures: Sequence[TriedExample]) -> tuple[tuple[TriedExample, ...], ...]:
     """Failures that seem to have one cause together, the commonest cause first.
 
     Two are of one mode where the words of their feedback (of their outputs, without feedback)
     mostly agree, numbers and names with numbers left out.
     """
-    groups: list[tuple[frozenset[str], list[FailedExample]]] = []
+    groups: list[tuple[frozenset[str], list[TriedExample]]] = []
     for failure in failures:
         words = frozenset(_TOKEN.findall((failure.feedback or failure.output).lower()))
         for known, members in groups:
@@ -82,14 +87,20 @@ def modes(failures: Sequence[FailedExample]) -> tuple[tuple[FailedExample, ...],
 
 
 def choose(
-    failures: Sequence[FailedExample], seed: int, *purpose: int | str, count: int = PIECES
-) -> tuple[FailedExample, ...]:
-    """Up to `count` failures, from as many modes as there are, drawn by `purpose` within each."""
+    failures: Sequence[TriedExample], seed: int, *purpose: int | str, count: int = PIECES
+) -> tuple[TriedExample, ...]:
+    """Up to `count` failures, from as many modes as there are.
+
+    Within a mode the worst come first; which of equals, is drawn by `purpose`.
+    """
     decks = [
-        sorted(mode, key=lambda one: uniform(seed, "evidence", *purpose, one.example))
+        sorted(
+            mode,
+            key=lambda one: (round(one.score, 2), uniform(seed, "evidence", *purpose, one.example)),
+        )
         for mode in modes(failures)
     ]
-    chosen: list[FailedExample] = []
+    chosen: list[TriedExample] = []
     while len(chosen) < count and any(decks):
         for deck in decks:
             if deck and len(chosen) < count:
@@ -98,12 +109,12 @@ def choose(
 
 
 def deal(
-    failures: Sequence[FailedExample],
+    failures: Sequence[TriedExample],
     seed: int,
     *purpose: int | str,
     hands: int,
     count: int = PIECES,
-) -> list[tuple[FailedExample, ...]]:
+) -> list[tuple[TriedExample, ...]]:
     """`hands` times up to `count` failures, each from as many modes as there are.
 
     A hand goes on where the one before it ended, so that together they show as much as they can;
@@ -117,19 +128,60 @@ def deal(
     ]
 
 
+def explained(tried: Sequence[TriedExample]) -> bool:
+    """Whether the feedback says more of any of them than that it is wrong."""
+    return any(len(_TOKEN.findall(one.feedback)) >= _EXPLAINING for one in tried)
+
+
+def drawn(
+    successes: Sequence[TriedExample],
+    seed: int,
+    *purpose: int | str,
+    seen: Collection[ExampleId] = (),
+    count: int = SUCCESSES,
+) -> tuple[TriedExample, ...]:
+    """Up to `count` of them, drawn by `purpose`.
+
+    Those already `seen` come first: every row that is shown is lost for comparing candidates.
+    """
+    order = sorted(
+        successes,
+        key=lambda one: (
+            one.example not in seen,
+            uniform(seed, "success", *purpose, one.example),
+        ),
+    )
+    return tuple(order[:count])
+
+
 def described(
-    failures: Sequence[FailedExample],
+    tried: Sequence[TriedExample],
     examples: Mapping[ExampleId, Example],
     columns: frozenset[str] = frozenset(),
+    *,
+    first: int = 1,
 ) -> str:
-    """The pieces one after the other, each with input, output and feedback or expected answer.
+    """The pieces one after the other, numbered from `first`: input and output.
 
-    `columns` are those that prompts ask for, or that are to be shown besides.
+    Where it was not right: its score, the expected answer and the feedback besides. `columns` are
+    those that prompts ask for, or that are to be shown besides.
     """
     return "\n\n".join(
-        _described(number, failure, examples[failure.example], columns)
-        for number, failure in enumerate(failures, start=1)
-        if failure.example in examples
+        _described(number, one, examples[one.example], columns)
+        for number, one in enumerate(tried, start=first)
+        if one.example in examples
+    )
+
+
+def standing(scores: Sequence[float]) -> str:
+    """How a prompt does on the examples it was tried on, in a sentence."""
+    right, seen = sum(score >= 1 for score in scores), len(scores)
+    if all(score in (0, 1) for score in scores):
+        return f"It does well on {right} of the {seen} examples it was tried on lately."
+    perfect = f", and it is perfect on {right} of them" if right else ""
+    return (
+        f"On the {seen} examples it was tried on lately its mean score is "
+        f"{fmean(scores):.2f} of 1{perfect}."
     )
 
 
@@ -155,21 +207,17 @@ def input_text(example: Example, columns: Collection[str]) -> str:
     return "\n".join(f"{key}: {_written(value)}" for key, value in wanted.items())
 
 
-def _described(
-    number: int, failure: FailedExample, example: Example, columns: frozenset[str]
-) -> str:
+def _described(number: int, tried: TriedExample, example: Example, columns: frozenset[str]) -> str:
     shown = excerpt(input_text(example, columns), _INPUT_CHARS)
-    parts = [f"### Example {number}", f"Input:\n{shown}", f"Output:\n{failure.output}"]
+    parts = [f"### Example {number}", f"Input:\n{shown}", f"Output:\n{tried.output}"]
+    if tried.score >= 1:
+        return "\n\n".join(parts)
+    parts.append(f"Score: {tried.score:.3g} of 1" if tried.score > 0 else "Wrong.")
     expected = None if example.expected is None else _written(example.expected)
-    if failure.feedback:
-        # Feedback mostly quotes the right answer; a prompt of several columns needs it for certain.
-        if expected and expected not in failure.feedback and columns - {"prompt"}:
-            parts.append(f"Expected:\n{excerpt(expected, _FEEDBACK_CHARS)}")
-        parts.append(f"Feedback:\n{failure.feedback}")
-    elif expected is not None:
-        parts.append(f"Wrong. Expected:\n{excerpt(expected, _FEEDBACK_CHARS)}")
-    else:
-        parts.append(f"Wrong. Score: {failure.score:g}")
+    if expected is not None and expected not in tried.feedback:
+        parts.append(f"Expected:\n{excerpt(expected, _FEEDBACK_CHARS)}")
+    if tried.feedback:
+        parts.append(f"Feedback:\n{tried.feedback}")
     return "\n\n".join(parts)
 
 

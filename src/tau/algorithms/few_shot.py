@@ -21,7 +21,7 @@ from tau.algorithms.demonstrations import (
     right_answers,
     text_for_demonstrations,
 )
-from tau.algorithms.evidence import deal
+from tau.algorithms.evidence import deal, drawn
 from tau.algorithms.parts import ExampleParts
 from tau.algorithms.pool import CandidatePool
 from tau.algorithms.prompts import PromptTarget
@@ -102,11 +102,21 @@ class FewShotStrategy:
         proposers, seed = self.setup.proposers, self.setup.problem.seed
         baseline = turn.pool[turn.pool.baseline]
         failures = turn.pool.failures_of(baseline.hash)
-        right, seen = turn.pool.right(baseline.hash)
+        scores = turn.pool.scores(baseline.hash)
+        successes = turn.pool.successes_of(baseline.hash)
         wanted = self.settings.instructions
-        for evidence in deal(failures, seed, "instructions", hands=wanted):
+        shown = drawn(successes, seed, "instructions")
+        hands = deal(failures, seed, "instructions", hands=wanted)
+        for number, evidence in enumerate(hands):
             turn.propose(
-                proposers.reflect(baseline, self._target, evidence, right=right, seen=seen)
+                proposers.reflect(
+                    baseline,
+                    self._target,
+                    evidence,
+                    scores=scores,
+                    successes=shown,
+                    sibling=number,
+                )
                 if evidence
                 else proposers.paraphrase(baseline, self._target)
             )

@@ -151,10 +151,10 @@ class GepaStrategy:
         place = below(len(setup.targets), setup.problem.seed, "component", state.step)
         scores = pool.table[state.parent].by_example
         known = [scores[row] for row in state.rows if row in scores]
-        right = sum(score >= 1 for score in known)
+        well = [one for one in pool.successes_of(state.parent) if one.example in state.rows]
         turn.propose(
             setup.proposers.reflect(
-                pool[state.parent], setup.targets[place], failures, right=right, seen=len(known)
+                pool[state.parent], setup.targets[place], failures, scores=known, successes=well
             )
         )
 

@@ -21,14 +21,23 @@ _COMMON = frozenset(
     }
 )  # fmt: skip
 _FEWEST_LINES = 3
+_MUCH = 0.25
 _ALIKE = 0.86
 """From this similarity on, two lines say the same."""
 
 
 def restored(before: str, after: str) -> str:
-    """`after` with the lines of `before` put back that it lost without a successor."""
+    """`after` with the lines of `before` put back that it lost without a successor.
+
+    A line that only moved is not lost, and little is left out on purpose: where less than a quarter
+    of the text is gone, `after` stays as it is.
+    """
     old, new = before.splitlines(), after.splitlines()
     added = [line for line in new if line not in set(old)]
+    standing = {line.strip() for line in new}
+    gone = sum(len(line) for line in old if line.strip() and line.strip() not in standing)
+    if gone < _MUCH * len(before):
+        return after
     rare = _rare([*old, *added])
     result: list[str] = []
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
@@ -38,7 +47,9 @@ def restored(before: str, after: str) -> str:
             result += [
                 line
                 for line in lost[successors:]
-                if line.strip() and not any(_related(line, one, rare) for one in added)
+                if line.strip()
+                and line.strip() not in standing
+                and not any(_related(line, one, rare) for one in added)
             ]
         if tag != "delete":
             result += new[j1:j2]

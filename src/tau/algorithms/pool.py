@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from tau.algorithms.evidence import FailedExample, failure_of
+from tau.algorithms.evidence import TriedExample, tried_example
 from tau.domain.ids import ExampleId, ResourcesHash
 from tau.domain.resources import Resources
 from tau.domain.reward import SAFETY_HARD_GATE_TRIGGERED
@@ -11,6 +11,7 @@ from tau.domain.rollout import RolloutResult
 from tau.scoring.table import CandidateScores, ScoreRow, ScoreTable
 
 _KEPT_FAILURES = 48
+_KEPT_SUCCESSES = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,14 +37,16 @@ class Candidate:
 class CandidatePool:
     """Candidates that are still of use, in the order they came; the baseline always is.
 
-    `members` are they by hash. `table` and `failures` hold only those. `gated` tripped a safety
+    `members` are they by hash. `table`, `failures` and `successes` hold only those: the latest
+    examples that were less than perfect, and some of those that were. `gated` tripped a safety
     gate. `tried` counts all there ever were, the baseline aside.
     """
 
     baseline: ResourcesHash
     candidates: tuple[Candidate, ...]
     table: ScoreTable = field(default_factory=ScoreTable)
-    failures: Mapping[ResourcesHash, tuple[FailedExample, ...]] = field(default_factory=dict)
+    failures: Mapping[ResourcesHash, tuple[TriedExample, ...]] = field(default_factory=dict)
+    successes: Mapping[ResourcesHash, tuple[TriedExample, ...]] = field(default_factory=dict)
     gated: frozenset[ResourcesHash] = frozenset()
     tried: int = 0
     members: Mapping[ResourcesHash, Candidate] = field(init=False)
@@ -77,13 +80,14 @@ class CandidatePool:
             candidates=tuple(one for one in self.candidates if one.hash in kept),
             table=ScoreTable({name: scores[name] for name in scores if name in kept}),
             failures={name: one for name, one in self.failures.items() if name in kept},
+            successes={name: one for name, one in self.successes.items() if name in kept},
             gated=self.gated & kept,
         )
 
     def recording(self, results: Sequence[RolloutResult]) -> "CandidatePool":
         """With evaluations folded in."""
         rows, gated = [], set(self.gated)
-        failed: dict[ResourcesHash, dict[ExampleId, FailedExample]] = {}
+        tried: dict[ResourcesHash, list[TriedExample]] = {}
         for result in results:
             example, name = result.request.example, result.request.resources.hash
             if example is None or name not in self.members:
@@ -98,16 +102,21 @@ class CandidatePool:
             )
             if any(reward.name == SAFETY_HARD_GATE_TRIGGERED for reward in result.rewards):
                 gated.add(name)
-            failure = failure_of(result)
-            if failure is not None:
-                before = self.failures.get(name, ())
-                known = failed.setdefault(name, {one.example: one for one in before})
-                known[example.id] = failure
-        kept = {name: tuple(known.values())[-_KEPT_FAILURES:] for name, known in failed.items()}
+            if (one := tried_example(result)) is not None:
+                tried.setdefault(name, []).append(one)
+        failures = {
+            name: _latest(self.failures.get(name, ()), [one for one in some if one.score < 1])
+            for name, some in tried.items()
+        }
+        successes = {
+            name: _latest(self.successes.get(name, ()), [one for one in some if one.score >= 1])
+            for name, some in tried.items()
+        }
         return replace(
             self,
             table=self.table.adding(rows),
-            failures={**self.failures, **kept},
+            failures={**self.failures, **_cut(failures, _KEPT_FAILURES)},
+            successes={**self.successes, **_cut(successes, _KEPT_SUCCESSES)},
             gated=frozenset(gated),
         )
 
@@ -131,14 +140,17 @@ class CandidatePool:
         measured = self.table[self.baseline].n > 0
         return why if measured else "no evaluation could be scored"
 
-    def right(self, name: ResourcesHash) -> tuple[int, int]:
-        """On how many examples the candidate was right, of those it has a score on."""
-        scores = self.table[name].by_example.values()
-        return sum(score >= 1 for score in scores), len(scores)
+    def scores(self, name: ResourcesHash) -> tuple[float, ...]:
+        """The candidate's score on each example that it has one on."""
+        return tuple(self.table[name].by_example.values())
 
-    def failures_of(self, name: ResourcesHash) -> tuple[FailedExample, ...]:
+    def failures_of(self, name: ResourcesHash) -> tuple[TriedExample, ...]:
         """What the candidate did less than perfectly, in the order it came."""
         return self.failures.get(name, ())
+
+    def successes_of(self, name: ResourcesHash) -> tuple[TriedExample, ...]:
+        """Some of what the candidate did perfectly, in the order it came."""
+        return self.successes.get(name, ())
 
     def seen_by(self, names: Iterable[ResourcesHash]) -> frozenset[ExampleId]:
         """The examples that any of `names` was made from: they cannot compare them."""
@@ -165,3 +177,18 @@ def child(
         seen_examples=shown,
         generation=generation,
     )
+
+
+def _latest(
+    before: Sequence[TriedExample], now: Sequence[TriedExample]
+) -> tuple[TriedExample, ...]:
+    """Both, an example once: as it was tried last."""
+    return tuple(
+        {**{one.example: one for one in before}, **{one.example: one for one in now}}.values()
+    )
+
+
+def _cut(
+    tried: Mapping[ResourcesHash, tuple[TriedExample, ...]], most: int
+) -> dict[ResourcesHash, tuple[TriedExample, ...]]:
+    return {name: some[-most:] for name, some in tried.items() if some}

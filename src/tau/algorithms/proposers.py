@@ -9,12 +9,13 @@ from dataclasses import dataclass, field, replace
 
 from tau.algorithms import templates
 from tau.algorithms.bare import UNFENCED, refuse_chatter
-from tau.algorithms.evidence import FailedExample, described
+from tau.algorithms.evidence import TriedExample, described, standing
 from tau.algorithms.fences import answer_in, fence, fenced, unfenced, whole
 from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import PromptParseError, PromptTarget, proposed, shown
 from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.templates import fill
+from tau.algorithms.versions import TriedVersion, described_versions
 from tau.domain.claim import BETTER, ClaimTerms
 from tau.domain.dataset import Example
 from tau.domain.ids import ExampleId, ResourcesHash
@@ -69,8 +70,9 @@ class ProposalRequest:
 class Proposers:
     """Writes requests and reads answers.
 
-    `examples` are all that may be shown, and of them `columns` beside the prompt.
-    `cheaper` is asked of every new prompt.
+    `examples` are all that may be shown, and of them `columns` beside the prompt. `cheaper` is
+    asked of every new prompt. `purpose` says what the application is for, `metric` what each grader
+    rewards.
     """
 
     texts: Texts
@@ -80,6 +82,8 @@ class Proposers:
     columns: frozenset[str] = frozenset()
     context: Mapping[str, str] = field(default_factory=dict)
     cheaper: str = ""
+    purpose: str = ""
+    metric: tuple[str, ...] = ()
 
     @classmethod
     def of(
@@ -87,7 +91,10 @@ class Proposers:
         settings: SearchSettings,
         targets: Sequence[PromptTarget],
         examples: Sequence[Example],
+        *,
         claim: ClaimTerms = BETTER,
+        purpose: str = "",
+        metric: Sequence[str] = (),
     ) -> "Proposers":
         """What asks as `settings` say.
 
@@ -111,27 +118,44 @@ class Proposers:
             max_chars=settings.max_chars,
             columns=frozenset(settings.columns).union(*(one.placeholders for one in targets)),
             cheaper=templates.cheaper(claim.minimize),
+            purpose=purpose,
+            metric=tuple(metric),
         )
 
     def reflect(
         self,
         parent: Candidate,
         target: PromptTarget,
-        evidence: Sequence[FailedExample],
+        evidence: Sequence[TriedExample],
         *,
-        right: int,
-        seen: int,
+        scores: Sequence[float],
+        successes: Sequence[TriedExample] = (),
+        versions: Sequence[TriedVersion] = (),
+        sibling: int = 0,
     ) -> ProposalRequest:
-        """Rewrite the prompt in the light of failures."""
+        """Rewrite the prompt in the light of failures.
+
+        `scores` are those of the examples that the parent was tried on lately, `successes` some of
+        what it did right; `sibling` numbers the requests that are made of one parent at a time.
+        """
+        emphasis = templates.EMPHASES[sibling % len(templates.EMPHASES)]
+        right = described(successes, self.examples, self.columns, first=len(evidence) + 1)
         parts = {
             "evidence": described(evidence, self.examples, self.columns),
-            "right": str(right),
-            "seen": str(seen),
+            "standing": standing(scores),
+            "right": str(sum(score >= 1 for score in scores)),
+            "seen": str(len(scores)),
+            "successes": templates.part("These it does well, and they must stay so:", right),
+            "versions": templates.part(
+                "These other versions were tried:", described_versions(versions)
+            ),
+            "emphasis": f"- {emphasis}\n" if emphasis else "",
         }
-        return self._request("reflect", self.texts.reflect, (parent,), target, parts, evidence)
+        tried = (*evidence, *successes)
+        return self._request("reflect", self.texts.reflect, (parent,), target, parts, tried)
 
     def critique(
-        self, parent: Candidate, target: PromptTarget, evidence: Sequence[FailedExample]
+        self, parent: Candidate, target: PromptTarget, evidence: Sequence[TriedExample]
     ) -> ProposalRequest:
         """A textual gradient: what is wrong with the prompt (R. Pryzant et al., EMNLP 2023)."""
         parts = {"evidence": described(evidence, self.examples, self.columns)}
@@ -141,7 +165,7 @@ class Proposers:
         self,
         parent: Candidate,
         target: PromptTarget,
-        evidence: Sequence[FailedExample],
+        evidence: Sequence[TriedExample],
         critique: str,
     ) -> ProposalRequest:
         """Follow a critique."""
@@ -210,7 +234,7 @@ class Proposers:
         parents: tuple[Candidate, ...],
         target: PromptTarget,
         parts: Mapping[str, str],
-        evidence: Sequence[FailedExample],
+        evidence: Sequence[TriedExample],
     ) -> ProposalRequest:
         text = shown(parents[0].resources, target)
         marks = fence(text, *parts.values())
@@ -219,6 +243,8 @@ class Proposers:
             {
                 "name": target.name,
                 "prompt": fenced(text, marks),
+                "purpose": templates.purpose_text(self.purpose),
+                "metric": templates.metric_text(self.metric),
                 "context": self._context(parents[0].resources, target),
                 "rules": _rules(target, self.max_chars) + self.cheaper,
                 "marks": marks,

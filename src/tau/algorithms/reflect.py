@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from tau.algorithms.budget_ledger import Allowance, Spent
 from tau.algorithms.demonstrations import right_answers, text_for_demonstrations
-from tau.algorithms.evidence import FailedExample, deal
+from tau.algorithms.evidence import TriedExample, deal, drawn, explained
 from tau.algorithms.lines import is_prose
 from tau.algorithms.parts import ExampleParts
 from tau.algorithms.pool import CandidatePool
@@ -25,6 +25,7 @@ from tau.algorithms.search import SearchPlugin
 from tau.algorithms.setup import SearchSetup
 from tau.algorithms.standing import strengths
 from tau.algorithms.turn import Turn
+from tau.algorithms.versions import tried_versions
 from tau.domain.ids import ExampleId, ResourcesHash
 
 __all__ = ["Reflect", "ReflectSettings"]
@@ -143,7 +144,7 @@ class ReflectStrategy:
 
     def _hands(
         self, state: ReflectState, pool: CandidatePool
-    ) -> dict[ResourcesHash, list[tuple[FailedExample, ...]]]:
+    ) -> dict[ResourcesHash, list[tuple[TriedExample, ...]]]:
         """Failures of each parent of this generation, other ones for each of its children."""
         turns = Counter(_parent(state, n) for n in range(self.settings.width))
         return {
@@ -162,7 +163,7 @@ class ReflectStrategy:
         state: ReflectState,
         pool: CandidatePool,
         number: int,
-        hands: Mapping[ResourcesHash, list[tuple[FailedExample, ...]]],
+        hands: Mapping[ResourcesHash, list[tuple[TriedExample, ...]]],
     ) -> ProposalRequest | None:
         """Question `number` of this generation; None where its parent did everything right."""
         parent, targets = pool[_parent(state, number)], self.setup.targets
@@ -174,8 +175,22 @@ class ReflectStrategy:
         evidence = hands[parent.hash].pop(0)
         if not evidence:
             return None
-        right, seen = pool.right(parent.hash)
-        return self.setup.proposers.reflect(parent, target, evidence, right=right, seen=seen)
+        seed, well = self.setup.problem.seed, pool.successes_of(parent.hash)
+        told = explained(evidence)
+        successes = (
+            drawn(well, seed, state.generation, seen=parent.seen_examples)
+            if told
+            else drawn(well, seed, state.generation, number)
+        )
+        return self.setup.proposers.reflect(
+            parent,
+            target,
+            evidence,
+            scores=pool.scores(parent.hash),
+            successes=successes,
+            versions=tried_versions(pool, parent.hash, target, worse=not told),
+            sibling=number,
+        )
 
     def _screen(
         self, state: ReflectState, turn: Turn, fresh: Sequence[ResourcesHash]

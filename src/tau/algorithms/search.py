@@ -23,7 +23,7 @@ from tau.domain.json import Json, content_hash
 from tau.domain.rollout import RolloutKind, RolloutRequest, RolloutResult, RolloutStatus
 from tau.ports.algorithm import LIMITED_BY, Plan, Problem, Recommendation
 
-_STATE_VERSION = 4
+_STATE_VERSION = 5
 _HEAD = frozenset({"version", "algorithm", "problem", "search"})
 
 S = TypeVar("S")

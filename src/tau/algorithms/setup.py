@@ -76,7 +76,14 @@ class SearchSetup:
             allowed=allowed,
             least=fewest,
             planned=planned,
-            proposers=Proposers.of(settings, targets, parts.feedback, problem.claim),
+            proposers=Proposers.of(
+                settings,
+                targets,
+                parts.feedback,
+                claim=problem.claim,
+                purpose=problem.purpose,
+                metric=problem.metric,
+            ),
         )
 
     @property

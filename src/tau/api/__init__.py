@@ -102,6 +102,7 @@ def optimize(
     claim: str | Mapping[str, Json] | None = None,
     objective: Mapping[str, Json] | None = None,
     guards: Guards = None,
+    purpose: str = "",
 ) -> Optimization:
     """Look for a better prompt, and say whether it is better.
 
@@ -117,6 +118,9 @@ def optimize(
     {'minimize': 'output_tokens', 'not_worse': 0.02}; each of `guards`, {'grader': name or function,
     'margin': 0.02}, is another grader whose score must not get worse.
 
+    `purpose` says in a sentence or two what the application is for: whoever writes the new prompts
+    is told.
+
     Raises:
         InputError: something given cannot be used; nothing was run.
         RunError: the run failed; NothingScored, which has the `result`, where no row got a score.
@@ -125,6 +129,7 @@ def optimize(
     config = configuration(
         task, prompt, data, graders, algorithm=algorithm, params=params, budget=budget,
         seed=seed, concurrency=concurrency, reflection_model=reflection_model, group=group,
+        purpose=purpose,
         claims=ClaimArguments(claim=claim, objective=objective, guards=guards),
         limits=CallLimits(model=model, calls=calls, retries=retries, time_limit_s=time_limit_s),
     )  # fmt: skip

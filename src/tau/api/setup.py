@@ -45,6 +45,7 @@ def configuration(
     reflection_model: str | None = None,
     group: Columns = None,
     claims: "ClaimArguments | None" = None,
+    purpose: str = "",
 ) -> RunConfig:
     """The configuration.
 
@@ -69,6 +70,7 @@ def configuration(
         "replicates": replicates,
         "worker_count": 1,
         "worker_concurrency": concurrency,
+        "purpose": purpose,
         **limits.fields(),
     }
     if group is not None:

@@ -214,7 +214,7 @@ def _race(config: RunConfig, rows: Sequence[Example], rewrites: int) -> RunConfi
 def _only(config: RunConfig, rows: Sequence[Example]) -> RunConfig:
     """The configuration with no other rows, each in its own split."""
     examples = {split: tuple(row for row in rows if row.split is split) for split in Split}
-    return identified(replace(config, examples=examples, purpose=PROBE))
+    return identified(replace(config, examples=examples, command=PROBE))
 
 
 def _settled(config: RunConfig, place: RunPlace, terms: ProbeTerms) -> Account:

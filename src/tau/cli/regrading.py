@@ -73,7 +73,7 @@ def judged_again(
     )
     kept = [row for row in rows if _key(row.fields) in answers]
     examples = {split: tuple(row for row in kept if row.split is split) for split in Split}
-    return identified(replace(config, executor=executor, examples=examples, purpose=PROBE))
+    return identified(replace(config, executor=executor, examples=examples, command=PROBE))
 
 
 def _key(fields: Mapping[str, Json]) -> str:

@@ -78,6 +78,14 @@ class Scalars:
             "claim counts groups. Unset: only equal rows belong together.",
         ),
     ] = None
+    purpose: Annotated[
+        str,
+        Field(
+            max_length=4_000,
+            description="What the application is for, in a sentence or two: the reflection model "
+            "is told, whoever answers is not.",
+        ),
+    ] = ""
     keep_reasoning: Annotated[
         bool,
         Field(

@@ -40,6 +40,7 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         **({} if config.claim.usual else {"claim": config.claim.to_json()}),
         **({"groups": _groups(config)} if config.groups else {}),
         **({"keep_reasoning": True} if config.keep_reasoning else {}),
+        **({"command": config.command} if config.command else {}),
         **({"purpose": config.purpose} if config.purpose else {}),
         # Left out where it is the default: runs from before it was a setting are still the same.
         **({} if config.template is Template.PYTHON else {"template": config.template.value}),

@@ -156,6 +156,7 @@ class _Reader:
             seed=fixed.seed,
             replicates=fixed.replicates,
             fail_fast=fixed.fail_fast,
+            purpose=fixed.purpose.strip(),
             keep_reasoning=fixed.keep_reasoning,
             reuse=fixed.reuse,
             template=fixed.template,

@@ -92,7 +92,8 @@ class RunConfig:
     `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
     means the default of 30 s *without progress*; a number is literal, for the whole run.
     `groups` names the columns of each split that say which rows belong together, where any do.
-    `purpose` is not empty where a command runs something of its own (`probe`).
+    `purpose` says what the application is for. `command` is not empty where a command runs
+    something of its own (`probe`).
     `store` is the one that the file names, a path or URL. `environ` is what plug-ins of models read
     their keys from, `surroundings` what `inherited` picks from for child processes. `semantic` is
     what decides whether two configurations mean the same run, `config_hash` its hash: neither
@@ -128,6 +129,7 @@ class RunConfig:
     reuse: bool = True
     template: Template = Template.PYTHON
     purpose: str = ""
+    command: str = ""
     store: str | None = None
     semantic: Mapping[str, Json] = field(default_factory=dict)
     config_hash: str = ""

@@ -34,6 +34,7 @@ class Problem:
     proved. `earlier` is what runs that ended before this one began measured with the same model
     and graders: by the content of a row, mean scores by candidate. It is empty for plug-ins that
     do not say `uses_history`. `template` is how the prompts ask for the fields of an example.
+    `purpose` says in words what the application is for, `metric` what each grader rewards.
     """
 
     seed_resources: Resources
@@ -47,6 +48,8 @@ class Problem:
     claim: ClaimTerms = BETTER
     earlier: EarlierScores = field(default_factory=dict)
     template: Template = Template.PYTHON
+    purpose: str = ""
+    metric: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -19,6 +19,7 @@ from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.model import Model
 from tau.wiring.history import RunHistory
+from tau.wiring.metric import rewarded
 
 _NONE = RunHistory()
 
@@ -136,6 +137,8 @@ def problem_of(config: RunConfig, parts: ExecutionParts, past: RunHistory = _NON
         claim=config.claim,
         earlier=past.scores,
         template=config.template,
+        purpose=config.purpose,
+        metric=tuple(rewarded(choice) for choice in config.graders),
     )
 
 

@@ -147,9 +147,9 @@ def _configuration(
         except ConfigError as error:
             skipped.append(f"nothing could be graded again: {error}")
             return None
-    purpose = run.config.get("purpose")
-    if isinstance(purpose, str):
-        config = identified(replace(config, purpose=purpose))
+    command = run.config.get("command")
+    if isinstance(command, str):
+        config = identified(replace(config, command=command))
     return replace(config, budget=run.budget, surroundings=environ)
 
 

@@ -15,7 +15,7 @@ from tau.ports.store import Store
 from tau.reports.conditions import Conditions
 
 PROBE = "probe"
-"""What `RunConfig.purpose` is of a probe's runs."""
+"""What `RunConfig.command` is of a probe's runs."""
 _PAGE = 200
 _MOST_RUNS = 60
 _CHUNK = 500
@@ -63,7 +63,7 @@ async def reusable(store: Store, config: RunConfig, run: Run) -> Reusable:
 
     Nothing where the configuration says so, and nothing older than the code that it names.
     """
-    if not config.reuse or config.purpose == PROBE:
+    if not config.reuse or config.command == PROBE:
         return Reusable(store=store)
     probes = await _probes(store, run)
     changed_ms = code_changed_ms(config) if probes else 0

@@ -3,7 +3,7 @@
 import pytest
 
 from tau.algorithms.demonstrations import HEADING, demonstrable, demonstrating
-from tau.algorithms.evidence import FailedExample, deal
+from tau.algorithms.evidence import TriedExample, deal
 from tau.algorithms.few_shot import FewShot, FewShotSettings
 from tau.algorithms.pool import Candidate
 from tau.algorithms.prompts import PromptTarget
@@ -57,11 +57,17 @@ def test_they_win_where_they_help_and_come_from_optimize_rows_alone(name: str) -
         assert not shown, "a row is never asked with its own answer in the prompt"
 
 
-def test_they_take_no_proposal_and_are_not_kept_where_they_do_not_help() -> None:
+def harmed(request: RolloutRequest) -> float:
+    """As `learning`, but demonstrations lead astray in a third of the cases."""
+    astray = "\n=> " in text_of(request) and uniform(7, "astray", *request.key) < 0.33
+    return 0.0 if astray else learning(3)(request) or 0.0
+
+
+def test_they_take_no_proposal_and_are_not_kept_where_they_harm() -> None:
     def run(demonstrations: int) -> tuple[int, str]:
         settings = ReflectSettings(evaluations=300, proposals=9, demonstrations=demonstrations)
         algorithm = Reflect.build(settings, problem(60, 20, 20, seed=3))
-        asked = proposals(drive(algorithm, answering(learning(3))))
+        asked = proposals(drive(algorithm, answering(harmed)))
         return asked, algorithm.best().resources.text("system_prompt") or ""
 
     plain, with_them = run(0), run(8)
@@ -152,7 +158,7 @@ def test_chat_messages_are_refused_before_anything_is_spent() -> None:
 
 def test_siblings_are_shown_other_failures_as_long_as_there_are_some() -> None:
     failures = [
-        FailedExample(
+        TriedExample(
             example=ExampleId(f"optimize:{n}:1"), score=0, output="", feedback=f"mode {n % 3}"
         )
         for n in range(10)

@@ -165,6 +165,20 @@ def test_lines_with_a_successor_stay_replaced() -> None:
     assert restored(before, after) == after
 
 
+def test_a_line_that_only_moved_is_not_put_back() -> None:
+    before = "# R\nX.\n- alpha: 1\n- bravo: 2\n- gamma: 3\n- delta: 4"
+    after = "# R\nX.\n- delta: 4\n- gamma: 3\n- alpha: 1\n- bravo: 2\n- omega: 5"
+
+    assert restored(before, after) == after
+
+
+def test_a_little_that_was_left_out_stays_out() -> None:
+    lines = [f"- word{chr(97 + n) * 3}: {n}" for n in range(8)]
+
+    assert restored("\n".join(lines), "\n".join(lines[1:])) == "\n".join(lines[1:])
+    assert restored("\n".join(lines), "\n".join(lines[4:])) == "\n".join(lines)
+
+
 def test_joining_prefers_the_first_where_both_speak_of_one_thing() -> None:
     first = "You are a clerk.\nWrite dates as ISO."
     second = "You are a clerk.\nDates have dots.\nPrices are in cents."

@@ -6,13 +6,19 @@ from typing import Any
 import pytest
 
 from tau.algorithms.apo import Apo, ApoSettings
-from tau.algorithms.evidence import FailedExample, choose, modes
+from tau.algorithms.evidence import TriedExample, choose, modes
 from tau.algorithms.gepa import Gepa, GepaSettings
+from tau.algorithms.pool import Candidate, CandidatePool
+from tau.algorithms.prompts import targets_of
 from tau.algorithms.reflect import Reflect, ReflectSettings
 from tau.algorithms.select import Select, SelectSettings
+from tau.algorithms.templates import EMPHASES
+from tau.algorithms.versions import described_versions, tried_versions
 from tau.domain.claim import Aim, ClaimTerms, CostMeasure
+from tau.domain.dataset import Split, examples
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
+from tau.domain.resources import Resources
 from tau.domain.rollout import Output, RolloutKind, RolloutRequest, RolloutResult
 from tau.errors import InputError
 from tau.ports.algorithm import Recommendation
@@ -123,8 +129,8 @@ def test_a_template_without_the_prompt_is_refused() -> None:
         Reflect.build(settings, problem(30, 10, 10))
 
 
-def failure(number: int, feedback: str) -> FailedExample:
-    return FailedExample(
+def failure(number: int, feedback: str) -> TriedExample:
+    return TriedExample(
         example=ExampleId(f"optimize:{number}:1"), score=0.0, output="x", feedback=feedback
     )
 
@@ -241,3 +247,61 @@ def test_new_prompts_are_asked_to_cost_less_where_that_is_the_objective(
     plain = asked(ClaimTerms())
     assert plain
     assert not any("Above all" in text for text in plain)
+
+
+def test_what_the_application_is_for_and_what_is_rewarded_is_told() -> None:
+    given = replace(
+        problem(30, 10, 10), purpose="Sorts tickets.", metric=("exact: 1 if it is the answer.",)
+    )
+    waves = drive(Reflect.build(SETTINGS, given), answering(learning(1)))
+    texts = [told(one) for wave in waves for one in wave if one.kind is RolloutKind.PROPOSE]
+
+    assert texts
+    for text in texts:
+        assert "This is what it is for: Sorts tickets." in text
+        assert "An answer is scored from 0 to 1 by:\n- exact: 1 if it is the answer." in text
+
+
+def test_every_fact_is_asked_for_and_single_answers_are_not() -> None:
+    text = run(answering(learning(1))).asked[0]
+
+    assert "Put in every fact and rule that the examples reveal" in text
+    assert "Do not list single inputs with their answers." in text
+
+
+def test_siblings_are_to_look_at_different_things() -> None:
+    algorithm = Reflect.build(replace(SETTINGS, width=3), problem(30, 10, 10))
+    waves = drive(algorithm, answering(learning(1)))
+    first = next(wave for wave in waves if wave[0].kind is RolloutKind.PROPOSE)
+
+    assert [
+        [emphasis for emphasis in EMPHASES if emphasis and emphasis in told(one)] for one in first
+    ] == [[], [EMPHASES[1]], [EMPHASES[2]]]
+
+
+def test_what_goes_right_is_shown_beside_what_goes_wrong() -> None:
+    texts = run(answering(learning(1))).asked
+
+    assert any("These it does well, and they must stay so:" in text for text in texts)
+
+
+def test_versions_that_did_better_are_told_and_worse_ones_where_nothing_else_is_said() -> None:
+    pool = CandidatePool.of(Resources(values={"a": "One.\nTwo."}))
+    better, worse = Resources(values={"a": "One.\nThree."}), Resources(values={"a": "One."})
+    for resources in (better, worse):
+        pool = pool.adding(Candidate(resources=resources, origin="reflect"))
+    rows = examples(Split.OPTIMIZE, [{"prompt": f"q{n}"} for n in range(6)])
+    for resources, score in ((pool[pool.baseline].resources, 0.5), (better, 1.0), (worse, 0.0)):
+        asked = [
+            RolloutRequest(kind=RolloutKind.EVALUATE, resources=resources, example=row)
+            for row in rows
+        ]
+        pool = pool.recording([settled(one, "x", score) for one in asked])
+    (target,) = targets_of(Resources(values={"a": "One."}), None)
+
+    found = tried_versions(pool, pool.baseline, target, worse=False)
+    assert [(one.added, one.removed, one.rows) for one in found] == [(("Three.",), ("Two.",), 6)]
+    both = described_versions(tried_versions(pool, pool.baseline, target, worse=True))
+    assert "### Version 1: mean score 1.00, and 0.50 of the prompt as it stands" in both
+    assert "### Version 2: mean score 0.00, and 0.50 of the prompt as it stands" in both
+    assert "It does not say:\nTwo." in both

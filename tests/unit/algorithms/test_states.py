@@ -12,7 +12,7 @@ from tau.domain.json import canonical
 from tau.ports.algorithm import Algorithm
 from unit.algorithms.pretended import answering, learning, problem
 
-BEFORE = orjson.loads((Path(__file__).parents[2] / "data" / "search_states_v3.json").read_bytes())
+BEFORE = orjson.loads((Path(__file__).parents[2] / "data" / "search_states_v4.json").read_bytes())
 SEARCHES = ("reflect", "apo", "gepa", "few_shot", "select")
 SETTINGS: dict[str, dict[str, object]] = {
     "reflect": {
@@ -50,7 +50,7 @@ def test_a_state_of_the_version_before_is_refused_with_what_to_do(name: str) -> 
     with pytest.raises(ValueError, match="another version of Tau") as refused:
         algorithm.load_state_dict(BEFORE[name])
 
-    assert "format is 3, this version reads 4" in str(refused.value)
+    assert "format is 4, this version reads 5" in str(refused.value)
     assert "finish the run with the version that began it, or begin a new one (--new)" in str(
         refused.value
     )

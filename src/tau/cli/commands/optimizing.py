@@ -56,6 +56,11 @@ def limits(options: dict[str, Any]) -> dict[str, float]:
 @strict_option
 @click.option("--require-improvement", is_flag=True,
               help="Exit with 3 unless the decision is promote.")  # fmt: skip
+@click.option(
+    "--show-proposal",
+    is_flag=True,
+    help="Print the next request to the reflection model; send and write nothing.",
+)
 @click.option("--workers", type=click.IntRange(1), help="Workers; overrides the config's.")
 @click.option("--concurrency", type=click.IntRange(1),
               help="Rollouts in flight per worker; overrides the config's.")  # fmt: skip
@@ -64,7 +69,15 @@ def limits(options: dict[str, Any]) -> dict[str, float]:
 @verbose_option
 @debug_option
 @click.pass_obj
-def optimize(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) -> int:  # noqa: ANN401
+def optimize(
+    surface: Surface,
+    /,
+    *,
+    cfg: str,
+    as_json: bool,
+    show_proposal: bool,
+    **options: Any,  # noqa: ANN401
+) -> int:
     """Look for a better prompt for CFG, by the algorithm 'reflect' where it names none.
 
     The run ends with a decision: promote, keep_baseline or inconclusive, and publishes the new
@@ -78,16 +91,18 @@ def optimize(surface: Surface, /, *, cfg: str, as_json: bool, **options: Any) ->
 
     from tau.cli.running import RunArguments, run
 
-    return run(
-        RunArguments(
-            config=cfg,
-            json=as_json,
-            algorithm="reflect",
-            budget=limits(options),
-            **{name: value for name, value in options.items() if not name.startswith("budget_")},
-        ),
-        surface,
+    arguments = RunArguments(
+        config=cfg,
+        json=as_json,
+        algorithm="reflect",
+        budget=limits(options),
+        **{name: value for name, value in options.items() if not name.startswith("budget_")},
     )
+    if show_proposal:
+        from tau.cli.proposing import show_proposal as show_next
+
+        return show_next(arguments)
+    return run(arguments, surface)
 
 
 @click.command("plan", short_help="Say what a configuration would cost and could show.")
