@@ -23,6 +23,9 @@ from tau.scoring.table import pair
 SHARE = 0.25
 """Of the evaluations, for certifying."""
 _FEWEST = 20
+_ENOUGH_ROWS = 60
+_REPLICATES = 4
+"""Of each certifying row, where there are fewer rows than that and evaluations are left."""
 _BROKEN = 0.03
 """The share of examples a better prompt usually breaks, for the smallest detectable effect."""
 _CORRELATION = 0.3
@@ -36,21 +39,27 @@ class CertificationForecast(TypedDict):
     detectable: float | None
     groups: int
     independent: int
+    certification_replicates: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimedRows:
-    """Which rows certify, by their places in the whole set, and how often they did so before."""
+    """Which rows certify, by their places in the whole set, and how often they did so before.
+
+    Each is evaluated `replicates` times.
+    """
 
     places: tuple[int, ...]
     uses: int
+    replicates: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Certification:
     """`rows` in their order; both prompts are evaluated on each of them.
 
-    They come from a set whose hash is `whole`. `terms` say what is claimed.
+    They come from a set whose hash is `whole`. `terms` say what is claimed. Each row is evaluated
+    `replicates` times; the claim is about the rows' means.
     """
 
     rows: tuple[Example, ...]
@@ -58,6 +67,7 @@ class Certification:
     level: CertificationLevel
     effect: float
     terms: ClaimTerms
+    replicates: int = 1
 
     @classmethod
     def planned(
@@ -80,7 +90,11 @@ class Certification:
     def claimed(self, parts: ExampleParts) -> "ClaimedRows":
         """For a checkpoint: a claim stays on the rows and at the level it was begun with."""
         place = {one.id: number for number, one in enumerate(_in_order(parts))}
-        return ClaimedRows(places=tuple(place[row.id] for row in self.rows), uses=self.level.uses)
+        return ClaimedRows(
+            places=tuple(place[row.id] for row in self.rows),
+            uses=self.level.uses,
+            replicates=self.replicates,
+        )
 
     @classmethod
     def of(
@@ -95,7 +109,8 @@ class Certification:
         if any(not 0 <= place < len(order) for place in claimed.places):
             raise ValueError("the rows that certify are not those of this state")
         rows = tuple(order[place] for place in claimed.places)
-        return cls._of(rows, claimed.uses, parts, settings, terms)
+        found = cls._of(rows, claimed.uses, parts, settings, terms)
+        return replace(found, replicates=claimed.replicates)
 
     @classmethod
     def _of(
@@ -114,14 +129,27 @@ class Certification:
             terms=terms,
         )
 
-    def within(self, evaluations: int) -> Self:
-        """On no more rows than so many evaluations buy: decided before any of them is seen."""
-        return replace(self, rows=self.rows[: max(0, evaluations // 2)])
+    def within(self, evaluations: int, *, varying: bool) -> Self:
+        """On no more rows than so many evaluations buy: decided before any of them is seen.
+
+        Where rows are few and answers are `varying`, each is evaluated as often as what is left
+        allows.
+        """
+        rows = self.rows[: max(0, evaluations // 2)]
+        most = self.most_replicates(varying=varying) if rows else 1
+        times = min(most, evaluations // (2 * len(rows))) if rows else 1
+        return replace(self, rows=rows, replicates=max(1, times))
+
+    def most_replicates(self, *, varying: bool) -> int:
+        """How often a row is evaluated at most; costs and guards are measured once."""
+        few = len(self.rows) < _ENOUGH_ROWS
+        once = self.terms.minimize is not None or self.terms.guards
+        return _REPLICATES if few and varying and not once else 1
 
     @property
     def cost(self) -> int:
         """Evaluations it takes."""
-        return 2 * len(self.rows)
+        return 2 * len(self.rows) * self.replicates
 
     @property
     def groups(self) -> int:
@@ -156,13 +184,14 @@ class Certification:
             return None
         return detectable_gain(self.independent, _BROKEN, alpha=alpha)
 
-    def forecast(self) -> CertificationForecast:
+    def forecast(self, *, varying: bool) -> CertificationForecast:
         """Its part of a plan."""
         return CertificationForecast(
             certification=len(self.rows),
             detectable=self.detectable,
             groups=self.groups,
             independent=self.independent,
+            certification_replicates=self.most_replicates(varying=varying) if self.rows else 1,
         )
 
     def decide(
@@ -228,6 +257,7 @@ class Certification:
         return {
             "certificate": found.to_json(),
             "certification_rows": len(self.rows),
+            **({"certification_replicates": self.replicates} if self.replicates > 1 else {}),
             "certification_groups": self.groups,
             "detectable_effect": self.detectable,
             "effect_that_matters": self.effect,

@@ -82,7 +82,7 @@ class SearchPlugin(Generic[G, S]):
             proposals=allowed.proposals,
             rollouts=allowed.evaluations + allowed.proposals,
             calls=allowed.evaluations * per + allowed.proposals,
-            **setup.planned.forecast(),
+            **setup.planned.forecast(varying=problem.varying),
             least_rollouts=setup.least + self.least_proposals,
             shown_bytes=longest(setup.parts.feedback, self.shown(settings), setup.targets),
             caveats=setup.caveats,
@@ -263,9 +263,10 @@ def concluded(
     if chosen == pool.baseline:
         return state
     left = setup.ledger(state.spent).evaluations_left()
-    certification = setup.certification(state.claimed).within(left)
+    certification = setup.certification(state.claimed).within(left, varying=setup.problem.varying)
     due = tuple(
-        DueEvaluation(candidate=name, example=row.id)
+        DueEvaluation(candidate=name, example=row.id, replicate=number)
+        for number in range(certification.replicates)
         for row in certification.rows
         for name in (pool.baseline, chosen)
     )
@@ -281,6 +282,7 @@ def requests_of(setup: SearchSetup, state: SearchState) -> tuple[RolloutRequest,
             kind=RolloutKind.EVALUATE,
             resources=state.pool[one.candidate].resources,
             example=setup.examples[one.example],
+            replicate=one.replicate,
             reusable=state.chosen is None,
         )
         for one in state.due

@@ -24,6 +24,7 @@ class DueEvaluation:
 
     candidate: ResourcesHash
     example: ExampleId
+    replicate: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,7 @@ class Turn:
         self._setup = setup
         self._state = state
         self._ledger = setup.ledger(state.spent)
-        self.reserved = 2 * len(state.claimed.places)
+        self.reserved = 2 * len(state.claimed.places) * state.claimed.replicates
         self._due: dict[tuple[ResourcesHash, ExampleId], None] = {}
         self._origins = dict(state.origins)
         self._refusals = state.proposals

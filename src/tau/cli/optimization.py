@@ -54,6 +54,7 @@ def plan_fields(plan: Plan) -> dict[str, Any]:
         "calls": plan.calls,
         "certification_rows": plan.certification,
         "certification_groups": plan.groups,
+        "certification_replicates": plan.certification_replicates,
         "independent_rows": plan.independent,
         "least_rollouts": plan.least_rollouts,
         "detectable_gain": plan.detectable,

@@ -142,7 +142,10 @@ def _certification(found: Forecast) -> str:
     if not rows:
         return "none: nothing can be promoted"
     fresh = figures.count(rows, "fresh example")
-    text = f"{fresh}, unused in the search, seen once by both prompts"
+    times, most = "once", found.plan.certification_replicates
+    if most > 1:
+        times = f"up to {most} times, as the budget allows,"
+    text = f"{fresh}, unused in the search, seen {times} by both prompts"
     if found.plan.groups == rows:
         return text
     return (

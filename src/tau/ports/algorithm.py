@@ -34,7 +34,8 @@ class Problem:
     proved. `earlier` is what runs that ended before this one began measured with the same model
     and graders: by the content of a row, mean scores by candidate. It is empty for plug-ins that
     do not say `uses_history`. `template` is how the prompts ask for the fields of an example.
-    `purpose` says in words what the application is for, `metric` what each grader rewards.
+    `purpose` says in words what the application is for, `metric` what each grader rewards. Where it
+    is not `varying`, the same prompt and row always give the same output.
     """
 
     seed_resources: Resources
@@ -50,6 +51,7 @@ class Problem:
     template: Template = Template.PYTHON
     purpose: str = ""
     metric: tuple[str, ...] = ()
+    varying: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,10 +124,11 @@ class Plan:
 
     At most so many `evaluations` (certification included) and `proposals`, which take at most so
     many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
-    baseline; of true gains, `detectable` (0..1) is the smallest that would be promoted in 4 of 5
-    runs, None where none would be; the rows are `groups`, and tell about as much as `independent`
-    rows that have nothing to do with each other. With fewer than `least_rollouts` no candidate
-    would be tried and compared. Demonstrations add up to `shown_bytes` to a candidate's prompt.
+    baseline, `certification_replicates` times at most; of true gains, `detectable` (0..1) is the
+    smallest that would be promoted in 4 of 5 runs, None where none would be; the rows are `groups`,
+    and tell about as much as `independent` rows that have nothing to do with each other. With fewer
+    than `least_rollouts` no candidate would be tried and compared. Demonstrations add up to
+    `shown_bytes` to a candidate's prompt.
     """
 
     evaluations: int
@@ -136,6 +139,7 @@ class Plan:
     detectable: float | None = None
     groups: int = 0
     independent: int = 0
+    certification_replicates: int = 1
     shown_bytes: int = 0
     least_rollouts: int = 0
     caveats: tuple[str, ...] = ()

@@ -138,6 +138,7 @@ def problem_of(config: RunConfig, parts: ExecutionParts, past: RunHistory = _NON
         earlier=past.scores,
         template=config.template,
         purpose=config.purpose,
+        varying=config.executor.type != "chat" or config.params.get("temperature") != 0,
         metric=tuple(rewarded(choice) for choice in config.graders),
     )
 
