@@ -7,7 +7,7 @@ as a version-control system merges texts.
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from difflib import SequenceMatcher
 
 _WORD = re.compile(r"[^\W\d_]{3,}")
@@ -54,6 +54,20 @@ def restored(before: str, after: str) -> str:
         if tag != "delete":
             result += new[j1:j2]
     return "\n".join(result)
+
+
+def without_copied(before: str, after: str, answers: Collection[str]) -> str:
+    """`after` without lines that are new in it and hold one of `answers`: learnt by heart.
+
+    As it is where nothing would be left.
+    """
+    known = set(before.splitlines())
+    kept = [
+        line
+        for line in after.splitlines()
+        if line in known or not any(answer in line for answer in answers)
+    ]
+    return "\n".join(kept) if any(line.strip() for line in kept) else after
 
 
 def joined(first: str, second: str) -> str:

@@ -4,6 +4,7 @@ A request is a question that waits for its answer. What comes back is read stric
 used is asked for once more, with the reason, and is then a failed proposal: data, not a crash.
 """
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -11,6 +12,7 @@ from tau.algorithms import templates
 from tau.algorithms.bare import UNFENCED, refuse_chatter
 from tau.algorithms.evidence import TriedExample, described, standing
 from tau.algorithms.fences import answer_in, fence, fenced, unfenced, whole
+from tau.algorithms.lines import without_copied
 from tau.algorithms.pool import Candidate, child
 from tau.algorithms.prompts import PromptParseError, PromptTarget, proposed, shown
 from tau.algorithms.search_settings import SearchSettings
@@ -207,7 +209,9 @@ class Proposers:
         text = said.strip() if bare else answer_in(said)
         if bare:
             refuse_chatter(text, shown(parents[0].resources, target), target)
-        resources = proposed(parents[0].resources, target, text, max_chars=self.max_chars)
+        answers = self._answers(request.seen_examples)
+        learnt = without_copied(shown(parents[0].resources, target), text, answers)
+        resources = proposed(parents[0].resources, target, learnt, max_chars=self.max_chars)
         if resources.hash in {one.hash for one in parents}:
             raise PromptParseError("it is the same as before")
         made = child(
@@ -218,7 +222,20 @@ class Proposers:
             others=parents[1:],
             generation=generation,
         )
-        return made, UNFENCED if bare else ""
+        notes = (UNFENCED if bare else "", COPIED if learnt != text else "")
+        return made, "; ".join(note for note in notes if note)
+
+    def _answers(self, seen: frozenset[ExampleId]) -> frozenset[str]:
+        """What was shown as right of one example alone, where it is more than a word or two."""
+        known = Counter(text for one in self.examples.values() if (text := _expected(one)))
+        return frozenset(
+            text
+            for name in seen
+            if name in self.examples
+            and (text := _expected(self.examples[name]))
+            and len(text) >= _ANSWER_LEAST
+            and known[text] == 1
+        )
 
     def repair(self, request: ProposalRequest, answer: str, why: str) -> ProposalRequest:
         """Ask once more, saying why the answer could not be used."""
@@ -268,7 +285,14 @@ class Proposers:
         return f"It is used together with these, which are not to be changed now:\n\n{told}\n\n"
 
 
+COPIED = "lines with the answer of a single example left out"
 _OTHER_CHARS = 2_000
+_ANSWER_LEAST = 12
+"""Characters of an answer that a prompt does not hold by chance."""
+
+
+def _expected(example: Example) -> str:
+    return example.expected.strip() if isinstance(example.expected, str) else ""
 
 
 def _message(role: str, content: str) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutResult
+from tau.ports.algorithm import UNANSWERED_PROPOSALS
 
 _REASON_CHARS = 300
 
@@ -15,12 +16,13 @@ class Refusals:
     """Answers that could not be used, and those that were taken with a note, by rollout.
 
     `lost` counts proposals that came to nothing: a repair that could be used saves its proposal.
-    `last` is the reason of the last one.
+    `last` is the reason of the last one. `unanswered` of those lost got no answer at all.
     Displays read `unusable` and `noted` in a checkpoint.
     """
 
     lost: int = 0
     last: str = ""
+    unanswered: int = 0
     unusable: Mapping[str, str] = field(default_factory=dict)
     noted: Mapping[str, str] = field(default_factory=dict)
 
@@ -28,7 +30,13 @@ class Refusals:
         """`result` could not be used; `lost`: and nothing more is asked for in its place."""
         why = why[:_REASON_CHARS]
         unusable = {**self.unusable, _name(result): why}
-        return replace(self, unusable=unusable, lost=self.lost + lost, last=why)
+        return replace(
+            self,
+            unusable=unusable,
+            lost=self.lost + lost,
+            last=why,
+            unanswered=self.unanswered + (result.failure is not None),
+        )
 
     def noting(self, result: RolloutResult, what: str) -> "Refusals":
         """`result` was used, though not as it should have been."""
@@ -43,6 +51,7 @@ class Refusals:
         """As evidence: the reasons with how many answers each, the most frequent first."""
         return {
             "failed_proposals": self.lost,
+            UNANSWERED_PROPOSALS: self.unanswered,
             "why_unusable": self.last,
             "unusable_answers": _counted(self.unusable),
             "noted_answers": _counted(self.noted),

@@ -11,7 +11,7 @@ from tau.domain.decision import Decision
 from tau.domain.ids import ResourcesHash
 from tau.domain.json import Json
 from tau.domain.run import StopReason
-from tau.errors import NothingScored
+from tau.errors import NothingScored, RunError
 from tau.files.atomic import atomic_write
 from tau.reports import shortfalls
 from tau.reports.account import SplitAccount
@@ -87,6 +87,7 @@ class _Result:
 
         Raises:
             NothingScored: with this result, where rows were tried and none has a score.
+            RunError: no request to the reflection model was answered.
         """
         report = self._driven.report
         if report.stop_reason is StopReason.NOTHING_SCORED:
@@ -99,6 +100,13 @@ class _Result:
             )
             error.result = self
             raise error
+        if report.stop_reason is StopReason.NOT_SEARCHED:
+            raise RunError(
+                "nothing was searched",
+                where=f"run {report.run_id}",
+                why=report.stop_detail,
+                fix="see to the reflection model and run it again; no new prompt was tried",
+            )
         return self
 
     def save_report(self, path: str | Path) -> Path:

@@ -23,6 +23,7 @@ _STYLES = {
     Ending.KEEP_BASELINE: "bold",
     Ending.MEASURED: "bold",
     Ending.NOTHING_SCORED: "bold red",
+    Ending.NOT_SEARCHED: "bold red",
     Ending.FAILED: "bold red",
 }
 _UNSURE = "bold yellow"

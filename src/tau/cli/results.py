@@ -6,7 +6,7 @@ from tau.cli import figures, optimization
 from tau.cli.displays import split_fields
 from tau.cli.text import line
 from tau.domain.rollout import RolloutStatus
-from tau.domain.run import StopReason
+from tau.domain.run import CAME_TO_NOTHING, StopReason
 from tau.reports import shortfalls
 from tau.trainer.report import RunReport
 
@@ -64,7 +64,7 @@ def essence(report: RunReport) -> str:
     counts = report.counts
     done = f"{counts[RolloutStatus.SUCCEEDED]:,} of {figures.count(counts.total, 'rollout')}"
     text = f"{done} succeeded in {figures.duration(report.duration_s)}"
-    if report.stop_reason is StopReason.NOTHING_SCORED:
+    if report.stop_reason in CAME_TO_NOTHING:
         text = f"failed: {text}"
     elif report.stop_reason is not StopReason.FINISHED:
         text = f"stopped ({report.stop_reason}): {text}"

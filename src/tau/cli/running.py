@@ -24,7 +24,7 @@ from tau.config.paths import DEFAULT_STORE
 from tau.config.run_settings import RunConfig
 from tau.domain.decision import Decision
 from tau.domain.json import Json
-from tau.domain.run import RunStatus, StopReason
+from tau.domain.run import CAME_TO_NOTHING, RunStatus, StopReason
 from tau.domain.spend import NANO, Budget
 from tau.errors import StoreError, UsageError
 from tau.models.providers import EXAMPLE_MODEL
@@ -256,7 +256,7 @@ def _print(
         _tell(report, output, resume, verbose=arguments.verbose)
     elif _delivered(report):
         output.write(results.contract_line(report) + "\n")
-    if surface.flat and report.stop_reason is StopReason.NOTHING_SCORED:
+    if surface.flat and report.stop_reason in CAME_TO_NOTHING:
         sys.stderr.write(f"warning: {report.stop_detail}\n")
     elif surface.flat and report.status is not RunStatus.COMPLETED:
         sys.stderr.write("".join(f"{text}\n" for text in _unfinished(report, resume)))
@@ -298,7 +298,7 @@ def _unfinished(report: RunReport, resume: str) -> Iterator[str]:
 
 def _delivered(report: RunReport) -> bool:
     """Whether the flag surface has its result: failed rollouts are one, even if all failed."""
-    return report.status is RunStatus.COMPLETED or report.stop_reason is StopReason.NOTHING_SCORED
+    return report.status is RunStatus.COMPLETED or report.stop_reason in CAME_TO_NOTHING
 
 
 def _code(report: RunReport, arguments: RunArguments, surface: Surface) -> int:

@@ -40,6 +40,7 @@ _BECAUSE = {
     StopReason.TIME_LIMIT: "the time limit is reached",
     StopReason.NO_PROGRESS: "nothing went on any more",
     StopReason.NOTHING_SCORED: "nothing could be scored",
+    StopReason.NOT_SEARCHED: "no request to the reflection model was answered",
     StopReason.SIGNAL: "it was interrupted",
     StopReason.OPERATOR: "somebody stopped it",
     StopReason.ERROR: "an error ended it",

@@ -27,10 +27,15 @@ class StopReason(StrEnum):
     TIME_LIMIT = "time_limit"
     NO_PROGRESS = "no_progress"
     NOTHING_SCORED = "nothing_scored"
+    NOT_SEARCHED = "not_searched"
     SIGNAL = "signal"
     OPERATOR = "operator"
     ERROR = "error"
     CRASH = "crash"
+
+
+CAME_TO_NOTHING = (StopReason.NOTHING_SCORED, StopReason.NOT_SEARCHED)
+"""Endings of runs that went through to the end and have no result."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +70,9 @@ class Run:
 
     @property
     def unfinished(self) -> bool:
-        """It has stopped and can go on; where nothing was scored, only a new run can do better."""
+        """It has stopped and can go on; one that came to nothing can't: a new run has to."""
         stopped = self.status in (RunStatus.PAUSED, RunStatus.FAILED)
-        return stopped and self.stop_reason is not StopReason.NOTHING_SCORED
+        return stopped and self.stop_reason not in CAME_TO_NOTHING
 
     @property
     def over(self) -> bool:

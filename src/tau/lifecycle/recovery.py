@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tau.domain.actions import Action, ControlState, LifecycleState
 from tau.domain.json import Json
-from tau.domain.run import StopReason
+from tau.domain.run import CAME_TO_NOTHING
 from tau.errors import ControlError, FileError, RecoveryRefused
 from tau.files.documents import read_document
 from tau.lifecycle.audit import AuditTrail
@@ -125,7 +125,7 @@ def over_for_good(status_path: Path) -> bool:
     if ended != "failed":
         return ended in ENDED
     found = read_document(status_path) or {}
-    return found.get("stop_reason") == StopReason.NOTHING_SCORED
+    return found.get("stop_reason") in CAME_TO_NOTHING
 
 
 def _crashed(

@@ -18,6 +18,7 @@ CERTIFICATION_SET = "certification_set"
 CERTIFICATION_KEYS = "certification_keys"
 CERTIFIED_BEFORE = "certified_before"
 LIMITED_BY = "limited_by"
+UNANSWERED_PROPOSALS = "unanswered_proposals"
 """Keys of evidence, see `Recommendation`."""
 
 
@@ -70,7 +71,8 @@ class Recommendation:
     better score is claimed), `front` (see `algorithms.economy`), `stopped` (one sentence: why the
     search ended) and `limited_by` (the limits of the budget that ended it before anything was
     compared: the run goes on with larger ones), `unusable_answers` and `noted_answers` (how many
-    answers to proposals could not be used, or were used with a note, by reason).
+    answers to proposals could not be used, or were used with a note, by reason),
+    `unanswered_proposals` (how many of them failed before there was an answer).
     """
 
     resources: Resources

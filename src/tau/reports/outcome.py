@@ -29,6 +29,7 @@ class Ending(StrEnum):
     KEEP_BASELINE = "KEEP BASELINE"
     NOT_DECIDED = "NOT DECIDED"
     NOTHING_SCORED = "NOTHING SCORED"
+    NOT_SEARCHED = "NOT SEARCHED"
     STOPPED = "STOPPED"
     FAILED = "FAILED"
     RUNNING = "RUNNING"
@@ -61,6 +62,8 @@ def ended(status: RunStatus, stop_reason: StopReason | None) -> Ending:
     """How a run ended that decided nothing."""
     if stop_reason is StopReason.NOTHING_SCORED:
         return Ending.NOTHING_SCORED
+    if stop_reason is StopReason.NOT_SEARCHED:
+        return Ending.NOT_SEARCHED
     if stop_reason in (StopReason.ERROR, StopReason.CRASH, StopReason.NO_PROGRESS):
         return Ending.FAILED
     if stop_reason in (None, StopReason.FINISHED):
@@ -90,6 +93,12 @@ def outcome(account: Account) -> RunOutcome:
         return RunOutcome(
             ending=ending,
             head="no answer could be graded, so nothing is decided",
+            why=run.stop_detail or "",
+        )
+    if ending is Ending.NOT_SEARCHED:
+        return RunOutcome(
+            ending=ending,
+            head="no new prompt was tried, so nothing is decided",
             why=run.stop_detail or "",
         )
     if gain is None:

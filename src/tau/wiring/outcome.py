@@ -7,7 +7,7 @@ from tau.domain.ids import WorkerId
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, StopReason
-from tau.ports.algorithm import Plan, Recommendation
+from tau.ports.algorithm import UNANSWERED_PROPOSALS, Plan, Recommendation
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
 from tau.reports.account import Account, baseline_of, gather, retries, right_or_wrong
@@ -17,6 +17,7 @@ from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 
 _VERSIONS = 1000
+_WHY = "why_unusable"
 
 
 async def give_verdict(store: Store, run: Run, best: Recommendation, trainer: WorkerId) -> None:
@@ -32,17 +33,33 @@ async def give_verdict(store: Store, run: Run, best: Recommendation, trainer: Wo
 
 
 async def judged(store: Store, run: Run, fit: TrainingResult) -> TrainingResult:
-    """`fit`, or that nothing could be scored, which is no result and decides nothing."""
+    """`fit`, or that nothing was scored or searched, which is no result and decides nothing."""
     why = await nothing_scored(store, run.id)
-    if why is None:
-        return fit
     found = fit.recommendation
+    if why is None:
+        if fit.stop_reason is not StopReason.FINISHED or not _unanswered(found):
+            return fit
+        return TrainingResult(
+            recommendation=replace(found, decision=None),
+            stop_reason=StopReason.NOT_SEARCHED,
+            detail=f"no request to the reflection model was answered: {found.evidence[_WHY]}",
+        )
     evidence = {name: value for name, value in found.evidence.items() if name != "certificate"}
     undecided = replace(found, decision=None, evidence=evidence)
     if fit.stop_reason is not StopReason.FINISHED:
         return replace(fit, recommendation=undecided, detail=f"{fit.detail}; {why}")
     return TrainingResult(
         recommendation=undecided, stop_reason=StopReason.NOTHING_SCORED, detail=why
+    )
+
+
+def _unanswered(found: Recommendation) -> bool:
+    """Whether nothing was tried because the reflection model never answered."""
+    lost = found.evidence.get(UNANSWERED_PROPOSALS)
+    return (
+        bool(lost)
+        and not found.evidence.get("candidates")
+        and lost == found.evidence.get("failed_proposals")
     )
 
 

@@ -12,7 +12,7 @@ from tau.config.run_settings import RunConfig
 from tau.domain.actions import LifecycleState
 from tau.domain.ids import WorkerId
 from tau.domain.json import Json
-from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.run import CAME_TO_NOTHING, Run, RunStatus, StopReason
 from tau.domain.worker import WorkerRole
 from tau.errors import LeaseLost, RunStopped, StoreError, TauError, TrainerTimeout
 from tau.lifecycle.authorization import PolicyFile, local_principal
@@ -54,7 +54,7 @@ _ENDINGS = {
     StopReason.BUDGET: RunStatus.FAILED,
     StopReason.TIME_LIMIT: RunStatus.FAILED,
     StopReason.ERROR: RunStatus.FAILED,
-    StopReason.NOTHING_SCORED: RunStatus.FAILED,
+    **dict.fromkeys(CAME_TO_NOTHING, RunStatus.FAILED),
 }
 """What a run becomes; a signal pauses it, and what an operator wanted has been carried out."""
 

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from tau.algorithms.fences import answer_in, fence, whole
-from tau.algorithms.lines import joined, restored, rivals
+from tau.algorithms.lines import joined, restored, rivals, without_copied
 from tau.algorithms.prompts import PromptParseError, edited, proposed, shown, targets_of
 from tau.domain.json import Json
 from tau.domain.placeholders import Template
@@ -233,3 +233,13 @@ def test_a_proposal_in_the_prompts_habit_is_taken(
     (target,) = targets_of(given, None, template, {"question", "q"})
 
     assert proposed(given, target, text, max_chars=100).values == {"a": text}
+
+
+def test_answers_learnt_by_heart_are_left_out() -> None:
+    before = "Say the code.\nA is 65 | P3 | 290 K."
+    after = before + "\nCodes are in capitals.\nFor shelf 9 say 17 | P1 | 80 K."
+
+    assert without_copied(before, after, {"17 | P1 | 80 K", "65 | P3 | 290 K"}) == (
+        before + "\nCodes are in capitals."
+    )
+    assert without_copied("x", "17 | P1 | 80 K", {"17 | P1 | 80 K"}) == "17 | P1 | 80 K"

@@ -21,7 +21,7 @@ def test_few_rows_are_evaluated_more_often_where_the_budget_leaves_room(
     certifying = [one for wave in waves for one in wave if not one.reusable]
     evaluated = [one for one in certifying if one.kind is RolloutKind.EVALUATE]
     assert Counter(one.replicate for one in evaluated) == dict.fromkeys(range(times), 20)
-    assert algorithm.state_dict()["claimed"]["replicates"] == times
+    assert algorithm.state.claimed.replicates == times
 
 
 def test_no_more_is_evaluated_than_the_budget_leaves() -> None:

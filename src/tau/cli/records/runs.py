@@ -14,7 +14,7 @@ from tau.config.paths import state_dir
 from tau.domain.actions import ControlState
 from tau.domain.condition import Condition, condition_of, driven
 from tau.domain.rollout import RolloutCounts
-from tau.domain.run import Run, RunStatus, StopReason
+from tau.domain.run import CAME_TO_NOTHING, Run, RunStatus, StopReason
 from tau.errors import ControlError
 from tau.lifecycle.state import load_state
 from tau.ports.clock import SystemClock
@@ -134,7 +134,7 @@ async def _result(opened: Store, run: Run, condition: Condition) -> str:
     if condition is Condition.FAILED:
         kinds = await opened.insights.failures(run.id)
         worst = max(kinds, key=lambda kind: kinds[kind], default="")
-        if worst and run.stop_reason in (StopReason.NOTHING_SCORED, StopReason.ERROR):
+        if worst and run.stop_reason in (*CAME_TO_NOTHING, StopReason.ERROR):
             return f"fail {worst.replace('_', ' ')}"
         reason = run.stop_reason or StopReason.ERROR
         return _FAILED.get(reason, str(reason).replace("_", " "))
