@@ -36,9 +36,8 @@ def test_it_ends_as_failed_with_the_cause(
     assert code == 1
     assert found["stop_reason"] == "not_searched"
     assert found["decision"] is None
-    code = program(tau_group, Surface(program="tau"), ["show", "--store", store])
-    said = capfd.readouterr().out
-    assert "no connection to openai-compatible/gone" in " ".join(said.split())
+    assert found["resumable"] is False
+    assert "no connection to openai-compatible/gone" in found["stop_detail"]
 
 
 def test_from_python_it_is_an_error(tmp_path: Path) -> None:
