@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from tau.domain.access import CarriedPolicy
+from tau.domain.actions import ControlState, DesiredState
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.decision import Verdict
 from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId, WorkerId
@@ -332,6 +333,30 @@ class Policies(Protocol):
         ...
 
 
+class DesiredStates(Protocol):
+    """What operators want of each run: the latest word, wherever it was said."""
+
+    async def put(
+        self,
+        run_id: RunId,
+        state: ControlState,
+        *,
+        checkpoint: bytes | None = None,
+        after: int | None = None,
+    ) -> DesiredState:
+        """Let `state` be desired of the run from now on; its number is the next one.
+
+        Raises:
+            NotFound: no such run.
+            Conflict: the record is not the one numbered `after` (0: there is none), where given.
+        """
+        ...
+
+    async def find(self, run_id: RunId) -> DesiredState | None:
+        """What is desired of the run, None where nobody has said; NotFound."""
+        ...
+
+
 class Seals(Protocol):
     """Hashes of files beside the store, kept where whoever edits such a file does not look."""
 
@@ -370,6 +395,9 @@ class Store(Protocol):
 
     @property
     def policies(self) -> Policies: ...  # noqa: D102
+
+    @property
+    def desired_states(self) -> DesiredStates: ...  # noqa: D102
 
     @property
     def seals(self) -> Seals: ...  # noqa: D102
