@@ -135,6 +135,12 @@ class ControlState:
             other, run_id=None, store_sequence=0
         )
 
+    def asks_nothing_new(self, before: "ControlState | None") -> bool:
+        """Whether state and rollback target were so already; no state file means running."""
+        prior = before.lifecycle_state if before else LifecycleState.RUNNING
+        target = before.rollback_checkpoint if before else None
+        return prior is self.lifecycle_state and target == self.rollback_checkpoint
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DesiredState:

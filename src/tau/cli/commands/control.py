@@ -238,7 +238,7 @@ def _arguments(action: str, given: dict[str, Any]) -> Any:  # noqa: ANN401
 
     return ControlArguments(
         action=action,
-        folder=find_state_dir(chosen=given["state_dir"], store=given["store"]),
+        folder=find_state_dir(chosen=given["state_dir"], store=given["store"], files=False),
         policy=given["rbac_policy"],
         principal=given["principal"],
         checkpoint=given.get("checkpoint"),
@@ -247,4 +247,5 @@ def _arguments(action: str, given: dict[str, Any]) -> Any:  # noqa: ANN401
         dry_run=given.get("dry_run", False),
         run_id=given.get("run_id"),
         store=given["store"],
+        chosen=given["state_dir"] is not None,
     )
