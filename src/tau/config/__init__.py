@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tau.config.starting import starter as starter
 
 _HOMES = {
-    "RunConfig": "settings",
+    "RunConfig": "run_settings",
     "load": "loading",
     "schema": "json_schema",
     "starter": "starting",

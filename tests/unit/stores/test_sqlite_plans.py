@@ -27,6 +27,7 @@ SORTED = {
     "unscored",  # grouped by reason, once at a run's end
     "measurements_of_resources",  # what is known of one candidate, run by run
     "candidates",  # one row per proposal of a run
+    "costs",  # grouped by candidate; pages ask for it in small runs only
     "first_due",  # among retries that are due and not yet noticed
     "failures",  # grouped by class, over the failed only
     "held_by_worker",  # what one worker holds

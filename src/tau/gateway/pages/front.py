@@ -9,7 +9,7 @@ from tau.reports.account import baseline_of
 from tau.reports.front import KnownCosts, QualityCost, quality_cost
 
 _MOST = 1_000
-_MOST_ROWS = 50_000
+_MOST_ROWS = 10_000
 """Of a run, for its outputs to be looked through at each look at the page."""
 
 
