@@ -18,7 +18,7 @@ from tau.cli.surface import Exit, Surface
 from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.paths import DEFAULT_RBAC_POLICY, DEFAULT_STORE, state_dir
-from tau.config.search import driven_here, other_folders, other_store
+from tau.config.search import other_folders, other_store
 from tau.domain.actions import Action, record_of
 from tau.domain.condition import Condition, named
 from tau.domain.json import Json
@@ -30,9 +30,8 @@ from tau.lifecycle.commands import Command, ControlResult
 from tau.lifecycle.elsewhere import Elsewhere, find_run, flags, subcommand
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import UNUSED
-from tau.stores.location import on_server, shown
-from tau.wiring.run_control import control
-from tau.wiring.store_control import control_in_store
+from tau.stores.location import shown
+from tau.wiring.store_control import steer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,34 +118,20 @@ def executed(arguments: ControlArguments, surface: Surface) -> ControlResult:
         run_id=_writable("--run-id", arguments.run_id),
     )
     with asyncio.Runner() as runner:
-        if named is not None and _is_remote(arguments, named):
-            return runner.run(
-                control_in_store(
-                    arguments.folder,
-                    named,
-                    command,
-                    policy=policy_file(arguments.policy),
-                    dry_run=arguments.dry_run,
-                )
-            )
         result = runner.run(
-            control(
+            steer(
                 arguments.folder,
                 command,
                 policy=policy_file(arguments.policy),
                 dry_run=arguments.dry_run,
                 store=arguments.store,
+                chosen=arguments.chosen,
                 elsewhere=partial(_elsewhere, arguments, surface),
             )
         )
     if other is None:
         return result
     return replace(result, notes=(*result.notes, f"this run is on '{other}', not on '{named}'"))
-
-
-def _is_remote(arguments: ControlArguments, store: str) -> bool:
-    """Whether the run's control files are out of reach, so that its store alone reaches it."""
-    return on_server(store) and not arguments.chosen and not driven_here(arguments.folder, store)
 
 
 def _elsewhere(arguments: ControlArguments, surface: Surface) -> Elsewhere | None:

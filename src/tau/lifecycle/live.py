@@ -91,21 +91,6 @@ class RunControl:
         """The control state as it stands; ControlError where it cannot be used."""
         return load_state(self._folder.control_state)
 
-    def orphan(self, config_hash: str) -> CheckpointFile | None:
-        """The checkpoint file of an unfinished run of this configuration, primary first.
-
-        It lets that run go on where the store has lost it.
-        """
-        if over_for_good(self._folder.status):
-            return None
-        for path in (self._folder.checkpoint, self._folder.fallback_checkpoint):
-            try:
-                found = load_checkpoint(path)
-            except ControlError:
-                continue
-            return found if found.checkpoint and found.config_hash == config_hash else None
-        return None
-
     async def begin(self, run: Run, record: DesiredState | None) -> None:
         """Write that `run` is running, audited, before anything is claimed.
 
@@ -150,7 +135,7 @@ class RunControl:
         if state is None or state.rollback_checkpoint is None:
             raise ControlError("the control state names no checkpoint to roll back to")
         name = state.rollback_checkpoint
-        found = self._requested(state.rollback_hash) or load_checkpoint(Path(name))
+        found = _requested(self._folder, name, state.rollback_hash)
         if found.checkpoint is None:
             raise ControlError(
                 f"'{name}' was written by another program",
@@ -203,15 +188,6 @@ class RunControl:
         else:
             self.file_trouble = None
 
-    def _requested(self, digest: str | None) -> CheckpointFile | None:
-        if digest is None:
-            return None
-        try:
-            found = load_checkpoint(self._folder.requested_checkpoint)
-        except ControlError:
-            return None
-        return found if found.content_hash == digest else None
-
     def _follow(self, *, force: bool = False) -> None:
         """Read the state file again if it was replaced since."""
         stamp = _stamp(self._folder.control_state)
@@ -253,7 +229,7 @@ class RunControl:
                 rollback_checkpoint=target,
                 rollback_hash=before.rollback_hash if before and target else None,
                 run_id=self._run.id if self._run else None,
-                store_sequence=self._taken_in(before),
+                store_sequence=_taken_in(before, self._run),
             )
             event = AuditEvent(
                 timestamp_unix_ms=state.updated_unix_ms,
@@ -268,11 +244,49 @@ class RunControl:
             )
             self.register.commit(state, event)
 
-    def _taken_in(self, before: ControlState | None) -> int:
-        """The store's record that the file has taken in; of another run it is none."""
-        if before is None or self._run is None or before.run_id != self._run.id:
-            return 0
-        return before.store_sequence
+
+def orphan(folder: StateDir, config_hash: str) -> CheckpointFile | None:
+    """The checkpoint file of an unfinished run of this configuration, primary first.
+
+    It lets that run go on where the store has lost it.
+    """
+    if over_for_good(folder.status):
+        return None
+    for path in (folder.checkpoint, folder.fallback_checkpoint):
+        try:
+            found = load_checkpoint(path)
+        except ControlError:
+            continue
+        return found if found.checkpoint and found.config_hash == config_hash else None
+    return None
+
+
+def _requested(folder: StateDir, name: str, digest: str | None) -> CheckpointFile:
+    """The checkpoint that a rollback was asked for; its copy, where one was made.
+
+    Raises:
+        ControlError: nothing has the content that was asked for.
+    """
+    if digest is None:
+        return load_checkpoint(Path(name))
+    for path in (folder.requested_checkpoint, Path(name)):
+        with contextlib.suppress(ControlError):
+            found = load_checkpoint(path)
+            if found.content_hash == digest:
+                return found
+    raise ControlError(
+        f"checkpoint '{name}' is not what was asked for",
+        where=str(folder.requested_checkpoint),
+        why="its copy is gone or damaged, and the file itself has another content now",
+        fix="ask for the rollback again",
+    )
+
+
+def _taken_in(before: ControlState | None, run: Run | None) -> int:
+    """The store's record that the file has taken in; of another run it is none."""
+    if before is None or run is None or before.run_id != run.id:
+        return 0
+    return before.store_sequence
 
 
 def paused_by_operator(state: ControlState | None) -> bool:

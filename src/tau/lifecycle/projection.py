@@ -19,7 +19,7 @@ from tau.lifecycle.authorization import START, START_KEY
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.register import Register
 from tau.ports.clock import Clock
-from tau.ports.store import DesiredStates
+from tau.ports.desired_states import DesiredStates
 
 THROUGH_STORE = "taken in from the store"
 
@@ -130,6 +130,13 @@ def _is_behind(state: ControlState | None, record: DesiredState) -> bool:
 
 
 def _taken_in(state: ControlState, record: DesiredState) -> bool:
-    """Whether the state is of the record's run, and has seen it."""
-    same = state.run_id in (None, record.state.run_id)
-    return same and state.store_sequence >= record.sequence
+    """Whether the state is of the record's run, and has seen it.
+
+    A store that was restored from a backup counts from there again: where its number is lower than
+    the one seen here, the later word is the newer one.
+    """
+    if state.run_id not in (None, record.state.run_id):
+        return False
+    if state.store_sequence > record.sequence:
+        return state.updated_unix_ms >= record.state.updated_unix_ms
+    return state.store_sequence == record.sequence

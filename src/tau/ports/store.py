@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Protocol, Self
 
 from tau.domain.access import CarriedPolicy
-from tau.domain.actions import ControlState, DesiredState
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.decision import Verdict
 from tau.domain.ids import AttemptId, ResourcesHash, RolloutId, RunId, WorkerId
@@ -27,6 +26,7 @@ from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.span import Span
 from tau.domain.spend import Budget, Spend
 from tau.domain.worker import ProcessIdentity, WorkerRecord, WorkerRole
+from tau.ports.desired_states import DesiredStates
 from tau.ports.insights import Insights
 
 
@@ -330,30 +330,6 @@ class Policies(Protocol):
 
     async def current(self) -> CarriedPolicy | None:
         """What holds, None where the store carries nothing."""
-        ...
-
-
-class DesiredStates(Protocol):
-    """What operators want of each run: the latest word, wherever it was said."""
-
-    async def put(
-        self,
-        run_id: RunId,
-        state: ControlState,
-        *,
-        checkpoint: bytes | None = None,
-        after: int | None = None,
-    ) -> DesiredState:
-        """Let `state` be desired of the run from now on; its number is the next one.
-
-        Raises:
-            NotFound: no such run.
-            Conflict: the record is not the one numbered `after` (0: there is none), where given.
-        """
-        ...
-
-    async def find(self, run_id: RunId) -> DesiredState | None:
-        """What is desired of the run, None where nobody has said; NotFound."""
         ...
 
 

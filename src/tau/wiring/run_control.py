@@ -162,7 +162,7 @@ async def _end_shared(store: Store, run: Run) -> None:
 
 async def _record(folder: StateDir, location: str | None) -> DesiredState | None:
     """What the store says is desired of the run of `folder`; None where it cannot be asked."""
-    run_id = _run_of(folder)
+    run_id = run_of(folder)
     if location is None or run_id is None:
         return None
     try:
@@ -182,7 +182,7 @@ def _take_in(folder: StateDir, record: DesiredState | None) -> None:
             projection.take_in(record)
 
 
-def _run_of(folder: StateDir) -> RunId | None:
+def run_of(folder: StateDir) -> RunId | None:
     """The run that the files of `folder` are about, where they tell."""
     try:
         state, status = load_state(folder.control_state), read_document(folder.status)
@@ -203,7 +203,7 @@ async def _with_store(
         async with await open_store(location) as store:
             if head is not None:
                 await keep_seal(store, location, folder.audit, head)
-            if run_id := _run_of(folder):
+            if run_id := run_of(folder):
                 await Steering(store, location, folder, Register(folder), run_id).agree()
             return (), await _end(folder, store, location, cancelled) if cancelled else None
     except RunActive as error:

@@ -191,7 +191,7 @@ class _Session:
         chosen = await choose_run(
             store, config, _CLOCK, control, run_id=request.run_id, new=request.new
         )
-        if chosen.lost is not None:
+        if chosen.unknown:
             observer.notice(
                 f"'{shown(request.store)}' does not know {chosen.run.id}: it goes on from its "
                 "checkpoint file, and stays unfinished in the store it was on; --new begins anew"

@@ -2,28 +2,31 @@
 
 import asyncio
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
+from tau.config.search import driven_here
 from tau.domain.actions import Action, ControlState, DesiredState, LifecycleState, record_of
 from tau.domain.condition import driven
+from tau.domain.ids import stands_for
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run
-from tau.errors import ControlError, InputError, RunActive
+from tau.errors import Conflict, ControlError, InputError, RunActive
 from tau.files.documents import read_bytes
 from tau.lifecycle.asking import Asked, Desk, as_text
 from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint
 from tau.lifecycle.commands import Command, ControlResult
+from tau.lifecycle.elsewhere import Elsewhere
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.register import Register
 from tau.ports.clock import SystemClock
 from tau.ports.store import Store
-from tau.stores.location import shown
+from tau.stores.location import on_server, shown
 from tau.wiring.access import authorizer_for, guarded
 from tau.wiring.naming import run_named
-from tau.wiring.run_control import FOLLOWED, end_unattended
+from tau.wiring.run_control import FOLLOWED, control, end_unattended, run_of, store_of
 from tau.wiring.stores import open_store
 
 _CLOCK = SystemClock()
@@ -31,6 +34,43 @@ _LISTED = 5
 _MOST_RUNS = 1_000
 
 STANDS = "said in the store: the next start of the run, from wherever, holds to it"
+
+
+async def steer(
+    folder: StateDir,
+    command: Command,
+    *,
+    policy: PolicyFile,
+    dry_run: bool = False,
+    store: str | None = None,
+    chosen: bool = False,
+    elsewhere: Callable[[], Elsewhere | None] = lambda: None,
+) -> ControlResult:
+    """Carry out a command by the run's files where they are within reach, else by its store.
+
+    `chosen` where somebody named the folder: then the run that it is about is meant.
+
+    Raises:
+        ControlError, FileError, StoreError: it was not done.
+    """
+    location = store or store_of(folder)
+    if location is not None and not chosen and _is_remote(folder, command, store):
+        return await control_in_store(folder, location, command, policy=policy, dry_run=dry_run)
+    return await control(
+        folder, command, policy=policy, dry_run=dry_run, store=store, elsewhere=elsewhere
+    )
+
+
+def _is_remote(folder: StateDir, command: Command, store: str | None) -> bool:
+    """Whether the files in `folder` are about another run than the one that is meant."""
+    if store is not None and on_server(store) and not driven_here(folder, store):
+        return True
+    here = run_of(folder)
+    return (
+        here is not None
+        and command.run_id is not None
+        and not (stands_for(command.run_id, str(here)))
+    )
 
 
 async def control_in_store(
@@ -86,19 +126,37 @@ class _Remote:
         if record_of(self._command.action).desired_state is None:
             return await self._result(run, before.state if before else None, None)
         after, _ = self._desired(run)
+        _check_not_cancelled(run, before, after)
         return await self._result(run, after, after.asks_nothing_new(_state(before)))
 
     async def say(self) -> ControlResult:
         """Say it in the store; a run that nobody drives is cancelled at once."""
         run = await self._run()
-        before = await self._store.desired_states.find(run.id)
         after, checkpoint = self._desired(run)
-        put = await self._store.desired_states.put(run.id, after, checkpoint=checkpoint)
+        before, put = await self._put(run, after, checkpoint)
         if put.state.lifecycle_state is LifecycleState.CANCELLED and not run.over:
             with contextlib.suppress(RunActive):  # its driver does it
                 await end_unattended(self._store, run, self._location)
         idempotent = after.asks_nothing_new(_state(before))
         return await self._result(await self._store.runs.get(run.id), put.state, idempotent)
+
+    async def _put(
+        self, run: Run, after: ControlState, checkpoint: bytes | None
+    ) -> tuple[DesiredState | None, DesiredState]:
+        """What was desired before, and the record that follows just upon that.
+
+        Raises:
+            ControlError: somebody has cancelled the run meanwhile: that is final.
+        """
+        desired = self._store.desired_states
+        while True:
+            before = await desired.find(run.id)
+            _check_not_cancelled(run, before, after)
+            last = before.sequence if before else 0
+            try:
+                return before, await desired.put(run.id, after, checkpoint=checkpoint, after=last)
+            except Conflict:
+                continue  # somebody was faster: what they said counts as before
 
     async def _run(self) -> Run:
         """The run that is named, else the only one that has not ended; the newest for a status.
@@ -198,6 +256,19 @@ class _Remote:
                 "settled": counts.settled,
             },
         }
+
+
+def _check_not_cancelled(run: Run, before: DesiredState | None, after: ControlState) -> None:
+    """Raise ControlError where a run that was cancelled, and is about to end, is to go on."""
+    cancelled = LifecycleState.CANCELLED
+    if before is None or before.state.lifecycle_state is not cancelled:
+        return
+    if after.lifecycle_state is not cancelled:
+        raise ControlError(
+            f"run '{run.id}' was cancelled by {before.state.principal}",
+            why="a cancelled run never goes on",
+            fix="its next start is a new run",
+        )
 
 
 def _state(record: DesiredState | None) -> ControlState | None:
