@@ -122,7 +122,9 @@ async def test_a_run_on_a_server_is_steered_from_a_folder_without_its_files(
         done = await steered.asked("pause", "--principal", "local:ann", "--reason", "a look")
         assert (done["idempotent"], done["run_alive"]) == (False, True)
         await steered.becomes(store, "paused")
-        assert (await steered.asked("pause", "--principal", "local:ann"))["idempotent"] is True
+        run = (await store.insights.runs(limit=1))[0].id
+        again = await steered.asked("pause", run[-6:], "--principal", "local:ann")
+        assert again["idempotent"] is True
         seen = await steered.asked("status")
         assert seen["control_state"]["lifecycle_state"] == "paused"
         assert seen["training_status"]["run_state"] == "paused"
@@ -142,7 +144,6 @@ async def test_a_run_on_a_server_is_steered_from_a_folder_without_its_files(
             "team_mode": True, "roles": {"viewer": {"allow": ["control:rl:status"]}},
             "bindings": [{"principal": "local:eve", "roles": ["viewer"]}],
         }))  # fmt: skip
-        run = (await store.insights.runs(limit=1))[0].id
         before = await store.desired_states.find(run)
         refused = await steered.say(
             "cancel",

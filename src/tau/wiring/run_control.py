@@ -177,7 +177,7 @@ async def _record(folder: StateDir, location: str | None) -> DesiredState | None
 def _take_in(folder: StateDir, record: DesiredState | None) -> None:
     """Make the files say what the store says, before anything is made of them."""
     if record is not None and record.state.run_id is not None:
-        projection = Projection(folder, Register(folder), SystemClock(), record.state.run_id)
+        projection = Projection(folder, Register(folder), SystemClock(), RunId(record.state.run_id))
         with contextlib.suppress(ControlError, FileError):  # the command meets the same
             projection.take_in(record)
 
