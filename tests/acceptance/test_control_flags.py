@@ -63,7 +63,6 @@ def test_every_action_on_the_flag_surface(tmp_path: Path, crashed: Path) -> None
         ((f"{CONTROL}pause", f"{CONTROL}rollback", "x.json"), "cannot be used with"),
         ((f"{CONTROL}pause", "--prompt-optimization-config", "c.json"), "cannot be used with"),
         ((f"{CONTROL}pause", "--prompt-optimization-json"), "cannot be used with"),
-        ((f"{CONTROL}pause", "--prompt-optimization-store-sqlite", "s"), "cannot be used with"),
         (("--prompt-optimization-config", "c.json", f"{CONTROL}json"), "cannot be used with"),
         ((f"{CONTROL}json",), f"requires {CONTROL}cancel"),
         ((f"{CONTROL}principal", "x"), f"requires {CONTROL}cancel"),

@@ -24,7 +24,7 @@ LATER = {"reported", "assumed_tokens", "assumed_cost"}
 TABLES = {
     name: tuple(column for column in columns if column not in LATER)
     for name, columns in ALL_TABLES.items()
-    if name != "policy"
+    if name not in ("policy", "desired_state")
 }
 """Those that version 3 knew; policies, deliveries and assumed spend came later."""
 

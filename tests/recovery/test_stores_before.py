@@ -66,31 +66,34 @@ def contents(path: Path, columns: Table | None = None) -> tuple[dict[str, list[s
         }, columns
 
 
-async def test_a_file_of_the_version_before(tmp_path: Path) -> None:
+@pytest.mark.parametrize("version", [1, 2])
+async def test_a_file_of_a_version_before(tmp_path: Path, version: int) -> None:
     path = tmp_path / "store.sqlite"
-    old = gzip.decompress((KEPT / "sqlite-1.sqlite.gz").read_bytes())
+    old = gzip.decompress((KEPT / f"sqlite-{version}.sqlite.gz").read_bytes())
     path.write_bytes(old)
     before, columns = contents(path)
     assert len(before["rollout"]) > 20
 
     said = migrate(str(path))
 
-    assert said.startswith("schema version 1 to 2\n")
+    assert said.startswith(f"schema version {version} to 3\n")
     assert contents(path, columns)[0] == before
     assert verify(path).ok
-    assert contents(tmp_path / "store.sqlite.v1.backup", columns)[0] == before
+    assert contents(tmp_path / f"store.sqlite.v{version}.backup", columns)[0] == before
     assert "nothing to do" in migrate(str(path))
     async with await SqliteStore.open(path) as store:
         assert told(list(await store.insights.runs(limit=50))) == REPORTED
         run = await store.runs.get(RunId("run-failed"))
         assert (run.spent.tokens, run.spent.assumed_tokens) == (7, 0)
         assert await store.policies.current() is None
+        assert await store.desired_states.find(run.id) is None
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Cluster]:
+@pytest.fixture(scope="module", params=[4, 5])
+def server(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     with cluster() as made:
-        made.sql(gzip.decompress((KEPT / "postgresql-4.sql.gz").read_bytes()).decode())
+        old = (KEPT / f"postgresql-{request.param}.sql.gz").read_bytes()
+        made.sql(gzip.decompress(old).decode())
         made.sql("UPDATE before.worker SET heartbeat_ms = 0")
         yield made
 
@@ -113,13 +116,13 @@ def dumped(server: Cluster, columns: Table | None = None) -> tuple[dict[str, lis
     }, columns
 
 
-async def test_a_server_of_the_version_before(server: Cluster) -> None:
+async def test_a_server_of_a_version_before(server: Cluster) -> None:
     before, columns = dumped(server)
     assert len(before["rollout"]) > 20
 
     said = migrate(server.url("before"))
 
-    assert "the schema is at version 5" in said
+    assert "the schema is at version 6" in said
     after = dumped(server, columns)[0]
     assert {name for name in before if after[name] != before[name]} <= {"worker"}
     assert (await verify_server(server.url("before"))).problems == ()
@@ -128,3 +131,4 @@ async def test_a_server_of_the_version_before(server: Cluster) -> None:
         run = await store.runs.get(RunId("run-failed"))
         assert (run.spent.tokens, run.spent.assumed_tokens) == (7, 0)
         assert await store.policies.current() is None
+        assert await store.desired_states.find(run.id) is None

@@ -1,7 +1,6 @@
 """The contract's flag surface: one flat command whose flags choose a mode."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import click
@@ -37,6 +36,7 @@ CONTROL = Mode(
     ),
     modifiers=(
         "prompt_optimization_control_state_dir",
+        "prompt_optimization_store_sqlite",
         "prompt_optimization_control_json",
         "prompt_optimization_control_principal",
         "prompt_optimization_control_rbac_policy",
@@ -158,20 +158,26 @@ def command(
 
 def _control_run(context: click.Context, action: str) -> int:
     from tau.cli.lifecycle_control import ControlArguments, carry_out
-    from tau.lifecycle.paths import StateDir
+    from tau.config.search import find_state_dir
 
     given = context.params
     value = given[action]
+    chosen = given["prompt_optimization_control_state_dir"]
+    store = _given(context, "prompt_optimization_store_sqlite")
+    source = context.get_parameter_source("prompt_optimization_store_sqlite")
+    if chosen is not None and not _is_explicit(source):
+        store = None  # what is exported finds the run only where nothing else names it
+    folder = chosen or (DEFAULT_STATE_DIR if store is None else None)
     return carry_out(
         ControlArguments(
             action=action.rpartition("_")[2],
-            folder=StateDir(
-                Path(given["prompt_optimization_control_state_dir"] or DEFAULT_STATE_DIR)
-            ),
+            folder=find_state_dir(chosen=folder, store=store, files=False),
             policy=given["prompt_optimization_control_rbac_policy"],
             principal=given["prompt_optimization_control_principal"],
             checkpoint=value if isinstance(value, str) else None,
             json=given["prompt_optimization_control_json"],
+            store=store,
+            chosen=chosen is not None,
         ),
         context.ensure_object(Surface),
     )

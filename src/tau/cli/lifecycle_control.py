@@ -31,14 +31,15 @@ from tau.lifecycle.elsewhere import Elsewhere, find_run, flags, subcommand
 from tau.lifecycle.paths import StateDir
 from tau.lifecycle.recovery import UNUSED
 from tau.stores.location import shown
-from tau.wiring.run_control import control
+from tau.wiring.store_control import steer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlArguments:
     """What the command line says of a lifecycle command; `checkpoint` is only for a rollback.
 
-    `store` is the store that was named to find the run by.
+    `store` is the store that was named to find the run by; `chosen` where the folder was named,
+    too.
     """
 
     action: str
@@ -51,6 +52,7 @@ class ControlArguments:
     dry_run: bool = False
     run_id: str | None = None
     store: str | None = field(default=None, repr=False)
+    chosen: bool = False
 
 
 def carry_out(arguments: ControlArguments, surface: Surface) -> int:
@@ -117,12 +119,13 @@ def executed(arguments: ControlArguments, surface: Surface) -> ControlResult:
     )
     with asyncio.Runner() as runner:
         result = runner.run(
-            control(
+            steer(
                 arguments.folder,
                 command,
                 policy=policy_file(arguments.policy),
                 dry_run=arguments.dry_run,
                 store=arguments.store,
+                chosen=arguments.chosen,
                 elsewhere=partial(_elsewhere, arguments, surface),
             )
         )

@@ -12,8 +12,12 @@ from tau.lifecycle.paths import StateDir
 from tau.stores.location import on_server, shown
 
 
-def find_state_dir(*, chosen: str | None = None, store: str | None = None) -> StateDir:
+def find_state_dir(
+    *, chosen: str | None = None, store: str | None = None, files: bool = True
+) -> StateDir:
     """The state dir that was chosen, that of the run on `store`, or the newest one around here.
+
+    Without `files`, that of a store on a server need not hold those of its run.
 
     Around here are the current folder, `.tau` and the folders in it; a live run comes first.
 
@@ -24,13 +28,26 @@ def find_state_dir(*, chosen: str | None = None, store: str | None = None) -> St
         return StateDir(Path(chosen))
     if store is not None:
         found = audit_dir(store)
-        if on_server(store):
+        if files and on_server(store):
             _check_driven_here(found, store)
         return found
     used = [folder for folder in _around() if _age(folder) is not None]
     live = [folder for folder in used if FileLock(folder.run_lock).taken()]
     newest = max(live or used, key=lambda folder: _age(folder) or 0.0, default=None)
     return newest or StateDir(Path(DEFAULT_STATE_DIR))
+
+
+def driven_here(folder: StateDir, store: str) -> bool:
+    """Whether the last run of `folder` was on `store`.
+
+    A store on a server has runs of many machines, each with control files where it is driven.
+    Where nothing can be read, whoever reads it next says what is wrong with it.
+    """
+    try:
+        driven = (read_document(folder.status) or {}).get("store_path")
+    except FileError:
+        return True
+    return driven == shown(store)
 
 
 def audit_dir(store: str) -> StateDir:
@@ -85,19 +102,15 @@ def _of_run_on(beside: StateDir, store: str) -> StateDir:
 
 
 def _check_driven_here(folder: StateDir, store: str) -> None:
-    """A store on a server has runs of many machines, each controlled where it is driven."""
-    try:
-        driven = (read_document(folder.status) or {}).get("store_path")
-    except FileError:
-        return  # whoever reads it next says what is wrong with it
-    if driven == shown(store):
+    """Raise ControlError where the control files are on another machine."""
+    if driven_here(folder, store):
         return
     raise ControlError(
         "no run of this store was driven from here",
         where=str(folder.root),
-        why=f"its last run was in {driven}" if driven else "there is no status of any run",
+        why="its control files are where it is driven",
         fix="ask on the machine and in the folder where the run was started, or give its "
-        "--state-dir; what is in the store is told by: tau runs",
+        "--state-dir; how it is doing is told from everywhere: tau status --store URL",
     )
 
 

@@ -1,6 +1,6 @@
 """Lifecycle control: what operators can ask of a run, and what stands in its state file."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import assert_never
 
@@ -115,7 +115,8 @@ class ControlState:
     `last_action` is an `Action` or what the run itself did (start, finish, rollback_done).
     `rollback_checkpoint` is the path given with the rollback, kept until it is carried out;
     `rollback_hash` that of the copy which the command made of it. `run_id` is the run the state
-    was written for, where known.
+    was written for, where known. `store_sequence` is that of the store's record which it has taken
+    in, 0 before any.
     """
 
     lifecycle_state: LifecycleState
@@ -126,3 +127,29 @@ class ControlState:
     rollback_hash: str | None = None
     run_id: str | None = None
     reason: str | None = None
+    store_sequence: int = 0
+
+    def says_the_same(self, other: "ControlState") -> bool:
+        """Whether it is the same word of the same person at the same time, wherever it is kept."""
+        return replace(self, run_id=None, store_sequence=0) == replace(
+            other, run_id=None, store_sequence=0
+        )
+
+    def asks_nothing_new(self, before: "ControlState | None") -> bool:
+        """Whether state and rollback target were so already; no state file means running."""
+        prior = before.lifecycle_state if before else LifecycleState.RUNNING
+        target = before.rollback_checkpoint if before else None
+        return prior is self.lifecycle_state and target == self.rollback_checkpoint
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DesiredState:
+    """What is desired of a run, as its store carries it.
+
+    `sequence` counts the changes from 1. `checkpoint` is the content of the checkpoint file that a
+    requested rollback goes back to.
+    """
+
+    sequence: int
+    state: ControlState
+    checkpoint: bytes | None = field(default=None, repr=False)

@@ -18,7 +18,7 @@ from tau.gateway.window import StoreWindow
 from tau.lifecycle.authorization import Authorizer
 from tau.lifecycle.commands import Command, ControlResult
 from tau.ports.clock import Clock
-from tau.wiring.run_control import control
+from tau.wiring.store_control import steer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class Gateway:
         Raises:
             ControlError, FileError: it was not done.
         """
-        return await control(
+        return await steer(
             self.settings.state_dir,
             command,
             policy=self.settings.policy,

@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from tau.domain.actions import ControlState
+from tau.domain.actions import ControlState, DesiredState
 from tau.domain.condition import driven
 from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts
@@ -19,6 +19,7 @@ from tau.gateway.training import StatusContent, TrainingFile
 from tau.gateway.window import StoreWindow
 from tau.lifecycle.commands import run_is_alive
 from tau.lifecycle.paths import StateDir
+from tau.lifecycle.projection import later
 from tau.lifecycle.state import load_state
 from tau.ports.clock import Clock
 
@@ -56,6 +57,15 @@ class Snapshot:
     board: RunScores | None = None
     training: StatusContent
     control: ControlFiles
+
+
+def _of_run(
+    files: ControlFiles, run: Run, record: DesiredState | None, *, alive: bool
+) -> ControlFiles:
+    """What is known of the control of `run`, which may be driven on another machine."""
+    known = files.state.run_id if files.state else None
+    here = known == run.id or files.alive
+    return replace(files, state=later(files.state, record), alive=files.alive if here else alive)
 
 
 class SnapshotWatch:
@@ -101,6 +111,8 @@ class SnapshotWatch:
             if run is None:
                 return Snapshot(taken_unix_ms=now, training=training, control=control)
             counts = await self._window.ask(lambda store: store.insights.counts(run.id))
+            record = await self._window.ask(lambda store: store.desired_states.find(run.id))
+            control = _of_run(control, run, record, alive=driven(run, workers, now))
             return Snapshot(
                 taken_unix_ms=now,
                 run=run,

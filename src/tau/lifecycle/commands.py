@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from tau.domain.actions import Action, ControlState, LifecycleState, record_of
+from tau.domain.actions import Action, ControlState, record_of
 from tau.domain.ids import stands_for
 from tau.domain.json import Json
 from tau.errors import ControlError, FileError
@@ -199,7 +199,7 @@ class Lifecycle:
         after = self._desired(command, before, target)
         return _Plan(
             after=after,
-            idempotent=_same(before, after),
+            idempotent=after.asks_nothing_new(before),
             alive=alive,
             recovery=recovery,
             target=target,
@@ -251,6 +251,7 @@ class Lifecycle:
             rollback_hash=target.content_hash if target else None,
             run_id=before.run_id if before else None,
             reason=command.reason,
+            store_sequence=before.store_sequence if before else 0,
         )
 
     def _rollback_target(self, command: Command) -> CheckpointFile:
@@ -333,12 +334,6 @@ def _check_run(
 def run_is_alive(folder: StateDir) -> bool:
     """Whether a process holds the run lock of this state dir now."""
     return FileLock(folder.run_lock).taken()
-
-
-def _same(before: ControlState | None, after: ControlState) -> bool:
-    prior = before.lifecycle_state if before else LifecycleState.RUNNING
-    target = before.rollback_checkpoint if before else None
-    return prior is after.lifecycle_state and target == after.rollback_checkpoint
 
 
 def _checkpoint_run(target: CheckpointFile | None, recovery: Recovery | None) -> str | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import orjson
 
-from tau.domain.actions import Action, ControlState, LifecycleState
+from tau.domain.actions import Action, ControlState, DesiredState, LifecycleState
 from tau.domain.checkpoint import Checkpoint
 from tau.domain.resources import Resources
 from tau.domain.run import Run
@@ -17,10 +17,11 @@ from tau.domain.worker import ProcessIdentity
 from tau.errors import ControlError, FileError, RunActive
 from tau.files.atomic import clean_orphans
 from tau.files.lock import FileLock
-from tau.lifecycle.audit import AuditEvent, AuditHead
-from tau.lifecycle.authorization import START, START_KEY
+from tau.lifecycle.audit import AuditEvent
+from tau.lifecycle.authorization import START
 from tau.lifecycle.checkpoint_file import CheckpointFile, load_checkpoint, save_checkpoint
 from tau.lifecycle.paths import StateDir
+from tau.lifecycle.projection import Projection, key_of
 from tau.lifecycle.recovery import over_for_good
 from tau.lifecycle.register import Register
 from tau.lifecycle.state import load_state
@@ -47,7 +48,8 @@ class RunControl:
         self._principal = principal
         self._clock = clock
         self._lock = FileLock(folder.run_lock)
-        self._register = Register(folder)
+        self.register = Register(folder)
+        """How the files are changed here."""
         self._run: Run | None = None
         self._wanted = LifecycleState.RUNNING
         self._seen: tuple[int, int, int] | None = None
@@ -60,11 +62,6 @@ class RunControl:
     def folder(self) -> StateDir:
         """Where the control files are."""
         return self._folder
-
-    @property
-    def audit_head(self) -> AuditHead | None:
-        """The last line written here."""
-        return self._register.head
 
     async def take(self, process: ProcessIdentity) -> None:
         """Take the lock of the folder and clean what crashes left there.
@@ -94,31 +91,20 @@ class RunControl:
         """The control state as it stands; ControlError where it cannot be used."""
         return load_state(self._folder.control_state)
 
-    def orphan(self, config_hash: str) -> CheckpointFile | None:
-        """The checkpoint file of an unfinished run of this configuration, primary first.
-
-        It lets that run go on where the store has lost it.
-        """
-        if over_for_good(self._folder.status):
-            return None
-        for path in (self._folder.checkpoint, self._folder.fallback_checkpoint):
-            try:
-                found = load_checkpoint(path)
-            except ControlError:
-                continue
-            return found if found.checkpoint and found.config_hash == config_hash else None
-        return None
-
-    async def begin(self, run: Run) -> None:
+    async def begin(self, run: Run, record: DesiredState | None) -> None:
         """Write that `run` is running, audited, before anything is claimed.
 
-        A requested rollback is left standing, for the trainer to carry out.
+        `record` is what the store said when the run was chosen: what it says later holds. A
+        requested rollback is left standing, for the trainer to carry out.
 
         Raises:
             ControlError: the state file cannot be used.
             FileError: it cannot be written.
         """
         self._run = run
+        if record is not None:
+            projection = Projection(self._folder, self.register, self._clock, run.id)
+            await asyncio.to_thread(projection.take_in, record)
         before = self.desired()
         wanted = LifecycleState.RUNNING
         target = None
@@ -149,7 +135,7 @@ class RunControl:
         if state is None or state.rollback_checkpoint is None:
             raise ControlError("the control state names no checkpoint to roll back to")
         name = state.rollback_checkpoint
-        found = self._requested(state.rollback_hash) or load_checkpoint(Path(name))
+        found = _requested(self._folder, name, state.rollback_hash)
         if found.checkpoint is None:
             raise ControlError(
                 f"'{name}' was written by another program",
@@ -202,15 +188,6 @@ class RunControl:
         else:
             self.file_trouble = None
 
-    def _requested(self, digest: str | None) -> CheckpointFile | None:
-        if digest is None:
-            return None
-        try:
-            found = load_checkpoint(self._folder.requested_checkpoint)
-        except ControlError:
-            return None
-        return found if found.content_hash == digest else None
-
     def _follow(self, *, force: bool = False) -> None:
         """Read the state file again if it was replaced since."""
         stamp = _stamp(self._folder.control_state)
@@ -239,7 +216,7 @@ class RunControl:
         self, action: str, wanted: LifecycleState, target: str | None, detail: str | None
     ) -> None:
         """State and audit line, as a command writes them."""
-        with self._register.held():
+        with self.register.held():
             try:
                 before = self.desired()
             except ControlError:  # it is replaced by a whole one, which is what it needs
@@ -252,19 +229,64 @@ class RunControl:
                 rollback_checkpoint=target,
                 rollback_hash=before.rollback_hash if before and target else None,
                 run_id=self._run.id if self._run else None,
+                store_sequence=_taken_in(before, self._run),
             )
             event = AuditEvent(
                 timestamp_unix_ms=state.updated_unix_ms,
                 principal=self._principal,
                 action=action,
-                action_key=START_KEY if action == START else f"run:{action}",
+                action_key=key_of(action),
                 lifecycle_state=str(wanted),
                 idempotent=before is not None and before.lifecycle_state is wanted,
                 rollback_checkpoint=target,
                 detail=detail,
                 run_id=state.run_id,
             )
-            self._register.commit(state, event)
+            self.register.commit(state, event)
+
+
+def orphan(folder: StateDir, config_hash: str) -> CheckpointFile | None:
+    """The checkpoint file of an unfinished run of this configuration, primary first.
+
+    It lets that run go on where the store has lost it.
+    """
+    if over_for_good(folder.status):
+        return None
+    for path in (folder.checkpoint, folder.fallback_checkpoint):
+        try:
+            found = load_checkpoint(path)
+        except ControlError:
+            continue
+        return found if found.checkpoint and found.config_hash == config_hash else None
+    return None
+
+
+def _requested(folder: StateDir, name: str, digest: str | None) -> CheckpointFile:
+    """The checkpoint that a rollback was asked for; its copy, where one was made.
+
+    Raises:
+        ControlError: nothing has the content that was asked for.
+    """
+    if digest is None:
+        return load_checkpoint(Path(name))
+    for path in (folder.requested_checkpoint, Path(name)):
+        with contextlib.suppress(ControlError):
+            found = load_checkpoint(path)
+            if found.content_hash == digest:
+                return found
+    raise ControlError(
+        f"checkpoint '{name}' is not what was asked for",
+        where=str(folder.requested_checkpoint),
+        why="its copy is gone or damaged, and the file itself has another content now",
+        fix="ask for the rollback again",
+    )
+
+
+def _taken_in(before: ControlState | None, run: Run | None) -> int:
+    """The store's record that the file has taken in; of another run it is none."""
+    if before is None or run is None or before.run_id != run.id:
+        return 0
+    return before.store_sequence
 
 
 def paused_by_operator(state: ControlState | None) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 
 from tau.domain.actions import ControlState
 from tau.errors import ControlError, FileError
@@ -26,6 +27,8 @@ class Register:
         self.audit = AuditTrail(folder.audit)
         self.head: AuditHead | None = None
         """The audit's head after the last line that was written here."""
+        self.sealed: AuditHead | None = None
+        """The head that the store was told of last, from here."""
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -60,6 +63,18 @@ class Register:
             save_state(self._folder.control_state, state, line)
             self.audit.append(line)
         self.head = head_of(line)
+
+    def number(self, sequence: int) -> None:
+        """Say in the state that it has taken in the store's record of this number.
+
+        Raises:
+            ControlError, FileError: the old state stands.
+        """
+        state = self.state()
+        if state is not None:
+            line = load_audit_line(self._folder.control_state)
+            numbered = replace(state, store_sequence=sequence)
+            save_state(self._folder.control_state, numbered, line)
 
     def note(self, event: AuditEvent) -> None:
         """Write only an audit line: of an attempt that changed nothing.

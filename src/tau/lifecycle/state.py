@@ -59,6 +59,7 @@ def state_json(state: ControlState) -> dict[str, Json]:
         "rollback_hash": state.rollback_hash,
         "run_id": state.run_id,
         "reason": state.reason,
+        "store_sequence": state.store_sequence,
     }
 
 
@@ -92,6 +93,7 @@ def _parse(path: Path, found: Mapping[str, Json]) -> ControlState:
             ("rollback_hash", "a string or null", _optional(found, "rollback_hash")),
             ("run_id", "a string or null", _optional(found, "run_id")),
             ("reason", "a string or null", _optional(found, "reason")),
+            ("store_sequence", "a number", type(found.get("store_sequence", 0)) is int),
         )
         if not fits
     ]
@@ -106,6 +108,7 @@ def _parse(path: Path, found: Mapping[str, Json]) -> ControlState:
         rollback_hash=_text(found, "rollback_hash"),
         run_id=_text(found, "run_id"),
         reason=_text(found, "reason"),
+        store_sequence=int(str(found.get("store_sequence", 0))),
     )
 
 

@@ -26,6 +26,7 @@ from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.span import Span
 from tau.domain.spend import Budget, Spend
 from tau.domain.worker import ProcessIdentity, WorkerRecord, WorkerRole
+from tau.ports.desired_states import DesiredStates
 from tau.ports.insights import Insights
 
 
@@ -370,6 +371,9 @@ class Store(Protocol):
 
     @property
     def policies(self) -> Policies: ...  # noqa: D102
+
+    @property
+    def desired_states(self) -> DesiredStates: ...  # noqa: D102
 
     @property
     def seals(self) -> Seals: ...  # noqa: D102

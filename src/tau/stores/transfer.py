@@ -60,6 +60,10 @@ TABLES: Mapping[str, tuple[str, ...]] = {
         "run", "resources", "decision", "evidence", "caveats", "reached_unix_ms", "digest",
     ),
     "policy": ("number", "content", "principal", "reason", "installed_unix_ms", "digest"),
+    "desired_state": (
+        "run", "sequence", "lifecycle_state", "last_action", "principal", "reason",
+        "updated_unix_ms", "rollback_checkpoint", "rollback_hash", "checkpoint",
+    ),
 }  # fmt: skip
 """Columns by table, in an order in which every row finds what it refers to."""
 
@@ -72,6 +76,7 @@ ORDER: Mapping[str, tuple[str, ...]] = {
     "candidate": ("run", "resources"),
     "verdict": ("run",),
     "policy": ("number",),
+    "desired_state": ("run",),
 }
 """By what a table's rows are put in order where it has no `key`."""
 

@@ -9,6 +9,7 @@ Subclass it in a test module, implement `open_store` and run pytest::
 
 from tau.testing.store_aliases import AliasContract, PolicyContract, VerdictContract
 from tau.testing.store_checkpoints import CheckpointContract
+from tau.testing.store_desired import DesiredStateContract
 from tau.testing.store_leases import (
     AdoptionContract,
     FencingContract,
@@ -41,6 +42,7 @@ class StoreContract(
     PolicyContract,
     VerdictContract,
     CheckpointContract,
+    DesiredStateContract,
     InsightsContract,
     SettledContract,
 ):

@@ -1,18 +1,19 @@
 """Lifecycle commands with what they mean for the run's store, where it is there."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from tau.config.paths import status_files
-from tau.domain.actions import Action
+from tau.domain.actions import Action, DesiredState
 from tau.domain.ids import RunId, WorkerId
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.worker import WorkerRole
-from tau.errors import FileError, NotFound, StoreError
+from tau.errors import ControlError, FileError, NotFound, RunActive, StoreError
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document, read_document
 from tau.files.lock import FileLock
@@ -21,13 +22,19 @@ from tau.lifecycle.authorization import Authorizer, PolicyFile
 from tau.lifecycle.commands import Command, ControlResult, Lifecycle
 from tau.lifecycle.elsewhere import Elsewhere
 from tau.lifecycle.paths import StateDir
+from tau.lifecycle.projection import Projection, later
+from tau.lifecycle.register import Register
+from tau.lifecycle.state import load_state
 from tau.ports.clock import SystemClock
 from tau.ports.processes import SystemProcesses
 from tau.ports.store import Store
 from tau.stores.location import on_server, shown
 from tau.wiring.access import authorizer_for
+from tau.wiring.desired import Steering, record_of_run
 from tau.wiring.seals import keep_seal
 from tau.wiring.stores import open_store
+
+FOLLOWED = "asked through the store: the process that drives the run follows within a second"
 
 _LEASE_MS = 10_000
 _FINAL = frozenset({RunStatus.COMPLETED, RunStatus.CANCELLED})
@@ -51,20 +58,24 @@ async def control(
     Raises:
         ControlError, FileError: as `Lifecycle.execute`.
     """
-    authorizer = await authorizer_for(policy, store_of(folder, store))
+    location = store_of(folder, store)
+    authorizer = await authorizer_for(policy, location)
     if authorizer.trouble is not None and command.action is Action.STATUS:
         authorizer = Authorizer(policy)
     lifecycle = Lifecycle(folder, authorizer, SystemClock(), elsewhere=elsewhere)
     if dry_run:
         return lifecycle.preview(command)
+    record = await _record(folder, location)
+    if command.action is Action.STATUS:
+        result = await asyncio.to_thread(lifecycle.execute, command)
+        return replace(result, state=later(result.state, record))
+    await asyncio.to_thread(_take_in, folder, record)
     try:
         result = await asyncio.to_thread(lifecycle.execute, command)
     except BaseException:
         if lifecycle.head is not None:
             await _with_store(folder, lifecycle.head, None, store)
         raise
-    if command.action is Action.STATUS:
-        return result
     cancelled = result if command.action is Action.CANCEL and not result.alive else None
     notes, status = await _with_store(folder, result.head, cancelled, store)
     return replace(
@@ -123,6 +134,15 @@ async def end_run(store: Store, run_id: RunId, *, trainer: WorkerId | None = Non
     )
 
 
+async def end_unattended(store: Store, run: Run, location: str) -> None:
+    """Cancel a run of the store at `location` that nobody drives.
+
+    Raises:
+        RunActive: another machine drives it.
+    """
+    await (_end_shared(store, run) if on_server(location) else end_run(store, run.id))
+
+
 async def _end_shared(store: Store, run: Run) -> None:
     """Cancel a run that no machine drives, as its driver: a lock of ours says nothing of others.
 
@@ -140,6 +160,38 @@ async def _end_shared(store: Store, run: Run) -> None:
         await store.work.retire([me.id])
 
 
+async def _record(folder: StateDir, location: str | None) -> DesiredState | None:
+    """What the store says is desired of the run of `folder`; None where it cannot be asked."""
+    run_id = run_of(folder)
+    if location is None or run_id is None:
+        return None
+    try:
+        async with await open_store(location, read_only=True) as store:
+            return await record_of_run(store, run_id)
+    except (StoreError, FileError):
+        return (
+            None  # the files are all there is; whoever tells the store says why it cannot be told
+        )
+
+
+def _take_in(folder: StateDir, record: DesiredState | None) -> None:
+    """Make the files say what the store says, before anything is made of them."""
+    if record is not None and record.state.run_id is not None:
+        projection = Projection(folder, Register(folder), SystemClock(), RunId(record.state.run_id))
+        with contextlib.suppress(ControlError, FileError):  # the command meets the same
+            projection.take_in(record)
+
+
+def run_of(folder: StateDir) -> RunId | None:
+    """The run that the files of `folder` are about, where they tell."""
+    try:
+        state, status = load_state(folder.control_state), read_document(folder.status)
+    except (ControlError, FileError):
+        return None
+    named = (state.run_id if state else None) or (status or {}).get("run_id")
+    return RunId(named) if isinstance(named, str) else None
+
+
 async def _with_store(
     folder: StateDir, head: AuditHead | None, cancelled: ControlResult | None, known: str | None
 ) -> tuple[tuple[str, ...], Mapping[str, Json] | None]:
@@ -151,7 +203,11 @@ async def _with_store(
         async with await open_store(location) as store:
             if head is not None:
                 await keep_seal(store, location, folder.audit, head)
+            if run_id := run_of(folder):
+                await Steering(store, location, folder, Register(folder), run_id).agree()
             return (), await _end(folder, store, location, cancelled) if cancelled else None
+    except RunActive as error:
+        return (f"{FOLLOWED}: {error.where or error}",), None
     except (StoreError, FileError) as error:
         return (f"the store '{shown(location)}' could not be told: {error}",), None
 
@@ -169,7 +225,7 @@ async def _end(
         run = await store.runs.get(RunId(run_id))
         if run.status in _FINAL:
             return None
-        await (_end_shared(store, run) if on_server(location) else end_run(store, run.id))
+        await end_unattended(store, run, location)
         counts = await store.queue.counts(run.id)
         if status.get("run_id") != run_id:
             return None

@@ -5,25 +5,32 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from tau.config.run_settings import RunConfig
-from tau.domain.actions import LifecycleState
+from tau.domain.actions import DesiredState, LifecycleState
 from tau.domain.ids import RunId
 from tau.domain.run import Run
 from tau.errors import InputError, NotFound, RunError, RunStopped
 from tau.lifecycle.checkpoint_file import CheckpointFile
-from tau.lifecycle.live import RunControl, paused_by_operator
+from tau.lifecycle.live import RunControl, orphan, paused_by_operator
+from tau.lifecycle.projection import later
 from tau.ports.clock import Clock
 from tau.ports.store import Store
 from tau.trainer.operator_control import Lost
+from tau.wiring.desired import record_of_run
 from tau.wiring.run_control import end_run
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChosenRun:
-    """A run to drive. `lost` is its checkpoint file's content, should the store have less."""
+    """A run to drive. `lost` is its checkpoint file's content, should the store have less.
+
+    `record` is what the store says is desired of it; `unknown` where the store did not know it.
+    """
 
     run: Run
     resumed: bool
+    record: DesiredState | None = None
     lost: Lost | None = None
+    unknown: bool = False
 
 
 async def choose_run(
@@ -54,6 +61,8 @@ async def choose_run(
     else:
         run = await _unfinished(store, config, run_id)
     known = run or file
+    record = None if run is None else await record_of_run(store, run.id)
+    desired = later(desired, record)
     if known is not None and desired is not None and desired.run_id in (None, _id(known)):
         if desired.lifecycle_state is LifecycleState.CANCELLED:
             if run is not None:
@@ -66,15 +75,14 @@ async def choose_run(
                 fix="let it go on with: tau resume",
             )
     if run is not None:
-        return ChosenRun(
-            run=run, resumed=True, lost=_of(control.orphan(config.config_hash), run.id)
-        )
+        lost = _of(orphan(control.folder, config.config_hash), run.id)
+        return ChosenRun(run=run, resumed=True, record=record, lost=lost)
     if file is not None:
         made = replace(
             _new(config, clock), id=file.run_id, spent=file.spend, active_s=file.active_s
         )
         lost = _of(file, file.run_id)
-        return ChosenRun(run=await store.runs.create(made), resumed=True, lost=lost)
+        return ChosenRun(run=await store.runs.create(made), resumed=True, lost=lost, unknown=True)
     return ChosenRun(run=await store.runs.create(_new(config, clock)), resumed=False)
 
 
@@ -95,7 +103,7 @@ async def _lost(
     store: Store, config: RunConfig, control: RunControl, run_id: str | None
 ) -> CheckpointFile | None:
     """The checkpoint file of a run that is to go on and that the store does not know."""
-    file = control.orphan(config.config_hash)
+    file = orphan(control.folder, config.config_hash)
     if file is None or run_id not in (None, file.run_id):
         return None
     found = await store.runs.find(config.config_hash)

@@ -32,6 +32,7 @@ from tau.trainer.status import StatusFile
 from tau.trainer.stop import StopRequest
 from tau.wiring.access import USUAL_POLICY, check_start
 from tau.wiring.delivery import report_again
+from tau.wiring.desired import Steering
 from tau.wiring.history import RunHistory, past_of
 from tau.wiring.naming import whole_name
 from tau.wiring.observing import Observer
@@ -41,7 +42,6 @@ from tau.wiring.planning import foretold
 from tau.wiring.reserve import Reservation
 from tau.wiring.reuse import Reusable, reusable
 from tau.wiring.runs import check_goes_on, choose_run
-from tau.wiring.seals import keep_seal
 from tau.wiring.status import status_file
 from tau.wiring.stores import check_kept, open_store
 from tau.wiring.workers import runner_settings, supervisor
@@ -163,6 +163,7 @@ class _Session:
         self._past = past
         self._known = known
         self._control = control
+        self._steering = Steering(store, request.store, control.folder, control.register, run.id)
         self._lost_checkpoint = lost
         self._observer = observer
         self._stop = stop
@@ -190,7 +191,7 @@ class _Session:
         chosen = await choose_run(
             store, config, _CLOCK, control, run_id=request.run_id, new=request.new
         )
-        if chosen.lost is not None:
+        if chosen.unknown:
             observer.notice(
                 f"'{shown(request.store)}' does not know {chosen.run.id}: it goes on from its "
                 "checkpoint file, and stays unfinished in the store it was on; --new begins anew"
@@ -204,7 +205,7 @@ class _Session:
         run = await store.runs.adopt(
             chosen.run.id, trainer.id, budget=config.budget, max_attempts=config.max_attempts
         )
-        await control.begin(run)
+        await control.begin(run, chosen.record)
         past, known = await past_of(store, config, run), await reusable(store, config, run)
         session = cls(
             request,
@@ -221,7 +222,7 @@ class _Session:
             observer=observer,
             stop=stop,
         )
-        await session._seal()
+        await session._steering.agree()
         for text in (*foretold(config, parts, past, resumed=chosen.resumed), known.note):
             if text:
                 observer.notice(text)
@@ -241,6 +242,7 @@ class _Session:
                 watching = {
                     asyncio.create_task(self._monitor.watch(), name="monitor"),
                     asyncio.create_task(self._control.watch(), name="control"),
+                    asyncio.create_task(self._steering.watch(), name="steering"),
                 }
                 try:
                     fit = await judged(self._store, self._run, await self._fit())
@@ -264,7 +266,7 @@ class _Session:
             raise
         progress = await self._monitor.look(final=True)
         await self._store.work.retire([self._worker])
-        await self._seal()
+        await self._steering.agree()
         return await report_of(
             self._store,
             fit.recommendation,
@@ -388,12 +390,6 @@ class _Session:
         if trouble != self._trouble:
             self._trouble = trouble
             self._monitor.wake()
-
-    async def _seal(self) -> None:
-        """Let the store remember the audit's last line."""
-        head = self._control.audit_head
-        if head is not None:
-            await keep_seal(self._store, self._request.store, self._control.folder.audit, head)
 
     def _lease_lost(self, reason: str) -> None:
         self._lost = reason

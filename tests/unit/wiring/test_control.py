@@ -98,3 +98,12 @@ async def test_a_stopped_run_rolls_back_when_it_is_next_started(tmp_path: Path) 
     assert [line["action"] for line in audit(tmp_path)] == [
         "start", "rollback", "start", "rollback_done",
     ]  # fmt: skip
+
+
+async def test_a_run_that_the_store_knows_goes_on_without_a_word_of_loss(tmp_path: Path) -> None:
+    async with LoopbackProvider() as provider:
+        place = Place(tmp_path, provider)
+        first = await place.run(budget={"calls": 8})
+        report = await place.run()
+    assert report.run_id == first.run_id
+    assert not [notice for notice in place.watcher.notices if "does not know" in notice]

@@ -23,6 +23,7 @@ where_options = options(state_dir_option, store_option)
 run_id_option = click.option(
     "--run-id", metavar="ID", help="The run that is meant; refused where another has come."
 )
+run_argument = click.argument("run_named", metavar="[RUN]", required=False)
 command_options = options(
     where_options,
     who_options,
@@ -39,6 +40,7 @@ asked_store_option = click.option(
 
 
 @click.command("status", short_help="Show how a run is doing.")
+@run_argument
 @where_options
 @who_options
 @json_option
@@ -50,6 +52,7 @@ def status(surface: Surface, /, **given: Any) -> int:  # noqa: ANN401
 
 
 @click.command("pause", short_help="Stop claims; let calls in flight finish.")
+@run_argument
 @command_options
 @click.pass_obj
 def pause(surface: Surface, /, **given: Any) -> int:  # noqa: ANN401
@@ -58,6 +61,7 @@ def pause(surface: Surface, /, **given: Any) -> int:  # noqa: ANN401
 
 
 @click.command("resume", short_help="Let a paused or crashed run go on.")
+@run_argument
 @click.option("--run", is_flag=False, flag_value="", default=None, metavar="[ID]",
               help="Then go on with it here, as it was started; with ID, with that run only.",
 )  # fmt: skip
@@ -69,7 +73,7 @@ def resume(surface: Surface, /, *, run: str | None, **given: Any) -> int:  # noq
     A run that no process drives goes on when it is started again, or with --run.
     """
     if run:
-        given["run_id"] = run
+        given["run_id"] = _one_run(run, given["run_id"])
     if run is None or given["dry_run"]:
         return _carry_out(surface, "resume", given)
     from tau.cli.lifecycle_control import resume_and_run
@@ -78,6 +82,7 @@ def resume(surface: Surface, /, *, run: str | None, **given: Any) -> int:  # noq
 
 
 @click.command("cancel", short_help="End a run for good.")
+@run_argument
 @command_options
 @click.pass_obj
 def cancel(surface: Surface, /, **given: Any) -> int:  # noqa: ANN401
@@ -238,13 +243,22 @@ def _arguments(action: str, given: dict[str, Any]) -> Any:  # noqa: ANN401
 
     return ControlArguments(
         action=action,
-        folder=find_state_dir(chosen=given["state_dir"], store=given["store"]),
+        folder=find_state_dir(chosen=given["state_dir"], store=given["store"], files=False),
         policy=given["rbac_policy"],
         principal=given["principal"],
         checkpoint=given.get("checkpoint"),
         reason=given.get("reason"),
         json=given["as_json"],
         dry_run=given.get("dry_run", False),
-        run_id=given.get("run_id"),
+        run_id=_one_run(given.get("run_named"), given.get("run_id")),
         store=given["store"],
+        chosen=given["state_dir"] is not None,
     )
+
+
+def _one_run(*named: str | None) -> str | None:
+    """The run that was named, however often; UsageError where two were."""
+    different = {name for name in named if name is not None}
+    if len(different) > 1:
+        raise click.UsageError(f"two runs are named: {', '.join(sorted(different))}")
+    return different.pop() if different else None

@@ -26,6 +26,8 @@ _APART = 4
 """The last migration after which programs of the version before cannot go on."""
 CARRIES = 5
 """The migration after which a store can carry its policy; older programs would not hold to one."""
+_STEERED = 6
+"""The migration after which a store says what is desired of its runs."""
 _BUSIEST = (
     "receipt", "worker", "run", "waiting", "held", "request", "rollout", "ended", "attempt",
     "outcome", "result", "span_block", "tally",
@@ -95,6 +97,7 @@ async def check(connection: Any, address: Address) -> int:  # noqa: ANN401
         )
     version = found.get("version", 0)
     expected = _EXPECTED | ({"policy"} if version >= CARRIES else set())
+    expected |= {"desired_state"} if version >= _STEERED else set()
     missing = sorted(expected - names) if version >= _APART else ()
     if missing:
         raise StoreDamaged(

@@ -9,6 +9,7 @@ from tau.ports.clock import Clock
 from tau.ports.processes import Processes, SystemProcesses
 from tau.stores.postgres import address, faults, schema
 from tau.stores.postgres.database import PostgresDatabase
+from tau.stores.postgres.desired import PostgresDesiredStates
 from tau.stores.postgres.insights import PostgresInsights
 from tau.stores.postgres.ledger import (
     PostgresAliases,
@@ -40,6 +41,7 @@ class PostgresStore:
         self.verdicts = PostgresVerdicts(database)
         self.checkpoints = PostgresCheckpoints(database)
         self.policies = PostgresPolicies(database)
+        self.desired_states = PostgresDesiredStates(database)
         self.seals = PostgresSeals(database)
         self.insights = PostgresInsights(database)
 

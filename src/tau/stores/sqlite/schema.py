@@ -15,7 +15,7 @@ _EXPECTED = frozenset(
     {
         "schema_meta", "worker", "run", "tally", "resources", "resources_version", "example",
         "rollout", "attempt", "result", "span_block", "checkpoint", "candidate",
-        "alias", "verdict", "policy",
+        "alias", "verdict", "policy", "desired_state",
     }
 )  # fmt: skip
 

@@ -18,6 +18,7 @@ from tau.stores.signals import Signals
 from tau.stores.sqlite import schema
 from tau.stores.sqlite.connection import SqliteAccess
 from tau.stores.sqlite.database import SqliteDatabase
+from tau.stores.sqlite.desired import SqliteDesiredStates
 from tau.stores.sqlite.faults import translated
 from tau.stores.sqlite.insights import SqliteInsights
 from tau.stores.sqlite.ledger import SqliteCheckpoints, SqliteResources
@@ -51,6 +52,7 @@ class SqliteStore:
         self.verdicts = SqliteVerdicts(database, clock)
         self.checkpoints = SqliteCheckpoints(database, clock)
         self.policies = SqlitePolicies(database, clock)
+        self.desired_states = SqliteDesiredStates(database)
         self.seals = SqliteSeals(database)
         self.insights = SqliteInsights(database)
 

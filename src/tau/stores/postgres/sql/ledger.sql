@@ -164,3 +164,27 @@ UPDATE schema_meta SET value = $1::text WHERE name = 'oldest' AND value::int < $
 SELECT number, content, principal, reason, installed_unix_ms, digest FROM policy
 ORDER BY number DESC
 LIMIT 1;
+
+-- name: desired_state
+-- What is desired of a run.
+SELECT
+  d.sequence, d.lifecycle_state, d.last_action, d.principal, d.reason, d.updated_unix_ms,
+  d.rollback_checkpoint, d.rollback_hash, d.checkpoint
+FROM desired_state AS d
+JOIN run ON run.key = d.run
+WHERE run.id = $1;
+
+-- name: put_desired_state
+-- What is desired of a run from now on, unless the record is another than that $10 names.
+INSERT INTO desired_state (
+  run, sequence, lifecycle_state, last_action, principal, reason, updated_unix_ms,
+  rollback_checkpoint, rollback_hash, checkpoint
+)
+VALUES ($1, 1, $2, $3, $4, $5, $6, $7, $8, $9)
+ON CONFLICT (run) DO UPDATE SET
+  sequence = desired_state.sequence + 1, lifecycle_state = excluded.lifecycle_state,
+  last_action = excluded.last_action, principal = excluded.principal, reason = excluded.reason,
+  updated_unix_ms = excluded.updated_unix_ms, rollback_checkpoint = excluded.rollback_checkpoint,
+  rollback_hash = excluded.rollback_hash, checkpoint = excluded.checkpoint
+WHERE $10::bigint IS NULL OR desired_state.sequence = $10
+RETURNING sequence;
