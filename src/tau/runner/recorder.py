@@ -31,7 +31,6 @@ from tau.runner.metering import Meter
 from tau.runner.pacing import Pacing
 
 _NS_PER_MS = 1_000_000
-_MODEL_CALL = "chat"
 _TOOL_CALL = "execute_tool"
 _MAX_REPORTS = 100
 
@@ -113,7 +112,7 @@ class SpanRecorder:
     async def call(self, model: Model, request: ModelRequest) -> Completion:
         """Call `model`: counted when the provider is asked, metered when it answers."""
         ref = model.ref
-        with self.opening(_call_name(ref), SpanKind.MODEL_CALL) as span:
+        with self.opening(_call_name(request.operation, ref), SpanKind.MODEL_CALL) as span:
             span.update(of_request(model, request))
             self._reserve_call()
             sent = False
@@ -355,8 +354,8 @@ class _OpenSpan:
 
 
 @lru_cache(maxsize=64)
-def _call_name(ref: str) -> str:
-    return shortened(f"{_MODEL_CALL} {model_name(ref)}", 200)
+def _call_name(operation: str, ref: str) -> str:
+    return shortened(f"{operation} {model_name(ref)}", 200)
 
 
 _CURRENT: ContextVar[tuple[SpanRecorder, int] | None] = ContextVar("tau_span", default=None)
