@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Self
+from io import BytesIO
+from typing import Any, Self
 
 import aiohttp
+import orjson
 from aiohttp import web
 
 from tau.config.environment import overridden
@@ -54,7 +56,8 @@ class Scripted:
         return f"http://127.0.0.1:{self.port}/v1"
 
     async def _handle(self, request: web.BaseRequest) -> web.StreamResponse:
-        self.seen.append((request.path_qs, dict(request.headers), await request.read()))
+        body = b"".join([piece async for piece in request.content.iter_any()])
+        self.seen.append((request.path_qs, dict(request.headers), body))
         headers = {"Content-Type": self.kind, **self.headers}
         response = web.StreamResponse(status=self.status, headers=headers)
         try:
@@ -92,10 +95,15 @@ class Place:
     lease: AttemptLease
     http: aiohttp.ClientSession
 
-    def post(self, path: str, body: object, **headers: str):  # type: ignore[no-untyped-def]
+    def post(self, path: str, body: object, **headers: str) -> Any:  # noqa: ANN401
+        """A reply, as a context manager."""
+        return self.raw(path, orjson.dumps(body), **headers)
+
+    def raw(self, path: str, body: bytes | BytesIO, **headers: str) -> Any:  # noqa: ANN401
+        """As `post`, with a body as it is."""
         access = self.lease.access
         given = {"Authorization": f"Bearer {access.api_key}", **headers}
-        return self.http.post(f"{access.base_url}{path}", json=body, headers=given)
+        return self.http.post(f"{access.base_url}{path}", data=body, headers=given)
 
 
 def recording(calls: int = 100, *, tokens: int = 0) -> SpanRecorder:
@@ -113,10 +121,26 @@ async def placed(
     """An endpoint of `model` with one attempt under way."""
     record = record or recording()
     endpoint = LoopbackEndpoint(model, clock=SystemClock(), override=overridden)
-    async with aiohttp.ClientSession() as http:
+    unlimited = aiohttp.TCPConnector(limit=0)
+    async with aiohttp.ClientSession(connector=unlimited) as http:
         try:
             with endpoint.lease(record, terms or LeaseTerms(calls=100)) as lease:
                 yield Place(endpoint, record, lease, http)
         finally:
             await endpoint.aclose()
             await model.aclose()
+
+
+@asynccontextmanager
+async def standing(
+    upstream: Scripted,
+    terms: LeaseTerms | None = None,
+    record: SpanRecorder | None = None,
+    *,
+    provider: str = "openai-compatible",
+) -> AsyncIterator[Place]:
+    """`upstream` at work, and one attempt at an endpoint before it."""
+    async with upstream:
+        model = model_at(upstream.base_url, provider=provider)
+        async with placed(model, terms, record) as place:
+            yield place
