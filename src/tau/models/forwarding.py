@@ -1,7 +1,7 @@
 """A client's own request, passed on to a provider with the run's key; the answer as it comes."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Final, Protocol
 from urllib.parse import urlsplit, urlunsplit
@@ -65,8 +65,13 @@ class HttpUpstream:
         poster: HttpPoster,
         timeout_s: float,
         readings: ProviderReadings,
+        passes: Callable[[str], bool] | None = None,
     ) -> None:
-        """`key_headers`: where the key stands, and where it stands for Anthropic's messages."""
+        """`key_headers`: where the key stands, and where it stands for Anthropic's messages.
+
+        `passes` says of a header, by its name in small letters, whether it is passed on.
+        """
+        self._passes = passes or _is_passed_on
         self._target = target
         self._who = who
         self._key_header, self._messages_key_header = key_headers
@@ -137,7 +142,7 @@ class HttpUpstream:
         passed = [
             text
             for name, value in request.headers.items()
-            if _is_passed_on(name.lower())
+            if self._passes(name.lower())
             for text in (name, value)
         ]
         key = (request.path, *passed)

@@ -112,7 +112,7 @@ class PassedCall:
         return self._upstream.masked(b"".join(pieces))
 
     async def _stream(self, reply: ForwardedReply, request: ModelRequest) -> Completion:
-        client, kept, size = self._client, _Kept(), 0
+        client, kept, size = self._client, KeptBody(), 0
         self.begun = True
         await client.begin(reply.status, reply.headers)
         try:
@@ -172,15 +172,17 @@ class PassedCall:
         return self._upstream.refusal(reply.status, headers, orjson.dumps(dict(body)))
 
 
-class _Kept:
+class KeptBody:
     """A stream's beginning and, where it is long, its end."""
 
     def __init__(self) -> None:
+        """Nothing yet."""
         self._pieces: list[bytes] = []
         self._size = 0
         self._tail = b""
 
     def add(self, piece: bytes) -> None:
+        """Take the next piece."""
         if self._size < _READ_BYTES:
             self._pieces.append(piece)
             self._size += len(piece)
@@ -188,6 +190,7 @@ class _Kept:
             self._tail = (self._tail + piece)[-_TAIL_BYTES:]
 
     def body(self) -> bytes:
+        """What was kept, cut between two events."""
         if not self._tail:
             return b"".join(self._pieces)
         head = b"".join(self._pieces).rpartition(b"\n\n")[0]

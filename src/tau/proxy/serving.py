@@ -24,7 +24,7 @@ from tau.proxy.leases import AttemptLease, Leases
 from tau.proxy.passing import PassedCall, params_with
 from tau.proxy.responses import Responses
 
-_DIALECTS: Final[Mapping[str, Dialect]] = {
+DIALECTS: Final[Mapping[str, Dialect]] = {
     one.path: one for one in (ChatCompletions(), Responses(), Embeddings(), AnthropicMessages())
 }
 _PATH = re.compile(r"(?:/attempt/(?P<lease>[0-9a-f]{12}))?(?:/v1)?(?P<path>/[a-z/]+)")
@@ -69,13 +69,13 @@ class AgentCalls:
         """Answer one request, whatever is wrong with it."""
         match = _PATH.fullmatch(request.path.rstrip("/"))
         path = match["path"] if match else ""
-        dialect = _DIALECTS.get(path, _DIALECTS["/chat/completions"])
+        dialect = DIALECTS.get(path, DIALECTS["/chat/completions"])
         client = StreamClient(request)
         try:
             lease = self._lease(request, match["lease"] if match else None)
             if request.method == "GET" and path == "/models":
                 return _json(200, self._listed(lease))
-            if request.method != "POST" or path not in _DIALECTS:
+            if request.method != "POST" or path not in DIALECTS:
                 raise RequestRefused(404, f"{request.method} {request.path} is not served here")
             lease.calls += 1
             asked = self._asked(lease, dialect, await _body(request))
