@@ -71,6 +71,7 @@ class AttributionProxy:
         self._clock = clock
         self._keep = keep
         self._turn = asyncio.Lock()
+        self._telling: set[asyncio.Task[None]] = set()
         upstream = settings.upstream
         self._poster = HttpPoster(
             URL(upstream.url, encoded=True),
@@ -90,7 +91,9 @@ class AttributionProxy:
         )
 
     async def aclose(self) -> None:
-        """Close the connections to upstream."""
+        """See every call logged, and close the connections to upstream."""
+        if self._telling:
+            await asyncio.wait(self._telling)
         await self._poster.aclose()
 
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
@@ -174,7 +177,10 @@ class AttributionProxy:
                 call, status=status, reply=kept.body(), reply_bytes=size, error_code=code,
                 error_message=message, duration_ms=self._clock.monotonic_ms() - started,
             )  # fmt: skip
-            await asyncio.shield(self._told(ended))
+            telling = asyncio.ensure_future(self._told(ended))
+            self._telling.add(telling)
+            telling.add_done_callback(self._telling.discard)
+            await asyncio.shield(telling)
         if code is not None:
             return client.broken() or _error(502, code, message or code)
         assert client.response is not None

@@ -36,6 +36,7 @@ class Scripted:
     headers: dict[str, str] = field(default_factory=dict)
     pause: Callable[[int], asyncio.Event | None] = lambda _: None
     breaks: bool = False
+    head: asyncio.Event | None = None
     seen: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
     port: int = 0
     broken: int = 0
@@ -61,6 +62,8 @@ class Scripted:
         headers = {"Content-Type": self.kind, **self.headers}
         response = web.StreamResponse(status=self.status, headers=headers)
         try:
+            if self.head is not None:
+                await self.head.wait()
             await response.prepare(request)
             for number, piece in enumerate(self.pieces):
                 event = self.pause(number)
