@@ -237,10 +237,7 @@ class Session:
         if response_format is not None:
             given["response_format"] = response_format
         request = ModelRequest(
-            messages=[
-                m if isinstance(m, Message) else message_of(m, f"messages[{i}]")
-                for i, m in enumerate(messages)
-            ],
+            messages=_messages(messages),
             params={**self._params, **params, **given},
         )
         completion = await self._record.call(self._model, request)
@@ -321,6 +318,20 @@ class BlockingSession:
             raise ExecutorFailed("the rollout has ended")
         call = self._session.chat(messages, tools=tools, response_format=response_format, **params)
         return self._session.wait(call, self._loop)
+
+
+def _messages(given: Sequence[Mapping[str, Json] | Message]) -> list[Message]:
+    try:
+        return [
+            one if isinstance(one, Message) else message_of(one, f"messages[{number}]")
+            for number, one in enumerate(given)
+        ]
+    except ValueError as error:
+        raise ExecutorFailed(
+            "session.chat was given what is no chat message",
+            why=str(error),
+            fix="write {role, content} as chat completions do",
+        ) from error
 
 
 def is_async(function: Callable[..., Any]) -> bool:
