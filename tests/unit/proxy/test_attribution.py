@@ -1,7 +1,7 @@
 """The attribution proxy: whose call it is, unaltered answers, one line for each in the log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +32,7 @@ class Running:
     folder: Path
     http: aiohttp.ClientSession
 
-    def post(self, path: str = CHAT, body: bytes = ASK, **headers: str) -> Any:  # noqa: ANN401
+    def post(self, headers: Mapping[str, str], *, path: str = CHAT, body: bytes = ASK) -> Any:  # noqa: ANN401
         """A reply, as a context manager."""
         given = {"Content-Type": "application/json", **headers}
         return self.http.post(f"{self.base}{path}", data=body, headers=given)
@@ -85,7 +85,7 @@ async def test_nothing_is_forwarded_without_attribution(
     tmp_path: Path, headers: dict[str, str]
 ) -> None:
     async with Scripted() as up, running(tmp_path, up.base_url) as proxy:
-        async with proxy.post(**headers) as reply:
+        async with proxy.post(headers) as reply:
             assert reply.status == 400
             code = (await reply.json())["error"]["code"]
         assert code == "training_proxy_missing_or_invalid_attribution_header"
@@ -100,7 +100,7 @@ async def test_a_call_passes_with_the_callers_own_key_and_is_logged(
         async with running(tmp_path, up.base_url.removesuffix("/v1") + suffix) as proxy:
             sent = {"Authorization": "Bearer own", "OpenAI-Beta": "x", "X-Other": "y", **WHOSE}
             more = {"x-sequence-id": "7", "x-trace-id": "t"}
-            async with proxy.post(**sent, **more) as reply:
+            async with proxy.post({**sent, **more}) as reply:
                 assert (reply.status, await reply.read()) == (201, ANSWER)
             await until(lambda: len(proxy.log) == 1)
             (line,) = proxy.log
@@ -131,9 +131,9 @@ async def test_a_call_passes_with_the_callers_own_key_and_is_logged(
 
 async def test_the_url_says_whose_call_it_is(tmp_path: Path) -> None:
     async with Scripted(pieces=[ANSWER]) as up, running(tmp_path, up.base_url) as proxy:
-        async with proxy.post(f"/rollout/r9/attempt/a9{CHAT}") as reply:
+        async with proxy.post({}, path=f"/rollout/r9/attempt/a9{CHAT}") as reply:
             assert reply.status == 200
-        async with proxy.post(f"/rollout/r9/attempt/a9{CHAT}", **WHOSE) as reply:
+        async with proxy.post(WHOSE, path=f"/rollout/r9/attempt/a9{CHAT}") as reply:
             assert reply.status == 400
         await until(lambda: len(proxy.log) == 1)
         assert [(x["rollout_id"], x["attempt_id"]) for x in proxy.log] == [("r9", "a9")]
@@ -144,7 +144,7 @@ async def test_streams_pass_chunk_by_chunk_and_bodies_are_large(tmp_path: Path) 
     up = Scripted(pieces=CHUNKS, kind=EVENTS, pause=gates.__getitem__)
     big = orjson.dumps({"model": "m", "messages": [{"role": "user", "content": "x" * 900_000}]})
     async with up, running(tmp_path, up.base_url) as proxy:
-        async with proxy.post(body=big, **WHOSE) as reply:
+        async with proxy.post(WHOSE, body=big) as reply:
             for gate, chunk in zip(gates, CHUNKS, strict=True):
                 gate.set()
                 assert await reply.content.readexactly(len(chunk)) == chunk
@@ -157,7 +157,7 @@ async def test_a_dead_or_silent_upstream_is_a_502(tmp_path: Path, dead: bool) ->
     never = asyncio.Event()
     async with Scripted(pieces=[ANSWER], head=never) as up:
         url = "http://127.0.0.1:9/v1" if dead else up.base_url
-        async with running(tmp_path, url, timeout_ms=50) as proxy, proxy.post(**WHOSE) as reply:
+        async with running(tmp_path, url, timeout_ms=50) as proxy, proxy.post(WHOSE) as reply:
             assert reply.status == 502
             code = (await reply.json())["error"]["code"]
             assert code == "training_proxy_upstream_request_failed"
@@ -169,7 +169,7 @@ async def test_upstreams_refusals_pass(tmp_path: Path) -> None:
     async with (
         Scripted(status=429, pieces=[b"slow down"], kind="text/plain") as up,
         running(tmp_path, up.base_url) as proxy,
-        proxy.post(**WHOSE) as reply,
+        proxy.post(WHOSE) as reply,
     ):
         assert (reply.status, await reply.text()) == (429, "slow down")
         await until(lambda: len(proxy.log) == 1)
@@ -185,7 +185,7 @@ async def test_health_and_what_is_not_served(tmp_path: Path) -> None:
                 "upstream_chat_completions_url": up.base_url + "/chat/completions",
                 "attribution_log_path": str(tmp_path / "training" / "proxy-attribution.jsonl"),
             }
-        async with proxy.post("/v1/completions", **WHOSE) as reply:
+        async with proxy.post(WHOSE, path="/v1/completions") as reply:
             assert reply.status == 404
 
 
@@ -209,7 +209,7 @@ async def test_a_span_lands_under_its_attempt_in_the_store(tmp_path: Path) -> No
     async with Scripted(pieces=CHUNKS, kind=EVENTS) as up, running(tmp_path, up.base_url) as proxy:
         for attempt in (claim.attempt_id, "another"):
             whose = {"x-rollout-id": claim.rollout_id, "x-attempt-id": attempt}
-            async with proxy.post(**whose) as reply:
+            async with proxy.post(whose) as reply:
                 await reply.read()
         await until(lambda: len(proxy.log) == 2)
     view = await held.store.insights.rollout(claim.rollout_id)
