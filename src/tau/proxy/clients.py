@@ -13,6 +13,7 @@ class StreamClient:
     def __init__(self, request: web.BaseRequest) -> None:
         self._request = request
         self.gone = False
+        self._ended = False
         self.response: web.StreamResponse | None = None
 
     async def begin(self, status: int, headers: Mapping[str, str]) -> None:
@@ -38,6 +39,7 @@ class StreamClient:
         assert self.response is not None
         if self.gone:
             return
+        self._ended = True
         try:
             await self.response.write_eof()
         except (ConnectionError, RuntimeError):
@@ -45,6 +47,7 @@ class StreamClient:
 
     def broken(self) -> web.StreamResponse | None:
         """The response, cut off for the client to see; None where none had begun."""
-        if self.response is not None and self._request.transport is not None:
+        begun = self.response is not None and not self._ended
+        if begun and self._request.transport is not None:
             self._request.transport.abort()
         return self.response

@@ -91,7 +91,7 @@ class PassedCall:
         """Pass it on. Raises ModelError."""
         async with self._upstream.open(self._request) as reply:
             if 200 <= reply.status < 300 and _is_stream(reply.headers):
-                return await self._stream(reply, request)
+                return await self._stream(reply)
             body = await self._whole(reply)
         self.reply = WholeReply(status=reply.status, headers=reply.headers, body=body)
         if not 200 <= reply.status < 300:
@@ -111,7 +111,7 @@ class PassedCall:
                 raise MalformedResponse(f"the answer is larger than {_LARGEST_BODY >> 20} MB")
         return self._upstream.masked(b"".join(pieces))
 
-    async def _stream(self, reply: ForwardedReply, request: ModelRequest) -> Completion:
+    async def _stream(self, reply: ForwardedReply) -> Completion:
         client, kept, size = self._client, KeptBody(), 0
         self.begun = True
         await client.begin(reply.status, reply.headers)
@@ -128,9 +128,10 @@ class PassedCall:
         except asyncio.CancelledError:
             if not client.gone:  # else what has come is counted before the call ends
                 raise
-        completion = self._completion(self._assembled(kept.body()), reply, size, request)
-        await client.end()
-        return completion
+        try:
+            return self._completion(self._assembled(kept.body()), reply, size)
+        finally:  # an error among the events is the client's to see
+            await client.end()
 
     def _assembled(self, stream: bytes) -> Body:
         try:
@@ -138,9 +139,7 @@ class PassedCall:
         except (Unexpected, ValueError, AttributeError, TypeError):
             return {}  # cut, or of another kind: the agent has it as it is, and it is counted
 
-    def _completion(
-        self, body: Body, reply: ForwardedReply, size: int, request: ModelRequest | None = None
-    ) -> Completion:
+    def _completion(self, body: Body, reply: ForwardedReply, size: int) -> Completion:
         """What is counted and recorded."""
         if isinstance(body.get("error"), dict):  # inside a 200
             raise self._failed(body, reply)
