@@ -1,7 +1,7 @@
 """Recorded interactions: the client sees the bytes that the provider sent.
 
-`tests/data/provider_interactions.jsonl` is an excerpt of public test recordings; each line names its
-repository, commit, path and licence.
+`tests/data/provider_interactions.jsonl` is an excerpt of public test recordings; each line names
+its repository, commit, path and licence.
 """
 
 from pathlib import Path
