@@ -38,8 +38,8 @@ class Message:
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
-    parts: tuple[Json, ...] = ()
-    extra: Mapping[str, Json] = field(default_factory=dict)
+    parts: tuple[Json, ...] = field(default=(), hash=False)
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
 
 @quickly_made

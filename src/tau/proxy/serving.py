@@ -62,6 +62,7 @@ class AgentCalls:
         self._model = model
         self._leases = leases
         self._clock = clock
+        self._forwarding = model if isinstance(model, ForwardingModel) else None
         self.name = model.ref.partition("/")[2] or model.ref
         """What the model is called here."""
 
@@ -157,16 +158,16 @@ class AgentCalls:
     async def _answered(
         self, lease: AttemptLease, asked: _Asked, request: web.BaseRequest, client: StreamClient
     ) -> web.StreamResponse:
-        model = self._model
-        upstream = model.upstream() if isinstance(model, ForwardingModel) else None
-        if upstream is None or not isinstance(model, ForwardingModel):
+        model, forwarding = self._model, self._forwarding
+        upstream = forwarding.upstream() if forwarding is not None else None
+        if upstream is None or forwarding is None:
             return await self._generated(lease, asked, client)
         forwarded = ForwardedRequest(
             path=asked.dialect.path, headers=request.headers, body=asked.raw
         )
         call = PassedCall(model, upstream, asked.dialect, forwarded, client, asked.model)
         try:
-            await _while_connected(lease.call(model.standing_in(call), asked.request), client)
+            await _while_connected(lease.call(forwarding.standing_in(call), asked.request), client)
         except ModelError:
             if call.reply is None:
                 raise
