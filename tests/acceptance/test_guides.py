@@ -63,6 +63,27 @@ def test_the_example_of_the_python_guide_runs(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
+def test_the_agents_guide_can_be_followed_literally(tmp_path: Path) -> None:
+    guide = ROOT / "docs/guides/agents.md"
+    blocks = follow(guide, tmp_path, {})
+    assert len(blocks) == 2
+    code = [one for one in _PYTHON.findall(guide.read_text("utf-8")) if "tau.evaluate" in one]
+    done = subprocess.run(
+        [sys.executable, "-c", *code],
+        cwd=tmp_path, env=programs.environment({}), capture_output=True, text=True, timeout=60,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    shown = subprocess.run(
+        [programs.script("tau"), "rollouts", "show", "r1", "--store", "agent.sqlite"],
+        cwd=tmp_path, env=programs.environment({}), capture_output=True, text=True, timeout=60,
+        check=True,
+    ).stdout  # fmt: skip
+    assert "writer, call 1 of 2" in shown
+    assert "checker, call 2 of 2" in shown
+
+
+@pytest.mark.timeout(300)
 def test_both_guides_can_be_followed_literally_in_one_folder(tmp_path: Path) -> None:
     with programs.provider(tmp_path, ANSWERS) as provider:
         operations = follow(ROOT / "docs/guides/operations.md", tmp_path, provider.env)

@@ -8,6 +8,11 @@ ALIASES: Mapping[str, str] = {
     "--train-config": "--prompt-optimization-config",
     "--train-store-sqlite": "--prompt-optimization-store-sqlite",
     "--train-json": "--prompt-optimization-json",
+    "--training-proxy-server": "--prompt-optimization-proxy-server",
+    "--training-proxy-bind": "--prompt-optimization-proxy-bind",
+    "--training-proxy-upstream-url": "--prompt-optimization-proxy-upstream-url",
+    "--training-proxy-state-dir": "--prompt-optimization-proxy-state-dir",
+    "--training-proxy-timeout-ms": "--prompt-optimization-proxy-timeout-ms",
 }
 
 

@@ -42,7 +42,17 @@ CONTROL = Mode(
         "prompt_optimization_control_rbac_policy",
     ),
 )
-MODES = (RUN, CONTROL)
+PROXY = Mode(
+    name="proxy",
+    selectors=("prompt_optimization_proxy_server",),
+    modifiers=(
+        "prompt_optimization_proxy_bind",
+        "prompt_optimization_proxy_upstream_url",
+        "prompt_optimization_proxy_state_dir",
+        "prompt_optimization_proxy_timeout_ms",
+    ),
+)
+MODES = (RUN, CONTROL, PROXY)
 
 
 class _Truth(click.types.BoolParamType):
@@ -116,6 +126,34 @@ def _switch(name: str, text: str) -> Callable[[Command], Command]:
     metavar="PATH",
     help=f"Who may do what; {DEFAULT_RBAC_POLICY} if it is there.",
 )
+@_switch("--prompt-optimization-proxy-server", "Forward model calls, logged with their rollouts.")
+@click.option(
+    "--prompt-optimization-proxy-bind",
+    metavar="HOST:PORT",
+    default="127.0.0.1:8788",
+    show_default=True,
+    help="Where the proxy listens; port 0 takes a free one.",
+)
+@click.option(
+    "--prompt-optimization-proxy-upstream-url",
+    metavar="URL",
+    help="The provider's base URL, with or without /v1.",
+)
+@click.option(
+    "--prompt-optimization-proxy-state-dir",
+    metavar="PATH",
+    default=".tau",
+    show_default=True,
+    help="Its log is training/proxy-attribution.jsonl in there.",
+)
+@click.option(
+    "--prompt-optimization-proxy-timeout-ms",
+    metavar="MS",
+    type=click.IntRange(1),
+    default=30_000,
+    show_default=True,
+    help="How long upstream may be silent.",
+)
 @debug_option
 @click.version_option(__version__)
 @click.pass_context
@@ -138,6 +176,8 @@ def command(
     mode = chosen(MODES, sources)
     if mode is CONTROL:
         return _control_run(context, asked(mode, sources))
+    if mode is PROXY:
+        return _proxy_run(context)
     if mode is None or prompt_optimization_config is None:
         return _nothing_asked(context, [n for n, s in sources.items() if _is_explicit(s)])
 
@@ -180,6 +220,20 @@ def _control_run(context: click.Context, action: str) -> int:
             chosen=chosen is not None,
         ),
         context.ensure_object(Surface),
+    )
+
+
+def _proxy_run(context: click.Context) -> int:
+    from tau.cli.attribution import ProxyArguments, serve_proxy
+
+    given = context.params
+    return serve_proxy(
+        ProxyArguments(
+            bind=given["prompt_optimization_proxy_bind"],
+            upstream_url=given["prompt_optimization_proxy_upstream_url"],
+            state_dir=given["prompt_optimization_proxy_state_dir"],
+            timeout_ms=given["prompt_optimization_proxy_timeout_ms"],
+        )
     )
 
 

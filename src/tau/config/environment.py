@@ -2,8 +2,11 @@
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
+from tau.errors import ExecutorFailed
 from tau.models.providers import PROVIDERS
 
 _PROVIDER_KEYS = frozenset(
@@ -27,12 +30,40 @@ _HARMLESS = frozenset(
 )  # fmt: skip
 _HARMLESS_PREFIXES = ("LC_",)
 _PROXIES = frozenset({"http_proxy", "https_proxy", "all_proxy", "no_proxy"})
+_OVERRIDING = threading.Lock()
 _OWN_PREFIXES = ("TAU_", "PG", "PYTHON")
 
 
 def snapshot() -> dict[str, str]:
     """The environment of this process as it is now; a copy."""
     return dict(os.environ)
+
+
+@contextmanager
+def overridden(values: Mapping[str, str], wait_s: float) -> Iterator[None]:
+    """Set variables of this process for as long as the block lasts; one block at a time.
+
+    Raises:
+        ExecutorFailed: after `wait_s` another block, of a rollout at the same time, has them set.
+    """
+    if not _OVERRIDING.acquire(timeout=wait_s):
+        raise ExecutorFailed(
+            "another rollout has set the environment of this process",
+            why="it is one for all rollouts that run at the same time",
+            fix="give the client session.endpoint.base_url and .api_key instead, make it within "
+            "the block and use it after, or set worker_count and worker_concurrency to 1",
+        )
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+        _OVERRIDING.release()
 
 
 def prefer(**values: str) -> None:

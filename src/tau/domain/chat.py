@@ -17,17 +17,29 @@ class ToolCall:
     name: str
     arguments: str
 
+    @property
+    def wire(self) -> dict[str, Json]:
+        """As chat completions write it."""
+        function: dict[str, Json] = {"name": self.name, "arguments": self.arguments}
+        return {"id": self.id, "type": "function", "function": function}
+
 
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """One chat message. `role` is system, developer, user, assistant or tool."""
+    """One chat message. `role` is system, developer, user, assistant or tool.
+
+    Of content in parts (images, files) `parts` has them as the wire does, and `content` their text.
+    `extra` is what a provider's own messages hold besides.
+    """
 
     role: str
     content: str
     name: str | None = None
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str | None = None
+    parts: tuple[Json, ...] = field(default=(), hash=False)
+    extra: Mapping[str, Json] = field(default_factory=dict, hash=False)
 
 
 @quickly_made
@@ -35,12 +47,14 @@ class Message:
 class ModelRequest:
     """One call. `params` go to the provider as they are (temperature, max_tokens, ...).
 
-    `timeout_s` bounds the whole call, connecting included.
+    `timeout_s` bounds the whole call, connecting included. `operation` is a value of
+    `gen_ai.operation.name`.
     """
 
     messages: Sequence[Message]
     params: Mapping[str, Json] = field(default_factory=dict)
     timeout_s: float | None = None
+    operation: str = "chat"
 
 
 @quickly_made
@@ -62,6 +76,16 @@ class Completion:
     tool_calls: tuple[ToolCall, ...] = ()
     usage_whole: bool = True
     leaked_key: bool = False
+
+    @property
+    def message(self) -> dict[str, Json]:
+        """The answer as the next request's message of the assistant."""
+        said: dict[str, Json] = {"role": "assistant", "content": self.text or None}
+        if self.tool_calls:
+            said["tool_calls"] = [call.wire for call in self.tool_calls]
+        elif not self.text:
+            said["content"] = ""
+        return said
 
 
 LEAKED_KEY = "secret_leak.provider_key"

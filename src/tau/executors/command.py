@@ -1,5 +1,7 @@
 """Any program as the application under test: JSON on stdin, JSON on stdout."""
 
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -11,6 +13,8 @@ from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
 from tau.errors import ExecutorFailed, InputError
 from tau.executors.answer import to_output
+from tau.executors.endpoint_use import check_endpoint, output_limit
+from tau.ports.endpoint import EndpointLease, LeaseTerms
 from tau.ports.executor import ExecutorContext
 from tau.ports.record import Recorder
 from tau.processes.json_command import check_named, find_command, run_json_command
@@ -22,12 +26,20 @@ class CommandSettings:
 
     `time_limit_s` bounds one run of it, within the rollout's own limit. `env` names environment
     variables that it gets beside the harmless ones, such as a token that it needs.
+
+    `calls` is the most calls of the run's model that one rollout makes through the endpoint, whose
+    address and key it finds in OPENAI_BASE_URL, OPENAI_API_KEY, ANTHROPIC_BASE_URL and
+    ANTHROPIC_API_KEY; its client's retries count. `endpoint` false leaves these variables alone.
+    `models` are further models of the same provider that it may ask for.
     """
 
     command: Annotated[tuple[Annotated[str, MinLen(1)], ...], MinLen(1)]
     time_limit_s: Annotated[float, Gt(0)] | None = None
     output_limit_bytes: Annotated[int, Ge(1)] = 1024 * 1024
     env: tuple[Annotated[str, MinLen(1)], ...] = ()
+    calls: Annotated[int, Ge(0)] = 0
+    endpoint: bool | None = None
+    models: tuple[Annotated[str, MinLen(1)], ...] = ()
 
 
 class CommandExecutor:
@@ -59,6 +71,7 @@ class CommandExecutor:
                 fix="give a program on PATH, or a path relative to the configuration file",
             )
         check_named(settings.env, context.environ, "executor.env")
+        check_endpoint(settings.calls, settings.endpoint, context)
 
     @classmethod
     def build(cls, settings: CommandSettings, context: ExecutorContext) -> "CommandExecutor":
@@ -66,27 +79,55 @@ class CommandExecutor:
 
     @property
     def calls_per_attempt(self) -> int:
-        return 0
+        return self._settings.calls
 
     async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
         settings = self._settings
         name = settings.command[0]
-        with record.span(name, kind=SpanKind.TOOL_CALL):
-            answer = await run_json_command(
-                settings.command,
-                {
-                    "id": example.id,
-                    "split": example.split,
-                    "example": example.fields,
-                    "resources": resources.values,
-                },
-                cwd=self._context.base_dir,
-                environ=self._context.environ,
-                time_limit_s=settings.time_limit_s,
-                output_limit_bytes=settings.output_limit_bytes,
-                failure=ExecutorFailed,
-            )
-        return to_output(answer, f"command '{name}'")
+        with record.span(name, kind=SpanKind.TOOL_CALL) as span, ExitStack() as closing:
+            environ = self._context.environ
+            lease = self._lease(record, closing)
+            if lease is not None:
+                environ = lease.access.added_to(environ)
+                closing.callback(lambda: span.set("tau.endpoint.calls", lease.calls))
+            try:
+                return await self._run(example, resources, environ)
+            except ExecutorFailed as error:
+                if lease is None or lease.trouble is None:
+                    raise
+                raise lease.trouble from error  # whether another try can help, the call knows
+
+    def _lease(self, record: Recorder, closing: ExitStack) -> EndpointLease | None:
+        settings, endpoint = self._settings, self._context.endpoint
+        if endpoint is None or not settings.calls or settings.endpoint is False:
+            return None
+        terms = LeaseTerms(
+            calls=settings.calls,
+            models=settings.models,
+            max_tokens=output_limit(self._context.params),
+            expected=True,
+        )
+        return closing.enter_context(endpoint.lease(record, terms))
+
+    async def _run(
+        self, example: Example, resources: Resources, environ: Mapping[str, str]
+    ) -> Output:
+        settings = self._settings
+        answer = await run_json_command(
+            settings.command,
+            {
+                "id": example.id,
+                "split": example.split,
+                "example": example.fields,
+                "resources": resources.values,
+            },
+            cwd=self._context.base_dir,
+            environ=environ,
+            time_limit_s=settings.time_limit_s,
+            output_limit_bytes=settings.output_limit_bytes,
+            failure=ExecutorFailed,
+        )
+        return to_output(answer, f"command '{settings.command[0]}'")
 
     async def aclose(self) -> None:
         """Nothing outlives a rollout."""

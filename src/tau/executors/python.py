@@ -6,7 +6,7 @@ import threading
 from asyncio import AbstractEventLoop
 from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Annotated, Any
@@ -14,6 +14,7 @@ from typing import Annotated, Any
 from annotated_types import Ge, MinLen
 
 from tau.domain.chat import Completion, Message, ModelRequest
+from tau.domain.chat_messages import message_of
 from tau.domain.client_errors import ClientErrors
 from tau.domain.dataset import Example
 from tau.domain.json import Json
@@ -23,23 +24,31 @@ from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
 from tau.errors import ExecutorFailed, InputError, boundary
 from tau.executors.answer import to_output
+from tau.executors.endpoint_use import output_limit
 from tau.plugins import load_callable, spoken
+from tau.ports.endpoint import EndpointAccess, EndpointLease, LeaseTerms
 from tau.ports.executor import ExecutorContext
 from tau.ports.record import OpenSpan, Recorder
 from tau.processes.threads import CallThreads, TooManyStuck
+
+_TURN_S = 3_600.0
+"""For how long a thread waits for the environment; its rollout may end sooner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonSettings:
     """`function` is `package.module:name` or `path/file.py:name`.
 
-    `calls` is the most calls of the run's model that one rollout makes through its session; they
-    are refused beyond it. `stuck_limit` is how many timed-out calls of a plain (not async) function
-    may still be running before further rollouts fail at once.
+    `calls` is the most calls of the run's model that one rollout makes through its session, or with
+    a client of its own through `session.endpoint`; they are refused beyond it. `models` are further
+    models of the provider that such clients may ask for. `stuck_limit` is how many timed-out calls
+    of a plain (not async) function may still be running before further rollouts fail at once.
     """
 
     function: Annotated[str, MinLen(3)]
     calls: Annotated[int, Ge(0)] = 0
+    endpoint: bool = True
+    models: tuple[Annotated[str, MinLen(1)], ...] = ()
     stuck_limit: Annotated[int, Ge(1)] = 16
 
 
@@ -96,14 +105,24 @@ class PythonExecutor:
 
     async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
         who = f"'{spoken(self._settings.function)}'"
-        session = Session(record, self._context)
         arguments: list[object] = [dict(example.fields), dict(resources.values)]
-        try:
+        with ExitStack() as closing:
+            session = Session(record, self._context, self._lease(record, closing))
+            closing.callback(session.end)
             with boundary(ExecutorFailed, who), ClientErrors(who):
                 answer = await self._answer(arguments, session, who)
-        finally:
-            session.end()
         return to_output(answer, who)
+
+    def _lease(self, record: Recorder, closing: ExitStack) -> EndpointLease | None:
+        settings, endpoint = self._settings, self._context.endpoint
+        if endpoint is None or not self._with_session or not (settings.endpoint and settings.calls):
+            return None
+        terms = LeaseTerms(
+            calls=settings.calls,
+            models=settings.models,
+            max_tokens=output_limit(self._context.params),
+        )
+        return closing.enter_context(endpoint.lease(record, terms))
 
     async def aclose(self) -> None:
         self._threads.close()
@@ -128,8 +147,11 @@ class PythonExecutor:
 class Session:
     """What an async function may use while its rollout runs."""
 
-    def __init__(self, record: Recorder, context: ExecutorContext) -> None:
+    def __init__(
+        self, record: Recorder, context: ExecutorContext, lease: EndpointLease | None = None
+    ) -> None:
         self._record = record
+        self._lease = lease
         self._model = context.model
         self._params = context.params
         self._keep_reasoning = context.keep_reasoning
@@ -150,8 +172,54 @@ class Session:
         for answer in awaited:
             answer.cancel()
 
-    async def chat(self, messages: Sequence[Mapping[str, str]], **params: Json) -> Completion:
-        """Call the run's model with {role, content} messages; `params` come over the config's.
+    @property
+    def endpoint(self) -> EndpointAccess:
+        """Where clients of the function's own call the model: `base_url`, `api_key`, `model`.
+
+        Their calls are counted, budgeted and recorded as those of `chat`. The key is the rollout's
+        own and ends with it.
+
+        Raises:
+            ExecutorFailed: the run has no model, or the executor's `calls` is 0.
+        """
+        if self._over:
+            raise ExecutorFailed("the rollout has ended")
+        return self._leased().access
+
+    def environment(self) -> AbstractContextManager[None]:
+        """Let clients find the endpoint by environment variables: `with session.environment():`.
+
+        The environment is one for the whole process. Plain functions wait for one another; async
+        ones make their client within the block, without awaiting, and use it after.
+        """
+        return self._leased().environment(0.0)
+
+    def environment_in_turn(self) -> AbstractContextManager[None]:
+        """As `environment`, on a thread that can wait."""
+        return self._leased().environment(_TURN_S)
+
+    def _leased(self) -> EndpointLease:
+        if self._lease is None:
+            raise ExecutorFailed(
+                "there is no endpoint for this rollout",
+                why="the run has no model" if self._model is None else "no calls are allowed",
+                fix="name a model, and the most calls of a rollout as the executor's 'calls'",
+            )
+        return self._lease
+
+    async def chat(
+        self,
+        messages: Sequence[Mapping[str, Json] | Message],
+        *,
+        tools: Sequence[Json] | None = None,
+        response_format: Json = None,
+        **params: Json,
+    ) -> Completion:
+        """Call the run's model with chat messages; `params` come over the config's.
+
+        Messages are as chat completions write them: {role, content} of every role, with tool calls
+        and their results, and content in parts such as images. `.text`, `.tool_calls` and `.usage`
+        are what came; `.message` is the answer as the next request's message.
 
         Reasoning that stands in the text of the answer is in the span alone, unless the run keeps
         it (`keep_reasoning`); where the answer was cut within it, the text is empty.
@@ -165,9 +233,12 @@ class Session:
             raise ExecutorFailed("the run has no model to call")
         if self._over:
             raise ExecutorFailed("the rollout has ended")
+        given: dict[str, Json] = {"tools": list(tools)} if tools else {}
+        if response_format is not None:
+            given["response_format"] = response_format
         request = ModelRequest(
-            messages=[Message(role=m["role"], content=m["content"]) for m in messages],
-            params={**self._params, **params},
+            messages=_messages(messages),
+            params={**self._params, **params, **given},
         )
         completion = await self._record.call(self._model, request)
         if self._keep_reasoning:
@@ -222,17 +293,45 @@ class BlockingSession:
         self.step = session.step
         self.reason = session.reason
         self.blocked = session.blocked
+        self.environment = session.environment_in_turn
 
     @property
     def over(self) -> bool:
         """Whether the rollout has ended: nothing the function does counts any more."""
         return self._session.over
 
-    def chat(self, messages: Sequence[Mapping[str, str]], **params: Json) -> Completion:
+    @property
+    def endpoint(self) -> EndpointAccess:
+        """As `Session.endpoint`."""
+        return self._session.endpoint
+
+    def chat(
+        self,
+        messages: Sequence[Mapping[str, Json] | Message],
+        *,
+        tools: Sequence[Json] | None = None,
+        response_format: Json = None,
+        **params: Json,
+    ) -> Completion:
         """As `Session.chat`, waiting for the answer."""
         if self.over:
             raise ExecutorFailed("the rollout has ended")
-        return self._session.wait(self._session.chat(messages, **params), self._loop)
+        call = self._session.chat(messages, tools=tools, response_format=response_format, **params)
+        return self._session.wait(call, self._loop)
+
+
+def _messages(given: Sequence[Mapping[str, Json] | Message]) -> list[Message]:
+    try:
+        return [
+            one if isinstance(one, Message) else message_of(one, f"messages[{number}]")
+            for number, one in enumerate(given)
+        ]
+    except ValueError as error:
+        raise ExecutorFailed(
+            "session.chat was given what is no chat message",
+            why=str(error),
+            fix="write {role, content} as chat completions do",
+        ) from error
 
 
 def is_async(function: Callable[..., Any]) -> bool:

@@ -88,6 +88,22 @@ def resolve(settings: Settings, context: ModelContext) -> Endpoint:
     )
 
 
+def open_endpoint(url: str, where: str, environ: Mapping[str, str]) -> Endpoint:
+    """The chat completions at a base URL, with or without `/v1`; whoever calls brings the key.
+
+    Raises:
+        InputError: it is no URL; said without repeating it.
+    """
+    base = _checked(url.strip(), where)
+    path = base.path.rstrip("/")
+    if not path.endswith(_PATH):
+        path = f"{path if path.endswith('/v1') else f'{path}/v1'}{_PATH}"
+    whole = urlunsplit((base.scheme, base.netloc, path, base.query, ""))
+    return Endpoint(
+        url=whole, shown=whole.partition("?")[0], headers={}, proxy=_proxy(whole, environ)
+    )
+
+
 def _check_name(context: ModelContext) -> None:
     name = context.name
     if not name.strip():

@@ -28,12 +28,14 @@ from tau.models import endpoint, prices, stream, wire
 from tau.models.advice import retry_after_s
 from tau.models.complaints import ProviderFault, fault_in, page
 from tau.models.faults import FIXES, kind_of
+from tau.models.forwarding import HttpUpstream
 from tau.models.posting import HttpPoster
 from tau.models.providers import PROVIDERS
 from tau.models.redaction import Redactor
 from tau.models.usage import Metered, metered
 from tau.ports.clock import Clock, SystemClock
-from tau.ports.model import ModelContext
+from tau.ports.forwarding import MeteredBody
+from tau.ports.model import Model, ModelContext
 
 LARGEST_BODY = 32 * 1024 * 1024
 _SHOWN_BYTES = 65_536
@@ -68,6 +70,7 @@ class OpenAICompatible:
         self._ref = f"{context.provider}/{context.name}"
         self._name = context.name
         self._row = PROVIDERS[context.provider]
+        self._target = target
         self._url = URL(target.url, encoded=True)
         self._where = target.shown
         self._headers = target.headers
@@ -77,6 +80,7 @@ class OpenAICompatible:
         self._max_connections = context.max_connections
         self._clock = clock
         self._poster: HttpPoster | None = None
+        self._upstream: HttpUpstream | None = None
         self._closed = False
         self._price(Usage(), (self._name,))  # reads the price list now, not in the first call
 
@@ -93,6 +97,23 @@ class OpenAICompatible:
 
     def price(self, usage: Usage) -> int | None:
         return self._price(usage, (self._name,))
+
+    def upstream(self) -> HttpUpstream:
+        """The provider's door for requests in a client's own words."""
+        if self._upstream is None:
+            self._upstream = HttpUpstream(
+                self._target,
+                who=self._ref,
+                key_headers=(self._row.key_header, self._row.messages_key_header),
+                poster=self._poster or self._open(),
+                timeout_s=self._timeout_s,
+                readings=self,
+            )
+        return self._upstream
+
+    def standing_in(self, call: Model) -> Model:
+        """`call`: nothing is done around it."""
+        return call
 
     async def complete(self, request: ModelRequest) -> Completion:
         # Errors are values until here. Raised where they arise, they would take frames and contexts
@@ -125,7 +146,7 @@ class OpenAICompatible:
                 f"no complete answer from {self._ref} within {timeout_s:g} s", where=self._where
             )
         except (aiohttp.ClientError, HttpProcessingError, OSError, ValueError) as error:
-            return self._broken(error)
+            return self.broken(error)
         if len(body) > LARGEST_BODY:
             return MalformedResponse(
                 f"the answer of {self._ref} is larger than {LARGEST_BODY >> 20} MB",
@@ -144,7 +165,7 @@ class OpenAICompatible:
         )
         return self._poster
 
-    def _broken(self, error: Exception) -> ModelError:
+    def broken(self, error: Exception) -> ModelError:
         """What the transport raised, as ours; only its text is taken over."""
         if isinstance(error, aiohttp.ClientHttpProxyError):
             return ConnectionFailed(
@@ -285,6 +306,19 @@ class OpenAICompatible:
         if self._row.prices is None:
             return None
         return prices.cost_nano_usd(self._row.prices, names, usage, self._clock.unix_ms())
+
+    def refusal(self, status: int, headers: Mapping[str, str], body: bytes) -> ModelError:
+        """What an answer of failure means."""
+        outcome = self._completion(status, headers, body)
+        if isinstance(outcome, ModelError):
+            return outcome
+        return MalformedResponse(f"{self._ref} answered {status}", status=status)
+
+    def reading(self, body: Json) -> MeteredBody:
+        """What a body tells of usage and cost, in the words of any of the provider's doors."""
+        used = metered(body, produced=True)
+        cost = self._billed(used, (_word(body), self._name))
+        return MeteredBody(usage=used.usage, whole=used.whole, cost_nano_usd=cost)
 
     def _redirected(self, status: int, headers: Mapping[str, str]) -> ModelError:
         return RequestRejected(

@@ -64,23 +64,27 @@ class HttpPoster:
             ClientError: no connection, or it broke.
         """
         async with asyncio.timeout(timeout_s):
-            connection = await self._connect()
+            connection = await self.connect()
             try:
                 reply, whole = await self._exchange(connection, body)
             except BaseException:
-                _drop(connection)
+                drop(connection)
                 raise
         if whole:
             connection.release()
         else:
-            _drop(connection)
+            drop(connection)
         return reply
+
+    def own_headers(self) -> Mapping[str, str]:
+        """What every request has, proxies' headers included; once connected."""
+        return self._request.headers
 
     async def aclose(self) -> None:
         """Close all connections; calls under way fail."""
         await self._connector.close()
 
-    async def _connect(self) -> Connection:
+    async def connect(self) -> Connection:
         """A connection on which nothing is left of an earlier call."""
         while True:
             connection = await self._connector.connect(self._request, [], _UNLIMITED)
@@ -125,7 +129,7 @@ class HttpPoster:
         return self._head
 
 
-def _drop(connection: Connection) -> None:
+def drop(connection: Connection) -> None:
     """Close it without sending the rest."""
     if connection.transport is not None:
         connection.transport.abort()

@@ -26,6 +26,7 @@ class Provider:
     local: bool = False
     root: str = "/v1"
     key_header: str = "Authorization"
+    messages_key_header: str | None = None
     version_variables: tuple[str, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
     reports_cost: bool = False
@@ -107,6 +108,7 @@ PROVIDERS: Mapping[str, Provider] = {
         url_variables=("ANTHROPIC_BASE_URL",),
         otel_name="anthropic",
         prices="anthropic",
+        messages_key_header="x-api-key",
     ),
     "gemini": Provider(
         base_url="https://generativelanguage.googleapis.com/v1beta/openai",

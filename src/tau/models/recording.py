@@ -25,6 +25,7 @@ from tau.domain.spend import Usage
 from tau.errors import ModelError, ServerFailed
 from tau.files.atomic import append_line
 from tau.models import wire
+from tau.ports.forwarding import ForwardingModel, Upstream
 from tau.ports.model import Model
 
 _HASH = re.compile(r"[0-9a-f]{64}")
@@ -67,6 +68,16 @@ class RecordingModel:
             raise
         await self._append({"request": value, "response": _completion_json(completion)})
         return completion
+
+    def upstream(self) -> Upstream | None:
+        """That of the model behind."""
+        return self._model.upstream() if isinstance(self._model, ForwardingModel) else None
+
+    def standing_in(self, call: Model) -> Model:
+        """`call`, recorded among this one's."""
+        recorded = RecordingModel(call, self._path)
+        recorded._turn = self._turn
+        return recorded
 
     async def aclose(self) -> None:
         """Close the model behind."""

@@ -19,7 +19,7 @@ def assemble(body: bytes) -> Json:
     whole: dict[str, Json] = {}
     choice = _Choice()
     done = False
-    for data in _events(body):
+    for data in events(body):
         if data == _DONE:
             done = True
             continue
@@ -44,7 +44,7 @@ def assemble(body: bytes) -> Json:
     return whole
 
 
-def _events(body: bytes) -> Iterator[bytes]:
+def events(body: bytes) -> Iterator[bytes]:
     """The data of each event; comments and other fields are skipped."""
     pending: list[bytes] = []
     for line in body.splitlines():

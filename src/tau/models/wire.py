@@ -60,23 +60,17 @@ def encode(model: str, request: ModelRequest) -> bytes:
 
 def message_json(message: Message) -> dict[str, Json]:
     """One message as the protocol writes it."""
-    value: dict[str, Json] = {"role": message.role, "content": message.content}
+    content: Json = list(message.parts) if message.parts else message.content
+    value: dict[str, Json] = {"role": message.role, "content": content}
     if message.name is not None:
         value["name"] = message.name
     if message.tool_call_id is not None:
         value["tool_call_id"] = message.tool_call_id
     if message.tool_calls:
-        value["tool_calls"] = [
-            {
-                "id": call.id,
-                "type": "function",
-                "function": {"name": call.name, "arguments": call.arguments},
-            }
-            for call in message.tool_calls
-        ]
-        if not message.content:
+        value["tool_calls"] = [call.wire for call in message.tool_calls]
+        if not message.content and not message.parts:
             value["content"] = None
-    return value
+    return {**value, **message.extra} if message.extra else value
 
 
 def parse(body: bytes) -> Json:

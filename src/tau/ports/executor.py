@@ -10,6 +10,7 @@ from tau.domain.json import Json
 from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
+from tau.ports.endpoint import AgentEndpoint
 from tau.ports.model import Model
 from tau.ports.record import Recorder
 
@@ -46,6 +47,7 @@ class ExecutorContext:
     are relative to. `concurrency` is the most rollouts in flight. `environ` is what child
     processes may inherit: provider keys are already taken out. `template` is how texts ask for the
     fields of an example. With `keep_reasoning`, reasoning in the text of an answer is part of it.
+    `endpoint` is what agents call with their own clients; None where there is no model.
     """
 
     model: Model | None
@@ -54,6 +56,7 @@ class ExecutorContext:
     concurrency: int = 1
     template: Template = Template.PYTHON
     keep_reasoning: bool = False
+    endpoint: AgentEndpoint | None = None
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -10,7 +10,7 @@ from tau.domain.json import Json, canonical
 from tau.domain.reasoning import without_reasoning
 from tau.domain.resources import Resources
 from tau.domain.reward import Reward
-from tau.domain.rollout import AttemptStatus, ClaimedRollout, Outcome, Output
+from tau.domain.rollout import AttemptStatus, ClaimedRollout, Outcome, Output, RolloutKind
 from tau.domain.span import SpanKind
 from tau.domain.spend import Spend
 from tau.errors import AttemptError, ExecutorFailed, boundary
@@ -62,6 +62,8 @@ class Attempt:
         output: Output | None = None
         graded: Graded | None = None
         failure: Failure | None = None
+        if self._claim.kind is RolloutKind.EVALUATE:
+            self._record.about(resources)
         try:
             with self._root():
                 output = await self._execute(resources)

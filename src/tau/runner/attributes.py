@@ -40,7 +40,7 @@ def model_name(ref: str) -> str:
 def of_request(model: Model, request: ModelRequest) -> dict[str, Json]:
     """What is known before the call."""
     attributes: dict[str, Json] = {
-        "gen_ai.operation.name": "chat",
+        "gen_ai.operation.name": request.operation,
         "gen_ai.provider.name": model.provider,
         "gen_ai.request.model": model_name(model.ref),
     }

@@ -11,6 +11,8 @@ from typing import Self
 
 from tau.domain.chat import LEAKED_KEY, Completion, ModelRequest
 from tau.domain.json import Json
+from tau.domain.prompts_at_work import PROMPTS, PromptTexts
+from tau.domain.resources import Resources
 from tau.domain.span import Span, SpanKind
 from tau.domain.spend import Spend
 from tau.errors import AttemptError, BudgetRefused, ModelError, NotConnected, TauError, boundary
@@ -31,7 +33,6 @@ from tau.runner.metering import Meter
 from tau.runner.pacing import Pacing
 
 _NS_PER_MS = 1_000_000
-_MODEL_CALL = "chat"
 _TOOL_CALL = "execute_tool"
 _MAX_REPORTS = 100
 
@@ -71,6 +72,7 @@ class SpanRecorder:
         self._clock = clock
         self._pacing = pacing
         self._reserved = reserved
+        self._prompts: PromptTexts | None = None
         self._limits = limits or _LIMITS
         self._lock = threading.Lock()
         # Monotonic from the attempt's start: a jump of the wall clock bends no span.
@@ -113,8 +115,8 @@ class SpanRecorder:
     async def call(self, model: Model, request: ModelRequest) -> Completion:
         """Call `model`: counted when the provider is asked, metered when it answers."""
         ref = model.ref
-        with self.opening(_call_name(ref), SpanKind.MODEL_CALL) as span:
-            span.update(of_request(model, request))
+        with self.opening(_call_name(request.operation, ref), SpanKind.MODEL_CALL) as span:
+            span.update({**of_request(model, request), **self._at_work(request)})
             self._reserve_call()
             sent = False
             slot = self._pacing.slot(ref)
@@ -139,6 +141,14 @@ class SpanRecorder:
             if completion.leaked_key:  # whoever asked: a judge's answer is stored too
                 self.reason(LEAKED_KEY)
         return completion
+
+    def about(self, resources: Resources) -> None:
+        """Say whose texts to look for in the attempt's calls."""
+        self._prompts = PromptTexts(resources)
+
+    def _at_work(self, request: ModelRequest) -> dict[str, Json]:
+        names = self._prompts.governing(request) if self._prompts is not None else ()
+        return {PROMPTS: list(names)} if names else {}
 
     def reason(self, code: str) -> None:
         """Report a safety reason code; repeats count once."""
@@ -355,8 +365,8 @@ class _OpenSpan:
 
 
 @lru_cache(maxsize=64)
-def _call_name(ref: str) -> str:
-    return shortened(f"{_MODEL_CALL} {model_name(ref)}", 200)
+def _call_name(operation: str, ref: str) -> str:
+    return shortened(f"{operation} {model_name(ref)}", 200)
 
 
 _CURRENT: ContextVar[tuple[SpanRecorder, int] | None] = ContextVar("tau_span", default=None)

@@ -70,7 +70,7 @@ class Supervisor:
         self._tally = Tally()
         self._circuit = Circuit(settings.fail_fast_after if settings.fail_fast else None)
         self._deadline = Deadline(limit_s=settings.time_limit_s, grace_s=settings.stop_grace_s)
-        self._pacing = Pacing(job.pacing, ceiling=settings.concurrency)
+        self._pacing = Pacing(job.pacing, ceiling=settings.calls_at_once or settings.concurrency)
         self._outcomes = Outcomes(store.work, self._tally, self._circuit)
         self._work = store.work
         clock = clock or SystemClock()

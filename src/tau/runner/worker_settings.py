@@ -17,6 +17,8 @@ class RunnerSettings:
     With `fail_fast`, claiming stops after `fail_fast_after` rollouts in a row failed for a cause
     that would fail every other one too (key, credit, model name).
 
+    `calls_at_once` is the most calls of one model under way, one for each rollout by default.
+
     With `keep_reasoning`, reasoning that stands in an output's text is read as part of it.
     """
 
@@ -30,6 +32,7 @@ class RunnerSettings:
     keep_reasoning: bool = False
     fail_fast: bool = False
     fail_fast_after: int = 5
+    calls_at_once: int | None = None
 
     @property
     def lease_ms(self) -> int:

@@ -1,10 +1,12 @@
 """From a validated configuration to the objects that do the work."""
 
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import cast
 
 from tau import plugins
+from tau.config.environment import overridden
 from tau.config.run_settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.claim import CostMeasure
 from tau.domain.json import Json, content_hash
@@ -15,13 +17,17 @@ from tau.executors.proposal import Proposer
 from tau.models import prices
 from tau.models.recording import RecordingModel
 from tau.ports.algorithm import Algorithm, Plan, Planner, Problem
+from tau.ports.clock import SystemClock
 from tau.ports.executor import Executor, ExecutorContext
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.model import Model
+from tau.proxy.endpoint import LoopbackEndpoint
 from tau.wiring.history import RunHistory
 from tau.wiring.metric import rewarded
 
 _NONE = RunHistory()
+_MOST_CALLS_AT_ONCE = 32
+"""Of one rollout."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +38,17 @@ class ExecutionParts:
     executor: Executor
     graders: tuple[Grader, ...]
     proposer: Proposer | None
+    endpoint: LoopbackEndpoint | None = None
 
     @property
     def calls_per_attempt(self) -> int:
         """The most model calls one attempt makes."""
         return self.executor.calls_per_attempt + sum(one.calls_per_attempt for one in self.graders)
+
+    def tell_unseen(self, tell: Callable[[str], None]) -> None:
+        """Tell of attempts that were to call the endpoint and did not."""
+        if self.endpoint is not None and self.endpoint.complaint:
+            tell(self.endpoint.complaint)
 
     @property
     def prices_known(self) -> bool:
@@ -53,10 +65,16 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> ExecutionParts:
     if model is not None:
         closing.push_async_callback(model.aclose)
     proposer = _proposer(config, model, closing)
-    executor = _executor(config, model)
+    endpoint = None
+    if model is not None:
+        endpoint = LoopbackEndpoint(model, clock=SystemClock(), override=overridden)
+        closing.push_async_callback(endpoint.aclose)
+    executor = _executor(config, model, endpoint)
     closing.push_async_callback(executor.aclose)
     graders = tuple(_grader(config, choice, model, closing) for choice in config.graders)
-    return ExecutionParts(model=model, executor=executor, graders=graders, proposer=proposer)
+    return ExecutionParts(
+        model=model, executor=executor, graders=graders, proposer=proposer, endpoint=endpoint
+    )
 
 
 def build_algorithm(
@@ -158,12 +176,20 @@ def _model(config: RunConfig, choice: ModelChoice | None) -> Model | None:
         return None
     plugin = plugins.load(plugins.MODELS, choice.provider)
     # Graders may call the model while the next rollout of the same slot is already waiting.
-    context = choice.context(config.environ, max_connections=2 * config.concurrency)
+    context = choice.context(config.environ, max_connections=2 * calls_at_once(config))
     model = cast(Model, plugin.build(choice.settings, context))
     return RecordingModel(model, config.base_dir / choice.record) if choice.record else model
 
 
-def _executor(config: RunConfig, model: Model | None) -> Executor:
+def calls_at_once(config: RunConfig) -> int:
+    """The most calls of one model under way: an agent may make several at a time."""
+    calls = getattr(config.executor.settings, "calls", 1)
+    return config.concurrency * min(max(calls, 1), _MOST_CALLS_AT_ONCE)
+
+
+def _executor(
+    config: RunConfig, model: Model | None, endpoint: LoopbackEndpoint | None
+) -> Executor:
     plugin = plugins.load(plugins.EXECUTORS, config.executor.type)
     context = ExecutorContext(
         model=model,
@@ -173,6 +199,7 @@ def _executor(config: RunConfig, model: Model | None) -> Executor:
         environ=config.inherited(config.executor.settings),
         template=config.template,
         keep_reasoning=config.keep_reasoning,
+        endpoint=endpoint,
     )
     return cast(Executor, plugin.build(config.executor.settings, context))
 

@@ -264,6 +264,7 @@ class _Session:
         except TauError as error:
             await self._fail(StopReason.ERROR, error)
             raise
+        self._parts.tell_unseen(self._observer.notice)
         progress = await self._monitor.look(final=True)
         await self._store.work.retire([self._worker])
         await self._steering.agree()
@@ -294,10 +295,8 @@ class _Session:
 
     def _trainer(self) -> Trainer:
         config = self._config
-        limits = TimeLimits(
-            run_s=config.completion_timeout_s,
-            attempt_s=runner_settings(config).time_limit_s,
-        )
+        attempt_s = runner_settings(config).time_limit_s
+        limits = TimeLimits(run_s=config.completion_timeout_s, attempt_s=attempt_s)
         return Trainer(
             store=self._store,
             clock=_CLOCK,

@@ -14,7 +14,7 @@ from tau.runner.execution import EvaluationHandler, Proposal
 from tau.runner.supervisor import Supervisor, WorkSpec
 from tau.runner.worker_settings import RunnerSettings
 from tau.scoring.detectors import unsafe_codes
-from tau.wiring.parts import ExecutionParts, default_grader
+from tau.wiring.parts import ExecutionParts, calls_at_once, default_grader
 
 
 def supervisor(config: RunConfig, store: Store, parts: ExecutionParts, run: Run) -> Supervisor:
@@ -45,6 +45,7 @@ def runner_settings(config: RunConfig) -> RunnerSettings:
         heartbeat_interval_ms=config.heartbeat_interval_ms,
         keep_reasoning=config.keep_reasoning,
         fail_fast=config.fail_fast,
+        calls_at_once=calls_at_once(config),
     )
     limit_s = config.rollout_time_limit_s
     return settings if limit_s is None else replace(settings, time_limit_s=limit_s)

@@ -3,21 +3,30 @@
 import asyncio
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 
+from tau.config.environment import overridden
 from tau.domain.dataset import Split, examples
 from tau.domain.failure import FailureClass
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output, RolloutKind, RolloutStatus
-from tau.errors import ExecutorFailed, TimeLimitExceeded
+from tau.errors import AttemptError, BudgetRefused, ExecutorFailed, RateLimited, TimeLimitExceeded
 from tau.executors.command import CommandExecutor, CommandSettings
+from tau.models.endpoint import Settings
+from tau.models.openai import OpenAICompatible
+from tau.ports.clock import SystemClock
 from tau.ports.executor import ExecutorContext
+from tau.ports.model import Model, ModelContext
+from tau.proxy.endpoint import LoopbackEndpoint
 from tau.runner.execution import EvaluationHandler
 from tau.runner.supervisor import WorkSpec
 from tau.testing.executor import recorder
+from tau.testing.provider import LoopbackProvider
 from unit.runner.working import bench, quick
 
 
@@ -166,3 +175,79 @@ def running(pid: int) -> bool:
         return False
     stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
     return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+AGENT = """
+import json, os, sys, urllib.request
+row = json.load(sys.stdin)
+base, key = os.environ["OPENAI_BASE_URL"], os.environ["OPENAI_API_KEY"]
+said = []
+for _ in range(row["example"]["calls"]):
+    body = json.dumps({"model": "echo", "messages": [{"role": "user", "content": "Hi"}]}).encode()
+    request = urllib.request.Request(f"{base}/chat/completions", body,
+        {"Authorization": f"Bearer {key}", "Content-Type": "application/json"})
+    with urllib.request.urlopen(request) as answer:
+        said.append(json.load(answer)["choices"][0]["message"]["content"])
+json.dump({"text": " ".join(said), "value": sorted(os.environ)}, sys.stdout)
+"""
+
+
+def agent(folder: Path, calls: int, at: LoopbackEndpoint, model: Model) -> CommandExecutor:
+    (folder / "app.py").write_text(AGENT, encoding="utf-8")
+    settings = CommandSettings(command=(sys.executable, "-S", "app.py"), calls=calls)
+    context = ExecutorContext(
+        model=model, base_dir=folder, endpoint=at, environ={"http_proxy": "http://127.0.0.1:9"}
+    )
+    return CommandExecutor.build(settings, context)
+
+
+@asynccontextmanager
+async def endpoint(provider: LoopbackProvider) -> AsyncIterator[tuple[LoopbackEndpoint, Model]]:
+    environ = {"OPENAI_COMPATIBLE_API_KEY": "sk-real-0123456789abcdef"}
+    model = OpenAICompatible.build(
+        Settings(),
+        ModelContext(
+            provider="openai-compatible", name="echo", environ=environ, base_url=provider.base_url
+        ),
+    )
+    at = LoopbackEndpoint(model, clock=SystemClock(), override=overridden)
+    yield at, model
+    await at.aclose()
+    await model.aclose()
+
+
+async def test_its_own_client_finds_the_endpoint_and_never_the_key(tmp_path: Path) -> None:
+    async with (
+        LoopbackProvider(key="sk-real-0123456789abcdef") as provider,
+        endpoint(provider) as (at, model),
+    ):
+        made = agent(tmp_path, 2, at, model)
+        record = recorder(made)
+        (example,) = examples(Split.OPTIMIZE, [{"calls": 2}])
+        output = await made.execute(example, Resources(values={}), record)
+    assert output.text == "Hi Hi"
+    assert isinstance(output.value, list)
+    names = {"OPENAI_BASE_URL", "OPENAI_API_KEY", "ANTHROPIC_BASE_URL", "ANTHROPIC_API_KEY"}
+    assert names <= set(output.value)
+    assert record.spent.calls == 2
+    spans = record.close()
+    assert [span.name for span in spans[1:]] == ["chat echo"] * 2
+    assert {span.parent for span in spans[1:]} == {spans[0].sequence}
+    assert spans[0].attributes["tau.endpoint.calls"] == 2
+
+
+@pytest.mark.parametrize(
+    ("fault", "calls", "kind"),
+    [("all=status:status=429", 1, RateLimited), (None, 2, BudgetRefused)],
+)
+async def test_what_went_wrong_with_its_call_is_why_it_failed(
+    tmp_path: Path, fault: str | None, calls: int, kind: type[AttemptError]
+) -> None:
+    async with (
+        LoopbackProvider(faults=[fault] if fault else None) as provider,
+        endpoint(provider) as (at, model),
+    ):
+        made = agent(tmp_path, 1, at, model)
+        (example,) = examples(Split.OPTIMIZE, [{"calls": calls}])
+        with pytest.raises(kind):
+            await made.execute(example, Resources(values={}), recorder(made))

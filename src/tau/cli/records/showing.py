@@ -17,6 +17,7 @@ from tau.domain.span import Span
 from tau.ports.clock import SystemClock
 from tau.ports.insights import AttemptView, RolloutView
 from tau.ports.store import Store
+from tau.reports.prompts_at_work import at_work
 from tau.reports.refused import UNUSABLE, why_unusable
 from tau.wiring.naming import rollout_named
 
@@ -118,8 +119,9 @@ def _attempt_lines(attempt: AttemptView, *, content: bool) -> Iterator[str]:
     if attempt.late_spent.calls or attempt.late_spent.tokens:
         late = ", ".join(figures.spending(attempt.late_spent))
         yield f"  booked after it had been given up: {late}"
+    prompts = at_work(attempt.spans)
     for depth, span in _tree(attempt.spans):
-        yield "  " * (depth + 1) + _span_line(span)
+        yield "  " * (depth + 1) + _span_line(span, prompts.get(span.sequence))
         if content:
             for name, value in span.attributes.items():
                 text = value if isinstance(value, str) else json.dumps(value)
@@ -141,11 +143,13 @@ def _tree(spans: tuple[Span, ...]) -> Iterator[tuple[int, Span]]:
         waiting += [(depth + 1, child) for child in reversed(below)]
 
 
-def _span_line(span: Span) -> str:
+def _span_line(span: Span, prompts: str | None) -> str:
     parts = [line(span.name), figures.duration((span.end_unix_ns - span.start_unix_ns) / 1e9)]
     tokens = [span.attributes.get(name) for name in _TOKENS]
     if all(isinstance(number, int) for number in tokens):
         parts.append(f"{tokens[0]:,} + {tokens[1]:,} tokens")
+    if prompts is not None:
+        parts.append(line(prompts))
     if span.error:
         parts.append(f"error: {line(span.error)[:_SHORT]}")
     return "  ".join(parts)

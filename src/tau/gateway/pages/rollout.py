@@ -20,6 +20,7 @@ from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import AttemptView, RolloutFilter
 from tau.reports.account import resource_text
+from tau.reports.prompts_at_work import at_work
 from tau.reports.refused import unusable_of, why_unusable
 
 PER_PAGE = 50
@@ -42,6 +43,7 @@ class ModelCall:
     """A model call inside an attempt."""
 
     name: str
+    prompts: str
     model: str
     input_tokens: int
     output_tokens: int
@@ -148,6 +150,7 @@ def _try(attempt: AttemptView) -> AttemptPanel:
     spans = attempt.spans[:_MOST_BARS]
     depths: dict[int, int] = {}
     bars = []
+    prompts = at_work(attempt.spans)
     for span in spans:
         depths[span.sequence] = depths.get(span.parent or 0, -1) + 1
         bars.append(
@@ -164,12 +167,16 @@ def _try(attempt: AttemptView) -> AttemptPanel:
     return AttemptPanel(
         view=attempt,
         picture=waterfall_chart(title, bars) if bars else None,
-        calls=tuple(_call(span) for span in spans if "gen_ai.input.messages" in span.attributes),
+        calls=tuple(
+            _call(span, prompts.get(span.sequence, ""))
+            for span in spans
+            if "gen_ai.input.messages" in span.attributes
+        ),
         hidden_spans=max(0, len(attempt.spans) - _MOST_BARS),
     )
 
 
-def _call(span: Span) -> ModelCall:
+def _call(span: Span, prompts: str) -> ModelCall:
     found = span.attributes
     messages = [
         *_messages(found.get("gen_ai.input.messages")),
@@ -177,6 +184,7 @@ def _call(span: Span) -> ModelCall:
     ]
     return ModelCall(
         name=span.name,
+        prompts=clipped(prompts, 120),
         model=str(found.get("gen_ai.response.model") or found.get("gen_ai.request.model") or ""),
         input_tokens=_whole(found, "gen_ai.usage.input_tokens"),
         output_tokens=_whole(found, "gen_ai.usage.output_tokens"),
