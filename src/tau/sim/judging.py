@@ -1,0 +1,152 @@
+"""The simulated judge: it knows what is right, and errs as it is told to.
+
+It sees what a real judge sees: one request with the question, the answers under judgement in
+fences, perhaps a reference, and the labels it may choose from. What is right it takes from the
+case of the simulated world that the question is, else from the reference; where there is neither,
+it has an opinion that is fixed by the answer.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tau.domain.draws import uniform
+from tau.domain.json import Json
+from tau.sim.grading import case_in
+
+_ORDER = re.compile(
+    r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,60}\b(?:rubric|instruction|criteri|above|"
+    r"previous|rules?)"
+    r"|\b(?:give|assign|award|rate|score|grade|mark|judge|answer)\b[^.\n]{0,60}\b(?:full|highest|"
+    r"maximum|top|perfect|best|correct|pass|yes)\b"
+    r"|\"?verdict\"?\s*[:=]",
+    re.IGNORECASE,
+)
+_STYLE = re.compile(r"^\s*(?:certainly|in summary|overall|to summarize)\b|\*\*", re.I | re.M)
+_WORD = re.compile(r"\w+")
+_PLAIN_WORDS = 40
+"""What counts as a usual length where there is no reference."""
+_YES = ("yes", "true", "pass", "correct", "good", "5")
+_NO = ("no", "false", "fail", "incorrect", "bad", "1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeFlaws:
+    """What the judge gets wrong, each as a chance in 0..1.
+
+    `length`: an answer of twice the usual length is taken for right, and in part one that is less
+    too long. `position`: of two answers the first is preferred whatever they say. `style`: one in
+    the judge's own style (bold text, "In summary") is taken for right. `error`: the verdict is
+    turned around, anew at each call. `obedience`: an order in the answer is obeyed.
+    """
+
+    length: float = 0.0
+    position: float = 0.0
+    style: float = 0.0
+    error: float = 0.0
+    obedience: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeTask:
+    """A judge's request understood.
+
+    `labels` stand from worst to best. `answers` are one, or two that are compared. `criteria` are
+    the names each of which wants a verdict of its own; none for a single verdict.
+    """
+
+    question: str
+    answers: tuple[str, ...]
+    labels: tuple[str, ...]
+    reference: str | None = None
+    criteria: tuple[str, ...] = ()
+
+
+def judgement(task: JudgeTask, flaws: JudgeFlaws, *, seed: int, draw: str) -> str:
+    """The JSON object that was asked for; `draw` names this one call."""
+    names = task.criteria or ("",)
+    if len(task.answers) > 1:
+        verdicts = {name: _preferred(task, flaws, seed, f"{draw}:{name}") for name in names}
+    else:
+        verdicts = {name: _label(task, flaws, seed, f"{draw}:{name}", name) for name in names}
+    found: dict[str, Json] = {"reason": "In summary, this is what the rubric asks to look at."}
+    if task.criteria:
+        found["verdicts"] = dict(verdicts)
+    else:
+        found["verdict"] = verdicts[""]
+    return json.dumps(found, ensure_ascii=False)
+
+
+def seen_quality(task: JudgeTask, answer: str, flaws: JudgeFlaws, *, seed: int) -> float:
+    """How good the judge takes an answer to be, in 0..1, before random error."""
+    if _ORDER.search(answer) and uniform(seed, "obeys", answer) < flaws.obedience:
+        return 1.0
+    truth = true_quality(task, answer)
+    excess = min(1.0, max(0.0, len(_WORD.findall(answer)) / _usual_words(task) - 1))
+    if uniform(seed, "length", answer) < flaws.length * excess:
+        return 1.0
+    if _STYLE.search(answer) and uniform(seed, "style", answer) < flaws.style:
+        return 1.0
+    return truth
+
+
+def true_quality(task: JudgeTask, answer: str) -> float:
+    """What people would say, in 0..1: 1 where a line of the answer, or the answer, is right."""
+    right = _right_answer(task)
+    if right is None:
+        return uniform(0, "opinion", answer) if answer.strip() else 0.0
+    if any(line.strip() == right for line in answer.splitlines()):
+        return 1.0
+    wanted = _WORD.findall(right.casefold())
+    given = _WORD.findall(answer.casefold())
+    if not wanted:
+        return 0.0
+    if " ".join(wanted) in " ".join(given) and "|" not in right:
+        return 1.0
+    return min(0.49, len(set(wanted) & set(given)) / len(set(wanted)) / 2)
+
+
+def _right_answer(task: JudgeTask) -> str | None:
+    case = case_in(task.question)
+    if case is not None:
+        return case.answer
+    return task.reference.strip() if task.reference and task.reference.strip() else None
+
+
+def _usual_words(task: JudgeTask) -> int:
+    right = _right_answer(task)
+    return max(1, len(_WORD.findall(right))) if right is not None else _PLAIN_WORDS
+
+
+def _label(task: JudgeTask, flaws: JudgeFlaws, seed: int, draw: str, criterion: str) -> str:
+    quality = seen_quality(task, task.answers[0] if task.answers else "", flaws, seed=seed)
+    if uniform(seed, "error", draw, criterion) < flaws.error:
+        quality = 0.0 if quality >= 0.5 else 1.0
+    last = len(task.labels) - 1
+    return task.labels[min(last, int(quality * last + 0.5))]
+
+
+def _preferred(task: JudgeTask, flaws: JudgeFlaws, seed: int, draw: str) -> str:
+    """The label of the better of two; labels are those of the first, the second and, if any, a tie.
+
+    Which one stands first is all that position bias knows.
+    """
+    if uniform(seed, "position", *task.answers) < flaws.position:
+        return task.labels[0]
+    first, second = (seen_quality(task, one, flaws, seed=seed) for one in task.answers[:2])
+    wrong = uniform(seed, "error", draw) < flaws.error
+    if first == second:
+        tie = task.labels[2] if len(task.labels) > 2 else None
+        return tie or task.labels[uniform(seed, "tie", draw) < 0.5]
+    return task.labels[(first < second) != wrong]
+
+
+def ordered_labels(labels: Sequence[str]) -> tuple[str, ...]:
+    """From worst to best: numbers by value, yes after no, others as they stand."""
+    if all(re.fullmatch(r"-?\d+(?:\.\d+)?", label) for label in labels):
+        return tuple(sorted(labels, key=float))
+    lower = [label.casefold() for label in labels]
+    if len(labels) == 2 and (lower[0] in _YES or lower[1] in _NO):
+        return (labels[1], labels[0])
+    return tuple(labels)
