@@ -16,6 +16,12 @@ def identified(config: RunConfig) -> RunConfig:
     return replace(config, semantic=meaning, config_hash=content_hash(meaning))
 
 
+def grader_hash(config: RunConfig, grader: GraderChoice) -> str:
+    """Of everything that a grader's verdicts depend on: its settings, and the model it may ask."""
+    meaning: dict[str, Json] = {"grader": _grader(grader), "model": _model(config.model)}
+    return content_hash(meaning)
+
+
 def _meaning(config: RunConfig) -> dict[str, Json]:
     """What the outcome depends on, defaults written out; rows by their number and hash."""
     return {
