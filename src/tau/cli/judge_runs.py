@@ -116,7 +116,7 @@ def ask(
     rows = [{**one.example.fields, OUTPUT_FIELD: one.output} for one in given]
     unique = examples(Split.TEST, {_key(row): row for row in rows}.values())
     config = _asking(judge, unique, replicates)
-    found = _settled(config, place, again=again)
+    found = settled(config, place, again=again)
     by_row: dict[str, dict[int, EvaluationRow]] = {}
     for one in found[1]:
         by_row.setdefault(one.measurement.example, {})[one.measurement.replicate] = one
@@ -155,7 +155,13 @@ async def _given_output(example: Mapping[str, Json], resources: Mapping[str, Jso
     return Output(text=str(example[OUTPUT_FIELD]))
 
 
-def _settled(config: RunConfig, place: RunPlace, *, again: bool) -> tuple[str, list[EvaluationRow]]:
+def settled(config: RunConfig, place: RunPlace, *, again: bool) -> tuple[str, list[EvaluationRow]]:
+    """A run of this configuration and its evaluations: one that has ended, else a new one.
+
+    Raises:
+        StoppedEarly: it did not come to its end.
+    """
+
     async def ended(store: Store) -> RunId | None:
         for run in await store.runs.find(config.config_hash):
             if run.status is RunStatus.COMPLETED:

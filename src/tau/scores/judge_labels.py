@@ -52,10 +52,7 @@ class LabelledOutput:
 
 
 def read_labelled(
-    path: str,
-    rows: Sequence[Example],
-    columns: LabelColumns,
-    scale: Mapping[str, float],
+    path: str, rows: Sequence[Example], columns: LabelColumns, scale: Mapping[str, float]
 ) -> tuple[LabelledOutput, ...]:
     """Every labelled output of the file, in its order; lines without a label are left out.
 
@@ -63,33 +60,54 @@ def read_labelled(
         InputError: columns are missing, a label is no score, or a line belongs to none of `rows`.
     """
     sheet = read_scores(path)
-    output = _column(sheet, columns.output, OUTPUT_COLUMNS, "the outputs", "--output")
     label = _column(sheet, columns.label, LABEL_COLUMNS, "people's labels", "--label")
+    return _read(sheet, rows, columns, label, scale)
+
+
+def read_outputs(
+    path: str, rows: Sequence[Example], columns: LabelColumns
+) -> tuple[LabelledOutput, ...]:
+    """Every different output of the file, whether or not it has labels, which are not read.
+
+    Raises:
+        InputError: columns are missing, or a line belongs to none of `rows`.
+    """
+    return _read(read_scores(path), rows, columns, None, {})
+
+
+def _read(
+    sheet: Sheet,
+    rows: Sequence[Example],
+    columns: LabelColumns,
+    label: str | None,
+    scale: Mapping[str, float],
+) -> tuple[LabelledOutput, ...]:
+    output = _column(sheet, columns.output, OUTPUT_COLUMNS, "the outputs", "--output")
     if columns.group is not None:
         _column(sheet, columns.group, (), "groups", "--group")
-    find = _finder(sheet, rows, {output, label, columns.group})
-    found: dict[tuple[str, str], list[float]] = {}
-    whose: dict[tuple[str, str], tuple[Example, str | None]] = {}
+    find = _finder(sheet, rows, {output, label or columns.label, columns.group, *LABEL_COLUMNS})
+    found: dict[tuple[str, str], LabelledOutput] = {}
     strangers: list[str] = []
     for number, row in enumerate(sheet.rows(), 2 if sheet.form in ("csv", "tsv") else 1):
-        said = _text(row.get(label)).strip()
-        if not said:
+        said = _text(row.get(label)).strip() if label is not None else ""
+        if label is not None and not said:
             continue
-        score = _score(said, scale, f"{path}:{number}")
+        scores = (_score(said, scale, f"{sheet.where}:{number}"),) if said else ()
         example = find(row)
         if example is None:
             strangers.append(str(number))
             continue
         key = example.content, _text(row.get(output))
-        group = _text(row.get(columns.group)) if columns.group else example.group
-        whose[key] = example, group
-        found.setdefault(key, []).append(score)
+        known = found.get(key)
+        found[key] = LabelledOutput(
+            example=example,
+            output=key[1],
+            scores=(*(known.scores if known else ()), *scores),
+            group=_text(row.get(columns.group)) if columns.group else example.group,
+        )
     if strangers:
         raise _unmatched(sheet, strangers, rows)
-    return tuple(
-        LabelledOutput(example=whose[key][0], output=key[1], scores=tuple(s), group=whose[key][1])
-        for key, s in found.items()
-    )
+    return tuple(found.values())
 
 
 def scale_of(options: Mapping[str, Json]) -> Mapping[str, float]:

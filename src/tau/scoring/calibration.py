@@ -114,7 +114,7 @@ def agreement_of(rated: Sequence[RatedOutput], *, seed: int = 0) -> Agreement:
         kappa=kappa,
         ordered=ordered if len(used) > 2 else None,
         alpha=alpha,
-        bias=_bias_of(rated),
+        bias=mean_of([one.judge - one.human for one in rated], group_names(rated)),
         classes=used,
         table=_table(rated, used),
         by_class=tuple(
@@ -131,7 +131,7 @@ def share_of(rated: Sequence[RatedOutput], agrees: Callable[[RatedOutput], bool]
     """The share of rows that agree; rows of a group count for what they are worth together."""
     hits = [float(agrees(one)) for one in rated]
     share = sum(hits) / len(hits)
-    low, high = wilson(share, units_of(hits, _names(rated)).effective_rows)
+    low, high = wilson(share, units_of(hits, group_names(rated)).effective_rows)
     return Estimate(value=share, low=low, high=high)
 
 
@@ -201,10 +201,9 @@ def _estimate(
     return Estimate(value=value, low=low, high=high)
 
 
-def _bias_of(rated: Sequence[RatedOutput]) -> Estimate:
-    """The mean of judge less people, with Student's interval over groups."""
-    differences = [one.judge - one.human for one in rated]
-    units = units_of(differences, _names(rated))
+def mean_of(values: Sequence[float], groups: Sequence[str]) -> Estimate:
+    """A mean over rows with Student's interval over groups."""
+    units = units_of(values, groups)
     mean, count = units.mean, len(units.sizes)
     if count < 2:
         return Estimate(value=mean)
@@ -212,6 +211,13 @@ def _bias_of(rated: Sequence[RatedOutput]) -> Estimate:
     error = math.sqrt(count / (count - 1) * squares) / units.rows
     reach = error * t_quantile(0.025, count - 1)
     return Estimate(value=mean, low=mean - reach, high=mean + reach)
+
+
+def group_names(rated: Sequence[RatedOutput]) -> list[str]:
+    """What belongs together by name; a row without a group is one of its own."""
+    return [
+        f"\0{number}" if one.group is None else f"={one.group}" for number, one in enumerate(rated)
+    ]
 
 
 def _chance(rated: Sequence[RatedOutput]) -> float:
@@ -222,16 +228,9 @@ def _chance(rated: Sequence[RatedOutput]) -> float:
     return sum((count / len(rated)) ** 2 for count in counts.values())
 
 
-def _names(rated: Sequence[RatedOutput]) -> list[str]:
-    """What belongs together by name; a row without a group is one of its own."""
-    return [
-        f"\0{number}" if one.group is None else f"={one.group}" for number, one in enumerate(rated)
-    ]
-
-
 def _grouped(rated: Sequence[RatedOutput]) -> dict[str, list[RatedOutput]]:
     found: dict[str, list[RatedOutput]] = {}
-    for name, one in zip(_names(rated), rated, strict=True):
+    for name, one in zip(group_names(rated), rated, strict=True):
         found.setdefault(name, []).append(one)
     return found
 

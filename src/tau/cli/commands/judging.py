@@ -66,6 +66,38 @@ def test(
     )
 
 
+@judge.command("check", short_help="Find what verdicts depend on besides the answers.")
+@click.argument("cfg", metavar="CFG")
+@click.option("--outputs", metavar="FILE",
+              help="Outputs to use, without labels; else what CFG's prompt answers.")  # fmt: skip
+@_column_options
+@click.option("--rows", type=click.IntRange(10, 1000), default=40, show_default=True,
+              help="Use so many outputs.")  # fmt: skip
+@click.option("--gain", type=click.FloatRange(0, 1, min_open=True), metavar="GAIN",
+              help="Hold flaws against this gain; that of CFG's last search.")  # fmt: skip
+@_judge_options
+def check(
+    *, cfg: str, outputs: str | None, output: str | None, label: str | None, group: str | None,
+    rows: int, gain: float | None, as_json: bool, **options: Any,  # noqa: ANN401
+) -> int:  # fmt: skip
+    """Judge the same outputs twice, and altered so that the verdict should stay or be bad.
+
+    Padded, reworded, with an order to ignore the rubric; empty, that order alone, the answer to
+    another row. No labels are needed. Each output is judged eight times.
+    """
+    from tau.cli.judge_checking import check_judge
+    from tau.scores.judge_labels import LabelColumns
+
+    return check_judge(
+        _arguments(cfg, options),
+        outputs,
+        LabelColumns(output=output, label=label, group=group),
+        rows=rows,
+        gain=gain,
+        as_json=as_json,
+    )
+
+
 def _arguments(cfg: str, options: dict[str, Any]) -> Any:  # noqa: ANN401
     """What the commands have in common."""
     from tau.cli.judging import JudgeArguments
