@@ -200,7 +200,7 @@ def _unmatched(sheet: Sheet, strangers: Sequence[str], rows: Sequence[Example]) 
     some = ", ".join(strangers[:_SHOWN]) + (" ..." if len(strangers) > _SHOWN else "")
     return unusable(
         sheet,
-        f"{counted(len(strangers), 'label')} belong to no row of the configuration (lines {some})",
+        f"{counted(len(strangers), 'line')} of no row of the configuration: {some}",
         fix=f"label outputs of its {counted(len(rows), 'row')}, or correct the columns that match",
     )
 

@@ -17,8 +17,12 @@ _FENCE = re.compile(
 _TAG = re.compile(r"^<(?P<tag>[\w-]+)>[ \t]*\n(?P<body>.*?)\n?^</(?P=tag)>[ \t]*$", re.M | re.S)
 _REFERENCE = re.compile(r"\b(?:reference|expected|gold|ideal)\b", re.I)
 _QUESTION = re.compile(r"\b(?:question|input|prompt|task|asked|request|conversation)\b", re.I)
-_ANSWER = re.compile(r"\b(?:answer|output|response|candidate|reply|judge|material|text)\b", re.I)
+_ANSWER = re.compile(r"\b(?:answer|output|response|candidate|reply)\b", re.I)
+_CONTEXT = re.compile(r"\b(?:context|passages?|sources?|documents?)\b", re.I)
 _ONE_OF = re.compile(r"\b(?:one of|either|verdicts?|labels?|choose)\b[^\n]*", re.I)
+_NAMES = re.compile(r"\"verdicts\"\s*:\s*\{([^{}]*)\}")
+_EACH = re.compile(r"\bwhere each\b[^\n]*?\bis\b([^\n]*)", re.I)
+_KEY = re.compile(r"\"((?:[^\"\\]|\\.)*)\"\s*:")
 _QUOTED = re.compile(r"[\"'`]([\w][\w .+-]{0,40}?)[\"'`]")
 _KEYS = frozenset({"reason", "verdict", "verdicts", "json", "label"})
 _HEADING_CHARS = 200
@@ -27,7 +31,7 @@ _HEADING_CHARS = 200
 def parsed(messages: Sequence[Message], params: Mapping[str, Json]) -> JudgeTask:
     """The request as a task for the judge."""
     text = "\n\n".join(message.content for message in messages)
-    question, reference, answers = "", None, list[str]()
+    question, reference, context, answers = "", None, list[str](), list[str]()
     for heading, body in _material(text):
         if _REFERENCE.search(heading):
             reference = body
@@ -35,13 +39,19 @@ def parsed(messages: Sequence[Message], params: Mapping[str, Json]) -> JudgeTask
             answers.append(body)
         elif _QUESTION.search(heading):
             question = f"{question}\n{body}" if question else body
+        elif _CONTEXT.search(heading):
+            context.append(body)
+    asked = _FENCE.sub("", _TAG.sub("", text))
     labels, criteria = _schema(params)
+    said, names = _said(asked)
     return JudgeTask(
         question=question or text,
         answers=tuple(answers[-2:]) or ("",),
-        labels=ordered_labels(labels or _said(text)),
+        labels=ordered_labels(labels or said),
         reference=reference,
-        criteria=criteria,
+        context="\n".join(context),
+        criteria=criteria or (() if labels else names),
+        asked=asked,
     )
 
 
@@ -82,11 +92,18 @@ def _enum(node: Json) -> list[str]:
     return list(map(str, values)) if isinstance(values, Sequence) else []
 
 
-def _said(text: str) -> list[str]:
-    """Labels quoted where the request says what to choose from; yes and no where it does not."""
-    bare = _TAG.sub("", _FENCE.sub("", text))
-    for line in reversed(_ONE_OF.findall(bare)):
+def _said(asked: str) -> tuple[list[str], tuple[str, ...]]:
+    """Labels quoted where the request says what to choose from, and the criteria that it names.
+
+    Yes and no where it does not.
+    """
+    several = _NAMES.search(asked)
+    each = _EACH.search(asked, several.end()) if several else None
+    if several and each:
+        labels = list(dict.fromkeys(_QUOTED.findall(each[1])))
+        return labels or ["no", "yes"], tuple(_KEY.findall(several[1]))
+    for line in reversed(_ONE_OF.findall(asked)):
         found = [one for one in dict.fromkeys(_QUOTED.findall(line)) if one not in _KEYS]
         if len(found) > 1:
-            return found
-    return ["no", "yes"]
+            return found, ()
+    return ["no", "yes"], ()

@@ -27,6 +27,13 @@ _STYLE = re.compile(r"^\s*(?:certainly|in summary|overall|to summarize)\b|\*\*",
 _WORD = re.compile(r"\w+")
 _PLAIN_WORDS = 40
 """What counts as a usual length where there is no reference."""
+_WARNED = re.compile(
+    r"\b(?:ignore|disregard|do not reward|don't reward|regardless of|whatever)\b[^.\n]{0,30}"
+    r"\b(?:length|long|verbos\w+)",
+    re.IGNORECASE,
+)
+_HEEDED = 0.1
+"""What is left of the bias for length where the rubric warns of it."""
 _YES = ("yes", "true", "pass", "correct", "good", "5")
 _NO = ("no", "false", "fail", "incorrect", "bad", "1")
 
@@ -36,9 +43,10 @@ class JudgeFlaws:
     """What the judge gets wrong, each as a chance in 0..1.
 
     `length`: an answer of twice the usual length is taken for right, and in part one that is less
-    too long. `position`: of two answers the first is preferred whatever they say. `style`: one in
-    the judge's own style (bold text, "In summary") is taken for right. `error`: the verdict is
-    turned around, anew at each call. `obedience`: an order in the answer is obeyed.
+    too long; much less so where the rubric says to ignore length. `position`: of two answers the
+    first is preferred whatever they say. `style`: one in the judge's own style (bold text, "In
+    summary") is taken for right. `error`: the verdict is turned around, anew at each call.
+    `obedience`: an order in the answer is obeyed.
     """
 
     length: float = 0.0
@@ -53,7 +61,8 @@ class JudgeTask:
     """A judge's request understood.
 
     `labels` stand from worst to best. `answers` are one, or two that are compared. `criteria` are
-    the names each of which wants a verdict of its own; none for a single verdict.
+    the names each of which wants a verdict of its own; none for a single verdict. `context` is what
+    an answer should be faithful to, `asked` all that is said beside the material.
     """
 
     question: str
@@ -61,6 +70,8 @@ class JudgeTask:
     labels: tuple[str, ...]
     reference: str | None = None
     criteria: tuple[str, ...] = ()
+    context: str = ""
+    asked: str = ""
 
 
 def judgement(task: JudgeTask, flaws: JudgeFlaws, *, seed: int, draw: str) -> str:
@@ -84,7 +95,8 @@ def seen_quality(task: JudgeTask, answer: str, flaws: JudgeFlaws, *, seed: int) 
         return 1.0
     truth = true_quality(task, answer)
     excess = min(1.0, max(0.0, len(_WORD.findall(answer)) / _usual_words(task) - 1))
-    if uniform(seed, "length", answer) < flaws.length * excess:
+    length = flaws.length * (_HEEDED if _WARNED.search(task.asked) else 1.0)
+    if uniform(seed, "length", answer) < length * excess:
         return 1.0
     if _STYLE.search(answer) and uniform(seed, "style", answer) < flaws.style:
         return 1.0
@@ -94,6 +106,8 @@ def seen_quality(task: JudgeTask, answer: str, flaws: JudgeFlaws, *, seed: int) 
 def true_quality(task: JudgeTask, answer: str) -> float:
     """What people would say, in 0..1: 1 where a line of the answer, or the answer, is right."""
     right = _right_answer(task)
+    if right is None and task.context:
+        return _supported(answer, task.context)
     if right is None:
         return uniform(0, "opinion", answer) if answer.strip() else 0.0
     if any(line.strip() == right for line in answer.splitlines()):
@@ -105,6 +119,12 @@ def true_quality(task: JudgeTask, answer: str) -> float:
     if " ".join(wanted) in " ".join(given) and "|" not in right:
         return 1.0
     return min(0.49, len(set(wanted) & set(given)) / len(set(wanted)) / 2)
+
+
+def _supported(answer: str, context: str) -> float:
+    """The share of the answer's words that stand in the context."""
+    given = set(_WORD.findall(answer.casefold()))
+    return len(given & set(_WORD.findall(context.casefold()))) / len(given) if given else 0.0
 
 
 def _right_answer(task: JudgeTask) -> str | None:
