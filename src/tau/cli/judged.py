@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tau.cli import figures
-from tau.cli.text import Column, facts, table
+from tau.cli.text import Column, columns, facts, line, table, wrapped
 from tau.domain.json import Json
 from tau.scoring.calibration import (
     FEW_RATED,
@@ -60,7 +60,7 @@ def estimate(one: Estimate) -> str:
 
 def agreement_lines(found: JudgeOnLabels) -> Iterator[str]:
     """For a terminal: the verdict first."""
-    yield f"{found.grader}: {found.verdict}"
+    yield from wrapped(line(f"{found.grader}: {found.verdict}"), columns())
     yield ""
     yield from facts(_said(found))
     yield ""

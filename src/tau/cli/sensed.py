@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tau.cli import figures
 from tau.cli.judged import estimate_fields
-from tau.cli.text import Column, facts, table
+from tau.cli.text import Column, columns, facts, line, table, wrapped
 from tau.domain.json import Json
 from tau.scoring.calibration import Estimate
 from tau.scoring.perturbations import MEANINGS, Perturbation
@@ -60,7 +60,7 @@ class CheckedJudge:
 
 def lines(found: CheckedJudge) -> Iterator[str]:
     """For a terminal: the verdict first."""
-    yield f"{found.grader}: {found.verdict}"
+    yield from wrapped(line(f"{found.grader}: {found.verdict}"), columns())
     yield ""
     yield from table(
         [

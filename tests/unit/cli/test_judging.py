@@ -181,7 +181,7 @@ def test_a_check_finds_what_verdicts_depend_on(ask: Ask, cfg: str, labels: str) 
     assert found["flip_rate"]["value"] == 0.0
     by = {one["alteration"]: one for one in found["altered"]}
     assert set(by) == {"padded", "reworded", "order", "empty", "order-only", "anothers"}
-    assert by["order"]["shift"]["value"] > 0.2  # it makes the answer long
+    assert by["order"]["shift"]["value"] > 0.1  # it makes the answer long
     assert by["order"]["flawed"]
     assert by["order"]["share_of_gain"] == pytest.approx(
         min(1.0, by["order"]["shift"]["value"] / 0.5)
