@@ -74,9 +74,18 @@ def _grader(choice: GraderChoice) -> dict[str, Any]:
     for key in ("graders", "grader"):
         if choice.children:
             settings.pop(key, None)  # the children say it, defaults included
+    judge = choice.judge
+    for key in ("model", "params"):
+        if judge is not None:
+            settings.pop(key, None)  # the judge says it, whichever section named it
     return {
         "name": choice.name,
         "type": choice.type,
         "settings": settings,
         "children": [_grader(child) for child in choice.children],
+        **(
+            {}
+            if judge is None
+            else {"judge": {"model": _model(judge.model), "params": dict(judge.params)}}
+        ),
     }
