@@ -12,21 +12,20 @@ from tau.cli.regrading import varies
 from tau.cli.running import RunArguments
 from tau.config.identity import grader_hash, identified
 from tau.config.run_settings import GraderChoice, PluginChoice, RunConfig
-from tau.domain.dataset import Example, Split, examples
+from tau.domain.dataset import JUDGED_OUTPUT, Example, Split, examples
 from tau.domain.ids import RunId
 from tau.domain.json import Json, content_hash
 from tau.domain.rollout import Output
 from tau.domain.run import RunStatus
 from tau.errors import InputError
 from tau.executors.python import PythonSettings
+from tau.graders.judge import Judge, rubric_of
+from tau.graders.judge_request import judge_hash
 from tau.ports.store import Store
 from tau.reports.account import gather
 from tau.reports.rows import EvaluationRow, evaluation_rows
 from tau.scoring.safety import SafetyPolicy
 from tau.wiring.reuse import PROBE
-
-OUTPUT_FIELD = "output_to_judge"
-"""The field that an output under judgement has in its row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,13 +38,18 @@ class JudgeUnderTest:
     @property
     def hash(self) -> str:
         """Of everything that its verdicts depend on."""
-        return grader_hash(self.config, self.grader)
+        plugin = plugins.load(plugins.GRADERS, self.grader.type)
+        asked = self.config.judge_of(self.grader)
+        if self.grader.judge is None or asked is None or not issubclass(plugin, Judge):
+            return grader_hash(self.config, self.grader)
+        rubric = rubric_of(self.grader.settings, plugin.ready, self.config.base_dir)
+        return judge_hash(asked.ref, self.grader.judge.params, rubric)
 
     @property
     def model(self) -> str | None:
-        """The model that is asked, where the grader says which."""
-        named = self.grader.options.get("model")
-        return named if isinstance(named, str) else self.config.model_ref
+        """The model that is asked; None where the grader asks none that is known."""
+        asked = self.config.judge_of(self.grader)
+        return None if asked is None else asked.ref
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,7 +117,7 @@ def ask(
     Raises:
         StoppedEarly: a signal, a limit or an error ended the run before.
     """
-    rows = [{**one.example.fields, OUTPUT_FIELD: one.output} for one in given]
+    rows = [{**one.example.fields, JUDGED_OUTPUT: one.output} for one in given]
     unique = examples(Split.TEST, {_key(row): row for row in rows}.values())
     config = _asking(judge, unique, replicates)
     found = settled(config, place, again=again)
@@ -152,7 +156,7 @@ def _asking(judge: JudgeUnderTest, rows: tuple[Example, ...], replicates: int) -
 
 
 async def _given_output(example: Mapping[str, Json], resources: Mapping[str, Json]) -> Output:
-    return Output(text=str(example[OUTPUT_FIELD]))
+    return Output(text=str(example[JUDGED_OUTPUT]))
 
 
 def settled(config: RunConfig, place: RunPlace, *, again: bool) -> tuple[str, list[EvaluationRow]]:

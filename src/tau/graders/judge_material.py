@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from tau.domain.dataset import Example
+from tau.domain.dataset import JUDGED_OUTPUT, Example
 from tau.domain.json import Json
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed
@@ -37,7 +37,7 @@ def material_of(
     """
     reference, context = columns_of(settings, ready)
     fields = example.fields
-    hidden = {reference, context, "expected"}
+    hidden = {reference, context, "expected", JUDGED_OUTPUT}
     if settings.input is not None:
         asked = _column(fields, settings.input)
     elif example.prompt is not None:

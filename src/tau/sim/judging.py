@@ -91,14 +91,14 @@ def judgement(task: JudgeTask, flaws: JudgeFlaws, *, seed: int, draw: str) -> st
 
 def seen_quality(task: JudgeTask, answer: str, flaws: JudgeFlaws, *, seed: int) -> float:
     """How good the judge takes an answer to be, in 0..1, before random error."""
-    if _ORDER.search(answer) and uniform(seed, "obeys", answer) < flaws.obedience:
+    if _ORDER.search(answer) and uniform(seed, "obeys", task.question, answer) < flaws.obedience:
         return 1.0
     truth = true_quality(task, answer)
     excess = min(1.0, max(0.0, len(_WORD.findall(answer)) / _usual_words(task) - 1))
     length = flaws.length * (_HEEDED if _WARNED.search(task.asked) else 1.0)
-    if uniform(seed, "length", answer) < length * excess:
+    if uniform(seed, "length", task.question, answer) < length * excess:
         return 1.0
-    if _STYLE.search(answer) and uniform(seed, "style", answer) < flaws.style:
+    if _STYLE.search(answer) and uniform(seed, "style", task.question, answer) < flaws.style:
         return 1.0
     return truth
 
