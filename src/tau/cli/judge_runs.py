@@ -11,6 +11,7 @@ from tau.cli.records.reading import read
 from tau.cli.regrading import varies
 from tau.cli.running import RunArguments
 from tau.config.identity import grader_hash, identified
+from tau.config.judge_identity import judge_identity
 from tau.config.run_settings import GraderChoice, PluginChoice, RunConfig
 from tau.domain.dataset import JUDGED_OUTPUT, Example, Split, examples
 from tau.domain.ids import RunId
@@ -19,8 +20,6 @@ from tau.domain.rollout import Output
 from tau.domain.run import RunStatus
 from tau.errors import InputError
 from tau.executors.python import PythonSettings
-from tau.graders.judge import Judge, rubric_of
-from tau.graders.judge_request import judge_hash
 from tau.ports.store import Store
 from tau.reports.account import gather
 from tau.reports.rows import EvaluationRow, evaluation_rows
@@ -38,12 +37,8 @@ class JudgeUnderTest:
     @property
     def hash(self) -> str:
         """Of everything that its verdicts depend on."""
-        plugin = plugins.load(plugins.GRADERS, self.grader.type)
-        asked = self.config.judge_of(self.grader)
-        if self.grader.judge is None or asked is None or not issubclass(plugin, Judge):
-            return grader_hash(self.config, self.grader)
-        rubric = rubric_of(self.grader.settings, plugin.ready, self.config.base_dir)
-        return judge_hash(asked.ref, self.grader.judge.params, rubric)
+        own = judge_identity(self.config, self.grader)
+        return own if own is not None else grader_hash(self.config, self.grader)
 
     @property
     def model(self) -> str | None:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from tau.config.judge_identity import judge_identities
 from tau.config.run_settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
 from tau.config.wording import plain
 from tau.domain.json import Json, content_hash
@@ -34,6 +35,8 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         "params": dict(config.params),
         "executor": _plugin(config.executor),
         "graders": [_grader(each) for each in config.graders],
+        # Left out where there are none: runs of before there were judges are still the same.
+        **({"judges": judge_identities(config)} if config.judges else {}),
         "safety_reward": plain(config.safety),
         "algorithm": _plugin(config.algorithm),
         "reflection": {

@@ -1,6 +1,6 @@
 """What is known of a judge, kept beside the store by the judge's hash: a line a measurement."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -73,10 +73,23 @@ def read_calibrations(state: Path, judge: str | None = None) -> tuple[Calibratio
     return tuple(sorted(found, key=lambda one: one.measured_unix_ms))
 
 
-def latest(state: Path, judge: str, kind: CalibrationKind = "test") -> Calibration | None:
-    """The last measurement of a kind."""
-    found = [one for one in read_calibrations(state, judge) if one.kind == kind]
-    return found[-1] if found else None
+def cited(grader: str, judge: str, measured: Sequence[Calibration]) -> str:
+    """A sentence on how far a judge is known to agree with people, by its last test."""
+    who = f"judge '{grader}' ({judge[:8]})"
+    tests = [one for one in measured if one.kind == "test"]
+    known = tests[-1] if tests else None
+    kappa = known.figures.get("kappa") if known is not None else None
+    if known is None or not isinstance(kappa, Mapping):
+        return f"{who} is not calibrated: how far it agrees with people is unknown; tau judge test"
+    value, low, high = (kappa.get(each) for each in ("value", "low", "high"))
+    if not isinstance(value, float | int):
+        return f"{who} was tested on {known.rows:,} labelled outputs; kappa is not defined there"
+    between = (
+        f" ({low:.2f} to {high:.2f})"
+        if isinstance(low, float | int) and isinstance(high, float | int)
+        else ""
+    )
+    return f"{who} agrees with people with kappa {value:.2f}{between} on {known.rows:,} outputs"
 
 
 def _read(path: Path) -> list[Calibration]:
