@@ -11,7 +11,7 @@ from tau.scoring.calibration import (
     Agreement,
     BestThreshold,
     ClassAgreement,
-    Estimate,
+    IntervalEstimate,
 )
 
 _BETTER_BY = 0.05
@@ -49,7 +49,7 @@ class JudgeOnLabels:
         return f"it agrees {word} with people: kappa {estimate(kappa)}"
 
 
-def estimate(one: Estimate) -> str:
+def estimate(one: IntervalEstimate) -> str:
     """`0.712 (0.581 to 0.803)`."""
     if one.value is None:
         return "not defined"
@@ -97,7 +97,7 @@ def _said(found: JudgeOnLabels) -> Iterator[tuple[str, str]]:
     yield "judge", f"{found.judge[:16]}{f' asks {found.model}' if found.model else ''}"
 
 
-def _threshold(one: BestThreshold, now: Estimate) -> str:
+def _threshold(one: BestThreshold, now: IntervalEstimate) -> str:
     said = (
         f"passing from {one.threshold:.3g} on is right on {estimate(one.accuracy)} of "
         f"{one.told_on:,} outputs it was not chosen on"
@@ -157,7 +157,7 @@ def agreement_fields(found: JudgeOnLabels) -> dict[str, Json]:
     }  # fmt: skip
 
 
-def estimate_fields(one: Estimate) -> dict[str, Json]:
+def estimate_fields(one: IntervalEstimate) -> dict[str, Json]:
     """A figure with its interval as JSON."""
     return {"value": one.value, "low": one.low, "high": one.high}
 

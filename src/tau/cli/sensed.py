@@ -7,7 +7,7 @@ from tau.cli import figures
 from tau.cli.judged import estimate_fields
 from tau.cli.text import Column, columns, facts, line, table, wrapped
 from tau.domain.json import Json
-from tau.scoring.calibration import Estimate
+from tau.scoring.calibration import IntervalEstimate
 from tau.scoring.perturbations import MEANINGS, Perturbation
 from tau.scoring.sensitivity import Sensitivity
 
@@ -25,7 +25,7 @@ _NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CheckedJudge:
-    """What verdicts depend on. `gain` is the one that flaws are held against, None if unknown."""
+    """What verdicts depend on. `gain`, where it is known, is what weaknesses are held against."""
 
     grader: str
     judge: str
@@ -37,19 +37,19 @@ class CheckedJudge:
     runs: tuple[str, ...]
 
     @property
-    def flaws(self) -> tuple[Sensitivity, ...]:
+    def weaknesses(self) -> tuple[Sensitivity, ...]:
         """Alterations that show one."""
-        return tuple(one for one in self.altered if one.flawed)
+        return tuple(one for one in self.altered if one.weak)
 
     @property
     def verdict(self) -> str:
         """One sentence."""
-        said = [_flaw(one) for one in self.flaws]
+        said = [_weakness(one) for one in self.weaknesses]
         if (self.repeated.changed.value or 0.0) >= _FLIPS:
             said.insert(0, f"{_share(self.repeated.changed)} of verdicts change when asked again")
         if not said:
-            return f"no flaw was found on {figures.count(self.outputs, 'output')}"
-        return f"{figures.count(len(said), 'flaw')}: {'; '.join(said)}"
+            return f"no weakness was found on {figures.count(self.outputs, 'output')}"
+        return f"{_counted(len(said))}: {'; '.join(said)}"
 
     def share(self, one: Sensitivity) -> float | None:
         """How much of the gain could come from it, from 0 to 1; None where that is not known."""
@@ -98,12 +98,12 @@ def _said(found: CheckedJudge) -> Iterator[tuple[str, str]]:
                 "from it alone",
             )
     if found.gain is None:
-        yield "gain", "name one with --gain to see what share of it could come from a flaw"
+        yield "gain", "name one with --gain to see what share of it could come from a weakness"
     yield "outputs", f"{found.outputs:,}, each judged {2 + len(found.altered)} times"
     yield "judge", f"{found.judge[:16]}{f' asks {found.model}' if found.model else ''}"
 
 
-def _flaw(one: Sensitivity) -> str:
+def _weakness(one: Sensitivity) -> str:
     if one.perturbation is None:
         return ""
     name = _NAMES[one.perturbation]
@@ -112,7 +112,11 @@ def _flaw(one: Sensitivity) -> str:
     return f"{name} ({_share(one.passing)})"
 
 
-def _share(one: Estimate) -> str:
+def _counted(number: int) -> str:
+    return "1 weakness" if number == 1 else f"{number} weaknesses"
+
+
+def _share(one: IntervalEstimate) -> str:
     return "-" if one.value is None else f"{100 * one.value:.0f} %"
 
 
@@ -134,7 +138,7 @@ def fields(found: CheckedJudge) -> dict[str, Json]:
                 "changed": estimate_fields(one.changed),
                 "shift": estimate_fields(one.shift),
                 "passing": estimate_fields(one.passing),
-                "flawed": one.flawed,
+                "weak": one.weak,
                 "gain": one.gain,
                 "share_of_gain": found.share(one),
             }

@@ -15,7 +15,7 @@ from tau.domain.spend import Usage
 from tau.errors import InputError, ModelTimeout, Overloaded, RateLimited, RequestRejected
 from tau.ports.model import ModelContext
 from tau.sim.calls import CallKind
-from tau.sim.judging import JudgeFlaws
+from tau.sim.judging import JudgeErrors
 from tau.sim.simulator import Drawing, SimulatedReply, Simulator
 
 RULES, JUDGE = "rules", "judge"
@@ -33,7 +33,7 @@ class SimulatorSettings:
     `seed` is that of chance, not of the world, which is read from the input. `noise` 1 is the
     world as it is, 0 leaves only its rules. A call takes `latency_ms`. `error_rate` of the calls
     are refused as overloaded and `rate_limit_rate` as rate-limited, before they are answered.
-    The rest is what `sim/judge` gets wrong (see `tau.sim.judging.JudgeFlaws`), as in
+    The rest is what `sim/judge` gets wrong (see `tau.sim.judging.JudgeErrors`), as in
     `sim/judge?length_bias=0.4&random_error=0.1`.
     """
 
@@ -49,9 +49,9 @@ class SimulatorSettings:
     obedience: Annotated[float, Ge(0), Le(1)] = 0.0
 
     @property
-    def flaws(self) -> JudgeFlaws:
+    def errors(self) -> JudgeErrors:
         """What a judge of these settings gets wrong."""
-        return JudgeFlaws(
+        return JudgeErrors(
             length=self.length_bias, position=self.position_bias, style=self.style_bias,
             error=self.random_error, obedience=self.obedience,
         )  # fmt: skip
@@ -75,7 +75,7 @@ class SimulatedModel:
         self._settings = settings
         judges = _world(ref.partition("/")[2]) == JUDGE
         self._simulator = Simulator(
-            seed=settings.seed, noise=settings.noise, flaws=settings.flaws if judges else None
+            seed=settings.seed, noise=settings.noise, errors=settings.errors if judges else None
         )
 
     @classmethod
@@ -165,9 +165,9 @@ def options(name: str, settings: SimulatorSettings) -> SimulatorSettings:
     for key, text in parse_qsl(query, keep_blank_values=True):
         changes[key] = _option(key, text)
     found = replace(settings, **changes)
-    if world != JUDGE and found.flaws != settings.flaws:
+    if world != JUDGE and found.errors != settings.errors:
         raise InputError(
-            f"sim/{world} is no judge: it has none of a judge's flaws", fix="write sim/judge?..."
+            f"sim/{world} is no judge: it has none of a judge's errors", fix="write sim/judge?..."
         )
     return found
 

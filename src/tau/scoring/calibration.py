@@ -36,7 +36,7 @@ class RatedOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
+class IntervalEstimate:
     """A figure and its 95 % interval, which is None where it cannot be told."""
 
     value: float | None
@@ -53,7 +53,7 @@ class ClassAgreement:
 
     name: str
     rows: int
-    agreement: Estimate
+    agreement: IntervalEstimate
     bias: float
 
 
@@ -67,7 +67,7 @@ class BestThreshold:
     threshold: float
     chosen_on: int
     told_on: int
-    accuracy: Estimate
+    accuracy: IntervalEstimate
     kappa: float | None
 
 
@@ -81,11 +81,11 @@ class Agreement:
 
     rows: int
     groups: int
-    accuracy: Estimate
-    kappa: Estimate
-    ordered: Estimate | None
-    alpha: Estimate
-    bias: Estimate
+    accuracy: IntervalEstimate
+    kappa: IntervalEstimate
+    ordered: IntervalEstimate | None
+    alpha: IntervalEstimate
+    bias: IntervalEstimate
     classes: tuple[float, ...]
     table: tuple[tuple[int, ...], ...]
     by_class: tuple[ClassAgreement, ...]
@@ -127,12 +127,14 @@ def agreement_of(rated: Sequence[RatedOutput], *, seed: int = 0) -> Agreement:
     )
 
 
-def share_of(rated: Sequence[RatedOutput], agrees: Callable[[RatedOutput], bool]) -> Estimate:
+def share_of(
+    rated: Sequence[RatedOutput], agrees: Callable[[RatedOutput], bool]
+) -> IntervalEstimate:
     """The share of rows that agree; rows of a group count for what they are worth together."""
     hits = [float(agrees(one)) for one in rated]
     share = sum(hits) / len(hits)
     low, high = wilson(share, units_of(hits, group_names(rated)).effective_rows)
-    return Estimate(value=share, low=low, high=high)
+    return IntervalEstimate(value=share, low=low, high=high)
 
 
 def best_threshold(rated: Sequence[RatedOutput], *, seed: int = 0) -> BestThreshold | None:
@@ -163,8 +165,8 @@ def _kappa_at(rated: Sequence[RatedOutput], cut: float) -> float | None:
 
 
 def _coefficients(
-    rated: Sequence[RatedOutput], used: Sequence[float], accuracy: Estimate, seed: int
-) -> list[Estimate]:
+    rated: Sequence[RatedOutput], used: Sequence[float], accuracy: IntervalEstimate, seed: int
+) -> list[IntervalEstimate]:
     """Kappa, alpha and the weighted kappa."""
 
     def alpha(table: Sequence[Sequence[int]]) -> float | None:
@@ -189,28 +191,28 @@ def _coefficients(
 def _estimate(
     value: float | None,
     interval: tuple[float, float] | None,
-    accuracy: Estimate,
+    accuracy: IntervalEstimate,
     chance: float,
-) -> Estimate:
+) -> IntervalEstimate:
     if value is None or interval is None:
-        return Estimate(value=value)
+        return IntervalEstimate(value=value)
     low, high = min(interval[0], value), max(interval[1], value)
     if low == high and accuracy.low is not None and chance < 1:
         # All agree in every resample: what more rows may show is what their share may be.
         low = value - (1 - accuracy.low) / (1 - chance)
-    return Estimate(value=value, low=low, high=high)
+    return IntervalEstimate(value=value, low=low, high=high)
 
 
-def mean_of(values: Sequence[float], groups: Sequence[str]) -> Estimate:
+def mean_of(values: Sequence[float], groups: Sequence[str]) -> IntervalEstimate:
     """A mean over rows with Student's interval over groups."""
     units = units_of(values, groups)
     mean, count = units.mean, len(units.sizes)
     if count < 2:
-        return Estimate(value=mean)
+        return IntervalEstimate(value=mean)
     squares = math.fsum(total * total for total in units.shifted(mean))
     error = math.sqrt(count / (count - 1) * squares) / units.rows
     reach = error * t_quantile(0.025, count - 1)
-    return Estimate(value=mean, low=mean - reach, high=mean + reach)
+    return IntervalEstimate(value=mean, low=mean - reach, high=mean + reach)
 
 
 def group_names(rated: Sequence[RatedOutput]) -> list[str]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from tau.scoring.calibration import (
     PASS_MARK,
-    Estimate,
+    IntervalEstimate,
     RatedOutput,
     group_names,
     mean_of,
@@ -35,9 +35,9 @@ class Sensitivity:
 
     perturbation: Perturbation | None
     rows: int
-    changed: Estimate
-    shift: Estimate
-    passing: Estimate
+    changed: IntervalEstimate
+    shift: IntervalEstimate
+    passing: IntervalEstimate
 
     @property
     def gain(self) -> float:
@@ -51,11 +51,11 @@ class Sensitivity:
         return self.shift.low is not None and self.shift.low > 0
 
     @property
-    def flawed(self) -> bool:
-        """Whether it shows a flaw beyond doubt: a gain, or answers without substance that pass."""
+    def weak(self) -> bool:
+        """Whether it shows a weakness: a sure gain, or answers without substance that pass."""
         if self.perturbation is None or self.perturbation.harmless:
             return self.sure
-        return (self.passing.low or 0.0) > 0.0 and (self.passing.value or 0.0) > 0.0
+        return (self.passing.value or 0.0) > 0.0
 
 
 def sensitivity_of(perturbation: Perturbation | None, rows: Sequence[AlteredOutput]) -> Sensitivity:

@@ -39,7 +39,7 @@ _NO = ("no", "false", "fail", "incorrect", "bad", "1")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class JudgeFlaws:
+class JudgeErrors:
     """What the judge gets wrong, each as a chance in 0..1.
 
     `length`: an answer of twice the usual length is taken for right, and in part one that is less
@@ -74,13 +74,13 @@ class JudgeTask:
     asked: str = ""
 
 
-def judgement(task: JudgeTask, flaws: JudgeFlaws, *, seed: int, draw: str) -> str:
+def judgement(task: JudgeTask, errors: JudgeErrors, *, seed: int, draw: str) -> str:
     """The JSON object that was asked for; `draw` names this one call."""
     names = task.criteria or ("",)
     if len(task.answers) > 1:
-        verdicts = {name: _preferred(task, flaws, seed, f"{draw}:{name}") for name in names}
+        verdicts = {name: _preferred(task, errors, seed, f"{draw}:{name}") for name in names}
     else:
-        verdicts = {name: _label(task, flaws, seed, f"{draw}:{name}", name) for name in names}
+        verdicts = {name: _label(task, errors, seed, f"{draw}:{name}", name) for name in names}
     found: dict[str, Json] = {"reason": "In summary, this is what the rubric asks to look at."}
     if task.criteria:
         found["verdicts"] = dict(verdicts)
@@ -89,16 +89,19 @@ def judgement(task: JudgeTask, flaws: JudgeFlaws, *, seed: int, draw: str) -> st
     return json.dumps(found, ensure_ascii=False)
 
 
-def seen_quality(task: JudgeTask, answer: str, flaws: JudgeFlaws, *, seed: int) -> float:
+def seen_quality(task: JudgeTask, answer: str, errors: JudgeErrors, *, seed: int) -> float:
     """How good the judge takes an answer to be, in 0..1, before random error."""
-    if _ORDER.search(answer) and uniform(seed, "obeys", task.question, answer) < flaws.obedience:
+    if (
+        _ORDER.search(answer)
+        and uniform(seed, "obedience", task.question, answer) < errors.obedience
+    ):
         return 1.0
     truth = true_quality(task, answer)
     excess = min(1.0, max(0.0, len(_WORD.findall(answer)) / _usual_words(task) - 1))
-    length = flaws.length * (_HEEDED if _WARNED.search(task.asked) else 1.0)
+    length = errors.length * (_HEEDED if _WARNED.search(task.asked) else 1.0)
     if uniform(seed, "length", task.question, answer) < length * excess:
         return 1.0
-    if _STYLE.search(answer) and uniform(seed, "style", task.question, answer) < flaws.style:
+    if _STYLE.search(answer) and uniform(seed, "style", task.question, answer) < errors.style:
         return 1.0
     return truth
 
@@ -139,23 +142,23 @@ def _usual_words(task: JudgeTask) -> int:
     return max(1, len(_WORD.findall(right))) if right is not None else _PLAIN_WORDS
 
 
-def _label(task: JudgeTask, flaws: JudgeFlaws, seed: int, draw: str, criterion: str) -> str:
-    quality = seen_quality(task, task.answers[0] if task.answers else "", flaws, seed=seed)
-    if uniform(seed, "error", draw, criterion) < flaws.error:
+def _label(task: JudgeTask, errors: JudgeErrors, seed: int, draw: str, criterion: str) -> str:
+    quality = seen_quality(task, task.answers[0] if task.answers else "", errors, seed=seed)
+    if uniform(seed, "error", draw, criterion) < errors.error:
         quality = 0.0 if quality >= 0.5 else 1.0
     last = len(task.labels) - 1
     return task.labels[min(last, int(quality * last + 0.5))]
 
 
-def _preferred(task: JudgeTask, flaws: JudgeFlaws, seed: int, draw: str) -> str:
+def _preferred(task: JudgeTask, errors: JudgeErrors, seed: int, draw: str) -> str:
     """The label of the better of two; labels are those of the first, the second and, if any, a tie.
 
     Which one stands first is all that position bias knows.
     """
-    if uniform(seed, "position", *task.answers) < flaws.position:
+    if uniform(seed, "position", *task.answers) < errors.position:
         return task.labels[0]
-    first, second = (seen_quality(task, one, flaws, seed=seed) for one in task.answers[:2])
-    wrong = uniform(seed, "error", draw) < flaws.error
+    first, second = (seen_quality(task, one, errors, seed=seed) for one in task.answers[:2])
+    wrong = uniform(seed, "error", draw) < errors.error
     if first == second:
         tie = task.labels[2] if len(task.labels) > 2 else None
         return tie or task.labels[uniform(seed, "tie", draw) < 0.5]

@@ -12,8 +12,9 @@ from tau.sim.answering import answer
 from tau.sim.calls import CallKind, SimulatedCall, understand
 from tau.sim.constants import WORLD_CONSTANTS
 from tau.sim.judge_requests import parsed
-from tau.sim.judging import JudgeFlaws, judgement
+from tau.sim.judging import JudgeErrors, judgement
 from tau.sim.reflecting import reflect
+from tau.sim.rubrics import rewrite_rubric
 from tau.sim.smalltalk import reply
 from tau.sim.world import world
 
@@ -50,11 +51,11 @@ class Simulator:
     """
 
     def __init__(
-        self, *, seed: int = 0, noise: float = 1.0, flaws: JudgeFlaws | None = None
+        self, *, seed: int = 0, noise: float = 1.0, errors: JudgeErrors | None = None
     ) -> None:
-        """`noise` 1 is the world as it is, 0 leaves only the rules; with `flaws` it is a judge."""
+        """`noise` 1 is the world as it is, 0 leaves only the rules; with `errors` it is a judge."""
         self.seed = seed
-        self._flaws = flaws
+        self._errors = errors
         self.constants = WORLD_CONSTANTS.with_noise(noise)
         self._repetitions: Counter[bytes] = Counter()
 
@@ -78,9 +79,13 @@ class Simulator:
         params: Mapping[str, Json] | None = None,
     ) -> SimulatedReply:
         """The answer of one drawing; the same arguments give the same answer."""
-        if self._flaws is not None:
+        if self._errors is not None:
+            call = understand(messages, self.constants)
+            if call.kind is CallKind.REFLECTION and '"verdict' not in call.text:
+                told = rewrite_rubric(call, self.constants, seed=self.seed, draw=drawing.answer)
+                return SimulatedReply(text=_laid_out(call, told), kind=call.kind)
             task = parsed(messages, params or {})
-            said = judgement(task, self._flaws, seed=self.seed, draw=drawing.answer)
+            said = judgement(task, self._errors, seed=self.seed, draw=drawing.answer)
             return SimulatedReply(text=said, kind=CallKind.JUDGEMENT)
         call = understand(messages, self.constants)
         text = self._say(call, messages, drawing.answer)

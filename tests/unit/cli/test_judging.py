@@ -182,13 +182,13 @@ def test_a_check_finds_what_verdicts_depend_on(ask: Ask, cfg: str, labels: str) 
     by = {one["alteration"]: one for one in found["altered"]}
     assert set(by) == {"padded", "reworded", "order", "empty", "order-only", "anothers"}
     assert by["order"]["shift"]["value"] > 0.1  # it makes the answer long
-    assert by["order"]["flawed"]
+    assert by["order"]["weak"]
     assert by["order"]["share_of_gain"] == pytest.approx(
         min(1.0, by["order"]["shift"]["value"] / 0.5)
     )
     assert by["order-only"]["passing"]["value"] == 1.0
     assert by["empty"]["passing"]["value"] == 0.0
-    assert not by["empty"]["flawed"]
+    assert not by["empty"]["weak"]
     assert "orders in the answer" in found["verdict"]
 
 

@@ -1,4 +1,4 @@
-"""The simulated judge: right where it has no flaws, and each flaw in its measure."""
+"""The simulated judge: right where it has no errors, and each error in its measure."""
 
 import json
 
@@ -39,8 +39,8 @@ def compared(first: str, second: str, *, n: int = 0) -> ModelRequest:
     return ModelRequest(messages=[Message(role="user", content=text)])
 
 
-def judge(**flaws: float) -> SimulatedModel:
-    settings = SimulatorSettings(**flaws)  # type: ignore[arg-type]
+def judge(**errors: float) -> SimulatedModel:
+    settings = SimulatorSettings(**errors)  # type: ignore[arg-type]
     return SimulatedModel.build(settings, ModelContext(provider="sim", name="judge"))
 
 
@@ -49,27 +49,27 @@ async def verdict(model: SimulatedModel, request: ModelRequest) -> Json:
     return found
 
 
-async def share_of_yes(output: str, **flaws: float) -> float:
-    model = judge(**flaws)
+async def share_of_yes(output: str, **errors: float) -> float:
+    model = judge(**errors)
     said = [await verdict(model, asked(f"{output}{' ' * n}", n=n)) for n in range(200)]
     return said.count("yes") / len(said)
 
 
-async def test_without_flaws_it_is_right() -> None:
+async def test_without_errors_it_is_right() -> None:
     for output, share in ((RIGHT, 1.0), (f"{RIGHT}\n{LONG}", 1.0), (WRONG, 0.0), (LONG, 0.0),
                           (STYLED, 0.0), (ORDER, 0.0), ("", 0.0)):  # fmt: skip
         assert await share_of_yes(output) == share
 
 
 @pytest.mark.parametrize(
-    ("flaw", "output"),
+    ("error", "output"),
     [("length_bias", LONG), ("style_bias", STYLED), ("obedience", ORDER), ("random_error", WRONG)],
 )
-async def test_each_flaw_has_its_measure(flaw: str, output: str) -> None:
-    assert await share_of_yes(output, **{flaw: 0.3}) == pytest.approx(0.3, abs=0.1)
-    others = {name: 1.0 for name in ("length_bias", "style_bias", "obedience") if name != flaw}
-    if flaw != "random_error":
-        assert await share_of_yes(WRONG, **{flaw: 1.0}) == 0.0
+async def test_each_error_has_its_measure(error: str, output: str) -> None:
+    assert await share_of_yes(output, **{error: 0.3}) == pytest.approx(0.3, abs=0.1)
+    others = {name: 1.0 for name in ("length_bias", "style_bias", "obedience") if name != error}
+    if error != "random_error":
+        assert await share_of_yes(WRONG, **{error: 1.0}) == 0.0
     assert await share_of_yes(WRONG, **others) == 0.0
 
 
@@ -88,8 +88,8 @@ async def test_of_two_answers_the_better_unless_position_counts() -> None:
 
 
 async def test_the_same_calls_are_answered_the_same_and_only_random_error_flips() -> None:
-    async def twice(**flaws: float) -> list[Json]:
-        model = judge(**flaws)
+    async def twice(**errors: float) -> list[Json]:
+        model = judge(**errors)
         return [await verdict(model, asked(LONG)) for _ in range(40)]
 
     assert await twice(random_error=0.4) == await twice(random_error=0.4)
@@ -153,7 +153,7 @@ def test_labels_stand_from_worst_to_best(given: tuple[str, ...], ordered: tuple[
     assert ordered_labels(given) == ordered
 
 
-def test_the_task_model_has_none_of_a_judges_flaws() -> None:
+def test_the_task_model_has_none_of_a_judges_errors() -> None:
     context = ModelContext(provider="sim", name="rules?length_bias=0.4")
     with pytest.raises(InputError, match="no judge"):
         SimulatedModel.check(SimulatorSettings(), context)

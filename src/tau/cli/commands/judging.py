@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tau.cli.commands.optimizing import budget_options, limits
 from tau.cli.commands.running import (
     config_store_option,
     json_option,
@@ -74,7 +75,7 @@ def test(
 @click.option("--rows", type=click.IntRange(10, 1000), default=40, show_default=True,
               help="Use so many outputs.")  # fmt: skip
 @click.option("--gain", type=click.FloatRange(0, 1, min_open=True), metavar="GAIN",
-              help="Hold flaws against this gain; that of CFG's last search.")  # fmt: skip
+              help="Hold weaknesses against this gain; that of CFG's last search.")  # fmt: skip
 @_judge_options
 def check(
     *, cfg: str, outputs: str | None, output: str | None, label: str | None, group: str | None,
@@ -98,11 +99,43 @@ def check(
     )
 
 
+@judge.command("improve", short_help="Search for a rubric that agrees better with people.")
+@click.argument("cfg", metavar="CFG")
+@click.option("--labels", metavar="FILE", required=True,
+              help="People's labels of outputs, 40 or more.")  # fmt: skip
+@_column_options
+@click.option("--out", metavar="FILE", help="Write the new rubric here, where one is proved.")
+@budget_options
+@_judge_options
+def improve(
+    *, cfg: str, labels: str, output: str | None, label: str | None, group: str | None,
+    out: str | None, as_json: bool, **options: Any,  # noqa: ANN401
+) -> int:  # fmt: skip
+    """Optimize the rubric of CFG's judge against people's labels.
+
+    The rubric is a prompt: it is searched for by 'reflect' on one half of the labels, and
+    certified on the other, which the search never saw. CFG itself is not changed. Exit codes: 0 a
+    better rubric was proved, 3 none was, 2 the labels cannot be used, 4 stopped by budget or time.
+    """
+    from tau.cli.judge_improving import improve_judge
+    from tau.scores.judge_labels import LabelColumns
+
+    return improve_judge(
+        _arguments(cfg, options),
+        labels,
+        LabelColumns(output=output, label=label, group=group),
+        out=out,
+        as_json=as_json,
+    )
+
+
 def _arguments(cfg: str, options: dict[str, Any]) -> Any:  # noqa: ANN401
     """What the commands have in common."""
     from tau.cli.judging import JudgeArguments
     from tau.cli.running import RunArguments
 
     grader, new = options.pop("grader"), options.pop("new")
-    run = RunArguments(config=cfg, algorithm="reflect", **options)
+    budget = limits(options) if "budget_rollouts" in options else {}
+    kept = {name: value for name, value in options.items() if not name.startswith("budget_")}
+    run = RunArguments(config=cfg, algorithm="reflect", budget=budget, **kept)
     return JudgeArguments(run=run, grader=grader, new=new)
