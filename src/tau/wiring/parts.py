@@ -246,7 +246,12 @@ def _grader(
 
 
 def _described(choice: GraderChoice) -> Json:
-    said: list[Json] = [choice.name, choice.type, dict(choice.options), [*map(_described, choice.children)]]
+    said: list[Json] = [
+        choice.name,
+        choice.type,
+        dict(choice.options),
+        [*map(_described, choice.children)],
+    ]
     if choice.judge is not None:
         asked = choice.judge.model
         said.append([None if asked is None else asked.ref, dict(choice.judge.params)])
