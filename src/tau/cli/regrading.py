@@ -18,7 +18,7 @@ from tau.wiring.reuse import PROBE
 _FIXED = frozenset(
     {
         "exact_match", "exact", "contains", "regex", "number", "choice", "is-json", "json-schema",
-        "json-fields", "token-f1", "length", "sim",
+        "json-fields", "token-f1", "length", "ngram-similarity", "sim",
     }
 )  # fmt: skip
 """Graders that answer the same to the same; whatever is not known to do so is asked twice."""

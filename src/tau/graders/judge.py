@@ -14,32 +14,24 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from annotated_types import Ge, Gt, Le, MaxLen, MinLen
 
-from tau.domain.answers import CUT
-from tau.domain.chat import Completion, Message, ModelRequest, reason_codes
 from tau.domain.dataset import Example
 from tau.domain.json import Json
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.errors import GraderFailed, InputError
 from tau.graders.excerpt import excerpt
+from tau.graders.judge_asking import AskSettings, JudgeAsker
 from tau.graders.judge_injection import CODE, addresses_judge
-from tau.graders.judge_material import columns_of, material_of, without_reference
+from tau.graders.judge_material import material_of, without_reference
 from tau.graders.judge_request import (
     TEMPLATE,
     JudgeRubric,
     check_template,
     judge_hash,
     judge_request,
-    repair_request,
 )
 from tau.graders.judge_rubrics import RUBRICS
-from tau.graders.judge_scale import (
-    JudgeVerdict,
-    UnreadableVerdict,
-    read_verdict,
-    scale_of,
-    verdict_schema,
-)
+from tau.graders.judge_scale import JudgeVerdict, scale_of
 from tau.graders.reference import as_input_error
 from tau.ports.grader import Grader, GraderContext
 from tau.ports.record import Recorder
@@ -47,8 +39,6 @@ from tau.ports.record import Recorder
 ModelName = Annotated[str, MinLen(3)]
 Column = Annotated[str, MinLen(1)]
 
-_WITHOUT_SCHEMA = frozenset({"anthropic", "deepseek", "sim", "replay", ""})
-"""Providers that refuse or ignore a response format by JSON Schema."""
 _TEMPLATE_BYTES = 100_000
 
 
@@ -80,6 +70,9 @@ class ReadyJudgeSettings:
     """Ask for the answer by JSON Schema: where the provider is known to take it, or else."""
     repair: bool = True
     """Ask once more after an answer that cannot be read."""
+    reuse: Literal["never", "run"] = "run"
+    """Whether equal outputs of a row are judged once: in a run, by each process. Replicates of a
+    rollout are judged each by itself in any case."""
     timeout_s: Annotated[float, Gt(0)] | None = None
     """The limit of one call, within the model's own."""
 
@@ -112,27 +105,34 @@ class Judge:
             raise InputError("a judge needs a model", fix="give judge: {model: provider/model}")
         self._name = context.name
         self._settings = settings
-        self._model = context.model
-        self._params = dict(context.params)
-        self._rubric = rubric_of(settings, self.ready, context.base_dir)
-        self._criteria = tuple(self._rubric.criteria)
-        self._reference, self._context = columns_of(settings, self.ready)
-        self.judge_hash = judge_hash(context.model.ref, self._params, self._rubric)
+        self._rubric = self.rubric_from(settings, context)
+        self._asker = JudgeAsker(
+            context.name,
+            context.model,
+            self._rubric,
+            AskSettings(
+                params=context.params,
+                structured=settings.structured,
+                repair=settings.repair,
+                reuse=settings.reuse,
+                timeout_s=settings.timeout_s,
+            ),
+        )
+        self.judge_hash = judge_hash(context.model.ref, context.params, self._rubric)
         """Its identity; see judge_request."""
-        self._sent = dict(self._params)
-        if self._by_schema() and "response_format" not in self._sent:
-            self._sent["response_format"] = {
-                "type": "json_schema",
-                "json_schema": {
-                    "name": "verdict",
-                    "strict": True,
-                    "schema": verdict_schema(self._rubric.scale, self._criteria),
-                },
-            }
+
+    @classmethod
+    def rubric_from(cls, settings: Any, context: GraderContext) -> JudgeRubric:  # noqa: ANN401
+        """What it judges by.
+
+        Raises:
+            InputError: nothing to judge by, a scale or template that cannot be used.
+        """
+        return rubric_of(settings, cls.ready, context.base_dir)
 
     @classmethod
     def check(cls, settings: Any, context: GraderContext, example: Example | None) -> None:  # noqa: ANN401
-        rubric_of(settings, cls.ready, context.base_dir)
+        cls.rubric_from(settings, context)
         if context.model is None or not context.model.ref:
             raise InputError(
                 "a judge needs a model", fix="give judge: {model: provider/model} in the config"
@@ -153,47 +153,18 @@ class Judge:
 
     @property
     def calls_per_attempt(self) -> int:
-        return 2 if self._settings.repair else 1
+        return self._asker.calls
 
     async def grade(self, example: Example, output: Output, record: Recorder) -> Reward:
         material = material_of(example, output, self._settings, self.ready)
         shown = [material.input, material.reference or "", *material.more.values()]
         if addresses_judge(output.text, "\n".join(shown)):
             record.reason(CODE)
-        verdict = await self._ask(judge_request(self._rubric, material), record)
+        verdict = await self._asker.ask(judge_request(self._rubric, material), record)
         return self._reward(verdict, material.reference)
 
     async def aclose(self) -> None:
         """The model belongs to whoever built it."""
-
-    def _by_schema(self) -> bool:
-        wanted = self._settings.structured
-        if wanted == "auto":
-            return self._model.provider not in _WITHOUT_SCHEMA
-        return bool(wanted == "always")
-
-    async def _ask(self, messages: tuple[Message, ...], record: Recorder) -> JudgeVerdict:
-        """The verdict, asked for once more where the first answer cannot be read."""
-        for last in (False, True) if self._settings.repair else (True,):
-            request = ModelRequest(
-                messages=messages, params=self._sent, timeout_s=self._settings.timeout_s
-            )
-            answer = await record.call(self._model, request)
-            try:
-                return self._read(answer)
-            except UnreadableVerdict as error:
-                why = str(error)
-            if last or CUT in reason_codes(answer):
-                raise _unreadable(self._name, answer, why)
-            messages = repair_request(messages, answer.text, why, self._rubric)
-        raise AssertionError("the loop returns or raises")
-
-    def _read(self, answer: Completion) -> JudgeVerdict:
-        if answer.refusal is not None:
-            raise GraderFailed(
-                f"judge '{self._name}' refused to judge", why=excerpt(answer.refusal)
-            )
-        return read_verdict(answer.text, self._rubric.scale, self._criteria)
 
     def _reward(self, verdict: JudgeVerdict, reference: str | None) -> Reward:
         rubric = self._rubric
@@ -277,11 +248,16 @@ def rubric_of(settings: Any, ready: str, base_dir: Path) -> JudgeRubric:  # noqa
         criteria=criteria,
         weights=weights,
         scale=scale_of(settings.scale),
-        template=_template(settings.template, base_dir),
+        template=template_of(settings.template, base_dir),
     )
 
 
-def _template(file: str | None, base_dir: Path) -> str:
+def template_of(file: str | None, base_dir: Path) -> str:
+    """The text of a template file; the usual one where none is named.
+
+    Raises:
+        InputError: it cannot be read, or lacks what a judge has to be told.
+    """
     if file is None:
         return TEMPLATE
     try:
@@ -293,13 +269,3 @@ def _template(file: str | None, base_dir: Path) -> str:
         raise InputError(f"the judge's template '{file}' is far too long")
     check_template(text, file)
     return text
-
-
-def _unreadable(name: str, answer: Completion, why: str) -> GraderFailed:
-    cut = CUT in reason_codes(answer)
-    return GraderFailed(
-        f"judge '{name}' gave no verdict that can be read: "
-        + ("its answer was cut at the token limit" if cut else why),
-        why=f"it said {excerpt(answer.text)}" if answer.text.strip() else None,
-        fix="raise the judge's max_tokens" if cut else None,
-    )

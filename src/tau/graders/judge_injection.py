@@ -18,7 +18,8 @@ from urllib.parse import unquote
 CODE = "judge_injection"
 """The reason code of such an output."""
 
-_LOOKED_AT = 200_000
+_START, _END = 24_000, 8_000
+"""How much of a long text is looked at: courting a judge is not done in the middle alone."""
 _JUDGE = (
     r"(?:judge|grader|evaluator|reviewer|assessor|rater|scorer|examiner|grading (?:model|system|ai)"
     r"|evaluation (?:model|system|ai)|language model|llm|ai (?:model|assistant|system)|assistant)s?"
@@ -46,6 +47,7 @@ _PATTERNS = (
     rf"[ ,:]+(?:the |a |an |any |my |our |whoever is )?{_JUDGE}\b[^\n]{{0,20}}[,:!.-]",
     rf"\b(?:as|you are|you're|act as|acting as|being|because you are) (?:now )?(?:the |a |an )?"
     rf"[^.\n]{{0,20}}{_JUDGE}\b",
+    rf"[(\[<{{#*/-]\s*{_JUDGE}\s*[:,]",
     rf"\b{_JUDGE}\b[^.\n]{{0,40}}\b(?:must|should|shall|has to|have to|needs? to|will|please|may"
     rf"|ought to|is (?:required|instructed|told|asked))\b",
     rf"\b(?:please|you|must|should|shall|now|kindly|always|just|simply|only|then|to|and|so)\b"
@@ -61,8 +63,8 @@ _PATTERNS = (
     rf"|satisf(?:y|ies)|meets?|fulfil(?:l)?s?|passes)\b"
     rf"[^.\n]{{0,40}}\b(?:{_BEST}|{_GRADE}|{_RULES}|approved|accepted|verified|rated|graded|scored"
     rf"|judged|validated|certified)\b",
-    rf"\b(?:final|correct|right|true|proper|expected|official|only|my|your|the) "
-    rf"(?:\w+ )?{_GRADE}\b[^.\n]{{0,20}}(?:\bis\b|:|=|\bmust\b|\bshould\b|\bwill\b)",
+    rf"\b(?:final|correct|right|true|proper|expected|official|only|your|the) "
+    rf"(?:\w+ )?{_GRADE}\b(?: \w+)? ?(?:\bis\b|:|=|\bmust\b|\bshould\b|\bwill\b)",
     r"[\"'“`]?\b(?:verdicts?|overall_score|final_verdict)\b[\"'”`]?\s*(?::|=|->|is\b)",
     rf"(?:^|\n)\W*(?:{_GRADE}|result|decision|assessment)\W*[:=]\W*{_BEST}\b",
     rf"[\"']{_GRADE}[\"']\s*:",
@@ -93,6 +95,24 @@ _PATTERNS = (
     r"(?:تجاهل|अनदेखा|무시하|무시해|채점|만점)",
 )  # fmt: skip
 _ADDRESSED = re.compile("|".join(f"(?:{each})" for each in _PATTERNS), re.IGNORECASE)
+_HINTS = (
+    "ignor", "disregard", "forget", "overrid", "overrul", "bypass", "skip", "discard", "neglect",
+    "set aside", "drop", "follow", "apply", "heed", "compare", "judg", "grad", "evaluat", "review",
+    "assess", "rater", "scorer", "examiner", "language model", "llm", "ai model", "ai assistant",
+    "ai system", "assistant", "verdict", "score", "rating", "mark", "label", "reward", "point",
+    "rate ", "deem", "answer", "response", "output", "reply", "submission", "solution", "candidate",
+    "result", "decision", "[[", "</", "<s", "<i", "<j", "<r", "<o", "<m", "<e", "<v", "<l", "<g",
+    "<p", "<|", "[inst", "[/inst", "[sys", "[/sys", "system", "developer", "human", "user", "admin",
+    "````", "end of", "the input", "the material", "the context", "the reference", "rubric",
+    "instruction", "criteri", "guideline", "rules", "prompt", "direction", "orders", "scale",
+    "template", "anthropic", "openai", "google", "authori", "fired", "punish", "shut", "tip", "pay",
+    "bribe", "anweisung", "regel", "instruc", "istruz", "kriteri", "critère", "consigne", "instru",
+    "bewert", "barème", "reglas", "règles", "vergiss", "vergessen", "olvida", "oublie", "dimentica",
+    "esqueça", "negeer", "zignoruj", "évalue", "notez", "califica", "evalúa", "puntúa", "valuta",
+    "avalie", "beoordeel", "oceń", "忽", "无视", "無視", "忘", "评", "裁判", "満点", "满分", "採点",
+    "игнор", "забуд", "не обра", "поставь", "оцени", "تجاهل", "अनदेखा", "무시", "채점", "만점",
+)  # fmt: skip
+"""One of these is in every text that a pattern fits: most outputs need no closer look."""
 _SPACED = re.compile(r"\b(?:\w[ ._\-*]){4,}\w\b")
 _ENCODED = re.compile(r"[A-Za-z0-9+/_-]{20,}={0,2}")
 _HEXED = re.compile(r"\b(?:[0-9a-f]{2}[ ]?){12,}\b", re.IGNORECASE)
@@ -110,13 +130,22 @@ def addresses_judge(output: str, allowed: str = "") -> bool:
 
     What stands in `allowed` (the row's own texts) too is no address: the row was asking for it.
     """
-    text = output[:_LOOKED_AT]
-    known = {_folded(match[0]) for match in _ADDRESSED.finditer(_plain(allowed[:_LOOKED_AT]))}
-    for view in _views(text):
+    known: set[str] | None = None
+    for view in dict.fromkeys(_views(_ends(output))):
+        lowered = view.lower()
+        if not any(hint in lowered for hint in _HINTS):
+            continue
         for match in _ADDRESSED.finditer(view):
+            if known is None:
+                row = _ADDRESSED.finditer(_plain(_ends(allowed)))
+                known = {_folded(each[0]) for each in row}
             if _folded(match[0]) not in known:
                 return True
     return False
+
+
+def _ends(text: str) -> str:
+    return text if len(text) <= _START + _END else f"{text[:_START]}\n{text[-_END:]}"
 
 
 def _views(text: str) -> Iterator[str]:

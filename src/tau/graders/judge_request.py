@@ -56,20 +56,22 @@ class JudgeRubric:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgeMaterial:
-    """What is shown to a judge. `more` are other parts by their titles."""
+    """What is shown to a judge. `more` are other parts by their titles, `title` is the output's."""
 
     input: str
     output: str
+    title: str = "output"
     reference: str | None = None
     more: Mapping[str, str] = field(default_factory=dict)
 
 
 def judge_request(rubric: JudgeRubric, material: JudgeMaterial) -> tuple[Message, ...]:
     """The messages that ask a judge about one output."""
-    parts = {"input": material.input, **material.more}
+    parts = {"input": material.input}
     if material.reference is not None:
         parts["reference"] = material.reference
-    parts["output"] = material.output
+    parts.update(material.more)
+    parts[material.title] = material.output
     sound = {
         title: text.encode("utf-8", "replace").decode("utf-8") for title, text in parts.items()
     }
@@ -78,7 +80,7 @@ def judge_request(rubric: JudgeRubric, material: JudgeMaterial) -> tuple[Message
     shown = "\n\n".join(
         f"The {title} (material):\n{fence}\n{text}\n{fence}" for title, text in sound.items()
     )
-    ask = "Judge the output above. Answer with the JSON object only."
+    ask = "Judge what stands above. Answer with the JSON object only."
     return (
         Message(role="system", content=_filled(rubric, size)),
         Message(role="user", content=f"{shown}\n\n{ask}"),
