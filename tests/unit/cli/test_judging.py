@@ -212,3 +212,69 @@ def test_a_grader_that_is_not_there(ask: Ask, cfg: str, labels: str) -> None:
     code, _, err = ask("judge", "test", cfg, "--labels", labels, "--grader", "nobody")
     assert code == 2
     assert "'short', 'helpful', 'fickle'" in err
+
+
+def judged_by_model(folder: Path, rows: int, judge: str, **fields: object) -> tuple[str, str]:
+    """A configuration with a judge and labels of long and short outputs, right and wrong."""
+    examples = [{"prompt": f"Capital of {n}?", "expected": f"It is city{n}x."} for n in range(rows)]
+    config: dict[str, Any] = {
+        "model": "sim/rules",
+        "judge": {"model": judge},
+        "resources": {"system_prompt": "Answer."},
+        "optimize": examples,
+        "graders": [{"type": "judge", "rubric": "Names the right city.", "reference": "expected"}],
+        **fields,
+    }
+    path = folder / "judged.json"
+    path.write_text(json.dumps(config))
+    labelled = []
+    for number, row in enumerate(examples):
+        digest = hashlib.sha256(str(number).encode()).digest()
+        good, long = digest[0] < 100, digest[1] < 170
+        text = row["expected"] if good else "It is Rome."
+        text += " I am quite sure about this." * 3 if long else ""
+        labelled.append({**row, "output": text, "label": "yes" if good else "no"})
+    return str(path), written(folder / "judged.csv", labelled)
+
+
+def test_a_rubric_is_improved_on_labels_it_never_saw(ask: Ask, tmp_path: Path) -> None:
+    search = {"type": "reflect", "reflection_model": "sim/judge"}
+    judge = "sim/judge?length_bias=0.9&random_error=0.02"
+    cfg, labels = judged_by_model(tmp_path, 140, judge, algorithm=search, budget={"rollouts": 320})
+    out_file = tmp_path / "rubric.txt"
+    code, out, err = ask("judge", "improve", cfg, "--labels", labels, "--out", str(out_file),
+                         "--json")  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["proved"]
+    assert found["gain"]["low"] > 0
+    assert out_file.read_text() == found["rubric"]
+    assert found["rubric"].startswith("Names the right city.")
+    assert "Ignore length" in found["rubric"]
+
+
+def test_a_judge_without_a_rubric_cannot_be_improved(ask: Ask, cfg: str, labels: str) -> None:
+    code, _, err = ask("judge", "improve", cfg, "--labels", labels)
+    assert code == 2
+    assert "asks no model by a rubric" in err
+
+
+def test_what_is_known_of_a_judge_is_cited_by_the_runs_it_judged(ask: Ask, tmp_path: Path) -> None:
+    cfg, labels = judged_by_model(tmp_path, 40, "sim/judge?length_bias=0.5")
+    code, out, err = ask("eval", cfg, "--json")
+    assert code == 0, err
+    (said,) = json.loads(out)["judges"]
+    assert "is not calibrated" in said
+    assert "is not calibrated" in ask("export")[1]
+    code, out, err = ask("judge", "test", cfg, "--labels", labels, "--json")
+    assert code == 0, err
+    judge = json.loads(out)["judge"]
+    assert json.loads(out)["model"] == "sim/judge?length_bias=0.5"
+    assert judge[:8] in said
+    assert ask("judge", "check", cfg, "--outputs", labels)[0] == 0
+    text = " ".join(ask("export")[1].split())
+    assert "agrees with people with kappa" in text
+    page = ask("export", "--to", "html")[1]
+    assert "<h2>Judges</h2>" in page
+    for drawn in ("Agreement with people", "by length", "Change of the score", "judge 1"):
+        assert drawn in page
