@@ -122,15 +122,7 @@ def _searching(
     judge: JudgeUnderTest, rubric: JudgeRubric, labelled: Sequence[LabelledOutput]
 ) -> RunConfig:
     """A search whose prompt is the rubric and whose task is to judge as people did."""
-    rows = [{**one.example.fields, JUDGED_OUTPUT: one.output, HUMAN: one.human} for one in labelled]
-    groups = [one.group for one in labelled]
-    searched, certified = parted(
-        [
-            replace(row, group=group)
-            for row, group in zip(examples(Split.OPTIMIZE, rows), groups, strict=True)
-        ],
-        _CERTIFY,
-    )
+    searched, certified = _halves(labelled)
     config, grader = judge.config, judge.grader
     asked = config.judge_of(grader)
     ready = plugins.load(plugins.GRADERS, grader.type).ready
@@ -164,7 +156,7 @@ def _searching(
             examples={
                 Split.OPTIMIZE: searched,
                 Split.VALIDATE: (),
-                Split.TEST: _of_split(certified, Split.TEST),
+                Split.TEST: certified,
             },
             safety=SafetyPolicy(),
             claim=BETTER,
@@ -175,9 +167,20 @@ def _searching(
     )
 
 
-def _of_split(rows: Sequence[Example], split: Split) -> tuple[Example, ...]:
-    made = examples(split, [row.value for row in rows])
-    return tuple(replace(one, group=row.group) for one, row in zip(made, rows, strict=True))
+def _halves(
+    labelled: Sequence[LabelledOutput],
+) -> tuple[tuple[Example, ...], tuple[Example, ...]]:
+    """Whole groups to search on, and those that certify."""
+    rows = [{**one.example.fields, JUDGED_OUTPUT: one.output, HUMAN: one.human} for one in labelled]
+    made = [
+        replace(row, group=one.group)
+        for row, one in zip(examples(Split.OPTIMIZE, rows), labelled, strict=True)
+    ]
+    searched, rest = parted(made, _CERTIFY)
+    certified = examples(Split.TEST, [row.value for row in rest])
+    return searched, tuple(
+        replace(one, group=row.group) for one, row in zip(certified, rest, strict=True)
+    )
 
 
 def _asking(

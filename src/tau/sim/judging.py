@@ -8,12 +8,12 @@ it has an opinion that is fixed by the answer.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tau.domain.draws import uniform
 from tau.domain.json import Json
-from tau.sim.grading import case_in
+from tau.sim.grading import case_in, judge
 
 _ORDER = re.compile(
     r"\b(?:ignore|disregard|forget|override)\b[^.\n]{0,60}\b(?:rubric|instruction|criteri|above|"
@@ -81,12 +81,21 @@ def judgement(task: JudgeTask, errors: JudgeErrors, *, seed: int, draw: str) -> 
         verdicts = {name: _preferred(task, errors, seed, f"{draw}:{name}") for name in names}
     else:
         verdicts = {name: _label(task, errors, seed, f"{draw}:{name}", name) for name in names}
-    found: dict[str, Json] = {"reason": "In summary, this is what the rubric asks to look at."}
+    found: dict[str, Json] = {"reason": _reason(task, verdicts)}
     if task.criteria:
         found["verdicts"] = dict(verdicts)
     else:
         found["verdict"] = verdicts[""]
     return json.dumps(found, ensure_ascii=False)
+
+
+def _reason(task: JudgeTask, verdicts: Mapping[str, str]) -> str:
+    """What is wrong with an answer that is not taken for the best, where that is known."""
+    case = case_in(task.question)
+    best = all(label == task.labels[-1] for label in verdicts.values())
+    if case is None or len(task.answers) > 1 or best:
+        return "In summary, this is what the rubric asks to look at."
+    return judge(case, task.answers[0], "rule").feedback
 
 
 def seen_quality(task: JudgeTask, answer: str, errors: JudgeErrors, *, seed: int) -> float:
