@@ -28,7 +28,10 @@ def units(acceptance_data: Path) -> list[list[float | None]]:
     return [
         [
             SCORES.get(row["human_coverage"]),
-            *(SCORES.get((verdict or {}).get("coverage")) for verdict in row["judges"].values()),
+            *(
+                SCORES.get(str((verdict or {}).get("coverage")))
+                for verdict in row["judges"].values()
+            ),
         ]
         for row in rows
     ]

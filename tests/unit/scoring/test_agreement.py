@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import krippendorff
 import numpy as np
@@ -30,7 +31,7 @@ LEVELS: tuple[MeasurementLevel, ...] = ("nominal", "ordinal", "interval")
 EXACT = 1e-9
 
 
-def rows_of(name: str) -> list[dict[str, object]]:
+def rows_of(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (PANELS / name).read_text().splitlines()]
 
 
@@ -43,7 +44,7 @@ def panels() -> Iterator[tuple[str, list[list[float | None]]]]:
             [
                 COVERAGE.get(str(row["human"])),
                 *(VERDICT.get(str(v)) for v in row["judges"].values()),
-            ]  # type: ignore[attr-defined]
+            ]
             for row in summaries
         ],
     )
@@ -51,7 +52,7 @@ def panels() -> Iterator[tuple[str, list[list[float | None]]]]:
     yield (
         "pandalm",
         [
-            [*map(float, row["humans"]), *(NAMED.get(str(v)) for v in row["judges"].values())]  # type: ignore[attr-defined, call-overload]
+            [*map(float, row["humans"]), *(NAMED.get(str(v)) for v in row["judges"].values())]
             for row in pairs
         ],
     )
@@ -80,7 +81,7 @@ def test_kappa_and_confusion_are_those_of_scikit_learn(name: str) -> None:
         assert np.array_equal(table, confusion_matrix(*named, labels=names))
         for weights in (None, "linear", "quadratic"):
             expected = cohen_kappa_score(*named, labels=names, weights=weights)
-            assert cohen_kappa(table, weights) == pytest.approx(expected, abs=EXACT)  # type: ignore[arg-type]
+            assert cohen_kappa(table, weights) == pytest.approx(expected, abs=EXACT)
             compared += 1
     assert compared >= 30
 
