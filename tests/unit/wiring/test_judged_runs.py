@@ -78,7 +78,6 @@ async def test_a_judge_is_counted_traced_and_asked_with_its_own_parameters(tmp_p
 
 ODD = {
     **{name: text for name, text in UNREADABLE.items() if len(text) < 10_000},
-    "429": ProviderReply(status=429, headers={"Retry-After": "0"}, body=b"{}"),
     "500": ProviderReply(status=500, body=b"{}"),
     "400": ProviderReply(status=400, body=b'{"error": {"message": "no"}}'),
     "no JSON": ProviderReply(body=b"oops"),
