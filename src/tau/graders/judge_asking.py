@@ -25,7 +25,7 @@ from tau.ports.record import Recorder
 SAMPLE: ContextVar[int] = ContextVar("judge_sample", default=0)
 """Which of several samples of one judge is being taken: each is a verdict of its own."""
 
-_WITHOUT_SCHEMA = frozenset({"anthropic", "deepseek", "sim", "replay", ""})
+_WITHOUT_SCHEMA = frozenset({"anthropic", "deepseek", "sim", ""})
 """Providers that refuse or ignore a response format by JSON Schema."""
 _MOST_KEPT = 20_000
 
