@@ -103,3 +103,12 @@ def test_the_plugin_guide_can_be_followed_literally(tmp_path: Path) -> None:
 
     assert len(blocks) == 2
     assert (tmp_path / ".tau").exists(), "the run left its store"
+
+
+@pytest.mark.timeout(300)
+def test_the_guide_to_judges_can_be_followed_literally(tmp_path: Path) -> None:
+    options = ("--default", '{"reason": "it does", "verdict": "yes"}')
+    with programs.provider(tmp_path, {}, *options) as provider:
+        blocks = follow(ROOT / "docs/guides/judges.md", tmp_path, provider.env)
+        assert provider.counts()["calls"] == 6, "two answers, and two verdicts on each"
+    assert len(blocks) == 1

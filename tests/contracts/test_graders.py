@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from machinery.judging import ScriptedJudge, by_output, context, verdict
+from tau.domain.chat import ModelRequest
 from tau.domain.json import Json
 from tau.domain.rollout import Output
 from tau.graders.choice import Choice, ChoiceSettings
@@ -22,7 +24,11 @@ from tau.graders.combine import (
     WeightedSettings,
 )
 from tau.graders.command import CommandGrader, CommandGraderSettings
+from tau.graders.judge import FactualityJudge, Judge, JudgeSettings, ReadyJudgeSettings
+from tau.graders.judge_pairwise import PairwiseJudge, PairwiseSettings
+from tau.graders.ngrams import NgramSimilarity, NgramSimilaritySettings
 from tau.graders.number import Number, NumberSettings
+from tau.graders.panel import Cascade, CascadeSettings, Jury, JurySettings
 from tau.graders.pattern import Regex, RegexSettings
 from tau.graders.python import PythonGrader, PythonGraderSettings
 from tau.graders.structured import (
@@ -237,3 +243,99 @@ class TestGate(GraderContract):
             context=GraderContext(name="gated", children=children()), example=ROW, good=RIGHT,
             bad=Output(text="it is 7"),
         )  # fmt: skip
+
+
+class TestJudge(GraderContract):
+    def make(self, tmp_path: Path) -> GraderCase:
+        return GraderCase(
+            plugin=Judge,
+            settings=JudgeSettings(rubric="Is it seven?"),
+            example=ROW,
+            good=RIGHT,
+            bad=WRONG,
+            context=context(by_output()),
+            needs_reference=False,
+            unusable=JudgeSettings(),
+        )
+
+
+class TestFactuality(GraderContract):
+    def make(self, tmp_path: Path) -> GraderCase:
+        return GraderCase(
+            plugin=FactualityJudge,
+            settings=ReadyJudgeSettings(),
+            example=ROW,
+            good=RIGHT,
+            bad=WRONG,
+            context=context(by_output()),
+            unusable=ReadyJudgeSettings(scale="none"),
+        )
+
+
+def prefers_seven(request: ModelRequest) -> str:
+    parts = request.messages[1].content.split("output (material):")
+    first, second = ("7" in part.rpartition("The ")[0] or part for part in parts[1:])
+    if (first is True) == ("7" in str(second).split("Judge what")[0]):
+        return verdict("tie")
+    return verdict("first" if first is True else "second")
+
+
+class TestPairwise(GraderContract):
+    def make(self, tmp_path: Path) -> GraderCase:
+        return GraderCase(
+            plugin=PairwiseJudge,
+            settings=PairwiseSettings(),
+            example=ROW,
+            good=RIGHT,
+            bad=WRONG,
+            context=context(ScriptedJudge(prefers_seven)),
+            unusable=PairwiseSettings(scale="1-5"),
+        )
+
+
+def jurors() -> tuple[Grader, ...]:
+    settings = JudgeSettings(rubric="Is it seven?")
+    return tuple(
+        Judge.build(settings, GraderContext(name=name, model=by_output())) for name in ("a", "b")
+    )
+
+
+class TestJury(GraderContract):
+    def make(self, tmp_path: Path) -> GraderCase:
+        named = ({"type": "judge", "name": "a"}, {"type": "judge", "name": "b"})
+        return GraderCase(
+            plugin=Jury,
+            settings=JurySettings(graders=named),
+            example=ROW,
+            good=RIGHT,
+            bad=WRONG,
+            context=GraderContext(name="jury", children=jurors()),
+            needs_reference=False,
+            unusable=JurySettings(graders=named[:1]),
+        )
+
+
+class TestCascade(GraderContract):
+    def make(self, tmp_path: Path) -> GraderCase:
+        named = ({"type": "judge", "name": "a"}, {"type": "judge", "name": "b"})
+        return GraderCase(
+            plugin=Cascade,
+            settings=CascadeSettings(graders=named),
+            example=ROW,
+            good=RIGHT,
+            bad=WRONG,
+            context=GraderContext(name="cascade", children=jurors()),
+            needs_reference=False,
+            unusable=CascadeSettings(graders=named, low=1.0),
+        )
+
+
+class TestNgramSimilarity(GraderContract):
+    def make(self, tmp_path: Path) -> GraderCase:
+        return GraderCase(
+            plugin=NgramSimilarity,
+            settings=NgramSimilaritySettings(),
+            example=ROW,
+            good=RIGHT,
+            bad=WRONG,
+        )

@@ -28,6 +28,7 @@ from tau.scores.reading import Format, read_scores
 from tau.scores.sheet import Sheet, counted
 from tau.scores.sides import Request, Side, sides_of
 from tau.scoring.labels import FEWEST_LABELS
+from tau.wiring.outcome import judges_of
 
 _FLATTERED = (
     "where the candidate was chosen by scores on these rows, the difference flatters it: "
@@ -182,6 +183,7 @@ async def _stored(
     notes = [] if split is Split.TEST else [_FLATTERED]
     if alone:
         notes.append(f"{counted(len(alone), 'row')} the run has asked of one only: left out")
+    notes += judges_of(account.run, sources.store)
     sheet = stored(f"run {run}", [as_json(row, content=content) for row in rows])
     return sheet, ours, theirs, tuple(notes)
 

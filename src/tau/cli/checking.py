@@ -8,6 +8,7 @@ from tau.cli.surface import Exit, warn
 from tau.cli.text import facts, line
 from tau.config.environment import snapshot
 from tau.config.grouping import notes
+from tau.config.judging import self_preferences
 from tau.config.loading import load
 from tau.config.run_settings import GraderChoice, RunConfig
 from tau.domain.dataset import Split
@@ -57,17 +58,22 @@ def _fields(settings: RunConfig) -> dict[str, Any]:
             str(split): {"columns": list(columns), "groups": _units(settings, split)}
             for split, columns in settings.groups.items()
         },
-        "notes": [*notes(settings), *retiring(settings)],
+        "notes": [*notes(settings), *retiring(settings), *self_preferences(settings)],
     }
 
 
 def retiring(settings: RunConfig) -> list[str]:
     """The models of a configuration that their provider takes away."""
-    named = [one for one in (settings.model, settings.reflection.model) if one is not None]
+    judges = [model for _, model in settings.judges]
+    named = {
+        one.ref: one
+        for one in (settings.model, settings.reflection.model, *judges)
+        if one is not None
+    }
     return [
         f"{model.ref} is to be retired on {found.on} ({found.source}): measure the prompt with "
         "another model while this one still answers"
-        for model in named
+        for model in named.values()
         if (found := retirement_of(model.name)) is not None
     ]
 
@@ -78,6 +84,8 @@ def _units(settings: RunConfig, split: Split) -> int:
 
 def _grader_fields(grader: GraderChoice) -> dict[str, Any]:
     fields: dict[str, Any] = {"name": grader.name, "type": grader.type}
+    if grader.judge is not None and grader.judge.model is not None:
+        fields["judge"] = grader.judge.model.ref
     if grader.children:
         fields["graders"] = [_grader_fields(child) for child in grader.children]
     return fields
@@ -121,6 +129,8 @@ def _rows_text(settings: RunConfig, split: Split) -> str:
 def _grader_text(grader: GraderChoice) -> str:
     inner = ", ".join(_grader_text(child) for child in grader.children)
     name = grader.type if grader.name == grader.type else f"{grader.name} ({grader.type})"
+    if grader.judge is not None and grader.judge.model is not None:
+        name = f"{name} by {grader.judge.model.ref}"
     return f"{name} of [{inner}]" if inner else name
 
 

@@ -18,7 +18,7 @@ from tau.wiring.reuse import PROBE
 _FIXED = frozenset(
     {
         "exact_match", "exact", "contains", "regex", "number", "choice", "is-json", "json-schema",
-        "json-fields", "token-f1", "length", "sim",
+        "json-fields", "token-f1", "length", "ngram-similarity", "sim",
     }
 )  # fmt: skip
 """Graders that answer the same to the same; whatever is not known to do so is asked twice."""
@@ -26,12 +26,13 @@ _FIXED = frozenset(
 
 def may_vary(graders: Sequence[GraderChoice]) -> bool:
     """Whether the score can differ between two judgements of one answer."""
-    return bool(graders) and _varies(graders[0])
+    return bool(graders) and varies(graders[0])
 
 
-def _varies(grader: GraderChoice) -> bool:
+def varies(grader: GraderChoice) -> bool:
+    """Whether a grader can say something else to the same answer."""
     if grader.children:
-        return any(map(_varies, grader.children))
+        return any(map(varies, grader.children))
     return grader.type not in _FIXED
 
 

@@ -62,6 +62,7 @@ def report_rows(report: RunReport, *, resume: str, verbose: bool = False) -> Ite
     for text in lacking:
         yield from said("missing", text)
     notes, doubtful = (found.notes, found.doubtful) if found else ((), False)
+    notes = (*notes, *report.judges)
     yield from _notes(notes, _untold(report.caveats, found), doubtful=doubtful)
     if verbose:
         yield _EMPTY
@@ -69,8 +70,8 @@ def report_rows(report: RunReport, *, resume: str, verbose: bool = False) -> Ite
     yield from commands(list(_next(report, resume, where)))
 
 
-def account_rows(account: Account, where: str) -> Iterator[Row]:
-    """The same of a stored run, with all its figures."""
+def account_rows(account: Account, where: str, judges: Sequence[str] = ()) -> Iterator[Row]:
+    """The same of a stored run, with all its figures and what is known of its `judges`."""
     found = outcome(account)
     yield from _decided(account, found, where)
     yield from said("cost", cost(account.run.spent, account.run.budget, account.run.active_s,
@@ -79,7 +80,8 @@ def account_rows(account: Account, where: str) -> Iterator[Row]:
     for text in shortfalls.lines(account.shortfalls):
         yield from said("missing", text)
     caveats = account.verdict.caveats if account.verdict else ()
-    yield from _notes(found.notes, _untold(caveats, found), doubtful=found.doubtful)
+    notes = (*found.notes, *judges)
+    yield from _notes(notes, _untold(caveats, found), doubtful=found.doubtful)
     yield _EMPTY
     yield from _account_details(account)
 

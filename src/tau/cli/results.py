@@ -44,6 +44,7 @@ def document(report: RunReport) -> dict[str, Any]:
         "duration_s": round(report.duration_s, 3),
         "active_s": round(report.active_s, 3),
         "caveats": list(report.caveats),
+        "judges": list(report.judges),
         **shortfalls.to_json(report.shortfalls),
         **optimization.fields(report),
     }

@@ -7,7 +7,7 @@ from typing import Any
 from tau import plugins
 from tau.config.report import IssueReport, JsonPath
 from tau.config.rows import Written, check_rows
-from tau.config.run_settings import GraderChoice, RunConfig
+from tau.config.run_settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.chat import Completion, ModelRequest
 from tau.domain.dataset import Example
 from tau.domain.spend import Usage
@@ -83,6 +83,7 @@ class _Checker:
         for steps, chosen in (
             (("model",), self.config.model),
             (("algorithm", "reflection_model"), self.config.reflection.model),
+            *((("judge",), model) for model in self._other_judges()),
         ):
             if chosen is not None:
                 plugin = plugins.load(plugins.MODELS, chosen.provider)
@@ -91,6 +92,16 @@ class _Checker:
                 at = None if chosen.by_flag else steps
                 self._run(at, plugin.check, chosen.settings, context)
                 self._check_prices(steps, chosen.provider)
+
+    def _other_judges(self) -> list[ModelChoice]:
+        """The models that graders ask, each once."""
+        known = {self.config.model_ref}
+        found = []
+        for _, model in self.config.judges:
+            if model.ref not in known:
+                known.add(model.ref)
+                found.append(model)
+        return found
 
     def _check_prices(self, steps: JsonPath, provider: str) -> None:
         """A limit in dollars cannot hold while the list of prices is not installed."""
@@ -107,7 +118,7 @@ class _Checker:
         """Try the executor with the resources and one row."""
         config = self.config
         context = ExecutorContext(
-            model=self._named_model(),
+            model=_named(config.model),
             params=config.params,
             base_dir=config.base_dir,
             concurrency=config.concurrency,
@@ -128,7 +139,8 @@ class _Checker:
             here = steps if grader.position is None else (*steps, grader.position)
             context = GraderContext(
                 name=grader.name,
-                model=self._named_model(),
+                model=_named(self.config.judge_of(grader) or self.config.model),
+                params={} if grader.judge is None else grader.judge.params,
                 base_dir=self.config.base_dir,
                 concurrency=self.config.concurrency,
                 environ=self.config.inherited(grader.settings),
@@ -139,13 +151,6 @@ class _Checker:
                 self._check_rows(here, plugin, grader, context)
             inner = "graders" if "graders" in grader.options else "grader"
             self.check_graders(grader.children, (*here, inner))
-
-    def _named_model(self) -> NamedModel:
-        # Whether a model is named at all is the caller's question; the rest can be checked anyway.
-        chosen = self.config.model
-        if chosen is None:
-            return NamedModel(ref="", provider="")
-        return NamedModel(ref=chosen.ref, provider=chosen.provider)
 
     def _run(self, steps: JsonPath | None, check: Any, *arguments: Any) -> bool:  # noqa: ANN401
         """Without `steps`, what is checked comes from the command line."""
@@ -183,6 +188,13 @@ class _Checker:
         said = f"'{grader.name}' cannot grade {len(lost):,} of {len(rows):,} rows, which stay "
         said += f"unscored; row {place} of '{row.split}': {failure.summary}"
         self.report.warning(steps, said, fix=fix)
+
+
+def _named(chosen: ModelChoice | None) -> NamedModel:
+    # Whether a model is named at all is the caller's question; the rest can be checked anyway.
+    if chosen is None:
+        return NamedModel(ref="", provider="")
+    return NamedModel(ref=chosen.ref, provider=chosen.provider)
 
 
 def _ungraded(

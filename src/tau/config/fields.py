@@ -274,6 +274,16 @@ class GuardFields:
     margin: Annotated[Margin, Field(description="The loss from which it counts as worse.")]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeFields:
+    """The model that judges, where a grader asks one and names none of its own."""
+
+    params: Annotated[
+        Mapping[str, Json],
+        Field(description="Passed to the judge with every call: temperature, max_tokens, ..."),
+    ] = field(default_factory=dict)
+
+
 def given(value: Mapping[str, Json]) -> dict[str, Json]:
     """`value` without nulls: an optional field may be null and is then unset."""
     return {name: each for name, each in value.items() if each is not None}

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+from tau.config.judge_identity import judge_identities
 from tau.config.run_settings import GraderChoice, ModelChoice, PluginChoice, RunConfig
 from tau.config.wording import plain
 from tau.domain.json import Json, content_hash
@@ -14,6 +15,12 @@ def identified(config: RunConfig) -> RunConfig:
     """`config` with its meaning and the hash of it."""
     meaning = _meaning(config)
     return replace(config, semantic=meaning, config_hash=content_hash(meaning))
+
+
+def grader_hash(config: RunConfig, grader: GraderChoice) -> str:
+    """Of everything that a grader's verdicts depend on: its settings, and the model it may ask."""
+    meaning: dict[str, Json] = {"grader": _grader(grader), "model": _model(config.model)}
+    return content_hash(meaning)
 
 
 def _meaning(config: RunConfig) -> dict[str, Json]:
@@ -28,6 +35,8 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         "params": dict(config.params),
         "executor": _plugin(config.executor),
         "graders": [_grader(each) for each in config.graders],
+        # Left out where there are none: runs of before there were judges are still the same.
+        **({"judges": judge_identities(config)} if config.judges else {}),
         "safety_reward": plain(config.safety),
         "algorithm": _plugin(config.algorithm),
         "reflection": {
@@ -69,9 +78,18 @@ def _grader(choice: GraderChoice) -> dict[str, Any]:
     for key in ("graders", "grader"):
         if choice.children:
             settings.pop(key, None)  # the children say it, defaults included
+    judge = choice.judge
+    for key in ("model", "params"):
+        if judge is not None:
+            settings.pop(key, None)  # the judge says it, whichever section named it
     return {
         "name": choice.name,
         "type": choice.type,
         "settings": settings,
         "children": [_grader(child) for child in choice.children],
+        **(
+            {}
+            if judge is None
+            else {"judge": {"model": _model(judge.model), "params": dict(judge.params)}}
+        ),
     }

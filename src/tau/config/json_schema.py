@@ -9,6 +9,7 @@ from tau.config.fields import (
     ClaimFields,
     DatasetFields,
     GuardFields,
+    JudgeFields,
     ModelFields,
     ObjectiveFields,
     RetriesFields,
@@ -40,6 +41,7 @@ _DESCRIPTIONS = {
     "executor": "How a rollout is run: a name, or an object with the name as `type`.",
     "graders": "What outputs are graded by: names, or objects with the name as `type`. "
     "`exact_match` where not given.",
+    "judge": "The model that judges, for graders that ask one and name none. Unset: `model`.",
     "algorithm": "What chooses what to try next: a name, or an object with the name as `type`.",
     "claim": "What the winner must be proved to be: a name, or an object with it as `kind`. Fixed "
     "before anything is measured.",
@@ -71,6 +73,10 @@ def schema() -> Schema:
         "minItems": 1,
         "items": {"$ref": "#/$defs/grader"},
     }
+    judge = _settings(JudgeFields, "judge", defs)
+    asked = {"anyOf": _models(defs), "description": "The model. Unset: that of the rollouts."}
+    judge["properties"] = {"model": asked, **judge["properties"]}
+    properties["judge"] = {"type": "object", **judge}
     algorithms = _choices(plugins.ALGORITHMS, "evaluate", defs)
     properties["algorithm"] = {"anyOf": [_with_reflection(way, defs) for way in algorithms]}
     claim = _settings(ClaimFields, "claim", defs)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
-from tau.config import choices, claims, grouping, identity
+from tau.config import choices, claims, grouping, identity, judging
 from tau.config import parsing as documents
 from tau.config.checks import check
 from tau.config.credentials import check_store, without_credentials
@@ -25,7 +25,8 @@ from tau.scoring.safety import SafetyPolicy
 
 SECTIONS = (
     "$schema", "optimize", "validate", "test", "train", "val", "resources", "model", "params",
-    "executor", "graders", "algorithm", "budget", "retries", "safety_reward", *claims.SECTIONS,
+    "executor", "graders", "judge", "algorithm", "budget", "retries", "safety_reward",
+    *claims.SECTIONS,
 )  # fmt: skip
 SCALARS = tuple(Scalars.__dataclass_fields__)
 _ALIASES = {"train": "optimize", "val": "validate"}
@@ -123,6 +124,7 @@ class _Reader:
         chosen = choices.model(value.get("model"), model_flag, report)
         executor_choice = choices.executor(value.get("executor"), report)
         grader_choices = choices.graders(value.get("graders"), report)
+        grader_choices = judging.judged(grader_choices, value.get("judge"), chosen, report)
         algorithm_choice = choices.algorithm(
             value.get("algorithm"), value.get("replicates"), report, default=self._default_algorithm
         )

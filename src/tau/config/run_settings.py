@@ -36,6 +36,7 @@ class GraderChoice:
 
     `children` are what a combinator combines, in the order of its settings. `position` is where
     the configuration lists it, for messages. An `implied` one stands in for none being named.
+    `judge` is what it asks, where it asks a model.
     """
 
     name: str
@@ -45,6 +46,7 @@ class GraderChoice:
     children: tuple["GraderChoice", ...] = ()
     position: int | None = None
     implied: bool = False
+    judge: "JudgeChoice | None" = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,6 +76,14 @@ class ModelChoice:
             timeout_s=self.timeout_s,
             max_connections=max_connections,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeChoice:
+    """The model that a grader asks: `model` None is the model of the rollouts."""
+
+    model: ModelChoice | None = None
+    params: Mapping[str, Json] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,6 +150,23 @@ class RunConfig:
     def inherited(self, settings: object) -> Mapping[str, str]:
         """The environment of child processes of a plug-in with these settings."""
         return child_environ(self.surroundings, getattr(settings, "env", ()))
+
+    def judge_of(self, grader: GraderChoice) -> ModelChoice | None:
+        """The model that `grader` asks; None where it asks none."""
+        return None if grader.judge is None else grader.judge.model or self.model
+
+    @property
+    def judges(self) -> tuple[tuple[GraderChoice, ModelChoice], ...]:
+        """Every grader that asks a model, however deep it stands, with the model."""
+        found = []
+        rest = list(self.graders)
+        while rest:
+            grader = rest.pop(0)
+            rest += grader.children
+            model = self.judge_of(grader)
+            if model is not None:
+                found.append((grader, model))
+        return tuple(found)
 
     @property
     def model_ref(self) -> str | None:

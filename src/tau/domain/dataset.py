@@ -10,6 +10,8 @@ from tau.domain.json import Json, content_hash
 from tau.domain.quick import quickly_made
 
 ROW_KEY_DIGITS = 12
+JUDGED_OUTPUT = "output_to_judge"
+"""The field of a row whose output is given, so that only the judge of it works."""
 _OBJECT = (dict, Mapping)  # asking for a Mapping alone takes twenty times as long
 
 

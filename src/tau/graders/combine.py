@@ -56,7 +56,7 @@ class Combinator(ABC, Generic[S]):
     async def grade(self, example: Example, output: Output, record: Recorder) -> Reward:
         # Whoever fails, the others end first: nothing may still run when this returns.
         found = await asyncio.gather(
-            *(_graded(child, example, output, record) for child in self.children),
+            *(graded_in_span(child, example, output, record) for child in self.children),
             return_exceptions=True,
         )
         rewards = []
@@ -210,7 +210,7 @@ class Gate(Combinator[GateSettings]):
     async def grade(self, example: Example, output: Output, record: Recorder) -> Reward:
         rewards = []
         for child in self.children:
-            rewards.append(await _graded(child, example, output, record))
+            rewards.append(await graded_in_span(child, example, output, record))
             if child is not self.children[-1] and not self._opens(rewards[-1]):
                 break
         return self.combined(rewards)
@@ -234,7 +234,10 @@ def score_of(reward: Reward) -> float:
     return reward.score
 
 
-async def _graded(child: Grader, example: Example, output: Output, record: Recorder) -> Reward:
+async def graded_in_span(
+    child: Grader, example: Example, output: Output, record: Recorder
+) -> Reward:
+    """The reward of a grader within another one, in a span of its own."""
     with (
         record.span(child.name, kind=SpanKind.GRADE) as span,
         boundary(GraderFailed, f"grader '{child.name}'"),

@@ -1,4 +1,4 @@
-"""The embedded simulated model: `sim/rules`, no key and no network."""
+"""The embedded simulated models `sim/rules` and `sim/judge`: no key and no network."""
 
 import asyncio
 import re
@@ -15,9 +15,11 @@ from tau.domain.spend import Usage
 from tau.errors import InputError, ModelTimeout, Overloaded, RateLimited, RequestRejected
 from tau.ports.model import ModelContext
 from tau.sim.calls import CallKind
+from tau.sim.judging import JudgeErrors
 from tau.sim.simulator import Drawing, SimulatedReply, Simulator
 
-WORLDS = ("rules",)
+RULES, JUDGE = "rules", "judge"
+WORLDS = (RULES, JUDGE)
 
 _TOKEN = re.compile(r"\w+|[^\w\s]")
 _MESSAGE_TOKENS = 4
@@ -31,6 +33,8 @@ class SimulatorSettings:
     `seed` is that of chance, not of the world, which is read from the input. `noise` 1 is the
     world as it is, 0 leaves only its rules. A call takes `latency_ms`. `error_rate` of the calls
     are refused as overloaded and `rate_limit_rate` as rate-limited, before they are answered.
+    The rest is what `sim/judge` gets wrong (see `tau.sim.judging.JudgeErrors`), as in
+    `sim/judge?length_bias=0.4&random_error=0.1`.
     """
 
     seed: Annotated[int, Ge(0)] = 0
@@ -38,6 +42,19 @@ class SimulatorSettings:
     latency_ms: Annotated[float, Ge(0), Le(600_000)] = 0.0
     error_rate: Annotated[float, Ge(0), Le(1)] = 0.0
     rate_limit_rate: Annotated[float, Ge(0), Le(1)] = 0.0
+    length_bias: Annotated[float, Ge(0), Le(1)] = 0.0
+    position_bias: Annotated[float, Ge(0), Le(1)] = 0.0
+    style_bias: Annotated[float, Ge(0), Le(1)] = 0.0
+    random_error: Annotated[float, Ge(0), Le(1)] = 0.0
+    obedience: Annotated[float, Ge(0), Le(1)] = 0.0
+
+    @property
+    def errors(self) -> JudgeErrors:
+        """What a judge of these settings gets wrong."""
+        return JudgeErrors(
+            length=self.length_bias, position=self.position_bias, style=self.style_bias,
+            error=self.random_error, obedience=self.obedience,
+        )  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +73,10 @@ class SimulatedModel:
     def __init__(self, ref: str, settings: SimulatorSettings) -> None:
         self._ref = ref
         self._settings = settings
-        self._simulator = Simulator(seed=settings.seed, noise=settings.noise)
+        judges = _world(ref.partition("/")[2]) == JUDGE
+        self._simulator = Simulator(
+            seed=settings.seed, noise=settings.noise, errors=settings.errors if judges else None
+        )
 
     @classmethod
     def check(cls, settings: SimulatorSettings, context: ModelContext) -> None:
@@ -96,7 +116,7 @@ class SimulatedModel:
         drawing = self._simulator.number(request.messages, _integer(request.params, "seed"))
         await self._take_time(request.timeout_s)
         self._mishap(drawing)
-        reply = self._simulator.answer(request.messages, drawing)
+        reply = self._simulator.answer(request.messages, drawing, request.params)
         return SimulatedAnswer(
             completion=self._completion(request, reply, drawing), kind=reply.kind
         )
@@ -136,13 +156,24 @@ def options(name: str, settings: SimulatorSettings) -> SimulatorSettings:
     Raises:
         InputError: no such world or option, or a value out of range.
     """
-    world, _, query = name.partition("?")
+    query, world = name.partition("?")[2], _world(name)
     if world not in WORLDS:
-        raise InputError(f"there is no simulated world '{world}'", fix="write sim/rules")
+        raise InputError(
+            f"there is no simulated world '{world}'", fix="write sim/rules, or sim/judge"
+        )
     changes: dict[str, Any] = {}
     for key, text in parse_qsl(query, keep_blank_values=True):
         changes[key] = _option(key, text)
-    return replace(settings, **changes)
+    found = replace(settings, **changes)
+    if world != JUDGE and found.errors != settings.errors:
+        raise InputError(
+            f"sim/{world} is no judge: it has none of a judge's errors", fix="write sim/judge?..."
+        )
+    return found
+
+
+def _world(name: str) -> str:
+    return name.partition("?")[0]
 
 
 def _option(key: str, text: str) -> int | float:

@@ -11,7 +11,7 @@ from tau.errors import RequestRejected
 
 _ROLES = frozenset({"system", "developer", "user", "assistant", "tool", "function"})
 _MOST_ANSWERS = 128
-_PASSED_ON = ("stop", "max_tokens", "max_completion_tokens", "seed")
+_PASSED_ON = ("stop", "max_tokens", "max_completion_tokens", "seed", "response_format")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,9 @@ def _fits(name: str, value: object) -> bool:
         ends = [value] if isinstance(value, str) else value
         if not isinstance(ends, Sequence) or not all(isinstance(end, str) for end in ends):
             raise _wrong("'stop' must be a text or a list of texts", name)
+    elif name == "response_format":
+        if not isinstance(value, Mapping):
+            raise _wrong(f"'{name}' must be an object", name)
     elif not isinstance(value, int) or isinstance(value, bool):
         raise _wrong(f"'{name}' must be an integer", name)
     elif name != "seed" and value < 1:

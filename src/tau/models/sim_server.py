@@ -1,7 +1,7 @@
 """The simulated model behind an OpenAI-compatible endpoint, for any client on this machine.
 
-Names of models are `rules` or `sim/rules`, with options as in `rules?seed=3`; equal names share
-their numbering of repeated requests. Stands on loopback only: it asks for no key.
+Names of models are `rules` and `judge`, or `sim/rules`, with options as in `rules?seed=3`; equal
+names share their numbering of repeated requests. Stands on loopback only: it asks for no key.
 """
 
 from collections import Counter
@@ -31,6 +31,7 @@ _COUNTED_AS = {
     CallKind.TASK: "task_calls",
     CallKind.REFLECTION: "reflection_calls",
     CallKind.CRITIQUE: "reflection_calls",
+    CallKind.JUDGEMENT: "judge_calls",
     CallKind.OTHER: "other_calls",
 }
 _TYPES = {404: "invalid_request_error", 400: "invalid_request_error", 429: "rate_limit_error"}

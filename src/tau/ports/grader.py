@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Protocol
 
 from tau.domain.dataset import Example
+from tau.domain.json import Json
 from tau.domain.reward import Reward
 from tau.domain.rollout import Output
 from tau.ports.model import Model
@@ -45,12 +46,14 @@ class Grader(Protocol):
 class GraderContext:
     """What a grader plug-in is built from.
 
-    `children` are the already built graders of a combinator, in the order of its settings.
+    `children` are the already built graders of a combinator, in the order of its settings. `model`
+    is the task's, or the judge where the plug-in says `asks_model`; `params` are the judge's.
     """
 
     name: str
     children: Sequence[Grader] = ()
     model: Model | None = None
+    params: Mapping[str, Json] = field(default_factory=dict)
     base_dir: Path = Path()
     concurrency: int = 1
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -61,7 +64,8 @@ class GraderPlugin(Protocol):
 
     `Settings` is a frozen dataclass. A combinator names its children in a field `graders` (a
     sequence) or `grader` (one), typed as JSON mappings: config validates them like any grader and
-    wiring builds them first.
+    wiring builds them first. A class attribute `asks_model` that is true makes a judge of it: its
+    Settings have `model` and `params`, and its context holds the judge's.
     """
 
     Settings: ClassVar[type[Any]]

@@ -23,6 +23,11 @@ class Recorder(Protocol):
     Spans nest by context (contextvars): a span opened inside another one is its child.
     """
 
+    @property
+    def replicate(self) -> int:
+        """Which independent try of its rollout the attempt belongs to, from 0."""
+        ...
+
     def span(
         self, name: str, *, kind: SpanKind = SpanKind.STEP, **attributes: Json
     ) -> AbstractContextManager[OpenSpan]:

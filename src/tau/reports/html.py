@@ -13,6 +13,7 @@ from tau.reports.account import Account
 from tau.reports.examples import failing, texts
 from tau.reports.front_html import front_section
 from tau.reports.gain import Gain, p_text
+from tau.reports.judges_html import JudgeReport, judge_section
 from tau.reports.refused import refused_lines
 from tau.reports.rows import EvaluationRow
 from tau.reports.trials import search_trials, selecting_split
@@ -83,10 +84,17 @@ _DECISIONS = {
 
 
 def html(
-    account: Account, evaluations: Sequence[EvaluationRow] = (), *, content: bool = False
+    account: Account,
+    evaluations: Sequence[EvaluationRow] = (),
+    *,
+    content: bool = False,
+    judges: Sequence[JudgeReport] = (),
 ) -> str:
-    """The page. `evaluations` are looked through for what failed; texts only with `content`."""
-    body = "\n".join(_body(account, evaluations, content=content))
+    """The page. `evaluations` are looked through for what failed; texts only with `content`.
+
+    `judges` is what is known of the judges whose verdicts the scores are.
+    """
+    body = "\n".join(_body(account, evaluations, judges, content=content))
     title = clean(f"Tau: {account.run.id}")
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
@@ -98,7 +106,11 @@ def html(
 
 
 def _body(
-    account: Account, evaluations: Sequence[EvaluationRow], *, content: bool
+    account: Account,
+    evaluations: Sequence[EvaluationRow],
+    judges: Sequence[JudgeReport],
+    *,
+    content: bool,
 ) -> Iterator[str]:
     run = account.run
     yield f"<h1>{clean(run.id)}</h1>"
@@ -112,6 +124,7 @@ def _body(
         yield '<p class="decision wrong">Nothing could be scored: nothing is decided</p>'
         yield f"<p>{clean(sentence(shortfalls.commonest(account.shortfalls)))}</p>"
     yield from _decision(account)
+    yield from judge_section(judges)
     yield from _scores(account)
     yield from _missing(account)
     yield from _search(account)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tau.domain.answers import EMPTY, REFUSED
 from tau.domain.failure import Failure, FailureClass
@@ -17,9 +17,11 @@ from tau.errors import AttemptError, ExecutorFailed, boundary
 from tau.ports.clock import Clock
 from tau.ports.record import OpenSpan
 from tau.runner.attributes import shortened
+from tau.runner.circuit import FATAL
 from tau.runner.deadline import Deadline
 from tau.runner.execution import Performers, handler_of
-from tau.runner.grading import Graded, Grading, executed
+from tau.runner.grading import NOTHING_KNOWN, Graded, Grading, executed
+from tau.runner.paid_work import PaidWork, PaidWorkCache
 from tau.runner.recorder import SpanRecorder
 from tau.runner.retry import RetryPolicy
 
@@ -37,6 +39,7 @@ class AttemptDeps:
     clock: Clock
     max_output_bytes: int
     keep_reasoning: bool = False
+    paid: PaidWorkCache = field(default_factory=PaidWorkCache)
 
 
 class Attempt:
@@ -64,15 +67,59 @@ class Attempt:
         failure: Failure | None = None
         if self._claim.kind is RolloutKind.EVALUATE:
             self._record.about(resources)
+        paid = self._deps.paid.take(self._claim.rollout_id)
         try:
             with self._root():
-                output = await self._execute(resources)
+                output = await self._execute(resources) if paid is None else self._again(paid)
                 graded = await self._deps.grading.grade(
-                    self._claim.example, output, resources, self._record, self._notes
+                    self._claim.example,
+                    output,
+                    resources,
+                    self._record,
+                    self._notes,
+                    NOTHING_KNOWN if paid is None else paid.rewards,
                 )
         except AttemptError as error:
             failure = failure_of(error)
+        except BaseException:
+            if paid is not None:  # given back, it will be claimed again
+                self._deps.paid.keep(self._claim.rollout_id, paid)
+            raise
+        if output is not None and graded is not None and graded.error is not None:
+            failure = self._ungraded(output, graded, graded.error)
         return self._outcome(output, graded, failure)
+
+    def _again(self, paid: PaidWork) -> Output:
+        """The answer that an earlier attempt has paid for; only what is lacking is asked."""
+        for code in paid.reason_codes:
+            self._record.reason(code)
+        for _ in range(paid.blocked_events):
+            self._record.blocked("in the attempt whose answer this is")
+        told: dict[str, Json] = {"tau.answer.attempt": paid.attempt}
+        self._record.happened("answer kept", SpanKind.STEP, told)
+        return paid.output
+
+    def _ungraded(self, output: Output, graded: Graded, error: AttemptError) -> Failure | None:
+        """The failure of an attempt whose answer a grader's model could not be asked about.
+
+        None where no other attempt is due: the answer stands then, and its row is unscored. What
+        would keep every rollout from being graded always is a failure, so that the run stops.
+        """
+        claim, deps, record = self._claim, self._deps, self._record
+        failure = failure_of(error)
+        if deps.retry.delay_s(failure, claim.attempt_id, claim.counted) is None:
+            return failure if failure.kind in FATAL else None
+        deps.paid.keep(
+            claim.rollout_id,
+            PaidWork(
+                attempt=claim.attempt,
+                output=output,
+                rewards=graded.given,
+                reason_codes=record.reason_codes,
+                blocked_events=record.blocked_events,
+            ),
+        )
+        return failure
 
     def broken(self, error: BaseException) -> Outcome:
         """The outcome of an attempt that failed where nothing should: recorded, never retried."""

@@ -1,26 +1,33 @@
 """From an output to its rewards: graders, detectors, safety."""
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from tau.domain.dataset import Example
+from tau.domain.failure import TRANSIENT
 from tau.domain.json import Json
 from tau.domain.quick import quickly_made
 from tau.domain.resources import Resources
 from tau.domain.reward import EXECUTION_SUCCESS, Reward
 from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
-from tau.errors import AttemptError, GraderFailed, boundary
+from tau.errors import AttemptError, GraderFailed, ModelError, boundary
 from tau.graders.deterministic import Deterministic
 from tau.ports.grader import Grader
 from tau.runner.attributes import shortened
+from tau.runner.circuit import FATAL
 from tau.runner.deadline import Deadline
 from tau.runner.recorder import SpanRecorder
 from tau.scoring.safety import SafetyPolicy, apply_safety
 
 _TEXT_CHARS = 4_000
+
+_ANOTHER_TIME = TRANSIENT | FATAL
+"""Of a grader's model: what a later attempt may be spared, and what no rollout will be."""
+
+NOTHING_KNOWN: Mapping[str, Reward] = {}
 
 Detector = Callable[[Output, Resources], Sequence[str]]
 """Looks at an output and the resources that led to it; the safety reason codes it finds."""
@@ -29,10 +36,16 @@ Detector = Callable[[Output, Resources], Sequence[str]]
 @quickly_made
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graded:
-    """All rewards of an output after safety; `score` is the primary one, None where unscored."""
+    """All rewards of an output after safety; `score` is the primary one, None where unscored.
+
+    `given` are those that graders gave, before safety, by name. `error` is what kept a grader from
+    asking its model, where another attempt may bring more: its row is unscored for the time being.
+    """
 
     rewards: tuple[Reward, ...] = ()
     score: float | None = None
+    given: Mapping[str, Reward] = field(default_factory=dict)
+    error: ModelError | None = None
 
 
 class Grading:
@@ -61,16 +74,24 @@ class Grading:
         resources: Resources,
         record: SpanRecorder,
         notes: Sequence[Reward],
+        known: Mapping[str, Reward] = NOTHING_KNOWN,
     ) -> Graded:
         """Rewards of the graders in order, the execution's own, `notes`, then those of safety.
+
+        Graders whose reward is `known` are not asked again.
 
         Raises:
             SafetyRejected: the policy fails outputs that trip the hard gate.
         """
         graders = self._of(example)
-        rewards = []
-        if example is not None:
-            rewards = [await self._ask(grader, example, output, record) for grader in graders]
+        rewards: list[Reward] = []
+        errors: list[ModelError] = []
+        for grader in graders if example is not None else ():
+            assert example is not None
+            reward = known.get(grader.name)
+            if reward is None:
+                reward = await self._ask(grader, example, output, record, errors)
+            rewards.append(reward)
         decision = apply_safety(
             self._safety,
             [*rewards, executed(bool(output.text.strip())), *notes],
@@ -83,7 +104,12 @@ class Grading:
         )
         score = decision.rewards[0].score if rewards else None
         _emit(decision.rewards, score, record)
-        return Graded(rewards=decision.rewards, score=score)
+        return Graded(
+            rewards=decision.rewards,
+            score=score,
+            given={one.name: one for one in rewards if one.score is not None} if errors else {},
+            error=errors[0] if errors else None,
+        )
 
     def _of(self, example: Example | None) -> tuple[Grader, ...]:
         if self._graders or self._default is None or example is None:
@@ -94,9 +120,17 @@ class Grading:
         return [code for detect in self._detectors for code in detect(output, resources)]
 
     async def _ask(
-        self, grader: Grader, example: Example, output: Output, record: SpanRecorder
+        self,
+        grader: Grader,
+        example: Example,
+        output: Output,
+        record: SpanRecorder,
+        errors: list[ModelError],
     ) -> Reward:
-        """The reward; a grader that fails leaves its row unscored, which is not a zero."""
+        """The reward; a grader that fails leaves its row unscored, which is not a zero.
+
+        What its model had to do with that, and the next attempt may mend, goes into `errors`.
+        """
         name = grader.name
         about: dict[str, Json] = {"gen_ai.evaluation.name": name}
         try:
@@ -112,6 +146,8 @@ class Grading:
                 about["gen_ai.evaluation.explanation"] = reward.reason
                 return reward
         except AttemptError as error:
+            if isinstance(error, ModelError) and error.code in _ANOTHER_TIME:
+                errors.append(error)
             return Reward(name=name, score=None, error=shortened(str(error), _TEXT_CHARS))
 
 

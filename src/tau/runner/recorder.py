@@ -64,11 +64,13 @@ class SpanRecorder:
         pacing: Pacing,
         reserved: Spend,
         limits: SpanLimits | None = None,
+        replicate: int = 0,
     ) -> None:
         """`reserved.calls` is the most calls the attempt may make.
 
         Each spends its share of what was reserved until it is known what it really cost.
         """
+        self.replicate = replicate
         self._clock = clock
         self._pacing = pacing
         self._reserved = reserved

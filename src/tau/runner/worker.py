@@ -195,7 +195,12 @@ class Worker:
     async def _carry(self, claim: ClaimedRollout, notes: Sequence[Reward]) -> None:
         """See one claim to its recorded outcome, or give it back when cancelled before that."""
         place = self._place
-        record = SpanRecorder(clock=place.deps.clock, pacing=place.pacing, reserved=claim.reserved)
+        record = SpanRecorder(
+            clock=place.deps.clock,
+            pacing=place.pacing,
+            reserved=claim.reserved,
+            replicate=claim.replicate,
+        )
         attempt = Attempt(claim, record, place.deps, notes=notes)
         try:
             outcome = await attempt.run(await place.resources.get(claim.resources))

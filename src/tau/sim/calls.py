@@ -3,6 +3,7 @@
 - *task*: the last thing said is a case; what stands above it is the prompt.
 - *reflection*: a new or better instruction is asked for.
 - *critique*: reasons for failures, or what examples have in common, but no new prompt.
+- *judgement*: an answer is to be judged; only the judge is asked that.
 - *other*: nothing of this world.
 """
 
@@ -63,6 +64,7 @@ class CallKind(StrEnum):
     TASK = "task"
     REFLECTION = "reflection"
     CRITIQUE = "critique"
+    JUDGEMENT = "judgement"
     OTHER = "other"
 
 

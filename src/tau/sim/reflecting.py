@@ -127,7 +127,11 @@ def reflect(call: SimulatedCall, constants: WorldConstants, *, seed: int, draw: 
     writer = Rewriter(constants=constants, seed=seed, draw=draw)
     if call.kind is CallKind.CRITIQUE:
         return _critique(writer, evidence)
-    instruction = _rewritten(writer, evidence)
+    return presented(call, _rewritten(writer, evidence))
+
+
+def presented(call: SimulatedCall, instruction: str) -> str:
+    """A new instruction between the marks that were asked for."""
     if call.output_fields:
         return instruction
     tag = _ANSWER_TAG.search(call.text)

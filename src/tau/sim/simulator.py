@@ -2,16 +2,19 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tau.domain.chat import Message
 from tau.domain.draws import uniform
-from tau.domain.json import canonical
+from tau.domain.json import Json, canonical
 from tau.sim.answering import answer
 from tau.sim.calls import CallKind, SimulatedCall, understand
 from tau.sim.constants import WORLD_CONSTANTS
+from tau.sim.judge_requests import parsed
+from tau.sim.judging import JudgeErrors, judgement
 from tau.sim.reflecting import reflect
+from tau.sim.rubrics import rewrite_rubric
 from tau.sim.smalltalk import reply
 from tau.sim.world import world
 
@@ -47,9 +50,12 @@ class Simulator:
     OpenAI API) is not numbered: the same request with the same seed is answered the same, always.
     """
 
-    def __init__(self, *, seed: int = 0, noise: float = 1.0) -> None:
-        """`noise` 1 is the world as it is, 0 leaves only the rules."""
+    def __init__(
+        self, *, seed: int = 0, noise: float = 1.0, errors: JudgeErrors | None = None
+    ) -> None:
+        """`noise` 1 is the world as it is, 0 leaves only the rules; with `errors` it is a judge."""
         self.seed = seed
+        self._errors = errors
         self.constants = WORLD_CONSTANTS.with_noise(noise)
         self._repetitions: Counter[bytes] = Counter()
 
@@ -66,8 +72,21 @@ class Simulator:
         """Whether a mishap of this probability befalls the request; a repetition may be spared."""
         return uniform(self.seed, purpose, drawing.arrival) < probability
 
-    def answer(self, messages: Sequence[Message], drawing: Drawing) -> SimulatedReply:
+    def answer(
+        self,
+        messages: Sequence[Message],
+        drawing: Drawing,
+        params: Mapping[str, Json] | None = None,
+    ) -> SimulatedReply:
         """The answer of one drawing; the same arguments give the same answer."""
+        if self._errors is not None:
+            call = understand(messages, self.constants)
+            if call.kind is CallKind.REFLECTION and '"verdict' not in call.text:
+                told = rewrite_rubric(call, self.constants, seed=self.seed, draw=drawing.answer)
+                return SimulatedReply(text=_laid_out(call, told), kind=call.kind)
+            task = parsed(messages, params or {})
+            said = judgement(task, self._errors, seed=self.seed, draw=drawing.answer)
+            return SimulatedReply(text=said, kind=CallKind.JUDGEMENT)
         call = understand(messages, self.constants)
         text = self._say(call, messages, drawing.answer)
         return SimulatedReply(text=_laid_out(call, text), kind=call.kind)

@@ -25,7 +25,7 @@ class RunReport:
     this start, `active_s` of all starts of the run. `resumable` tells whether starting it again
     goes on. `last_failure` is the message of the rollout that failed last, `shortfalls` why
     rows have no score. `binary`: every score is 0 or 1. `retries` are attempts made again,
-    `reused` evaluations that a probe had paid for.
+    `reused` evaluations that a probe had paid for. `judges` says what is known of each judge.
     """
 
     run_id: str
@@ -49,6 +49,7 @@ class RunReport:
     duration_s: float = 0.0
     active_s: float = 0.0
     caveats: tuple[str, ...] = ()
+    judges: tuple[str, ...] = ()
     account: Account | None = None
     plan: Plan | None = None
     shortfalls: Shortfalls = field(default_factory=Shortfalls)

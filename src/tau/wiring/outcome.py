@@ -1,7 +1,10 @@
 """What a run leaves in the store for those who read of it later."""
 
+from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 
+from tau.config.paths import state_dir
 from tau.domain.decision import Verdict
 from tau.domain.ids import WorkerId
 from tau.domain.resources import Resources
@@ -11,7 +14,9 @@ from tau.ports.algorithm import UNANSWERED_PROPOSALS, Plan, Recommendation
 from tau.ports.insights import RolloutFilter
 from tau.ports.store import Store
 from tau.reports.account import Account, baseline_of, gather, retries, right_or_wrong
+from tau.reports.judges_html import JudgeMeasurement, JudgeReport
 from tau.reports.shortfalls import nothing_scored
+from tau.scores.calibrations import cited, read_calibrations
 from tau.trainer.loop import TrainingResult
 from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
@@ -109,12 +114,47 @@ async def report_of(
         duration_s=progress.elapsed_s,
         active_s=run.active_s,
         caveats=best.caveats,
+        judges=judges_of(run, store_path),
         account=await account_of(store, run, best),
         shortfalls=await store.insights.shortfalls(run.id),
         plan=plan,
         binary=await right_or_wrong(store, run.id),
         retries=await retries(store, run),
         reused=await store.insights.reused(run.id),
+    )
+
+
+def judges_of(run: Run, store_path: str) -> tuple[str, ...]:
+    """What is known of the judges of a run: a sentence each."""
+    return tuple(one.said for one in judge_reports(run, store_path))
+
+
+def judge_reports(run: Run, store_path: str) -> tuple[JudgeReport, ...]:
+    """What is known of the judges of a run, with all measurements."""
+    named = run.config.get("judges")
+    if not isinstance(named, Mapping):
+        return ()
+    state = state_dir(store_path).root
+    return tuple(
+        judge_report(grader, str(one["hash"]), state)
+        for grader, one in named.items()
+        if isinstance(one, Mapping) and "hash" in one
+    )
+
+
+def judge_report(grader: str, judge: str, state: Path) -> JudgeReport:
+    """What is known of one judge."""
+    known = read_calibrations(state, judge)
+    kinds: dict[str, list[JudgeMeasurement]] = {"test": [], "check": []}
+    for one in known:
+        measured = JudgeMeasurement(measured_unix_ms=one.measured_unix_ms, figures=one.figures)
+        kinds[one.kind].append(measured)
+    return JudgeReport(
+        grader=grader,
+        judge=judge,
+        said=cited(grader, judge, known),
+        tests=tuple(kinds["test"]),
+        checks=tuple(kinds["check"]),
     )
 
 

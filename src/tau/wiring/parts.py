@@ -1,6 +1,6 @@
 """From a validated configuration to the objects that do the work."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import cast
@@ -9,7 +9,7 @@ from tau import plugins
 from tau.config.environment import overridden
 from tau.config.run_settings import GraderChoice, ModelChoice, RunConfig
 from tau.domain.claim import CostMeasure
-from tau.domain.json import Json, content_hash
+from tau.domain.json import Json, canonical, content_hash
 from tau.domain.reward import EXACT_MATCH
 from tau.domain.spend import Budget, Usage
 from tau.errors import InputError
@@ -28,6 +28,17 @@ from tau.wiring.metric import rewarded
 _NONE = RunHistory()
 _MOST_CALLS_AT_ONCE = 32
 """Of one rollout."""
+_TEMPLATE_BYTES = 6_000
+"""Of what a judge is told beside its settings; those who replace a template keep to about that."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JudgeParts:
+    """A model that a grader asks, its parameters, and the bytes of what it is told in any case."""
+
+    model: Model
+    params: Mapping[str, Json]
+    told_bytes: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +50,7 @@ class ExecutionParts:
     graders: tuple[Grader, ...]
     proposer: Proposer | None
     endpoint: LoopbackEndpoint | None = None
+    judges: tuple[JudgeParts, ...] = ()
 
     @property
     def calls_per_attempt(self) -> int:
@@ -55,7 +67,8 @@ class ExecutionParts:
         """Whether a price is known for every model that is called; nothing is free of charge."""
         one = Usage(input_tokens=1)
         return all(
-            each is None or each.price(one) is not None for each in (self.model, self.proposer)
+            each is None or each.price(one) is not None
+            for each in (self.model, self.proposer, *(judge.model for judge in self.judges))
         )
 
 
@@ -71,9 +84,15 @@ def build_parts(config: RunConfig, closing: AsyncExitStack) -> ExecutionParts:
         closing.push_async_callback(endpoint.aclose)
     executor = _executor(config, model, endpoint)
     closing.push_async_callback(executor.aclose)
-    graders = tuple(_grader(config, choice, model, closing) for choice in config.graders)
+    judges = _Judges(config, model, closing)
+    graders = tuple(_grader(config, choice, judges, closing) for choice in config.graders)
     return ExecutionParts(
-        model=model, executor=executor, graders=graders, proposer=proposer, endpoint=endpoint
+        model=model,
+        executor=executor,
+        graders=graders,
+        proposer=proposer,
+        endpoint=endpoint,
+        judges=judges.parts(),
     )
 
 
@@ -118,7 +137,8 @@ def check_dollars(config: RunConfig, budget: Budget) -> None:
     """
     if budget.cost_nano_usd is None:
         return
-    for chosen in (config.model, config.reflection.model):
+    judges = (model for _, model in config.judges)
+    for chosen in (config.model, config.reflection.model, *judges):
         fix = chosen and prices.unlisted_fix(chosen.provider)
         if fix:
             raise InputError(
@@ -204,15 +224,51 @@ def _executor(
     return cast(Executor, plugin.build(config.executor.settings, context))
 
 
+class _Judges:
+    """The models that graders ask, each built once."""
+
+    def __init__(self, config: RunConfig, task: Model | None, closing: AsyncExitStack) -> None:
+        self._config = config
+        self.task = task
+        self._closing = closing
+        self._built: list[tuple[ModelChoice, Model]] = []
+        self._parts: list[JudgeParts] = []
+
+    def model_for(self, choice: GraderChoice) -> Model | None:
+        """The one that a grader of this choice is given."""
+        if choice.judge is None:
+            return self.task
+        model = self.task if choice.judge.model is None else self._shared(choice.judge.model)
+        if model is not None:
+            told = len(canonical(dict(choice.options))) + _TEMPLATE_BYTES
+            self._parts.append(JudgeParts(model=model, params=choice.judge.params, told_bytes=told))
+        return model
+
+    def parts(self) -> tuple[JudgeParts, ...]:
+        """What is asked, for reservations."""
+        return tuple(self._parts)
+
+    def _shared(self, chosen: ModelChoice) -> Model:
+        for known, built in self._built:
+            if known == chosen:
+                return built
+        model = _model(self._config, chosen)
+        assert model is not None
+        self._closing.push_async_callback(model.aclose)
+        self._built.append((chosen, model))
+        return model
+
+
 def _grader(
-    config: RunConfig, choice: GraderChoice, model: Model | None, closing: AsyncExitStack
+    config: RunConfig, choice: GraderChoice, judges: _Judges, closing: AsyncExitStack
 ) -> Grader:
-    children = [_grader(config, child, model, closing) for child in choice.children]
+    children = [_grader(config, child, judges, closing) for child in choice.children]
     plugin = plugins.load(plugins.GRADERS, choice.type)
     context = GraderContext(
         name=choice.name,
         children=children,
-        model=model,
+        model=judges.model_for(choice),
+        params={} if choice.judge is None else choice.judge.params,
         base_dir=config.base_dir,
         concurrency=config.concurrency,
         environ=config.inherited(choice.settings),
@@ -223,7 +279,16 @@ def _grader(
 
 
 def _described(choice: GraderChoice) -> Json:
-    return [choice.name, choice.type, dict(choice.options), [*map(_described, choice.children)]]
+    said: list[Json] = [
+        choice.name,
+        choice.type,
+        dict(choice.options),
+        [*map(_described, choice.children)],
+    ]
+    if choice.judge is not None:
+        asked = choice.judge.model
+        said.append([None if asked is None else asked.ref, dict(choice.judge.params)])
+    return said
 
 
 def default_grader() -> Grader:

@@ -8,7 +8,7 @@ from tau.config.run_settings import RunConfig
 from tau.domain.json import Json, canonical
 from tau.domain.rollout import RolloutKind, RolloutRequest
 from tau.domain.spend import Spend, Usage
-from tau.wiring.parts import ExecutionParts
+from tau.wiring.parts import ExecutionParts, JudgeParts
 
 _BYTES_PER_TOKEN = 3
 """Few bytes for a token, so that the reservation is rather too large."""
@@ -28,13 +28,16 @@ class _Tariff:
     calls: int
     output_tokens: int
     price: Price
+    judges: tuple[JudgeParts, ...] = ()
 
 
 class Reservation:
     """Estimates attempts: calls exactly, tokens and money generously.
 
     An evaluation calls what executor and graders declare, a proposal calls the reflection model
-    once, at that model's price. Tokens and money are only estimated where the budget limits them.
+    once, at that model's price. Where judges are asked too, every call reserves what the dearest of
+    them takes: a call whose bill nobody tells is then never booked below its price. Tokens and
+    money are only estimated where the budget limits them.
     """
 
     def __init__(self, config: RunConfig, parts: ExecutionParts) -> None:
@@ -45,6 +48,7 @@ class Reservation:
                 calls=parts.calls_per_attempt,
                 output_tokens=_output_tokens(config.params),
                 price=_free if parts.model is None else parts.model.price,
+                judges=parts.judges,
             ),
             RolloutKind.PROPOSE: _Tariff(
                 calls=1,
@@ -67,12 +71,24 @@ class Reservation:
             input_tokens=prompt // _BYTES_PER_TOKEN + _PROMPT_OVERHEAD_TOKENS,
             output_tokens=tariff.output_tokens,
         )
+        tokens, cost = usage.total_tokens, tariff.price(usage) or 0
+        for judge in tariff.judges:
+            asked = _judging(judge, prompt, tariff.output_tokens)
+            tokens = max(tokens, asked.total_tokens)
+            cost = max(cost, judge.model.price(asked) or 0)
         return Spend(
             rollouts=1,
             calls=tariff.calls,
-            tokens=tariff.calls * usage.total_tokens,
-            cost_nano_usd=tariff.calls * (tariff.price(usage) or 0),
+            tokens=tariff.calls * tokens,
+            cost_nano_usd=tariff.calls * cost,
         )
+
+
+def _judging(judge: JudgeParts, row_bytes: int, answer_tokens: int) -> Usage:
+    """The most tokens of one call of a judge: the row, the answer, and an answer to be repaired."""
+    own = _output_tokens(judge.params)
+    shown = (row_bytes + judge.told_bytes) // _BYTES_PER_TOKEN
+    return Usage(input_tokens=shown + answer_tokens + own, output_tokens=own)
 
 
 def _output_tokens(params: Mapping[str, Json]) -> int:

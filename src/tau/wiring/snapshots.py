@@ -43,6 +43,11 @@ def _model(kept: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
 
 def _grader(kept: Any) -> dict[str, Any]:  # noqa: ANN401  (JSON)
     fields = {"type": kept["type"], "name": kept["name"], **kept["settings"]}
+    judge = kept.get("judge")
+    if judge is not None:
+        fields["params"] = judge["params"]
+        if judge["model"]:
+            fields["model"] = _model(judge["model"])
     children = [_grader(child) for child in kept["children"]]
     if children:
         plugin = plugins.load(plugins.GRADERS, kept["type"])

@@ -135,7 +135,7 @@ async def test_calls_are_counted_by_what_they_ask(client: Client) -> None:
 async def test_models_and_health(client: Client) -> None:
     _, models = await client.get("/v1/models")
 
-    assert [model["id"] for model in models["data"]] == ["rules"]
+    assert [model["id"] for model in models["data"]] == ["rules", "judge"]
     assert await client.get("/healthz") == (200, {"status": "ok", "simulated": True})
 
 

@@ -17,6 +17,7 @@ from tau.reports import rows, shortfalls
 from tau.reports.account import Account, gather
 from tau.reports.html import html
 from tau.reports.junit import Cases, junit
+from tau.wiring.outcome import judge_reports, judges_of
 
 
 def export(
@@ -51,7 +52,8 @@ def _text(
 ) -> str:
     match shape:
         case "html":
-            return html(account, evaluations, content=content)
+            judges = judge_reports(account.run, store)
+            return html(account, evaluations, content=content, judges=judges)
         case "junit":
             return junit(account, evaluations, cases)
         case "csv":
@@ -105,4 +107,7 @@ def lines(account: Account, store: str) -> list[str]:
         f"started {moment(run.created_unix_ms)}, ran for {figures.duration(run.active_s)}",
         "",
     ]
-    return said + [plain(row) for row in account_rows(account, store_option(store))]
+    return said + [
+        plain(row)
+        for row in account_rows(account, store_option(store), judges_of(account.run, store))
+    ]
