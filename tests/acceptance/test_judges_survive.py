@@ -11,7 +11,7 @@ import pytest
 from acceptance import programs
 from acceptance.test_kill_and_continue import finished, has_served, wait_for
 
-ROWS = 120
+ROWS = 60
 IN_FLIGHT = 8
 ANSWERS = {f"question {n:03}": f"answer {n:03}" for n in range(ROWS)}
 VERDICT = '{"reason": "it is", "verdict": "yes"}'
@@ -21,8 +21,8 @@ def config(folder: Path) -> Path:
     rows = [{"prompt": prompt, "expected": answer} for prompt, answer in ANSWERS.items()]
     return programs.config(
         folder,
-        optimize=rows[:80],
-        validate=rows[80:],
+        optimize=rows[:40],
+        validate=rows[40:],
         worker_count=2,
         worker_concurrency=IN_FLIGHT // 2,
         heartbeat_interval_ms=300,

@@ -56,7 +56,8 @@ async def test_a_rubric_is_asked_and_the_answer_is_the_reward() -> None:
     assert "Is it seven?" in system.content
     assert "The reference (material):\n````\n7\n````" in user.content
     assert request.params["temperature"] == 0
-    schema = request.params["response_format"]["json_schema"]["schema"]  # type: ignore[index,call-overload]
+    asked: Any = request.params["response_format"]
+    schema = asked["json_schema"]["schema"]
     assert list(schema["properties"]) == ["reason", "verdict"], "the reason comes first"
     assert (record.spent.calls, record.spent.tokens) == (1, 6)
     assert any(span.name.startswith("chat") for span in record.close())
@@ -276,8 +277,8 @@ def test_the_hash_is_of_whatever_could_change_a_verdict() -> None:
 
 
 def test_the_schema_is_closed_and_names_every_criterion() -> None:
-    schema = verdict_schema(scale_of("1-5"), ["a", "b"])
-    inner = schema["properties"]["verdicts"]  # type: ignore[index,call-overload]
+    schema: Any = verdict_schema(scale_of("1-5"), ["a", "b"])
+    inner = schema["properties"]["verdicts"]
     assert inner["required"] == ["a", "b"]
     assert inner["additionalProperties"] is False
 

@@ -75,7 +75,7 @@ async def test_the_answer_is_kept_and_the_judge_asked_again(
     assert (result.status, result.score, result.attempts) == (RolloutStatus.SUCCEEDED, 1.0, 2)
     assert len(other.model.asked) == 1, "and so is a judge that has spoken"
     assert scores(result)["other"] == 1.0
-    assert scores(result)["safety.penalty_total"] < 0, "reason codes of the answer stay"
+    assert (scores(result)["safety.penalty_total"] or 0) < 0, "reason codes of the answer stay"
     assert result.spent.calls == 3
 
 

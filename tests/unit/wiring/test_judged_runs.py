@@ -9,6 +9,7 @@ import pytest
 from tau.config import load
 from tau.config.judging import self_preferences
 from tau.config.run_settings import RunConfig
+from tau.domain.ids import RunId
 from tau.errors import ConfigError
 from tau.ports.insights import RolloutFilter
 from tau.testing.provider import LoopbackProvider, ProviderReply, ReceivedCall
@@ -67,7 +68,7 @@ async def test_a_judge_is_counted_traced_and_asked_with_its_own_parameters(tmp_p
     assert {body["max_tokens"] for body in asked} == {50}
     assert all(body["response_format"]["type"] == "json_schema" for body in asked)
     async with await open_store(str(tmp_path / "store.sqlite"), read_only=True) as store:
-        where = RolloutFilter(run=report.run_id)
+        where = RolloutFilter(run=RunId(report.run_id))
         first = (await store.insights.rollouts(where, limit=1))[0]
         view = await store.insights.rollout(first.id)
         spans = {span.sequence: span for span in view.attempts[-1].spans}
@@ -76,7 +77,7 @@ async def test_a_judge_is_counted_traced_and_asked_with_its_own_parameters(tmp_p
         assert spans[judged[0].parent or 0].name == "grade factuality"
 
 
-ODD = {
+ODD: dict[str, str | ProviderReply] = {
     **{name: text for name, text in UNREADABLE.items() if len(text) < 10_000},
     "500": ProviderReply(status=500, body=b"{}"),
     "400": ProviderReply(status=400, body=b'{"error": {"message": "no"}}'),
@@ -124,7 +125,7 @@ async def test_what_a_run_keeps_is_its_configuration_again(tmp_path: Path) -> No
         config = configured(tmp_path, provider.base_url)
         report = await run(config, tmp_path)
     async with await open_store(str(tmp_path / "store.sqlite"), read_only=True) as store:
-        kept = as_configuration(await store.runs.get(report.run_id), {"validate": [ROW]})
+        kept = as_configuration(await store.runs.get(RunId(report.run_id)), {"validate": [ROW]})
     path = tmp_path / "again.json"
     path.write_text(json.dumps(kept))
     again = load(path, environ=ENVIRON)
