@@ -63,7 +63,7 @@ def paired(
     if None not in baseline and None not in candidate:
         return Pairing(
             examples=tuple(map(ExampleId, ids)),
-            differences=tuple(map(sub, candidate, baseline)),  # type: ignore[arg-type]
+            differences=tuple(map(sub, candidate, baseline)),
             missing=0,
             baseline_only=(),
             candidate_only=(),
