@@ -28,6 +28,7 @@ def described(sheet: Sheet) -> Sheet:
         sheet,
         form="tau",
         rows=rows,
+        cells=None,
         columns=tuple(dict.fromkeys((*sheet.columns, *rewards, *_rewards(first)))),
         ids=("example_id",),
         scores=("score",),
@@ -41,7 +42,11 @@ def described(sheet: Sheet) -> Sheet:
 
 def of_split(sheet: Sheet, split: str) -> Sheet:
     """The sheet with the rows of one split only."""
-    return replace(sheet, rows=lambda: (row for row in sheet.rows() if row.get("split") == split))
+    return replace(
+        sheet,
+        rows=lambda: (row for row in sheet.rows() if row.get("split") == split),
+        cells=None,
+    )
 
 
 def stored(where: str, rows: Sequence[Row]) -> Sheet:

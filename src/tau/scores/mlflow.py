@@ -70,6 +70,7 @@ def described(sheet: Sheet) -> Sheet:
         sheet,
         form="mlflow",
         rows=rows,
+        cells=None,
         columns=tuple(dict.fromkeys((*sheet.columns, *scores))),
         ids=("id",) if own or inputs else (),
         scores=tuple(dict.fromkeys(scores)),

@@ -135,7 +135,11 @@ def _columns(sides: Sequence[Side], request: Request) -> list[_Columns]:
 
 
 def _read(side: Side, names: Sequence[str]) -> _Columns:
-    picked = [list(map(row.get, names)) for row in _owned(side, side.sheet.rows)]
+    cells = side.sheet.cells
+    if cells is not None and side.variant is None and set(names) <= set(side.sheet.columns):
+        picked = list(cells(names))
+    else:
+        picked = [list(map(row.get, names)) for row in _owned(side, side.sheet.rows)]
     if not picked:
         raise unusable(side.sheet, f"there is no row of '{_short(side.name)}'")
     return dict(zip(names, zip(*picked, strict=True), strict=True))

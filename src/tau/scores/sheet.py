@@ -23,7 +23,8 @@ class Sheet:
     scores. `variants` are columns that tell whose row it is, the first one as people are shown it;
     empty: the whole file is one's. With `repeats`, rows of one id are tries at the same row.
     `content` are columns by which a row is known again in another file. `whole` gives rows with
-    questions and answers, where `rows` are read from something shorter.
+    questions and answers, where `rows` are read from something shorter. `cells` gives the values of
+    the named columns by row, where the format has them without whole rows.
     """
 
     where: str
@@ -39,6 +40,7 @@ class Sheet:
     answer: str | None = None
     notes: tuple[str, ...] = ()
     whole: Callable[[], Iterator[Row]] | None = None
+    cells: Callable[[Sequence[str]], Iterator[Sequence[Any]]] | None = None
 
 
 def unusable(sheet_or_path: Sheet | str, what: str, *, fix: str | None = None) -> InputError:

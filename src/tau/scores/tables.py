@@ -1,11 +1,12 @@
 """CSV and TSV: a header, then a row of cells a line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import TextIO
 
 from tau.domain.visible import line
-from tau.scores.sheet import Row, Sheet, listed, unusable
+from tau.scores.sheet import Sheet, listed, unusable
 from tau.scores.source import opened_text
 
 _SEPARATORS = ",\t;|"
@@ -23,8 +24,9 @@ def read_table(path: str) -> Sheet:
     return Sheet(
         where=path,
         form="tsv" if separator == "\t" else "csv",
-        rows=lambda: _rows(path),
+        rows=lambda: (dict(zip(header, row, strict=True)) for row in _lists(path)),
         columns=tuple(header),
+        cells=lambda names: _cells(path, [header.index(name) for name in names]),
     )
 
 
@@ -44,7 +46,13 @@ def _header(path: str, text: TextIO) -> tuple[str, list[str]]:
     return separator, header
 
 
-def _rows(path: str) -> Iterator[Row]:
+def _cells(path: str, places: Sequence[int]) -> Iterator[Sequence[str]]:
+    if len(places) == 1:
+        return ([row[places[0]]] for row in _lists(path))
+    return map(itemgetter(*places), _lists(path))
+
+
+def _lists(path: str) -> Iterator[list[str]]:
     with opened_text(path) as text:
         separator, header = _header(path, text)
         width = len(header)
@@ -54,7 +62,7 @@ def _rows(path: str) -> Iterator[Row]:
             next(reader)
             for cells in reader:
                 if len(cells) == width:
-                    yield dict(zip(header, cells, strict=True))
+                    yield cells
                 elif cells:
                     raise unusable(
                         f"{path}:{reader.line_num}",

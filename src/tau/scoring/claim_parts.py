@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import sub
 
 from tau.domain.ids import ExampleId
 from tau.domain.json import Json
@@ -59,6 +60,15 @@ def paired(
     ids: Sequence[str], baseline: Column, candidate: Column, groups: Sequence[str] | None
 ) -> Pairing:
     """Two columns as a pairing."""
+    if None not in baseline and None not in candidate:
+        return Pairing(
+            examples=tuple(map(ExampleId, ids)),
+            differences=tuple(map(sub, candidate, baseline)),
+            missing=0,
+            baseline_only=(),
+            candidate_only=(),
+            groups=tuple(groups) if groups is not None else None,
+        )
     rows = list(zip(ids, baseline, candidate, groups or ids, strict=True))
     known = [
         (row, ours - theirs, group)

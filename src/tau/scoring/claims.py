@@ -138,6 +138,9 @@ class PairedScores:
     def _check(self, name: str, column: Column, *, most: float) -> None:
         if len(column) != len(self.ids):
             raise ValueError(f"{name} has {len(column)} values for {len(self.ids)} rows")
+        known = [value for value in column if value is not None]
+        if not known or (math.isfinite(sum(known)) and min(known) >= 0 and max(known) <= most):
+            return
         for row, value in zip(self.ids, column, strict=True):
             if value is not None and not (0 <= value <= most and math.isfinite(value)):
                 wanted = "between 0 and 1" if most == 1 else "finite and at least 0"

@@ -44,8 +44,9 @@ def mean_test(units: Units, alpha: float, *, null: float = 0.0, draws: int = DRA
     sizes = None if max(units.sizes) == 1 else units.sizes
     shifted = units.shifted(null)
     found = sign_flips(shifted, alpha, sizes=sizes, draws=draws)
-    gain = _Side(shifted, units, worst=1 + null)
-    loss = _Side(tuple(-total for total in shifted), units, worst=1 - null)
+    values = sorted(_means(shifted, units))
+    gain = _Side(values, units, worst=1 + null)
+    loss = _Side([-value for value in reversed(values)], units, worst=1 - null)
     p_greater, p_less = gain.p_value(found.p_greater), loss.p_value(found.p_less)
     return MeanTest(
         p_greater=p_greater,
@@ -56,15 +57,15 @@ def mean_test(units: Units, alpha: float, *, null: float = 0.0, draws: int = DRA
 
 
 class _Side:
-    """One direction: whether the mean of shifted totals is above 0."""
+    """One direction: whether the mean of shifted values, in order of size, is above 0."""
 
-    def __init__(self, shifted: Sequence[float], units: Units, *, worst: float) -> None:
-        self._values = sorted(_means(shifted, units))
+    def __init__(self, values: Sequence[float], units: Units, *, worst: float) -> None:
+        self._values = values
         self._firsts = [0.0, *accumulate(self._values)]
         self._squares = [0.0, *accumulate(value * value for value in self._values)]
         self._grouped = units.design_effect is not None
         self._rows = units.effective_rows
-        self._mean = math.fsum(shifted) / units.rows
+        self._mean = math.fsum(values) / len(values)
         self._worst = worst
         self._few = len(self._values) < _FEW_UNITS
 
