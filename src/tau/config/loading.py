@@ -123,8 +123,7 @@ class _Reader:
         splits = self._examples()
         chosen = choices.model(value.get("model"), model_flag, report)
         executor_choice = choices.executor(value.get("executor"), report)
-        grader_choices = choices.graders(value.get("graders"), report)
-        grader_choices = judging.judged(grader_choices, value.get("judge"), chosen, report)
+        graders = choices.graders(value.get("graders"), report)
         algorithm_choice = choices.algorithm(
             value.get("algorithm"), value.get("replicates"), report, default=self._default_algorithm
         )
@@ -142,7 +141,7 @@ class _Reader:
             model=chosen,
             params=self._object("params"),
             executor=executor_choice,
-            graders=grader_choices,
+            graders=judging.judged(graders, value.get("judge"), chosen, report),
             safety=safety,
             algorithm=algorithm_choice,
             reflection=reflection,
