@@ -170,7 +170,7 @@ def test_a_command_that_means_another_run_is_refused(folder: Path) -> None:
     (folder / "control-state.json").write_text(json.dumps(state))
     refused = tau(folder, "cancel", "--run-id", "run-a")
     assert refused.code == 1
-    assert "the run changed meanwhile" in refused.err
+    assert "there is no run 'run-a' in this store" in refused.err
     assert json.loads((folder / "control-state.json").read_text())["lifecycle_state"] == "running"
     assert (audit(folder)[-1]["decision"], audit(folder)[-1]["run_id"]) == ("failed", "run-a")
     assert tau(folder, "cancel", "--run-id", "run-b").code == 0
