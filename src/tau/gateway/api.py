@@ -82,7 +82,7 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
     verdict = await verdict_of(gateway, found.id)
     contest = contest_of(found, board, verdict)
     scores: list[Json] = []
-    for (name, split), one in board.standings.items():
+    for (name, split), one in board.standings.by_place.items():
         if name in (contest.baseline_hash, contest.best_hash) and one.estimate:
             scores.append(
                 {
@@ -127,7 +127,7 @@ async def candidates(
     for one in found[:most]:
         means: dict[str, Json] = {}
         for split in Split:
-            standing = board.standings.get((one.resources.hash, split))
+            standing = board.standings.find(one.resources.hash, split)
             if standing is not None and standing.estimate:
                 means[str(split)] = standing.estimate.mean
         listed.append(

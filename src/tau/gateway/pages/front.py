@@ -20,7 +20,7 @@ async def front_of(
     scores = {
         split: {
             one.resources: estimate
-            for one in board.of_split[split]
+            for one in board.standings.by_split[split]
             if (estimate := one.estimate) is not None
         }
         for split in (Split.OPTIMIZE, Split.VALIDATE)

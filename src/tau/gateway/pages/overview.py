@@ -13,11 +13,12 @@ from tau.domain.decision import Verdict
 from tau.domain.ids import RunId
 from tau.domain.run import Run, RunStatus
 from tau.gateway.alerts import alerts, nothing_scored, shown_state
-from tau.gateway.board import CandidateScore, RunScores, Slice, leading
+from tau.gateway.board import RunScores, Slice, leading
 from tau.gateway.context import Gateway
 from tau.gateway.pages import figures
 from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import Paging, page_number
+from tau.readings.scores import CandidateScore
 from tau.reports.account import baseline_of
 from tau.reports.gain import Gain, of_evidence, partial_of
 
@@ -110,14 +111,14 @@ async def verdict_of(gateway: Gateway, run_id: RunId) -> Verdict | None:
 def contest_of(run: Run, board: RunScores, verdict: Verdict | None) -> Contest:
     """Baseline and best on the split that tells most: test, else validate, else optimize."""
     baseline = str(baseline_of(run).hash)
-    measured = {split for _, split in board.standings}
+    measured = {split for _, split in board.standings.by_place}
     order = (Split.VALIDATE, Split.OPTIMIZE, Split.TEST)
     split = next((one for one in order if one in measured), None)
     leader = _leader(board, split, verdict)
     return Contest(
         split=split,
-        baseline=board.standings.get((baseline, split)) if split else None,
-        best=board.standings.get((leader, split)) if split and leader else None,
+        baseline=board.standings.find(baseline, split),
+        best=board.standings.find(leader, split),
         baseline_hash=baseline,
         best_hash=leader,
     )
@@ -130,8 +131,8 @@ def _leader(board: RunScores, split: Split | None, verdict: Verdict | None) -> s
         return named if isinstance(named, str) else str(verdict.resources.hash)
     if split is None:
         return None
-    most = max((one.scored for one in board.of_split[split]), default=0)
-    leader = leading(board.of_split[split], most)
+    most = max((one.scored for one in board.standings.by_split[split]), default=0)
+    leader = leading(board.standings.by_split[split], most)
     return leader.resources if leader else None
 
 

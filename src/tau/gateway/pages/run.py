@@ -12,12 +12,12 @@ from tau.charts.outcomes import ExampleOutcome, Fate, outcome_chart
 from tau.charts.svg import Svg
 from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
-from tau.domain.ids import ExampleId, ResourcesHash, RunId, rollout_id
+from tau.domain.ids import ResourcesHash, RunId, rollout_id
 from tau.domain.resources import Resources
 from tau.domain.run import Run, RunStatus
 from tau.errors import NotFound
 from tau.gateway.alerts import nothing_scored, shown_state
-from tau.gateway.board import CandidateScore, RunScores
+from tau.gateway.board import RunScores
 from tau.gateway.context import Gateway
 from tau.gateway.controls import controls
 from tau.gateway.pages import figures
@@ -32,12 +32,13 @@ from tau.gateway.pages.overview import (
     verdict_of,
 )
 from tau.gateway.pages.rendering import Page
+from tau.readings.comparison import paired
+from tau.readings.scores import CandidateScore
 from tau.reports import shortfalls
 from tau.reports.account import baseline_of, resources_diff
 from tau.reports.gain import Gain, of_comparison, of_evidence, partial_of
 from tau.reports.words import Piece
 from tau.scoring.compare import compare
-from tau.scoring.table import Pairing, ScoreRow, ScoreTable, pair
 
 _DOTS = 250
 _OUTCOMES = 240
@@ -168,7 +169,7 @@ def course_of(
 ) -> ScoreCourse | None:
     """The best so far along the run, a dot for each candidate; None without a score."""
     split = contest.split
-    standings = [one for one in board.of_split[split] if one.scored] if split else []
+    standings = [one for one in board.standings.by_split[split] if one.scored] if split else []
     if split is None or not standings:
         return None
     points = _points(board, split)
@@ -267,7 +268,7 @@ def split_table(board: RunScores, contest: Contest) -> list[dict[str, Any]]:
     rows = []
     for split in Split:
         for name, digest in (("baseline", contest.baseline_hash), ("best", contest.best_hash)):
-            standing = board.standings.get((digest, split)) if digest else None
+            standing = board.standings.find(digest, split)
             if standing is not None and (name == "baseline" or contest.different):
                 rows.append({"split": split, "name": name, "hash": digest, "standing": standing})
     return rows
@@ -286,10 +287,13 @@ def duel_of(board: RunScores, contest: Contest) -> Duel | None:
     """The paired difference on every example both were measured on, whatever it was used for."""
     if not contest.different or contest.best_hash is None:
         return None
-    pairing = paired(board, contest.best_hash, contest.baseline_hash)
+    best, baseline = (
+        board.of_resources.get(name, ()) for name in (contest.best_hash, contest.baseline_hash)
+    )
+    pairing = paired(best, baseline)
     if pairing is None:
         return None
-    rows = {row.example: row.number for row in board.of_resources[contest.best_hash]}
+    rows = {row.example: row.number for row in best}
     outcomes = [
         ExampleOutcome(
             label=example.partition(":")[0] + " " + example.partition(":")[2][:8],
@@ -303,26 +307,6 @@ def duel_of(board: RunScores, contest: Contest) -> Duel | None:
         picture=outcome_chart("Examples that the best fixed and broke", outcomes),
         shown=len(outcomes),
     )
-
-
-def paired(board: RunScores, mine: str, other: str) -> Pairing | None:
-    """Two candidates on the examples both were measured on, None where there are none."""
-    table = ScoreTable.of(
-        ScoreRow(
-            candidate=ResourcesHash(row.resources),
-            example=ExampleId(row.example),
-            replicate=row.replicate,
-            score=row.score,
-        )
-        for name in (mine, other)
-        for row in board.of_resources.get(name, ())
-        if row.example is not None
-    )
-    try:
-        pairing = pair(table, ResourcesHash(mine), ResourcesHash(other))
-    except KeyError:
-        return None
-    return pairing if pairing.differences else None
 
 
 async def diff_with_baseline(
