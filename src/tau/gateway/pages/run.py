@@ -14,9 +14,10 @@ from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
 from tau.domain.ids import ResourcesHash, RunId, rollout_id
 from tau.domain.resources import Resources
+from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus
 from tau.errors import NotFound
-from tau.gateway.alerts import nothing_scored, shown_state
+from tau.gateway.alerts import nothing_scored, shown_state, shown_status
 from tau.gateway.board import RunScores
 from tau.gateway.context import Gateway
 from tau.gateway.controls import controls
@@ -128,6 +129,7 @@ async def run_page(gateway: Gateway, request: Request) -> Page:
             "store": gateway.settings.store_shown,
             "controls": controls(gateway, snapshot, gateway.settings.principal) if current else [],
             "counts": counts,
+            "stands": {one: shown_status(snapshot, run, one) for one in RolloutStatus},
             "failures": failures,
             "verdict": verdict,
             "gain": of_evidence(verdict.evidence) if verdict else None,
