@@ -29,10 +29,10 @@ from tau.gateway.api_documents import (
     WorkersDocument,
 )
 from tau.gateway.bodies import JsonObject, optional_text
+from tau.gateway.contest import contest_of, run_and_board, verdict_of
 from tau.gateway.context import Gateway, gateway_of
 from tau.gateway.contract import ERRORS, Actor, Reader, carried_out, record, refuse_writing, whole
-from tau.gateway.pages.overview import contest_of, verdict_of
-from tau.gateway.pages.run import course_of, run_and_board
+from tau.gateway.course import course_of
 from tau.ports.insights import RolloutFilter
 from tau.reports import shortfalls
 from tau.reports.refused import unusable_counts, unusable_of, why_unusable

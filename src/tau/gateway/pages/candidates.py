@@ -14,12 +14,12 @@ from tau.domain.run import Run
 from tau.domain.spend import NANO
 from tau.domain.visible import clipped
 from tau.errors import Conflict, NotFound
+from tau.gateway import figures
 from tau.gateway.board import RunScores
+from tau.gateway.contest import Contest, contest_of, run_and_board, verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages import figures
-from tau.gateway.pages.overview import Contest, contest_of, verdict_of
 from tau.gateway.pages.rendering import Page
-from tau.gateway.pages.run import bounded_diff, digest_of, run_and_board
+from tau.gateway.pages.run import bounded_diff, digest_of
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import CandidateRecord, SettledRow
 from tau.readings.comparison import paired

@@ -3,8 +3,8 @@
 from tau.domain.dataset import Split
 from tau.domain.run import Run
 from tau.gateway.board import RunScores
+from tau.gateway.contest import Contest
 from tau.gateway.context import Gateway
-from tau.gateway.pages.overview import Contest
 from tau.reports.account import baseline_of
 from tau.reports.front import KnownCosts, QualityCost, quality_cost
 

@@ -13,13 +13,12 @@ from tau.domain.dataset import Example
 from tau.domain.ids import RolloutId, RunId, rollout_id
 from tau.domain.run import Run
 from tau.domain.visible import clipped
+from tau.gateway import figures
 from tau.gateway.answers import Refused
 from tau.gateway.board import RunScores
+from tau.gateway.contest import Contest, contest_of, run_and_board, verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages import figures
-from tau.gateway.pages.overview import Contest, contest_of, verdict_of
 from tau.gateway.pages.rendering import Page
-from tau.gateway.pages.run import run_and_board
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import SettledRow
 from tau.readings.scores import CandidateScore, across_splits

@@ -14,13 +14,13 @@ from tau.charts.timeline import Stack, timeline_chart
 from tau.domain.decision import Verdict
 from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.domain.run import Run
+from tau.gateway import figures
 from tau.gateway.alerts import shown_status
 from tau.gateway.board import RunScores, Slice
+from tau.gateway.contest import run_and_board, verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages import figures
-from tau.gateway.pages.overview import activity, ends, meters, settled_a_second, verdict_of
+from tau.gateway.pages.overview import activity, ends, meters, settled_a_second
 from tau.gateway.pages.rendering import Page
-from tau.gateway.pages.run import run_and_board
 from tau.ports.insights import RolloutFilter, Stint
 
 _IN_FLIGHT = 50
