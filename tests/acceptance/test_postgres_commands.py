@@ -138,7 +138,7 @@ def test_prune_deletes_what_an_ended_run_did(folder: Path, server: Cluster, sche
 
 
 @pytest.mark.timeout(180)
-def test_a_run_is_cancelled_in_the_store_unless_another_machine_drives_it(
+def test_a_run_is_cancelled_through_the_store_by_whoever_drives_it(
     url: str, server: Cluster, schema: str, tmp_path: Path
 ) -> None:
     here, there = tmp_path / "here", tmp_path / "there"
@@ -154,14 +154,9 @@ def test_a_run_is_cancelled_in_the_store_unless_another_machine_drives_it(
                 time.sleep(0.05)
             shutil.copytree(here, there)  # as if it had been driven there too, once
             ended = inside("cancel", "--state-dir", ".tau/training", cwd=there)
-            assert "could not be told" in ended.out, ended
-            assert "it has ended" not in ended.out
-            assert server.sql(f"{status}.run").strip() == "running"
-            child.kill()
-            child.wait()
-    ended = inside("cancel", cwd=here)
-    assert ended.code == 0, ended.err
-    assert "it has ended" in ended.out
+            assert ended.code == 0, ended.err
+            assert "asked through the store" in " ".join(ended.out.split())
+            child.wait(PATIENCE_S)
     assert server.sql(f"{status}.run").strip() == "cancelled"
     assert server.sql(f"{status}.rollout").strip() == "cancelled"
     assert inside("db", "verify", cwd=here).code == 0

@@ -9,7 +9,8 @@ from tau.cli import figures
 from tau.cli.text import line
 from tau.domain.ids import short_run
 from tau.domain.run import Run
-from tau.trainer.progress import Progress, SearchProgress, SplitScore
+from tau.readings.scores import SplitScore
+from tau.trainer.progress import Progress, SearchProgress
 
 _PLAIN_EVERY_S = 5.0
 _PACE_OVER_S = 20.0

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 
 from tau.domain.spend import Budget, Spend
+from tau.readings.scores import SplitScore
 from tau.reports.wording import counted as count
 from tau.reports.wording import dollars as money
-from tau.trainer.progress import SplitScore
 
 __all__ = [
     "ago", "assumed", "count", "duration", "evidence", "failures", "interval", "missing", "money",

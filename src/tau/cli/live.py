@@ -14,7 +14,8 @@ from tau.cli.displays import Display, expected, speed, summary
 from tau.cli.text import line
 from tau.domain.ids import short_run
 from tau.domain.run import Run
-from tau.trainer.progress import Progress, SplitScore
+from tau.readings.scores import SplitScore
+from tau.trainer.progress import Progress
 
 _BAR_WIDTH = 36
 

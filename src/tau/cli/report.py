@@ -15,12 +15,12 @@ from tau.domain.rollout import RolloutStatus
 from tau.domain.run import StopReason
 from tau.domain.spend import Budget, Spend
 from tau.domain.visible import clipped
+from tau.readings.scores import SplitScore
 from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.reports.outcome import Ending, RunOutcome, ended, outcome
 from tau.reports.wording import scored
 from tau.reports.words import Change, Piece
-from tau.trainer.progress import SplitScore
 from tau.trainer.report import RunReport
 
 _SHOWN_CHARS = 300

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from tau.domain.actions import LifecycleState
-from tau.domain.condition import Condition, condition_of
+from tau.domain.condition import Condition, condition_of, standing
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.visible import line
@@ -62,6 +62,11 @@ def shown_state(snapshot: Snapshot, run: Run | None = None) -> str:
     current = snapshot.run is not None and snapshot.run.id == found.id
     held = paused(snapshot) and mine and current
     return condition_of(found, snapshot.workers, snapshot.taken_unix_ms, held=held)
+
+
+def shown_status(snapshot: Snapshot, run: Run, status: RolloutStatus) -> str:
+    """A rollout's status in the terminal's words: nothing waits for a run that has ended."""
+    return standing(status, Condition(shown_state(snapshot, run)))
 
 
 def health_state(snapshot: Snapshot) -> tuple[str, str]:

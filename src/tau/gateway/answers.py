@@ -1,6 +1,8 @@
 """Answers every route shares: JSON documents, and errors in the contract's shape."""
 
 from collections.abc import Mapping
+from dataclasses import asdict, is_dataclass
+from typing import TYPE_CHECKING
 
 import orjson
 from starlette.responses import Response
@@ -18,6 +20,9 @@ from tau.errors import (
     StoreError,
     TauError,
 )
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 class Refused(Exception):
@@ -60,22 +65,26 @@ _KINDS = {
 
 
 class JsonAnswer(Response):
-    """A JSON document; never cached, never sniffed."""
+    """A JSON document, as JSON or as its declared model; never cached, never sniffed."""
 
     media_type = "application/json"
 
     def __init__(
-        self, value: Json, status_code: int = 200, headers: Mapping[str, str] | None = None
+        self,
+        value: "Json | DataclassInstance",
+        status_code: int = 200,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(dump(value), status_code=status_code, headers=headers)
 
 
-def dump(value: Json) -> bytes:
+def dump(value: "Json | DataclassInstance") -> bytes:
     """The text of a document; lone surrogates from plug-ins' texts become escapes."""
     try:
         return orjson.dumps(value)
     except TypeError:
-        return orjson.dumps(_clean(value))
+        plain: Json = asdict(value) if is_dataclass(value) else value
+        return orjson.dumps(_clean(plain))
 
 
 def error_answer(error: Refused) -> JsonAnswer:

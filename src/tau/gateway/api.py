@@ -1,7 +1,7 @@
 """The JSON API: /api/v1, described by its OpenAPI document."""
 
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
@@ -9,7 +9,6 @@ from starlette.responses import Response
 from tau.domain.actions import STEERING, Action
 from tau.domain.dataset import Split
 from tau.domain.ids import RolloutId, RunId
-from tau.domain.json import Json
 from tau.domain.rollout import RolloutStatus
 from tau.domain.run import Run
 from tau.errors import TauError
@@ -18,21 +17,29 @@ from tau.gateway.admission import CSRF_HEADER
 from tau.gateway.alerts import shown_state
 from tau.gateway.answers import JsonAnswer, Refused, refusal
 from tau.gateway.api_documents import (
+    AttemptBody,
+    BudgetBody,
+    CandidateBody,
     CandidatesDocument,
     ControlBody,
     ControlDocument,
     CurveDocument,
+    RewardBody,
     RolloutDocument,
     RolloutsPage,
+    RunBody,
     RunDocument,
     RunsDocument,
+    ScoreBody,
+    SpentBody,
+    WorkerBody,
     WorkersDocument,
 )
 from tau.gateway.bodies import JsonObject, optional_text
+from tau.gateway.contest import contest_of, run_and_board, verdict_of
 from tau.gateway.context import Gateway, gateway_of
 from tau.gateway.contract import ERRORS, Actor, Reader, carried_out, record, refuse_writing, whole
-from tau.gateway.pages.overview import contest_of, verdict_of
-from tau.gateway.pages.run import course_of, run_and_board
+from tau.gateway.course import course_of
 from tau.ports.insights import RolloutFilter
 from tau.reports import shortfalls
 from tau.reports.refused import unusable_counts, unusable_of, why_unusable
@@ -65,10 +72,8 @@ async def runs(
         lambda store: store.insights.runs(limit=most + 1, offset=skip)
     )
     conditions = await _conditions(gateway_of(request), found[:most])
-    listed: list[Json] = [
-        _run(one, condition) for one, condition in zip(found[:most], conditions, strict=True)
-    ]
-    return JsonAnswer({"runs": listed, "next_offset": _next(len(found), most, skip)})
+    listed = [_run(one, condition) for one, condition in zip(found[:most], conditions, strict=True)]
+    return JsonAnswer(RunsDocument(runs=listed, next_offset=_next(len(found), most, skip)))
 
 
 @router.get("/runs/{run}", response_model=RunDocument)
@@ -81,34 +86,34 @@ async def run(request: Request, caller: Reader, run: str) -> Response:
     lacking = board.shortfalls
     verdict = await verdict_of(gateway, found.id)
     contest = contest_of(found, board, verdict)
-    scores: list[Json] = []
-    for (name, split), one in board.standings.items():
+    scores: list[ScoreBody] = []
+    for (name, split), one in board.standings.by_place.items():
         if name in (contest.baseline_hash, contest.best_hash) and one.estimate:
             scores.append(
-                {
-                    "resources": name,
-                    "baseline": name == contest.baseline_hash,
-                    "split": str(split),
-                    "mean": one.estimate.mean,
-                    "low": one.estimate.low,
-                    "high": one.estimate.high,
-                    "scored": one.scored,
-                    "unscored": one.unscored,
-                    "failed": one.failed,
-                }
+                ScoreBody(
+                    resources=name,
+                    baseline=name == contest.baseline_hash,
+                    split=str(split),
+                    mean=one.estimate.mean,
+                    low=one.estimate.low,
+                    high=one.estimate.high,
+                    scored=one.scored,
+                    unscored=one.unscored,
+                    failed=one.failed,
+                )
             )
     decision = str(verdict.decision) if verdict and verdict.decision else None
     return JsonAnswer(
-        {
-            "run": _run(found, (await _conditions(gateway, [found]))[0]),
-            "counts": {str(status): counts[status] for status in RolloutStatus},
-            "failures": dict(failures),
+        RunDocument(
+            run=_run(found, (await _conditions(gateway, [found]))[0]),
+            counts={str(status): counts[status] for status in RolloutStatus},
+            failures=dict(failures),
             **shortfalls.to_json(lacking),
-            "missing": list(shortfalls.lines(lacking)),
-            "decision": decision,
-            "scores": scores,
-            "complete": board.complete,
-        }
+            missing=list(shortfalls.lines(lacking)),
+            decision=decision,
+            scores=scores,
+            complete=board.complete,
+        )
     )
 
 
@@ -123,29 +128,29 @@ async def candidates(
     found = await gateway.window.ask(
         lambda store: store.insights.candidates(RunId(run), limit=most + 1, offset=skip)
     )
-    listed: list[Json] = []
+    listed: list[CandidateBody] = []
     for one in found[:most]:
-        means: dict[str, Json] = {}
+        means: dict[str, float] = {}
         for split in Split:
-            standing = board.standings.get((one.resources.hash, split))
+            standing = board.standings.find(one.resources.hash, split)
             if standing is not None and standing.estimate:
                 means[str(split)] = standing.estimate.mean
         listed.append(
-            {
-                "resources": one.resources.hash,
-                "parent": one.resources.parent,
-                "wave": one.wave,
-                "abandoned": one.abandoned,
-                "means": means,
-            }
+            CandidateBody(
+                resources=one.resources.hash,
+                parent=one.resources.parent,
+                wave=one.wave,
+                abandoned=one.abandoned,
+                means=means,
+            )
         )
     refused = await gateway.window.ask(lambda store: unusable_counts(store, RunId(run)))
     return JsonAnswer(
-        {
-            "candidates": listed,
-            "unusable_answers": dict(refused),
-            "next_offset": _next(len(found), most, skip),
-        }
+        CandidatesDocument(
+            candidates=listed,
+            unusable_answers=dict(refused),
+            next_offset=_next(len(found), most, skip),
+        )
     )
 
 
@@ -157,14 +162,14 @@ async def curve(request: Request, caller: Reader, run: str) -> Response:
     course = course_of(found, board, contest_of(found, board, await verdict_of(gateway, found.id)))
     points = course.points if course else ()
     return JsonAnswer(
-        {
-            "best": [[p.rollouts, p.mean, p.low, p.high] for p in points],
-            "candidates": [
+        CurveDocument(
+            best=[[p.rollouts, p.mean, p.low, p.high] for p in points],
+            candidates=[
                 {"resources": d.label, "rollouts": d.rollouts, "mean": d.mean, "is": d.tone}
                 for d in (course.dots if course else ())
             ],
-            "baseline": course.baseline if course else None,
-        }
+            baseline=course.baseline if course else None,
+        )
     )
 
 
@@ -182,8 +187,8 @@ async def rollouts(
         )
     )
     refused = await gateway.window.ask(lambda store: unusable_of(store, found[:most]))
-    listed: list[Json] = [record(one, refused) for one in found[:most]]
-    return JsonAnswer({"rollouts": listed, "next_offset": _next(len(found), most, skip)})
+    listed: list[dict[str, Any]] = [record(one, refused) for one in found[:most]]
+    return JsonAnswer(RolloutsPage(rollouts=listed, next_offset=_next(len(found), most, skip)))
 
 
 @router.get("/rollouts/{rollout}", response_model=RolloutDocument)
@@ -194,31 +199,31 @@ async def rollout(request: Request, caller: Reader, rollout: str) -> Response:
     result = view.result
     refused = await window.ask(lambda store: why_unusable(store, view.run_id, result))
     return JsonAnswer(
-        {
-            "rollout_id": result.rollout_id,
-            "run_id": view.run_id,
-            "status": str(result.status),
-            "score": result.score,
-            "failure": str(result.failure.kind) if result.failure else None,
-            "unusable": refused,
-            "rewards": [
-                {"name": one.name, "score": one.score, "passed": one.passed}
+        RolloutDocument(
+            rollout_id=str(result.rollout_id),
+            run_id=view.run_id,
+            status=str(result.status),
+            score=result.score,
+            failure=str(result.failure.kind) if result.failure else None,
+            unusable=refused,
+            rewards=[
+                RewardBody(name=one.name, score=one.score, passed=one.passed)
                 for one in result.rewards
             ],
-            "attempts": [
-                {
-                    "attempt_id": one.id,
-                    "status": str(one.status),
-                    "worker": one.worker_name,
-                    "started_unix_ms": one.started_unix_ms,
-                    "ended_unix_ms": one.ended_unix_ms,
-                    "spans": len(one.spans),
-                    "tokens": one.spent.tokens,
-                    "cost_usd": one.spent.cost_usd,
-                }
+            attempts=[
+                AttemptBody(
+                    attempt_id=one.id,
+                    status=str(one.status),
+                    worker=one.worker_name,
+                    started_unix_ms=one.started_unix_ms,
+                    ended_unix_ms=one.ended_unix_ms,
+                    spans=len(one.spans),
+                    tokens=one.spent.tokens,
+                    cost_usd=one.spent.cost_usd,
+                )
                 for one in view.attempts
             ],
-        }
+        )
     )
 
 
@@ -226,19 +231,19 @@ async def rollout(request: Request, caller: Reader, rollout: str) -> Response:
 async def workers(request: Request, caller: Reader) -> Response:
     """Who is registered."""
     found = await gateway_of(request).window.ask(lambda store: store.insights.workers())
-    listed: list[Json] = [
-        {
-            "name": one.name,
-            "role": str(one.role),
-            "process": f"{one.process.host}:{one.process.pid}",
-            "offers": list(one.offers),
-            "in_flight": one.in_flight,
-            "heartbeat_unix_ms": one.heartbeat_unix_ms,
-            "lease_ms": one.lease_ms,
-        }
+    listed = [
+        WorkerBody(
+            name=one.name,
+            role=str(one.role),
+            process=f"{one.process.host}:{one.process.pid}",
+            offers=list(one.offers),
+            in_flight=one.in_flight,
+            heartbeat_unix_ms=one.heartbeat_unix_ms,
+            lease_ms=one.lease_ms,
+        )
         for one in found
     ]
-    return JsonAnswer({"workers": listed})
+    return JsonAnswer(WorkersDocument(workers=listed))
 
 
 @router.get("/controls/{action}", response_model=ControlDocument)
@@ -306,32 +311,32 @@ async def _conditions(gateway: Gateway, found: Sequence[Run]) -> list[str]:
     return [str(shown_state(snapshot, one)) for one in found]
 
 
-def _run(run: Run, condition: str) -> dict[str, Json]:
+def _run(run: Run, condition: str) -> RunBody:
     budget, spent = run.budget, run.spent
-    return {
-        "id": run.id,
-        "status": str(run.status),
-        "condition": condition,
-        "algorithm": run.algorithm,
-        "model_ref": run.model_ref,
-        "seed": run.seed,
-        "created_unix_ms": run.created_unix_ms,
-        "updated_unix_ms": run.updated_unix_ms,
-        "stop_reason": str(run.stop_reason) if run.stop_reason else None,
-        "spent": {
-            "rollouts": spent.rollouts,
-            "calls": spent.calls,
-            "tokens": spent.tokens,
-            "cost_usd": spent.cost_usd,
-            "assumed_tokens": spent.assumed_tokens,
-            "assumed_cost_usd": spent.assumed_cost_usd,
-            "seconds": run.active_s,
-        },
-        "budget": {
-            "rollouts": budget.rollouts,
-            "calls": budget.calls,
-            "tokens": budget.tokens,
-            "cost_usd": budget.cost_nano_usd / 1e9 if budget.cost_nano_usd is not None else None,
-            "seconds": budget.seconds,
-        },
-    }
+    return RunBody(
+        id=run.id,
+        status=str(run.status),
+        condition=condition,
+        algorithm=run.algorithm,
+        model_ref=run.model_ref,
+        seed=run.seed,
+        created_unix_ms=run.created_unix_ms,
+        updated_unix_ms=run.updated_unix_ms,
+        stop_reason=str(run.stop_reason) if run.stop_reason else None,
+        spent=SpentBody(
+            rollouts=spent.rollouts,
+            calls=spent.calls,
+            tokens=spent.tokens,
+            cost_usd=spent.cost_usd,
+            assumed_tokens=spent.assumed_tokens,
+            assumed_cost_usd=spent.assumed_cost_usd,
+            seconds=run.active_s,
+        ),
+        budget=BudgetBody(
+            rollouts=budget.rollouts,
+            calls=budget.calls,
+            tokens=budget.tokens,
+            cost_usd=budget.cost_nano_usd / 1e9 if budget.cost_nano_usd is not None else None,
+            seconds=budget.seconds,
+        ),
+    )

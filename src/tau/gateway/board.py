@@ -1,7 +1,6 @@
 """What has settled in one run, followed as it comes, so that no request reads it all again."""
 
 import math
-from array import array
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -11,7 +10,8 @@ from tau.domain.ids import RunId
 from tau.domain.rollout import SETTLED, RolloutCounts, RolloutKind, RolloutStatus
 from tau.gateway.window import StoreWindow
 from tau.ports.insights import FailedWhy, SettledRow, Shortfalls
-from tau.scoring.aggregate import Estimate, RunningMean
+from tau.readings.scores import CandidateScore, Standings
+from tau.scoring.aggregate import Estimate
 
 _PAGE = 2000
 LEAST = 10
@@ -19,39 +19,6 @@ _ABOUT = 0.9
 _OVERLAP_MS = 500
 _PATIENCE = 40
 _REASONS = 20
-
-
-@dataclass(slots=True, kw_only=True)
-class CandidateScore:
-    """One candidate on one split, first measured after `first` rollouts of the run.
-
-    `numbers` are how many of the run had settled when each of its scores came.
-    """
-
-    resources: str
-    split: Split
-    first: int
-    known: RunningMean = field(default_factory=RunningMean)
-    unscored: int = 0
-    failed: int = 0
-    cancelled: int = 0
-    gated: bool = False
-    numbers: "array[int]" = field(default_factory=lambda: array("L"))
-
-    @property
-    def scored(self) -> int:
-        """How many scores are known."""
-        return self.known.rows
-
-    @property
-    def rows(self) -> int:
-        """All that settled."""
-        return self.scored + self.unscored + self.failed + self.cancelled
-
-    @property
-    def estimate(self) -> Estimate | None:
-        """Mean and interval, None where nothing is scored."""
-        return self.known.estimate()
 
 
 @dataclass(slots=True)
@@ -148,8 +115,7 @@ class RunScores:
 
     def _clear(self) -> None:
         self.rows: dict[int, SettledRow] = {}
-        self.standings: dict[tuple[str, Split], CandidateScore] = {}
-        self.of_split: dict[Split, list[CandidateScore]] = {split: [] for split in Split}
+        self.standings = Standings()
         self.of_resources: dict[str, list[SettledRow]] = {}
         self.kinds: dict[RolloutKind, Totals] = {kind: Totals() for kind in RolloutKind}
         self.splits: dict[Split, Totals] = {split: Totals() for split in Split}
@@ -163,7 +129,7 @@ class RunScores:
 
     def course(self, split: Split) -> BestSoFar:
         """The best so far on a split."""
-        return course(self.of_split[split])
+        return course(self.standings.by_split[split])
 
     async def follow(self, window: StoreWindow, counts: RolloutCounts, *, pages: int = 1) -> None:
         """Read what settled since, at most so many pages of it.
@@ -224,26 +190,7 @@ class RunScores:
             self._answers.update(row.codes)
         if row.split is not None:
             self.splits[row.split].add(row)
-            self._stand(row, row.split)
-
-    def _stand(self, row: SettledRow, split: Split) -> None:
-        key = (row.resources, split)
-        standing = self.standings.get(key)
-        if standing is None:
-            standing = self.standings[key] = CandidateScore(
-                resources=row.resources, split=split, first=len(self.rows)
-            )
-            self.of_split[split].append(standing)
-        standing.gated = standing.gated or row.gated
-        if row.status is RolloutStatus.FAILED:
-            standing.failed += 1
-        elif row.status is RolloutStatus.CANCELLED:
-            standing.cancelled += 1
-        elif row.score is None or row.example is None or not math.isfinite(row.score):
-            standing.unscored += 1
-        else:
-            standing.known.add(row.example, min(1.0, row.score))
-            standing.numbers.append(len(self.rows))
+            self.standings.follow(row, row.split, settled=len(self.rows))
 
     def _check(self, counts: RolloutCounts) -> None:
         """Begin anew where the store's counters say otherwise for long: a clock may have jumped."""
@@ -273,12 +220,12 @@ class RunScores:
     @property
     def scored(self) -> int:
         """How many evaluations have a score."""
-        return sum(one.scored for one in self.standings.values())
+        return sum(one.scored for one in self.standings.by_place.values())
 
     @property
     def lost(self) -> int:
         """How many evaluations have settled without one, cancelled ones not counted."""
-        return sum(one.unscored + one.failed for one in self.standings.values())
+        return sum(one.unscored + one.failed for one in self.standings.by_place.values())
 
     @property
     def failure_streak(self) -> int:

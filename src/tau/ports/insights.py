@@ -78,6 +78,12 @@ class SettledRow(NamedTuple):
     codes: tuple[str, ...] = ()
     why: str | None = None
 
+    @property
+    def compared_score(self) -> float | None:
+        """As prompts are compared, see domain.rollout.compared_score."""
+        kind = FailureClass(self.failure) if self.failure is not None else None
+        return compared_score(self.status, self.score, kind)
+
 
 class Stint(NamedTuple):
     """One attempt as who worked when; `ended_unix_ms` is None while it is in flight."""

@@ -13,10 +13,11 @@ from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run
 from tau.ports.insights import CandidateRecord, MeanCost, Measurement, Shortfalls
 from tau.ports.store import Store
+from tau.readings.scores import Standings
 from tau.reports.gain import Gain, PartialClaim, certificate, of_evidence, partial_of
 from tau.reports.words import Piece, rules_changed, word_diff
 from tau.reports.worsened import Worsened, worsened
-from tau.scoring.aggregate import Estimate, summarize_by_example
+from tau.scoring.aggregate import Estimate
 from tau.scoring.table import ScoreRow, ScoreTable
 
 _PAGE = 1_000
@@ -54,6 +55,11 @@ class Account:
     worsened: tuple[Worsened, ...] = ()
     retries: int = 0
     costs: tuple[MeanCost, ...] = ()
+    standings: Standings = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Read the scores once."""
+        object.__setattr__(self, "standings", Standings.of(self.measurements))
 
     @property
     def decision(self) -> str | None:
@@ -126,12 +132,8 @@ class Account:
 
     def estimate(self, resources: ResourcesHash, split: Split) -> Estimate | None:
         """The mean score of `resources` on a split, None where nothing is scored."""
-        rows = [
-            (one.example, min(1.0, one.score))
-            for one in self.measurements
-            if one.resources == resources and one.split is split and one.score is not None
-        ]
-        return summarize_by_example(rows) if rows else None
+        found = self.standings.find(resources, split)
+        return found.estimate if found else None
 
     @property
     def reused(self) -> int:

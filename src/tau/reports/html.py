@@ -7,13 +7,13 @@ from tau.charts.outcomes import ExampleOutcome, Fate, outcome_chart
 from tau.charts.progress import Trial, progress_chart
 from tau.charts.svg import clean
 from tau.domain.dataset import Split
-from tau.domain.run import StopReason
 from tau.reports import shortfalls
 from tau.reports.account import Account
 from tau.reports.examples import failing, texts
 from tau.reports.front_html import front_section
 from tau.reports.gain import Gain, p_text
 from tau.reports.judges_html import JudgeReport, judge_section
+from tau.reports.outcome import Ending, outcome
 from tau.reports.refused import refused_lines
 from tau.reports.rows import EvaluationRow
 from tau.reports.trials import search_trials, selecting_split
@@ -76,11 +76,7 @@ ins { color: var(--best); text-decoration: underline; } del { color: var(--bad);
 """
 _MOST_CANDIDATES = 20
 _ROLES = {"baseline": "baseline", "best": "best"}
-_DECISIONS = {
-    "promote": "Promote: the new prompt is better",
-    "keep_baseline": "Keep the baseline: nothing better was proved",
-    "inconclusive": "Inconclusive: this data cannot tell",
-}
+_UNSAID = frozenset({Ending.MEASURED, Ending.NOT_DECIDED, Ending.RUNNING})
 
 
 def html(
@@ -120,9 +116,6 @@ def _body(
     )
     if run.model_ref.startswith("sim/"):
         yield '<p class="dim">The model was simulated: this says nothing of a real one.</p>'
-    if run.stop_reason is StopReason.NOTHING_SCORED:
-        yield '<p class="decision wrong">Nothing could be scored: nothing is decided</p>'
-        yield f"<p>{clean(sentence(shortfalls.commonest(account.shortfalls)))}</p>"
     yield from _decision(account)
     yield from judge_section(judges)
     yield from _scores(account)
@@ -138,18 +131,23 @@ def _body(
 
 
 def _decision(account: Account) -> Iterator[str]:
-    decision = account.decision
-    if decision is None:
+    found = outcome(account)
+    if account.decision is None and found.ending in _UNSAID:
         return
     partial = account.partial
     tone, part = (" part", f", on {partial.rows} rows") if partial else ("", "")
-    said = _DECISIONS.get(decision, clean(decision))
-    yield f'<p class="decision {clean(decision)}{tone}">{said}{part}</p>'
+    bad = " wrong" if found.ending in (Ending.NOTHING_SCORED, Ending.FAILED) else ""
+    kind = clean(account.decision or "undecided")
+    yield f'<p class="decision {kind}{tone}{bad}">{clean(found.headline(part))}</p>'
+    yield from (f"<p>{clean(sentence(text))}</p>" for text in found.under)
     if partial is not None:
         cases = "; ".join(f"{when}, it would be {then}" for when, then in partial.cases)
         yield f'<p class="partial">Only {partial.rows} rows were compared: {clean(cases)}.</p>'
-    if account.reason:
-        yield f"<p>{clean(sentence(account.reason))}</p>"
+    why = found.why or account.reason
+    if found.ending is Ending.NOTHING_SCORED:
+        why = shortfalls.commonest(account.shortfalls)
+    if why:
+        yield f"<p>{clean(sentence(why))}</p>"
     gain = account.gain
     if gain is not None:
         yield f'<div class="scroll">{_gain_chart(gain)}</div>'

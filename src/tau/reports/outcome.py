@@ -57,6 +57,10 @@ class RunOutcome:
     binary: bool = False
     doubtful: bool = False
 
+    def headline(self, part: str = "") -> str:
+        """The first line of pages and reports; `part` says on which part of the rows it rests."""
+        return f"{self.ending.capitalize()}{part}: {self.head}"
+
 
 def ended(status: RunStatus, stop_reason: StopReason | None) -> Ending:
     """How a run ended that decided nothing."""

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from tau.domain.ids import RunId
+from tau.domain.ids import RunId, rollout_id
 from tau.domain.json import Json
 from tau.domain.rollout import RolloutKind, RolloutResult, RolloutStatus
 from tau.ports.insights import RolloutRow
@@ -44,6 +44,22 @@ async def why_unusable(store: Store, run_id: RunId, result: RolloutResult) -> st
 async def unusable_counts(store: Store, run_id: RunId) -> Mapping[str, int]:
     """How many answers could not be used so far, by reason, the most frequent first."""
     return dict(Counter((await unusable(store, run_id)).values()).most_common())
+
+
+async def unusable_by_parent(store: Store, run_id: RunId) -> Mapping[str, Mapping[str, int]]:
+    """The same by the resources that better ones were asked for, by hash."""
+    refused = await unusable(store, run_id)
+    found: dict[str, Counter[str]] = {}
+    after, since = 0, 0
+    while refused and (
+        page := await store.insights.settled(run_id, since_unix_ms=since, after=after)
+    ):
+        for row in page:
+            why = refused.get(rollout_id(run_id, row.number))
+            if why is not None:
+                found.setdefault(row.resources, Counter())[why] += 1
+        since, after = page[-1].updated_unix_ms, page[-1].number
+    return {parent: dict(counts.most_common()) for parent, counts in found.items()}
 
 
 def reasons(found: Json) -> dict[str, str]:

@@ -18,19 +18,17 @@ def search_trials(account: Account) -> list[Trial]:
     """Every candidate with scores on the selecting split, by when it was first measured."""
     split = selecting_split(account)
     first: dict[str, int] = {}
-    scores: dict[str, list[float]] = {}
-    for position, one in enumerate(account.measurements, start=1):
-        first.setdefault(one.resources, position)
-        if one.split is split and one.score is not None:
-            scores.setdefault(one.resources, []).append(one.score)
+    for one in account.standings.by_place.values():
+        first[one.resources] = min(one.first, first.get(one.resources, one.first))
     tones = {str(account.leader.hash): "best", str(account.baseline.hash): "baseline"}
     return [
         Trial(
-            label=name[:12],
-            rollouts=first[name],
-            mean=sum(found) / len(found),
-            rows=len(found),
-            tone=tones.get(name, "other"),
+            label=one.resources[:12],
+            rollouts=first[one.resources],
+            mean=estimate.mean,
+            rows=one.scored,
+            tone=tones.get(one.resources, "other"),
         )
-        for name, found in sorted(scores.items(), key=lambda item: first[item[0]])
+        for one in sorted(account.standings.by_split[split], key=lambda one: first[one.resources])
+        if (estimate := one.estimate) is not None
     ]

@@ -68,6 +68,7 @@ class RunningMean:
     rows: int = 0
     _examples: dict[str, tuple[int, float]] = field(default_factory=dict)
     _total: float = 0.0
+    _rest: float = 0.0
     _squares: float = 0.0
     _lowest: float = 0.0
 
@@ -77,15 +78,22 @@ class RunningMean:
         before = known / count if count else 0.0
         after = (known + score) / (count + 1)
         self._examples[example] = (count + 1, known + score)
-        self._total += after - before
+        self._sum(after - before)
         self._squares += after * after - before * before
         self._lowest = min(self._lowest, score)
         self.rows += 1
 
+    def _sum(self, change: float) -> None:
+        """Add to the total and keep what rounding took (A. Neumaier, ZAMM 54, 1974, 39-51)."""
+        total = self._total + change
+        large, small = sorted((self._total, change), key=abs, reverse=True)
+        self._rest += (large - total) + small
+        self._total = total
+
     @property
     def mean(self) -> float:
         """The mean over examples; 0 where there are none."""
-        return self._total / len(self._examples) if self._examples else 0.0
+        return (self._total + self._rest) / len(self._examples) if self._examples else 0.0
 
     def estimate(self) -> Estimate | None:
         """The mean with its interval, None without scores."""

@@ -12,9 +12,9 @@ from tau.errors import FileError, StoreError
 from tau.ports.clock import Clock
 from tau.ports.insights import ScoreSummary
 from tau.ports.store import Store
+from tau.readings.scores import summarized
 from tau.reports.account import baseline_of
-from tau.scoring.aggregate import summarize_by_example
-from tau.trainer.progress import Progress, SearchProgress, SplitScore
+from tau.trainer.progress import Progress, SearchProgress
 from tau.trainer.status import StatusFile
 
 _PERIOD_S = 1.0
@@ -91,7 +91,7 @@ class Monitor:
             run=run,
             counts=await self._store.queue.counts(self._run),
             elapsed_s=(self._clock.monotonic_ms() - self._started_ms) / 1000,
-            splits=split_scores([one for one in self._scores if one.resources == baseline]),
+            splits=summarized([one for one in self._scores if one.resources == baseline]),
             search=search_progress(self._scores, baseline, self._evidence()),
             failures=await self._store.insights.failures(self._run),
             resumed=self._resumed,
@@ -132,28 +132,6 @@ class Monitor:
         self._booked_ms += round(passed_s * 1000)
 
 
-def split_scores(summaries: Sequence[ScoreSummary]) -> tuple[SplitScore, ...]:
-    """Means with their intervals, in the order given."""
-    made = []
-    for one in summaries:
-        scored = list(zip(one.examples, one.scores, strict=True))
-        estimate = summarize_by_example(scored) if scored else None
-        made.append(
-            SplitScore(
-                split=str(one.split),
-                rows=len(one.scores) + one.unscored + one.failed + one.cancelled,
-                scored=len(one.scores),
-                unscored=one.unscored,
-                failed=one.failed,
-                cancelled=one.cancelled,
-                mean=estimate.mean if estimate else None,
-                low=estimate.low if estimate else None,
-                high=estimate.high if estimate else None,
-            )
-        )
-    return tuple(made)
-
-
 def search_progress(
     summaries: Sequence[ScoreSummary], baseline: str, evidence: Mapping[str, Json]
 ) -> SearchProgress | None:
@@ -165,5 +143,5 @@ def search_progress(
     leader = evidence.get("leader")
     ahead = [one for one in summaries if one.resources == leader != baseline]
     return SearchProgress(
-        phase=str(phase or "search"), candidates=len(others), leader=split_scores(ahead)
+        phase=str(phase or "search"), candidates=len(others), leader=summarized(ahead)
     )

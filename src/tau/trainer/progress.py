@@ -5,25 +5,7 @@ from dataclasses import dataclass, field
 
 from tau.domain.rollout import RolloutCounts
 from tau.domain.run import Run
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SplitScore:
-    """Scores of one split with one candidate: `low` to `high` is the 95 % interval of the mean.
-
-    `mean`, `low` and `high` are None where nothing is scored. `rows` are those submitted;
-    `unscored` ran but could not be graded; neither they nor `failed` enter the mean.
-    """
-
-    split: str
-    rows: int
-    scored: int
-    unscored: int
-    failed: int
-    cancelled: int
-    mean: float | None
-    low: float | None
-    high: float | None
+from tau.readings.scores import SplitScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

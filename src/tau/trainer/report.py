@@ -9,8 +9,8 @@ from tau.domain.run import RunStatus, StopReason
 from tau.domain.spend import Spend
 from tau.ports.algorithm import Plan
 from tau.ports.insights import Shortfalls
+from tau.readings.scores import SplitScore
 from tau.reports.account import Account
-from tau.trainer.progress import SplitScore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,8 @@ from tau.domain.worker import ProcessIdentity
 from tau.files.atomic import atomic_write
 from tau.files.documents import dump_document
 from tau.ports.clock import Clock
-from tau.trainer.progress import Progress, SplitScore
+from tau.readings.scores import SplitScore
+from tau.trainer.progress import Progress
 
 
 class StatusFile:

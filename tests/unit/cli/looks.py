@@ -8,7 +8,8 @@ from tau.domain.ids import RunId
 from tau.domain.rollout import RolloutCounts, RolloutStatus
 from tau.domain.run import Run, RunStatus, StopReason
 from tau.domain.spend import Budget, Spend
-from tau.trainer.progress import Progress, SplitScore
+from tau.readings.scores import SplitScore
+from tau.trainer.progress import Progress
 from tau.trainer.report import RunReport
 
 RUN = Run(

@@ -63,7 +63,7 @@ async def test_a_real_store_is_followed(tmp_path: Path) -> None:
     known = await window.ask(lambda store: store.insights.counts(RUN))
     await board.follow(window, known)
     await window.aclose()
-    standing = board.standings[SEED.hash, Split.OPTIMIZE]
+    standing = board.standings.by_place[SEED.hash, Split.OPTIMIZE]
     assert (len(board.rows), standing.scored, standing.failed) == (2, 1, 1)
     assert board.failures == {"server": 1}
 
@@ -73,7 +73,7 @@ async def test_late_commits_are_seen_and_nothing_counts_twice() -> None:
     await follow(board, rows)
     rows.rows.append(row(2, 1900, score=0.0))  # committed after row 3, with an earlier time
     await follow(board, rows, 3)
-    standing = board.standings["h", Split.OPTIMIZE]
+    standing = board.standings.by_place["h", Split.OPTIMIZE]
     assert sorted(board.rows) == [1, 2, 3]
     assert standing.estimate is not None
     assert standing.rows == 3
@@ -125,7 +125,7 @@ async def test_a_failure_that_settles_anew_replaces_what_was() -> None:
     rows.rows[1] = row(2, 1300)
     await follow(board, rows, 2)
     assert (board.failure_streak, dict(board.failures)) == (0, {})
-    assert board.standings["h", Split.OPTIMIZE].rows == 2
+    assert board.standings.by_place["h", Split.OPTIMIZE].rows == 2
 
 
 async def test_a_clock_that_jumped_back_is_noticed_by_the_totals() -> None:
@@ -144,7 +144,7 @@ async def test_strange_scores_enter_no_mean() -> None:
         RunScores(RUN),
     )
     await follow(board, rows)
-    standing = board.standings["h", Split.OPTIMIZE]
+    standing = board.standings.by_place["h", Split.OPTIMIZE]
     assert (standing.unscored, standing.scored, standing.known.mean) == (2, 1, 0.5)
 
 
@@ -159,7 +159,7 @@ async def test_who_was_gated_is_remembered() -> None:
     rows.rows[1] = rows.rows[1]._replace(resources="j", gated=True)
     board = RunScores(RUN)
     await follow(board, rows)
-    assert [one.gated for one in board.of_split[Split.OPTIMIZE]] == [False, True]
+    assert [one.gated for one in board.standings.by_split[Split.OPTIMIZE]] == [False, True]
 
 
 @pytest.mark.parametrize(

@@ -156,7 +156,7 @@ def test_a_decision_on_part_of_the_rows_is_marked_in_the_headline(part: bool) ->
     page = html(account(evidence={**evidence, "certificate": certificate}))
 
     assert ('class="decision promote part"' in page) is part
-    assert ("the new prompt is better, on 20 of 24 rows" in page) is part
+    assert ("Promote, on 20 of 24 rows: the new prompt is better" in page) is part
     assert ("gone against the candidate, it would be keep baseline (-0.100" in page) is part
 
 
@@ -167,7 +167,7 @@ def test_a_run_without_a_score_says_so_and_why() -> None:
         replace(account(), run=run, verdict=None, measurements=(), candidates=(), shortfalls=lost)
     )
 
-    assert "Nothing could be scored" in page
+    assert "Nothing scored: no answer could be graded" in page
     assert "5 unscored: no field" in page
     assert "raise max_tokens" in page
     assert "Keep the baseline" not in page

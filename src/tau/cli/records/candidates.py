@@ -1,7 +1,8 @@
 """What a run tried: its candidates, their scores, and what one changed of another."""
 
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from tau.cli import figures
@@ -12,12 +13,15 @@ from tau.cli.surface import Exit
 from tau.cli.text import Column, line, shown
 from tau.domain.dataset import Split
 from tau.domain.ids import ResourcesHash, short_hash, short_run
+from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.ports.store import Store
 from tau.reports.account import Account, gather, resource_text, resources_diff
-from tau.reports.refused import refused_lines
+from tau.reports.refused import refused_lines, unusable_by_parent
 from tau.reports.wording import scored
+from tau.trainer.status import split_json
 
+_Refused = Mapping[str, Mapping[str, int]]
 _SPLITS = (Split.OPTIMIZE, Split.VALIDATE, Split.TEST)
 
 
@@ -38,10 +42,15 @@ def _score(account: Account, resources: ResourcesHash, split: Split) -> str:
 
 def list_candidates(store: str, run: str | None, *, limit: int, offset: int, as_json: bool) -> int:
     """Print the candidates of a run with their scores, the baseline first."""
-    account = read(store, lambda opened: _account(opened, run))
+
+    async def query(opened: Store) -> tuple[Account, _Refused]:
+        account = await _account(opened, run)
+        return account, await unusable_by_parent(opened, account.run.id)
+
+    account, refused = read(store, query)
     rows = [(account.baseline, 0, False), *_tried(account)][offset : offset + limit]
     if as_json:
-        print_json([_fields(account, *row) for row in rows])
+        print_json([_fields(account, *row, refused) for row in rows])
         return Exit.OK
     cells = [
         (
@@ -54,7 +63,7 @@ def list_candidates(store: str, run: str | None, *, limit: int, offset: int, as_
         for resources, wave, abandoned in rows
     ]
     print_table(_COLUMNS, cells, "candidates")
-    for told in refused_lines(account.evidence):
+    for told in refused_lines(_with_refused(account, refused)):
         sys.stdout.write(f"{line(told)}\n")
     sys.stderr.write(
         f"of run {short_run(account.run.id)}; tau candidates show CANDIDATE tells more\n"
@@ -65,17 +74,19 @@ def list_candidates(store: str, run: str | None, *, limit: int, offset: int, as_
 def show_candidate(store: str, name: str, *, run: str | None, as_json: bool) -> int:
     """Print a candidate: texts, parent, scores by split in one run."""
 
-    async def query(opened: Store) -> tuple[Account, Resources]:
-        return await _account(opened, run), await resolve(opened, name)
+    async def query(opened: Store) -> tuple[Account, Resources, _Refused]:
+        account = await _account(opened, run)
+        refused = await unusable_by_parent(opened, account.run.id)
+        return account, await resolve(opened, name), refused
 
-    account, resources = read(store, query)
+    account, resources, refused = read(store, query)
     estimates = {split: account.estimate(resources.hash, split) for split in _SPLITS}
     if as_json:
         wave, abandoned = next(
             ((one.wave, one.abandoned) for one in account.candidates
              if one.resources.hash == resources.hash), (0, False),
         )  # fmt: skip
-        fields = _fields(account, resources, wave, abandoned)
+        fields = _fields(account, resources, wave, abandoned, refused)
         print_json({**fields, "values": dict(resources.values)})
         return Exit.OK
     lines = [f"hash      {resources.hash}", f"parent    {resources.parent or '-'}"]
@@ -145,8 +156,19 @@ def _standing(account: Account, resources: Resources, abandoned: bool) -> str:
     return "best, unproved" if resources.hash == account.leader.hash else ""
 
 
-def _fields(account: Account, resources: Resources, wave: int, abandoned: bool) -> dict[str, Any]:
+def _with_refused(account: Account, refused: _Refused) -> Mapping[str, Json]:
+    """The evidence, and before there is any what the newest checkpoint tells."""
+    so_far: Counter[str] = Counter()
+    for counts in refused.values():
+        so_far.update(counts)
+    return {"unusable_answers": dict(so_far.most_common()), **account.evidence}
+
+
+def _fields(
+    account: Account, resources: Resources, wave: int, abandoned: bool, refused: _Refused
+) -> dict[str, Any]:
     estimates = {str(split): account.estimate(resources.hash, split) for split in _SPLITS}
+    readings = [one.reading() for one in account.standings.of_resources(resources.hash)]
     return {
         "resources_hash": resources.hash,
         "parent": resources.parent,
@@ -158,4 +180,6 @@ def _fields(account: Account, resources: Resources, wave: int, abandoned: bool) 
             else {"n": found.n, "mean": found.mean, "low": found.low, "high": found.high}
             for split, found in estimates.items()
         },
+        "rows": {one.split: split_json(one) for one in readings},
+        "unusable_answers": dict(refused.get(resources.hash, {})),
     }

@@ -1,6 +1,6 @@
 """Two prompts on the examples they share, from what is stored."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,20 +12,20 @@ from tau.cli.records.naming import resolve, run_or_resources
 from tau.cli.records.reading import print_json, print_lines, read
 from tau.cli.surface import Exit
 from tau.cli.text import Column, facts, line, table
-from tau.domain.ids import ExampleId, ResourcesHash, RunId, short_hash
+from tau.domain.ids import ResourcesHash, RunId, short_hash
 from tau.domain.resources import Resources
 from tau.errors import InputError
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
+from tau.readings.comparison import paired
+from tau.readings.scores import pooled
 from tau.reports.conditions import Conditions, conditions_of, each_once
 from tau.reports.gain import Gain, of_comparison
 from tau.reports.wording import signed
-from tau.scoring.aggregate import Estimate, summarize_by_example
+from tau.scoring.aggregate import Estimate
 from tau.scoring.compare import compare
 from tau.scoring.power import fewest_rows
-from tau.scoring.table import ScoreRow, ScoreTable, pair
 
-_SIDES = (ResourcesHash("first"), ResourcesHash("second"))
 _NAMED = 10
 _SELECTED = "where one of them was chosen by scores on these examples, the difference flatters it"
 
@@ -88,20 +88,13 @@ async def _both(
     notes = list(chosen.notes())
     if not across_models and _other_models(sides, conditions):
         notes.append("they were measured with different models: --across-models compares these")
-    rows = [
-        ScoreRow(candidate=name, example=example, score=sum(scores) / len(scores))
-        for name, side in zip(_SIDES, chosen.sides, strict=True)
-        for example, scores in _by_example(side).items()
-    ]
-    table = ScoreTable.of(rows)
-    asked, answered = (table[name].by_example for name in _SIDES)
-    pairing = pair(table, _SIDES[1], _SIDES[0], [name for name in asked if name in answered])
+    pairing = paired(chosen.sides[1], chosen.sides[0])
     return _Both(
         first=ours,
         second=theirs,
-        gain=of_comparison(compare(pairing, alpha=alpha)) if pairing.differences else None,
-        estimates=(_estimate(chosen.sides[0]), _estimate(chosen.sides[1])),
-        shared=len(pairing.differences),
+        gain=of_comparison(compare(pairing, alpha=alpha)) if pairing else None,
+        estimates=(pooled(chosen.sides[0]), pooled(chosen.sides[1])),
+        shared=len(pairing.differences) if pairing else 0,
         notes=tuple(notes),
         models=chosen.models,
         across_models=chosen.crosses,
@@ -121,24 +114,7 @@ async def _measurements(opened: Store, resources: ResourcesHash, name: str) -> l
     run, _ = await run_or_resources(opened, name)
     found = await opened.insights.measurements(run=run, resources=resources)
     counted = found if run is not None else each_once(found)
-    return [one for one in counted if one.score is not None]
-
-
-def _by_example(measured: Sequence[Measurement]) -> dict[ExampleId, list[float]]:
-    found: dict[ExampleId, list[float]] = {}
-    for one in measured:
-        if one.score is not None:
-            found.setdefault(one.example, []).append(min(1.0, one.score))
-    return found
-
-
-def _estimate(measured: Sequence[Measurement]) -> Estimate | None:
-    rows = [
-        (str(example), score)
-        for example, scores in _by_example(measured).items()
-        for score in scores
-    ]
-    return summarize_by_example(rows) if rows else None
+    return [one for one in counted if one.compared_score is not None]
 
 
 def _too_few(both: _Both) -> str | None:

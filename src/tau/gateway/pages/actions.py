@@ -12,10 +12,10 @@ from tau.gateway import controls as steering
 from tau.gateway.admission import COOKIE
 from tau.gateway.answers import Refused, refusal
 from tau.gateway.bodies import form_of, optional_text
+from tau.gateway.contest import verdict_of
 from tau.gateway.context import Gateway
 from tau.gateway.controls import changed_meanwhile
 from tau.gateway.credentials import BROWSER_S, Identity
-from tau.gateway.pages.overview import verdict_of
 from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import number_of
 from tau.gateway.promotion import obstacle, promote, support

@@ -14,14 +14,15 @@ from tau.domain.run import Run
 from tau.domain.spend import NANO
 from tau.domain.visible import clipped
 from tau.errors import Conflict, NotFound
+from tau.gateway import figures
 from tau.gateway.board import RunScores
+from tau.gateway.contest import Contest, contest_of, run_and_board, verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages import figures
-from tau.gateway.pages.overview import Contest, contest_of, verdict_of
 from tau.gateway.pages.rendering import Page
-from tau.gateway.pages.run import bounded_diff, digest_of, paired, run_and_board
+from tau.gateway.pages.run import bounded_diff, digest_of
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import CandidateRecord, SettledRow
+from tau.readings.comparison import paired
 from tau.reports.account import baseline_of, resource_text
 from tau.reports.gain import Gain, of_comparison
 from tau.reports.refused import unusable_counts
@@ -92,7 +93,7 @@ def _line(
     candidate: CandidateRecord, board: RunScores, contest: Contest, operators: Mapping[str, str]
 ) -> Line:
     digest = candidate.resources.hash
-    standing = board.standings.get((digest, contest.split)) if contest.split else None
+    standing = board.standings.find(digest, contest.split)
     estimate = standing.estimate if standing else None
     operator = operators.get(digest[:ORIGIN_DIGITS])
     tone = "abandoned" if candidate.abandoned else "other"
@@ -163,9 +164,7 @@ async def _detail(
         "calls": sum(row.calls for row in rows),
         "tokens": sum(row.tokens for row in rows),
         "cost_nano_usd": sum(row.cost_nano_usd for row in rows),
-        "standings": [
-            standing for (name, _), standing in board.standings.items() if name == mine.hash
-        ],
+        "standings": board.standings.of_resources(mine.hash),
     }
 
 
@@ -184,7 +183,8 @@ async def _parent(gateway: Gateway, digest: ResourcesHash) -> Resources | None:
 
 
 def _gain(board: RunScores, mine: str, other: str) -> Gain | None:
-    pairing = paired(board, mine, other)
+    rows = board.of_resources
+    pairing = paired(rows.get(mine, ()), rows.get(other, ()))
     return of_comparison(compare(pairing)) if pairing else None
 
 

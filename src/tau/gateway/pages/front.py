@@ -3,8 +3,8 @@
 from tau.domain.dataset import Split
 from tau.domain.run import Run
 from tau.gateway.board import RunScores
+from tau.gateway.contest import Contest
 from tau.gateway.context import Gateway
-from tau.gateway.pages.overview import Contest
 from tau.reports.account import baseline_of
 from tau.reports.front import KnownCosts, QualityCost, quality_cost
 
@@ -20,7 +20,7 @@ async def front_of(
     scores = {
         split: {
             one.resources: estimate
-            for one in board.of_split[split]
+            for one in board.standings.by_split[split]
             if (estimate := one.estimate) is not None
         }
         for split in (Split.OPTIMIZE, Split.VALIDATE)

@@ -10,8 +10,8 @@ from tau.domain.json import Json
 from tau.errors import NotFound, TauError
 from tau.gateway.alerts import alerts as alerts_of
 from tau.gateway.alerts import health_state
+from tau.gateway.contest import verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages.overview import verdict_of
 from tau.gateway.pages.rendering import Page
 from tau.gateway.pages.rollout import shortened
 from tau.gateway.pages.run import bounded_diff

@@ -13,15 +13,15 @@ from tau.domain.dataset import Example
 from tau.domain.ids import RolloutId, RunId, rollout_id
 from tau.domain.run import Run
 from tau.domain.visible import clipped
+from tau.gateway import figures
 from tau.gateway.answers import Refused
 from tau.gateway.board import RunScores
+from tau.gateway.contest import Contest, contest_of, run_and_board, verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages import figures
-from tau.gateway.pages.overview import Contest, contest_of, verdict_of
 from tau.gateway.pages.rendering import Page
-from tau.gateway.pages.run import run_and_board
 from tau.gateway.paging import Paging, page_number
 from tau.ports.insights import SettledRow
+from tau.readings.scores import CandidateScore, across_splits
 from tau.reports.account import resource_text
 
 EXAMPLES = 30
@@ -72,7 +72,7 @@ async def matrix(gateway: Gateway, request: Request) -> Page:
             },
             "examples": len(names),
             "total": len(table),
-            "candidates": len({name for name, _ in board.standings}),
+            "candidates": len({name for name, _ in board.standings.by_place}),
             "shown": len(columns),
             "heads": [_head(board, name, contest) for name in columns],
             "rows": [
@@ -159,11 +159,11 @@ def telling(texts: Mapping[str, str]) -> dict[str, str]:
 
 def _columns(board: RunScores, baseline: str, best: str | None) -> list[str]:
     """Baseline, best, then the others by mean."""
-    means: dict[str, tuple[int, float]] = {}
-    for (name, _), standing in board.standings.items():
-        count, total = means.get(name, (0, 0.0))
-        means[name] = (count + standing.scored, total + standing.scored * standing.known.mean)
-    ranked = sorted(means, key=lambda name: -means[name][1] / max(1, means[name][0]))
+    places: dict[str, list[CandidateScore]] = {}
+    for (name, _), standing in board.standings.by_place.items():
+        places.setdefault(name, []).append(standing)
+    means = {name: across_splits(scores) or 0.0 for name, scores in places.items()}
+    ranked = sorted(means, key=lambda name: -means[name])
     first = [name for name in (baseline, best) if name in means]
     return list(dict.fromkeys([*first, *ranked]))[:CANDIDATES]
 
@@ -222,15 +222,14 @@ def _cell(run: RunId, row: SettledRow | None, text: str) -> Cell | None:
 
 
 def _head(board: RunScores, name: str, contest: Contest) -> Head:
-    standings = [one for (digest, _), one in board.standings.items() if digest == name]
+    standings = board.standings.of_resources(name)
     scored = sum(one.scored for one in standings)
-    total = sum(one.scored * one.known.mean for one in standings if one.scored)
     label = figures.short(name, 8)
     if name == contest.baseline_hash:
         label = "baseline"
     elif name == contest.best_hash:
         label = "best"
-    return Head(name=label, digest=name, mean=total / scored if scored else None, scored=scored)
+    return Head(name=label, digest=name, mean=across_splits(standings), scored=scored)
 
 
 async def _words(

@@ -8,37 +8,19 @@ from starlette.requests import Request
 from tau.charts.intervals import Interval, interval_chart
 from tau.charts.svg import Svg
 from tau.charts.timeline import Stack, meter, timeline_chart
-from tau.domain.dataset import Split
 from tau.domain.decision import Verdict
-from tau.domain.ids import RunId
 from tau.domain.run import Run, RunStatus
+from tau.gateway import figures
 from tau.gateway.alerts import alerts, nothing_scored, shown_state
-from tau.gateway.board import CandidateScore, RunScores, Slice, leading
+from tau.gateway.board import RunScores, Slice
+from tau.gateway.contest import Contest, contest_of, verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages import figures
 from tau.gateway.pages.rendering import Page
 from tau.gateway.paging import Paging, page_number
-from tau.reports.account import baseline_of
 from tau.reports.gain import Gain, of_evidence, partial_of
 
 RUNS_PER_PAGE = 20
 _OVER = (RunStatus.COMPLETED, RunStatus.CANCELLED)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Contest:
-    """The best against the baseline on the split that chose: what the first screen is about."""
-
-    split: Split | None
-    baseline: CandidateScore | None
-    best: CandidateScore | None
-    baseline_hash: str
-    best_hash: str | None
-
-    @property
-    def different(self) -> bool:
-        """There is something to compare with the baseline."""
-        return self.best is not None and self.best_hash != self.baseline_hash
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,39 +82,6 @@ async def overview(gateway: Gateway, request: Request) -> Page:
             "store": gateway.settings.store_shown,
         },
     )
-
-
-async def verdict_of(gateway: Gateway, run_id: RunId) -> Verdict | None:
-    """What a run came to, None while it goes on."""
-    return await gateway.window.ask(lambda store: store.verdicts.find(run_id))
-
-
-def contest_of(run: Run, board: RunScores, verdict: Verdict | None) -> Contest:
-    """Baseline and best on the split that tells most: test, else validate, else optimize."""
-    baseline = str(baseline_of(run).hash)
-    measured = {split for _, split in board.standings}
-    order = (Split.VALIDATE, Split.OPTIMIZE, Split.TEST)
-    split = next((one for one in order if one in measured), None)
-    leader = _leader(board, split, verdict)
-    return Contest(
-        split=split,
-        baseline=board.standings.get((baseline, split)) if split else None,
-        best=board.standings.get((leader, split)) if split and leader else None,
-        baseline_hash=baseline,
-        best_hash=leader,
-    )
-
-
-def _leader(board: RunScores, split: Split | None, verdict: Verdict | None) -> str | None:
-    """What the run names as ahead; while it goes on, the highest mean among those tried enough."""
-    if verdict is not None:
-        named = verdict.evidence.get("leader")
-        return named if isinstance(named, str) else str(verdict.resources.hash)
-    if split is None:
-        return None
-    most = max((one.scored for one in board.of_split[split]), default=0)
-    leader = leading(board.of_split[split], most)
-    return leader.resources if leader else None
 
 
 def contest_chart(contest: Contest) -> Svg | None:

@@ -14,7 +14,7 @@ from tau.charts.curve import dot_key
 from tau.charts.lineage import edge_key
 from tau.charts.svg import Svg
 from tau.domain.visible import shown
-from tau.gateway.pages import figures
+from tau.gateway import figures
 from tau.gateway.static_files import address
 from tau.reports.gain import partial_of
 from tau.reports.wording import capital

@@ -14,6 +14,7 @@ from tau.domain.json import Json
 from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.domain.span import Span
 from tau.domain.visible import clipped
+from tau.gateway.alerts import shown_status
 from tau.gateway.answers import Refused
 from tau.gateway.context import Gateway
 from tau.gateway.pages.rendering import Page
@@ -82,6 +83,7 @@ async def rollouts(gateway: Gateway, request: Request) -> Page:
     )
     counts = await gateway.window.ask(lambda store: store.insights.counts(run.id))
     refused = await gateway.window.ask(lambda store: unusable_of(store, found[:PER_PAGE]))
+    snapshot = await gateway.watch.snapshot()
     total = None
     if not (split or kind):
         total = counts[RolloutStatus(status)] if status else counts.total
@@ -95,6 +97,7 @@ async def rollouts(gateway: Gateway, request: Request) -> Page:
             "run": run,
             "rows": found[:PER_PAGE],
             "refused": refused,
+            "stands": {one: shown_status(snapshot, run, one) for one in RolloutStatus},
             "status": status,
             "split": split,
             "kind": kind,
@@ -116,6 +119,7 @@ async def rollout(gateway: Gateway, request: Request) -> Page:
     example = result.request.example
     output = result.output
     refused = await gateway.window.ask(lambda store: why_unusable(store, view.run_id, result))
+    run = await gateway.window.ask(lambda store: store.insights.run(view.run_id))
     return Page(
         template="rollout.html",
         title=name,
@@ -125,6 +129,7 @@ async def rollout(gateway: Gateway, request: Request) -> Page:
             "view": view,
             "result": result,
             "refused": refused,
+            "stands": shown_status(await gateway.watch.snapshot(), run, result.status),
             "example": example,
             "fields": {
                 key: shortened(resource_text(value))

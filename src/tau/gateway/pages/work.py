@@ -14,12 +14,13 @@ from tau.charts.timeline import Stack, timeline_chart
 from tau.domain.decision import Verdict
 from tau.domain.rollout import RolloutKind, RolloutStatus
 from tau.domain.run import Run
+from tau.gateway import figures
+from tau.gateway.alerts import shown_status
 from tau.gateway.board import RunScores, Slice
+from tau.gateway.contest import run_and_board, verdict_of
 from tau.gateway.context import Gateway
-from tau.gateway.pages import figures
-from tau.gateway.pages.overview import activity, ends, meters, settled_a_second, verdict_of
+from tau.gateway.pages.overview import activity, ends, meters, settled_a_second
 from tau.gateway.pages.rendering import Page
-from tau.gateway.pages.run import run_and_board
 from tau.ports.insights import RolloutFilter, Stint
 
 _IN_FLIGHT = 50
@@ -43,6 +44,7 @@ async def queue(gateway: Gateway, request: Request) -> Page:
             lambda store: store.insights.rollouts(where, limit=_IN_FLIGHT, newest_first=True)
         )
     now = gateway.clock.unix_ms()
+    snapshot = await gateway.watch.snapshot()
     return Page(
         template="queue.html",
         title=f"Queue of {run.id}",
@@ -52,7 +54,12 @@ async def queue(gateway: Gateway, request: Request) -> Page:
         values={
             "run": run,
             "counts": counts,
-            "statuses": [(status, counts[status]) for status in RolloutStatus],
+            "statuses": [
+                (status, shown_status(snapshot, run, status), counts[status])
+                for status in RolloutStatus
+            ],
+            "left_over": shown_status(snapshot, run, RolloutStatus.QUEUING)
+            != RolloutStatus.QUEUING,
             "workers": [
                 {
                     "worker": worker,

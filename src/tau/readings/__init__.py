@@ -1,0 +1,1 @@
+"""What is stored of a run, read as scores: computed once here, put into words by every surface."""
