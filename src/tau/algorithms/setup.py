@@ -54,7 +54,14 @@ class SearchSetup:
         parts = divide(problem, alpha=settings.alpha)
         everything = (*parts.feedback, *parts.select, *parts.certify)
         columns = {column for one in everything for column in one.fields}
-        targets = targets_of(problem.seed_resources, settings.targets, problem.template, columns)
+        targets = targets_of(
+            problem.seed_resources,
+            settings.targets,
+            problem.template,
+            columns,
+            sources=problem.sources,
+            check=problem.check,
+        )
         allowed = allowance(
             problem.budget,
             settings.evaluations,

@@ -13,6 +13,7 @@ from tau.config.datasets import rows
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
 from tau.config.report import IssueReport, ParsedText, ParseError, dotted
 from tau.config.run_settings import RunConfig
+from tau.config.text_sources import sourced
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.dataset import Example, Split, examples
@@ -128,6 +129,12 @@ class _Reader:
         )
         reflection = choices.reflection(value.get("algorithm"), report)
         safety = self._safety()
+        named = sourced(
+            self._object("resources"),
+            base_dir=self._base_dir,
+            environ=self._environ,
+            report=report,
+        )
         budget = self._budget()
         retries = self._retries(fixed.seed if fixed else 0)
         if fixed is None or executor_choice is None or algorithm_choice is None or safety is None:
@@ -136,7 +143,8 @@ class _Reader:
             path=self._path,
             base_dir=self._base_dir,
             examples=splits,
-            resources=Resources(values=self._object("resources")),
+            resources=Resources(values=named.values),
+            sources=named.sources,
             model=chosen,
             params=self._object("params"),
             executor=executor_choice,
