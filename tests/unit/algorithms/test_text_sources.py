@@ -1,0 +1,98 @@
+"""Targets that came from files and documents: what every version of them keeps."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tau.algorithms.prompts import PromptParseError, proposed, shown, targets_of
+from tau.domain.resources import Resources
+from tau.domain.text_source import TextSource
+from tau.processes.text_check import failed_check
+
+SKILL = '---\nname: pdf\ndescription: "Reads: files"\nlicense: MIT\n---\n# PDF {x}\n'
+TOOLS = {"tools": [{"name": "a/b", "description": "does {x}", "n": 1.0}, {"description": "two"}]}
+RESOURCES = Resources(values={"skill": SKILL, "tools": TOOLS, "code": "x = 1\n"})
+SOURCES = {
+    "skill": TextSource(path="s/SKILL.md", folder="s", filled=False),
+    "tools": TextSource(pointers=("/tools/0/description", "/tools/1/description"), filled=False),
+    "code": TextSource(path="rank.py", check=("python",), filled=False),
+}
+
+
+def check(name: str, text: str) -> str | None:
+    return failed_check(
+        [sys.executable, "-c", "compile(open('{file}').read(), 'rank.py', 'exec')"],
+        text,
+        file_name=f"{name}.py",
+        cwd=Path.cwd(),
+        environ={},
+        time_limit_s=20,
+    )
+
+
+TARGETS = {one.name: one for one in targets_of(RESOURCES, None, sources=SOURCES, check=check)}
+
+
+def made(name: str, text: str) -> Resources:
+    return proposed(RESOURCES, TARGETS[name], text, max_chars=5000)
+
+
+def test_every_string_is_a_target_of_its_own() -> None:
+    names = {"skill", "code", "tools#/tools/0/description", "tools#/tools/1/description"}
+    assert set(TARGETS) == names
+    assert shown(RESOURCES, TARGETS["tools#/tools/0/description"]) == "does {x}"
+    chosen = targets_of(RESOURCES, ["tools"], sources=SOURCES)
+    assert [one.pointer for one in chosen] == ["/tools/0/description", "/tools/1/description"]
+
+
+def test_only_the_string_changes() -> None:
+    found = made("tools#/tools/1/description", "better {y}").values["tools"]
+    assert found == {"tools": [TOOLS["tools"][0], {"description": "better {y}"}]}
+    assert TOOLS["tools"][1] == {"description": "two"}
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("# PDF", "missing at the top"),
+        (SKILL.replace("name: pdf", "name: other"), "field 'name'"),
+        (SKILL.replace("license: MIT\n", ""), "exactly these fields"),
+        (SKILL.replace('"Reads: files"', "Reads: files"), "not YAML"),
+        (SKILL.replace("Reads: files", "x" * 1025), "1024 are allowed"),
+        (SKILL.replace("Reads: files", " "), "is no text"),
+    ],
+)
+def test_front_matter_is_kept(text: str, said: str) -> None:
+    with pytest.raises(PromptParseError, match=said):
+        made("skill", text)
+
+
+def test_a_description_and_a_body_may_change() -> None:
+    text = SKILL.replace("Reads: files", "Reads and fills: forms").replace("# PDF {x}", "# {y}")
+    assert made("skill", text).values["skill"] == text
+
+
+def test_a_text_must_pass_its_checker() -> None:
+    assert made("code", "y = {1: 2}").values["code"] == "y = {1: 2}\n"
+    with pytest.raises(PromptParseError, match="SyntaxError"):
+        made("code", "y = {1: 2")
+
+
+@pytest.mark.parametrize(
+    ("command", "said"),
+    [
+        (["sleep", "30"], "longer than 0.2 s"),
+        (["/no/such/program"], "cannot be started"),
+        (["sh", "-c", "echo no good; exit 3"], "no good"),
+        (["sh", "-c", "exit 3"], "exit status 3"),
+        (["sh", "-c", 'test -z "$SECRET" && test -f {file}'], None),
+    ],
+)
+def test_checkers_are_bounded(command: list[str], said: str | None, tmp_path: Path) -> None:
+    environ = {"PATH": "/usr/bin:/bin"}
+    limit = 0.2 if command[0] == "sleep" else 20
+    found = failed_check(
+        command, "x", file_name="a.py", cwd=tmp_path, environ=environ, time_limit_s=limit
+    )
+    assert (found is None) if said is None else (said in (found or ""))
