@@ -129,12 +129,6 @@ class _Reader:
         )
         reflection = choices.reflection(value.get("algorithm"), report)
         safety = self._safety()
-        named = sourced(
-            self._object("resources"),
-            base_dir=self._base_dir,
-            environ=self._environ,
-            report=report,
-        )
         budget = self._budget()
         retries = self._retries(fixed.seed if fixed else 0)
         if fixed is None or executor_choice is None or algorithm_choice is None or safety is None:
@@ -143,8 +137,7 @@ class _Reader:
             path=self._path,
             base_dir=self._base_dir,
             examples=splits,
-            resources=Resources(values=named.values),
-            sources=named.sources,
+            resources=Resources(values=self._object("resources")),
             model=chosen,
             params=self._object("params"),
             executor=executor_choice,
@@ -177,9 +170,19 @@ class _Reader:
     def _checked(self, config: RunConfig) -> RunConfig:
         """`config` with its claim and its identity, after every plug-in has had a look."""
         written = {split: self._written(split.value) for split in Split}
-        config = self._claiming(config, written)
+        config = self._claiming(self._sourced(config), written)
         check(config, self._report, written)
         return identity.identified(config)
+
+    def _sourced(self, config: RunConfig) -> RunConfig:
+        """`config` with the texts that its resources name."""
+        named = sourced(
+            config.resources.values,
+            base_dir=self._base_dir,
+            environ=self._environ,
+            report=self._report,
+        )
+        return replace(config, resources=Resources(values=named.values), sources=named.sources)
 
     def _claiming(self, config: RunConfig, written: Mapping[Split, str]) -> RunConfig:
         """`config` with what it claims, and its rows with what they belong to."""

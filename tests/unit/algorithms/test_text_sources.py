@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from tau.algorithms.prompts import PromptParseError, proposed, shown, targets_of
+from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.text_source import TextSource
 from tau.processes.text_check import failed_check
 
 SKILL = '---\nname: pdf\ndescription: "Reads: files"\nlicense: MIT\n---\n# PDF {x}\n'
-TOOLS = {"tools": [{"name": "a/b", "description": "does {x}", "n": 1.0}, {"description": "two"}]}
+TOOLS: dict[str, Json] = {
+    "tools": [{"name": "a/b", "description": "does {x}", "n": 1.0}, {"description": "two"}]
+}
 RESOURCES = Resources(values={"skill": SKILL, "tools": TOOLS, "code": "x = 1\n"})
 SOURCES = {
     "skill": TextSource(path="s/SKILL.md", folder="s", filled=False),
@@ -48,8 +51,9 @@ def test_every_string_is_a_target_of_its_own() -> None:
 
 def test_only_the_string_changes() -> None:
     found = made("tools#/tools/1/description", "better {y}").values["tools"]
-    assert found == {"tools": [TOOLS["tools"][0], {"description": "better {y}"}]}
-    assert TOOLS["tools"][1] == {"description": "two"}
+    first = {"name": "a/b", "description": "does {x}", "n": 1.0}
+    assert found == {"tools": [first, {"description": "better {y}"}]}
+    assert {"tools": [first, {"description": "two"}]} == TOOLS
 
 
 @pytest.mark.parametrize(
