@@ -1,16 +1,22 @@
 """Any program as the application under test: JSON on stdin, JSON on stdout."""
 
+import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from annotated_types import Ge, Gt, MinLen
 
 from tau.domain.dataset import Example
+from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
 from tau.errors import ExecutorFailed, InputError
 from tau.executors.answer import to_output
+from tau.executors.folders import copied_folders, with_folders
 from tau.ports.executor import ExecutorContext
 from tau.ports.record import Recorder
 from tau.processes.json_command import check_named, find_command, run_json_command
@@ -35,6 +41,8 @@ class CommandExecutor:
 
     It reads one object from stdin, `{"id", "split", "example", "resources"}`, where `example` has
     the row's fields, and prints one JSON document: a text, or an object as in executors/answer.
+    Where resources are files of a folder, `folders` has the path of a copy with the texts in it,
+    which is removed afterwards.
     """
 
     Settings = CommandSettings
@@ -69,6 +77,26 @@ class CommandExecutor:
         return 0
 
     async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
+        sources = self._context.sources
+        if not with_folders(sources):
+            return await self._run(example, resources, record, {})
+        with TemporaryDirectory(prefix="tau-folders-", ignore_cleanup_errors=True) as folder:
+            copies: Json = await asyncio.to_thread(
+                copied_folders,
+                sources,
+                resources,
+                base_dir=self._context.base_dir,
+                into=Path(folder),
+            )
+            return await self._run(example, resources, record, {"folders": copies})
+
+    async def _run(
+        self,
+        example: Example,
+        resources: Resources,
+        record: Recorder,
+        more: Mapping[str, Json],
+    ) -> Output:
         settings = self._settings
         name = settings.command[0]
         with record.span(name, kind=SpanKind.TOOL_CALL):
@@ -79,6 +107,7 @@ class CommandExecutor:
                     "split": example.split,
                     "example": example.fields,
                     "resources": resources.values,
+                    **more,
                 },
                 cwd=self._context.base_dir,
                 environ=self._context.environ,

@@ -10,6 +10,7 @@ from tau.domain.json import Json
 from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
+from tau.domain.text_source import TextSource
 from tau.ports.model import Model
 from tau.ports.record import Recorder
 
@@ -46,6 +47,7 @@ class ExecutorContext:
     are relative to. `concurrency` is the most rollouts in flight. `environ` is what child
     processes may inherit: provider keys are already taken out. `template` is how texts ask for the
     fields of an example. With `keep_reasoning`, reasoning in the text of an answer is part of it.
+    `sources` tell which resources are files of a folder.
     """
 
     model: Model | None
@@ -54,6 +56,7 @@ class ExecutorContext:
     concurrency: int = 1
     template: Template = Template.PYTHON
     keep_reasoning: bool = False
+    sources: Mapping[str, TextSource] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

@@ -177,6 +177,7 @@ def _executor(config: RunConfig, model: Model | None) -> Executor:
         environ=config.inherited(config.executor.settings),
         template=config.template,
         keep_reasoning=config.keep_reasoning,
+        sources=config.sources,
     )
     return cast(Executor, plugin.build(config.executor.settings, context))
 
