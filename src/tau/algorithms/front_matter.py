@@ -34,17 +34,16 @@ def broken_front_matter(before: str, after: str) -> str | None:
     for name, value in known.items():
         if name != _FREE and fields[name] != value:
             return f"the field '{name}' of its front matter must stay as it is"
-    return _wrong_description(fields.get(_FREE, "-"))
+    return _wrong_description(fields.get(_FREE, "-"), len(str(known.get(_FREE, ""))))
 
 
-def _wrong_description(value: object) -> str | None:
+def _wrong_description(value: object, length: int) -> str | None:
+    """Of a description whose former one has `length` characters: in real skills, also too many."""
     if not isinstance(value, str) or not value.strip():
         return "the field 'description' of its front matter is no text"
-    if len(value) > _MOST_DESCRIPTION:
-        return (
-            f"its description has {len(value)} characters, and {_MOST_DESCRIPTION} are allowed "
-            "by the format"
-        )
+    most = max(_MOST_DESCRIPTION, length)
+    if len(value) > most:
+        return f"its description has {len(value)} characters, and {most} are allowed"
     return None
 
 

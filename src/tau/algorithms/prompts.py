@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from tau.algorithms.front_matter import SKILL_FILE, broken_front_matter
-from tau.domain.json import Json
-from tau.domain.json_pointer import string_at, with_string
+from tau.domain.json import Json, canonical
+from tau.domain.json_pointer import string_at, value_at, with_string
 from tau.domain.placeholders import Template, foreign, literally, placeholders
 from tau.domain.resources import Resources
 from tau.domain.text_source import TextCheck, TextSource
@@ -107,6 +107,14 @@ def shown(resources: Resources, target: PromptTarget) -> str:
     """The prompt as text: itself, or its messages between markers."""
     value = resources.values[target.place]
     return string_at(value, target.pointer) if target.pointer else _text(value)
+
+
+def surroundings(resources: Resources, target: PromptTarget) -> str:
+    """The object that a string in a document stands in, as JSON; empty for everything else."""
+    if not target.pointer:
+        return ""
+    above = target.pointer.rpartition("/")[0]
+    return canonical(value_at(resources.values[target.place], above)).decode()
 
 
 def proposed(resources: Resources, target: PromptTarget, text: str, *, max_chars: int) -> Resources:

@@ -10,16 +10,25 @@ def strings_at(document: Json, pattern: str) -> tuple[str, ...]:
     return tuple(_found(document, pattern.split("/")[1:], ""))
 
 
-def string_at(document: Json, pointer: str) -> str:
-    """The string that `pointer` names.
+def value_at(document: Json, pointer: str) -> Json:
+    """The value that `pointer` names.
 
     Raises:
         KeyError: there is none.
     """
     value = document
     for step in pointer.split("/")[1:]:
-        inner = dict(_members(value))
-        value = inner[step]
+        value = dict(_members(value))[step]
+    return value
+
+
+def string_at(document: Json, pointer: str) -> str:
+    """The string that `pointer` names.
+
+    Raises:
+        KeyError: there is none.
+    """
+    value = value_at(document, pointer)
     if not isinstance(value, str):
         raise KeyError(pointer)
     return value

@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tau.algorithms.front_matter import broken_front_matter
+from tau.algorithms.pool import Candidate
 from tau.algorithms.prompts import PromptParseError, proposed, shown, targets_of
+from tau.algorithms.proposers import Proposers, Texts
 from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.text_source import TextSource
@@ -75,6 +78,38 @@ def test_front_matter_is_kept(text: str, said: str) -> None:
 def test_a_description_and_a_body_may_change() -> None:
     text = SKILL.replace("Reads: files", "Reads and fills: forms").replace("# PDF {x}", "# {y}")
     assert made("skill", text).values["skill"] == text
+
+
+def test_a_description_that_is_too_long_already_may_not_grow() -> None:
+    old = SKILL.replace("Reads: files", "x" * 1100)
+    assert broken_front_matter(old, old.replace("xx", "yy")) is None
+    assert "1100 are allowed" in (broken_front_matter(old, old.replace("xx", "xxx")) or "")
+
+
+def test_the_proposer_is_told_what_must_stay_and_where_a_string_stands() -> None:
+    proposers = Proposers(texts=Texts(), targets=TARGETS, examples={}, max_chars=5000)
+    parent = Candidate(resources=RESOURCES, origin="seed", generation=0)
+
+    def asked(name: str) -> str:
+        return proposers.paraphrase(parent, TARGETS[name]).messages[0]["content"]
+
+    assert "only the field 'description'" in asked("skill")
+    assert "checked by a program" in asked("code")
+    assert '"name":"a/b"' in asked("tools#/tools/0/description")
+
+
+def test_many_strings_do_not_flood_the_question() -> None:
+    many: dict[str, Json] = {"tools": [{"description": "word " * 100} for _ in range(500)]}
+    resources = Resources(values={"tools": many})
+    pointers = tuple(f"/tools/{number}/description" for number in range(500))
+    found = targets_of(resources, None, sources={"tools": TextSource(pointers=pointers)})
+    proposers = Proposers(
+        texts=Texts(), targets={one.name: one for one in found}, examples={}, max_chars=5000
+    )
+    parent = Candidate(resources=resources, origin="seed", generation=0)
+    text = proposers.paraphrase(parent, found[0]).messages[0]["content"]
+    assert len(text) < 20_000
+    assert "others are left out" in text
 
 
 def test_a_text_must_pass_its_checker() -> None:
