@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from tau.domain.json import Json
+from tau.algorithms.front_matter import SKILL_FILE, broken_front_matter
+from tau.domain.json import Json, canonical
+from tau.domain.json_pointer import string_at, value_at, with_string
 from tau.domain.placeholders import Template, foreign, literally, placeholders
 from tau.domain.resources import Resources
+from tau.domain.text_source import TextCheck, TextSource
 from tau.errors import InputError
 
 _MESSAGE = re.compile(r'<message role="(\w+)">\n(.*?)\n</message>', re.S)
@@ -22,7 +25,9 @@ class PromptTarget:
     """A named prompt. `roles` are those of its chat messages, None where it is one text.
 
     `placeholders` must be in every version of it, and no others may. `template` is how it asks for
-    them, `columns` are those that rows have.
+    them, `columns` are those that rows have; in what is not `filled`, braces are text. It stands in
+    the resource `resource`, by default of its own name, there at `pointer` in a JSON document.
+    Where there is a `check`, it must find nothing wrong.
     """
 
     name: str
@@ -30,6 +35,24 @@ class PromptTarget:
     roles: tuple[str, ...] | None = None
     template: Template = Template.PYTHON
     columns: frozenset[str] = frozenset()
+    filled: bool = True
+    resource: str = ""
+    pointer: str = ""
+    skill: bool = False
+    check: TextCheck | None = None
+
+    @property
+    def place(self) -> str:
+        """The name of the resource that holds it."""
+        return self.resource or self.name
+
+    def asked(self, text: str) -> frozenset[str]:
+        """The placeholders of `text`."""
+        return frozenset(placeholders(text, self.template)) if self.filled else frozenset()
+
+    def foreign(self, text: str) -> Mapping[str, str]:
+        """What asks for columns in another way, by the column."""
+        return foreign(text, self.columns, self.template) if self.filled else {}
 
     def written(self, names: Iterable[str]) -> str:
         """Placeholders as they stand in the prompt."""
@@ -41,19 +64,30 @@ def targets_of(
     wanted: Sequence[str] | None,
     template: Template = Template.PYTHON,
     columns: Collection[str] = (),
+    sources: Mapping[str, TextSource] | None = None,
+    check: TextCheck | None = None,
 ) -> tuple[PromptTarget, ...]:
     """The prompts named by `wanted`, or all that are texts or lists of chat messages.
+
+    Of a JSON document with `sources` they are the strings that may be changed, all of them where
+    the document is named.
 
     Raises:
         InputError: a name that stands for nothing of this kind, or nothing left.
     """
-    found = []
+    found: list[PromptTarget] = []
+    inside = _strings(resources, sources or {})
     for name in sorted(resources.values) if wanted is None else dict.fromkeys(wanted):
+        strings = [one for one in inside if name in (one.name, one.resource)]
+        source = (sources or {}).get(name)
         target = _target(name, resources.values.get(name), template, columns)
-        if target is not None:
-            found.append(target)
+        if strings:
+            found += strings
+        elif target is not None:
+            found.append(target if source is None else _sourced(target, source, check))
         elif wanted is not None:
-            known = ", ".join(sorted(resources.values)) or "none"
+            names = {*resources.values, *(one.name for one in inside)}
+            known = ", ".join(sorted(names)) or "none"
             raise InputError(
                 f"'{name}' is no prompt that can be optimized",
                 where="algorithm.targets",
@@ -71,7 +105,16 @@ def targets_of(
 
 def shown(resources: Resources, target: PromptTarget) -> str:
     """The prompt as text: itself, or its messages between markers."""
-    return _text(resources.values[target.name])
+    value = resources.values[target.place]
+    return string_at(value, target.pointer) if target.pointer else _text(value)
+
+
+def surroundings(resources: Resources, target: PromptTarget) -> str:
+    """The object that a string in a document stands in, as JSON; empty for everything else."""
+    if not target.pointer:
+        return ""
+    above = target.pointer.rpartition("/")[0]
+    return canonical(value_at(resources.values[target.place], above)).decode()
 
 
 def proposed(resources: Resources, target: PromptTarget, text: str, *, max_chars: int) -> Resources:
@@ -83,8 +126,8 @@ def proposed(resources: Resources, target: PromptTarget, text: str, *, max_chars
         PromptParseError: also where it asks for columns in another way than the prompt, which would
             be sent as text.
     """
-    before = foreign(shown(resources, target), target.columns, target.template)
-    for name, found in foreign(text, target.columns, target.template).items():
+    before = target.foreign(shown(resources, target))
+    for name, found in target.foreign(text).items():
         if name not in before:
             right = target.template.written(name)
             allowed = name in target.placeholders
@@ -92,7 +135,7 @@ def proposed(resources: Resources, target: PromptTarget, text: str, *, max_chars
                 f"'{found}' is no placeholder here and would be sent as text; "
                 + (f"write '{right}'" if allowed else "leave it out")
             )
-    if not target.placeholders:
+    if target.filled and not target.placeholders:
         meant = set(placeholders(text, target.template)) - target.columns
         text = literally(text, meant, target.template)
     return edited(resources, target, text, max_chars=max_chars)
@@ -106,7 +149,9 @@ def edited(resources: Resources, target: PromptTarget, text: str, *, max_chars: 
     Raises:
         PromptParseError: as `replaced`.
     """
-    text = _with_edges_of(resources.values[target.name], text.strip())
+    text = text.strip()
+    if target.roles is None:
+        text = _with_edges_of(shown(resources, target), text)
     return replaced(resources, target, text, max_chars=max_chars)
 
 
@@ -120,7 +165,7 @@ def replaced(resources: Resources, target: PromptTarget, text: str, *, max_chars
         raise PromptParseError("it is empty")
     if len(text) > max_chars:
         raise PromptParseError(f"it has {len(text)} characters, and {max_chars} are allowed")
-    found = frozenset(placeholders(text, target.template))
+    found = target.asked(text)
     if missing := target.placeholders - found:
         raise PromptParseError(f"these placeholders are missing: {target.written(missing)}")
     if strange := found - target.placeholders:
@@ -130,12 +175,47 @@ def replaced(resources: Resources, target: PromptTarget, text: str, *, max_chars
             f"where the braces are meant as text, write {as_text}"
         )
     value: Json = text if target.roles is None else _messages(text, target.roles)
-    return Resources(values={**resources.values, target.name: value}, parent=resources.hash)
+    before = shown(resources, target)
+    if target.skill and (why := broken_front_matter(before, text)):
+        raise PromptParseError(why)
+    if target.pointer:
+        value = with_string(resources.values[target.place], target.pointer, text)
+    # Last, as it starts a program; what stood there before need not pass it again.
+    if target.check is not None and text != before and (why := target.check(target.place, text)):
+        raise PromptParseError(why)
+    return Resources(values={**resources.values, target.place: value}, parent=resources.hash)
 
 
-def _with_edges_of(old: Json, text: str) -> str:
+def _strings(resources: Resources, sources: Mapping[str, TextSource]) -> list[PromptTarget]:
+    """The strings inside JSON documents that may be changed, as `name#pointer`."""
+    return [
+        PromptTarget(
+            name=f"{name}#{pointer}",
+            placeholders=frozenset(),
+            filled=False,
+            resource=name,
+            pointer=pointer,
+        )
+        for name in sorted(sources)
+        for pointer in sources[name].pointers
+        if name in resources.values
+    ]
+
+
+def _sourced(target: PromptTarget, source: TextSource, check: TextCheck | None) -> PromptTarget:
+    """`target` with what its source asks of it."""
+    return replace(
+        target,
+        filled=source.filled,
+        placeholders=target.placeholders if source.filled else frozenset(),
+        skill=source.file_name == SKILL_FILE,
+        check=check if source.check else None,
+    )
+
+
+def _with_edges_of(old: str, text: str) -> str:
     """`text` between the blanks that the old prompt begins and ends with."""
-    if not isinstance(old, str) or not old.strip():
+    if not old.strip():
         return text
     lead, trail = len(old) - len(old.lstrip()), len(old.rstrip())
     return old[:lead] + text + old[trail:]

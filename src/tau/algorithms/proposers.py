@@ -14,7 +14,7 @@ from tau.algorithms.evidence import TriedExample, described, standing
 from tau.algorithms.fences import answer_in, fence, fenced, unfenced, whole
 from tau.algorithms.lines import without_copied
 from tau.algorithms.pool import Candidate, child
-from tau.algorithms.prompts import PromptParseError, PromptTarget, proposed, shown
+from tau.algorithms.prompts import PromptParseError, PromptTarget, proposed, shown, surroundings
 from tau.algorithms.search_settings import SearchSettings
 from tau.algorithms.templates import fill
 from tau.algorithms.versions import TriedVersion, described_versions
@@ -278,15 +278,29 @@ class Proposers:
 
     def _context(self, resources: Resources, target: PromptTarget) -> str:
         """The other prompts that are used together with the one in question."""
+        place = surroundings(resources, target)[:_OTHER_CHARS]
+        here = f"It stands in this object, as '{target.pointer}': {place}\n\n" if place else ""
         others = [one for name, one in self.targets.items() if name != target.name]
         if not others:
-            return ""
-        told = "\n\n".join(f"({one.name}) {shown(resources, one)[:_OTHER_CHARS]}" for one in others)
-        return f"It is used together with these, which are not to be changed now:\n\n{told}\n\n"
+            return here
+        told: list[str] = []
+        room = _OTHERS_CHARS
+        for one in others:
+            told.append(f"({one.name}) {shown(resources, one)[:_OTHER_CHARS]}")
+            room -= len(told[-1])
+            if room < 0 and len(told) < len(others):
+                told.append(f"({len(others) - len(told)} others are left out)")
+                break
+        shown_texts = "\n\n".join(told)
+        return (
+            f"{here}It is used together with these, which are not to be changed now:\n\n"
+            f"{shown_texts}\n\n"
+        )
 
 
 COPIED = "lines with the answer of a single example left out"
 _OTHER_CHARS = 2_000
+_OTHERS_CHARS = 12_000
 _ANSWER_LEAST = 12
 """Characters of an answer that a prompt does not hold by chance."""
 
@@ -308,4 +322,11 @@ def _rules(target: PromptTarget, max_chars: int) -> str:
         rules.append(
             '- Keep every message between its <message role="..."> and </message>, in this order.'
         )
+    if target.skill:
+        rules.append(
+            "- Keep the front matter between its lines '---' at the top: only the field "
+            "'description' of it may change."
+        )
+    if target.check is not None:
+        rules.append("- It is checked by a program before it is used, and must be valid as it is.")
     return "\n".join(rules)

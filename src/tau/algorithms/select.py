@@ -9,7 +9,7 @@ from annotated_types import Ge, Gt, Le, Lt
 from tau.algorithms.budget_ledger import Allowance
 from tau.algorithms.parts import ExampleParts
 from tau.algorithms.pool import CandidatePool, child
-from tau.algorithms.prompts import PromptParseError, replaced
+from tau.algorithms.prompts import PromptParseError, replaced, shown
 from tau.algorithms.racing_round import RaceTerms, RacingRound, ids
 from tau.algorithms.search import SearchPlugin
 from tau.algorithms.search_settings import SearchSettings
@@ -160,7 +160,17 @@ class SelectStrategy:
                 where=where,
                 fix=f"known: {', '.join(sorted(baseline.values))}",
             )
-        return Resources(values={**baseline.values, **prompt}, parent=baseline.hash)
+        made = Resources(values={**baseline.values, **prompt}, parent=baseline.hash)
+        for target in self.setup.targets:
+            if target.check is None and not target.skill:
+                continue
+            try:
+                replaced(baseline, target, shown(made, target), max_chars=self.settings.max_chars)
+            except (PromptParseError, KeyError) as error:
+                raise InputError(
+                    f"'{target.name}' of this prompt cannot take part", where=where, why=str(error)
+                ) from error
+        return made
 
 
 Select = SearchPlugin(

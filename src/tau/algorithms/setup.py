@@ -1,6 +1,6 @@
 """What a search is given and never changes: derived once from its settings and its problem."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -53,8 +53,7 @@ class SearchSetup:
         """
         parts = divide(problem, alpha=settings.alpha)
         everything = (*parts.feedback, *parts.select, *parts.certify)
-        columns = {column for one in everything for column in one.fields}
-        targets = targets_of(problem.seed_resources, settings.targets, problem.template, columns)
+        targets = _targets(settings, problem, everything)
         allowed = allowance(
             problem.budget,
             settings.evaluations,
@@ -107,3 +106,16 @@ class SearchSetup:
     def certification(self, claimed: ClaimedRows) -> Certification:
         """The certification on the rows that a state has set aside."""
         return Certification.of(claimed, self.parts, self.settings, self.problem.claim)
+
+
+def _targets(
+    settings: SearchSettings, problem: Problem, examples: Sequence[Example]
+) -> tuple[PromptTarget, ...]:
+    return targets_of(
+        problem.seed_resources,
+        settings.targets,
+        problem.template,
+        {column for one in examples for column in one.fields},
+        sources=problem.sources,
+        check=problem.check,
+    )

@@ -51,9 +51,14 @@ def _meaning(config: RunConfig) -> dict[str, Json]:
         **({"keep_reasoning": True} if config.keep_reasoning else {}),
         **({"command": config.command} if config.command else {}),
         **({"purpose": config.purpose} if config.purpose else {}),
+        **({"sources": _sources(config)} if config.sources else {}),
         # Left out where it is the default: runs from before it was a setting are still the same.
         **({} if config.template is Template.PYTHON else {"template": config.template.value}),
     }
+
+
+def _sources(config: RunConfig) -> dict[str, Json]:
+    return {name: source.to_json() for name, source in config.sources.items()}
 
 
 def _groups(config: RunConfig) -> dict[str, Json]:

@@ -35,7 +35,8 @@ _DESCRIPTIONS = {
     "train": "Legacy name of `optimize`.",
     "val": "Legacy name of `validate`.",
     "resources": "Named texts or lists of chat messages; `system_prompt` is what `chat` sends. "
-    "Where there are any, they are stored as a new version before anything runs.",
+    "A value may name where its text is: `file` or `folder`, or `json` with what to "
+    "`edit`. Where there are any, they are stored as a new version before anything runs.",
     "model": "`provider/model`, or an object with it as `name`. `--model` comes before it.",
     "params": "Passed to the model with every call as they are: temperature, max_tokens, ...",
     "executor": "How a rollout is run: a name, or an object with the name as `type`.",

@@ -13,6 +13,7 @@ from tau.config.datasets import rows
 from tau.config.fields import BudgetFields, RetriesFields, RetryFields, Scalars, given
 from tau.config.report import IssueReport, ParsedText, ParseError, dotted
 from tau.config.run_settings import RunConfig
+from tau.config.text_sources import sourced
 from tau.config.values import describe
 from tau.config.wording import validated
 from tau.domain.dataset import Example, Split, examples
@@ -170,9 +171,19 @@ class _Reader:
     def _checked(self, config: RunConfig) -> RunConfig:
         """`config` with its claim and its identity, after every plug-in has had a look."""
         written = {split: self._written(split.value) for split in Split}
-        config = self._claiming(config, written)
+        config = self._claiming(self._sourced(config), written)
         check(config, self._report, written)
         return identity.identified(config)
+
+    def _sourced(self, config: RunConfig) -> RunConfig:
+        """`config` with the texts that its resources name."""
+        named = sourced(
+            config.resources.values,
+            base_dir=self._base_dir,
+            environ=self._environ,
+            report=self._report,
+        )
+        return replace(config, resources=Resources(values=named.values), sources=named.sources)
 
     def _claiming(self, config: RunConfig, written: Mapping[Split, str]) -> RunConfig:
         """`config` with what it claims, and its rows with what they belong to."""

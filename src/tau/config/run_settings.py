@@ -12,6 +12,7 @@ from tau.domain.json import Json
 from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.spend import Budget
+from tau.domain.text_source import TextSource
 from tau.errors import ConfigIssue
 from tau.ports.model import ModelContext
 from tau.runner.retry import RetryPolicy
@@ -102,7 +103,8 @@ class RunConfig:
     `model` is None where neither the file nor the caller names one. `completion_timeout_s` None
     means the default of 30 s *without progress*; a number is literal, for the whole run.
     `groups` names the columns of each split that say which rows belong together, where any do.
-    `purpose` says what the application is for. `command` is not empty where a command runs
+    `purpose` says what the application is for. `sources` tell of resources that were read from
+    files or documents what may be changed. `command` is not empty where a command runs
     something of its own (`probe`).
     `store` is the one that the file names, a path or URL. `environ` is what plug-ins of models read
     their keys from, `surroundings` what `inherited` picks from for child processes. `semantic` is
@@ -139,6 +141,7 @@ class RunConfig:
     reuse: bool = True
     template: Template = Template.PYTHON
     purpose: str = ""
+    sources: Mapping[str, TextSource] = field(default_factory=dict)
     command: str = ""
     store: str | None = None
     semantic: Mapping[str, Json] = field(default_factory=dict)

@@ -1,19 +1,24 @@
 """Any program as the application under test: JSON on stdin, JSON on stdout."""
 
+import asyncio
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Annotated
 
 from annotated_types import Ge, Gt, MinLen
 
 from tau.domain.dataset import Example
+from tau.domain.json import Json
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
 from tau.domain.span import SpanKind
 from tau.errors import ExecutorFailed, InputError
 from tau.executors.answer import to_output
 from tau.executors.endpoint_use import check_endpoint, output_limit
+from tau.executors.folders import copied_folders, with_folders
 from tau.ports.endpoint import EndpointLease, LeaseTerms
 from tau.ports.executor import ExecutorContext
 from tau.ports.record import Recorder
@@ -47,6 +52,8 @@ class CommandExecutor:
 
     It reads one object from stdin, `{"id", "split", "example", "resources"}`, where `example` has
     the row's fields, and prints one JSON document: a text, or an object as in executors/answer.
+    Where resources are files of a folder, `folders` has the path of a copy with the texts in it,
+    which is removed afterwards.
     """
 
     Settings = CommandSettings
@@ -82,6 +89,26 @@ class CommandExecutor:
         return self._settings.calls
 
     async def execute(self, example: Example, resources: Resources, record: Recorder) -> Output:
+        sources = self._context.sources
+        if not with_folders(sources):
+            return await self._served(example, resources, record, {})
+        with TemporaryDirectory(prefix="tau-folders-", ignore_cleanup_errors=True) as folder:
+            copies: Json = await asyncio.to_thread(
+                copied_folders,
+                sources,
+                resources,
+                base_dir=self._context.base_dir,
+                into=Path(folder),
+            )
+            return await self._served(example, resources, record, {"folders": copies})
+
+    async def _served(
+        self,
+        example: Example,
+        resources: Resources,
+        record: Recorder,
+        more: Mapping[str, Json],
+    ) -> Output:
         settings = self._settings
         name = settings.command[0]
         with record.span(name, kind=SpanKind.TOOL_CALL) as span, ExitStack() as closing:
@@ -91,7 +118,7 @@ class CommandExecutor:
                 environ = lease.access.added_to(environ)
                 closing.callback(lambda: span.set("tau.endpoint.calls", lease.calls))
             try:
-                return await self._run(example, resources, environ)
+                return await self._run(example, resources, environ, more)
             except ExecutorFailed as error:
                 if lease is None or lease.trouble is None:
                     raise
@@ -110,7 +137,11 @@ class CommandExecutor:
         return closing.enter_context(endpoint.lease(record, terms))
 
     async def _run(
-        self, example: Example, resources: Resources, environ: Mapping[str, str]
+        self,
+        example: Example,
+        resources: Resources,
+        environ: Mapping[str, str],
+        more: Mapping[str, Json],
     ) -> Output:
         settings = self._settings
         answer = await run_json_command(
@@ -120,6 +151,7 @@ class CommandExecutor:
                 "split": example.split,
                 "example": example.fields,
                 "resources": resources.values,
+                **more,
             },
             cwd=self._context.base_dir,
             environ=environ,

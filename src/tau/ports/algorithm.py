@@ -13,6 +13,7 @@ from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import RolloutRequest, RolloutResult
 from tau.domain.spend import Budget
+from tau.domain.text_source import TextCheck, TextSource
 
 CERTIFICATION_SET = "certification_set"
 CERTIFICATION_KEYS = "certification_keys"
@@ -36,7 +37,9 @@ class Problem:
     and graders: by the content of a row, mean scores by candidate. It is empty for plug-ins that
     do not say `uses_history`. `template` is how the prompts ask for the fields of an example.
     `purpose` says in words what the application is for, `metric` what each grader rewards. Where it
-    is not `varying`, the same prompt and row always give the same output.
+    is not `varying`, the same prompt and row always give the same output. `sources` say what
+    may be changed of resources that came from files and documents; `check` says why a new text for
+    one of them cannot be used.
     """
 
     seed_resources: Resources
@@ -53,6 +56,8 @@ class Problem:
     purpose: str = ""
     metric: tuple[str, ...] = ()
     varying: bool = True
+    sources: Mapping[str, TextSource] = field(default_factory=dict)
+    check: TextCheck | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

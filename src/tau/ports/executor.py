@@ -10,6 +10,7 @@ from tau.domain.json import Json
 from tau.domain.placeholders import Template
 from tau.domain.resources import Resources
 from tau.domain.rollout import Output
+from tau.domain.text_source import TextSource
 from tau.ports.endpoint import AgentEndpoint
 from tau.ports.model import Model
 from tau.ports.record import Recorder
@@ -48,6 +49,7 @@ class ExecutorContext:
     processes may inherit: provider keys are already taken out. `template` is how texts ask for the
     fields of an example. With `keep_reasoning`, reasoning in the text of an answer is part of it.
     `endpoint` is what agents call with their own clients; None where there is no model.
+    `sources` tell which resources are files of a folder.
     """
 
     model: Model | None
@@ -57,6 +59,7 @@ class ExecutorContext:
     template: Template = Template.PYTHON
     keep_reasoning: bool = False
     endpoint: AgentEndpoint | None = None
+    sources: Mapping[str, TextSource] = field(default_factory=dict)
     environ: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 

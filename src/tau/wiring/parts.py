@@ -24,6 +24,7 @@ from tau.ports.model import Model
 from tau.proxy.endpoint import LoopbackEndpoint
 from tau.wiring.history import RunHistory
 from tau.wiring.metric import rewarded
+from tau.wiring.text_checks import check_baseline, sources_filled, text_check
 
 _NONE = RunHistory()
 _MOST_CALLS_AT_ONCE = 32
@@ -113,6 +114,7 @@ def build_algorithm(
             why=f"the rollouts call no model, and '{config.algorithm.type}' needs one",
             fix="name one as reflection_model: provider/model",
         )
+    check_baseline(config)
     problem = problem_of(config, parts, past)
     return cast(Algorithm, plugin.build(config.algorithm.settings, problem))
 
@@ -178,6 +180,8 @@ def problem_of(config: RunConfig, parts: ExecutionParts, past: RunHistory = _NON
         purpose=config.purpose,
         varying=config.executor.type != "chat" or config.params.get("temperature") != 0,
         metric=tuple(rewarded(choice) for choice in config.graders),
+        sources=sources_filled(config),
+        check=text_check(config),
     )
 
 
@@ -220,6 +224,7 @@ def _executor(
         template=config.template,
         keep_reasoning=config.keep_reasoning,
         endpoint=endpoint,
+        sources=config.sources,
     )
     return cast(Executor, plugin.build(config.executor.settings, context))
 

@@ -9,7 +9,7 @@ from tau.cli.surface import ListingGroup, debug_option
 run_option = click.option(
     "--run", "run_id", metavar="ID", help="Of this run; the newest by default."
 )
-FORMATS = ("text", "json", "jsonl", "csv", "html", "junit")
+FORMATS = ("text", "json", "jsonl", "csv", "html", "junit", "files", "patch")
 
 
 @click.group("candidates", cls=ListingGroup, short_help="Look at the prompts that a run tried.")
@@ -184,7 +184,7 @@ def prompt_get(*, name: str, filled: str | None, store: str, as_json: bool) -> i
     return get_prompt(store, name, row=filled, as_json=as_json)
 
 
-@click.command("export", short_help="Write a run as text, JSON, CSV, HTML or JUnit.")
+@click.command("export", short_help="Write a run as a report or rows, its prompts as files.")
 @click.argument("run", required=False, metavar="[RUN]")
 @click.option("--to", "shape", type=click.Choice(FORMATS), default="text", show_default=True)
 @click.option("--output", metavar="FILE", help="Write to FILE instead of standard output.")
@@ -194,6 +194,10 @@ def prompt_get(*, name: str, filled: str | None, store: str, as_json: bool) -> i
               help="junit: the column that names a case; by default 'id'.")  # fmt: skip
 @click.option("--threshold", "thresholds", metavar="SCORE", type=click.FloatRange(0, 1),
               multiple=True, help="junit: a case for each split's mean; repeatable.")  # fmt: skip
+@click.option("--candidate", metavar="NAME",
+              help="files, patch: the prompts to write; default: what RUN recommends.")  # fmt: skip
+@click.option("--root", metavar="FOLDER", default=".", show_default=True,
+              help="files, patch: the folder that the configuration is in.")  # fmt: skip
 @store_option
 @content_option
 @debug_option
@@ -205,6 +209,8 @@ def export(
     pass_at: float,
     name_by: str | None,
     thresholds: tuple[float, ...],
+    candidate: str | None,
+    root: str,
     store: str,
     content: bool,
 ) -> int:
@@ -212,7 +218,13 @@ def export(
 
     text, json and html are reports; jsonl and csv have a line per evaluation, with --content also
     the texts; junit has a case per example of what the run recommends, and one per --threshold.
+    files writes the prompts that were read from files back to where they came from, patch prints
+    the same as a diff for `git apply`; both refuse where a file has changed since.
     """
+    if shape in ("files", "patch"):
+        from tau.cli.records.writing_back import write_back
+
+        return write_back(store, run, shape=shape, output=output, candidate=candidate, root=root)
     from tau.cli.records.exporting import export as export_run
     from tau.reports.junit import Cases
 
