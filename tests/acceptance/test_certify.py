@@ -724,6 +724,21 @@ def test_a_label_of_an_answer_that_changed_is_left_out(
     assert any("changed since are left out: 24" in note for note in after["notes"])
 
 
+@pytest.mark.usefixtures("answers")
+def test_so_is_one_of_a_table_whose_columns_of_answers_were_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    label(monkeypatch, tmp_path, "y\nn\n" * 12, *ASKED)
+    before = certify(tmp_path, "scores.csv", *BOTH, "--json").json()
+    path = tmp_path / "scores.csv"
+    path.write_text(path.read_text().replace("two says", "three says"))
+    after = certify(tmp_path, "scores.csv", *BOTH, "--json").json()
+
+    assert any("are used" in note for note in before["notes"]), before["notes"]
+    assert any("changed since are left out" in note for note in after["notes"]), after["notes"]
+    assert not any("are used" in note for note in after["notes"])
+
+
 BEYOND = {
     "row": "1", "of": "", "score": 2, "answer": None, "principal": "a", "labelled_unix_ms": 1,
 }  # fmt: skip

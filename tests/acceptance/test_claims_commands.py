@@ -84,4 +84,4 @@ def test_another_seed_and_another_column_do_not_make_used_rows_fresh(
     again = optimized(world, tmp_path, seed=7)
 
     assert 1 - again["gain"]["level"] == pytest.approx((1 - first["gain"]["level"]) / 2)
-    assert [one for one in again["caveats"] if "certified once before" in one]
+    assert [one for one in again["caveats"] if "carried a claim once before" in one]

@@ -277,7 +277,7 @@ def test_rows_that_certified_before_certify_at_a_stricter_level(
     fresh = programs.inside("plan", config, "--store", "other.sqlite", "--json", cwd=folder).json()
     plan = ask(folder, "plan", config, "--json").json()
     assert not [one for one in fresh["warnings"] if "before" in one]
-    [warning] = [one for one in plan["warnings"] if "certified once before" in one]
+    [warning] = [one for one in plan["warnings"] if "carried a claim once before" in one]
     assert plan["detectable_gain"] > fresh["detectable_gain"]
     assert not (folder / "other.sqlite").exists()
 

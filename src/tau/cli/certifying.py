@@ -14,7 +14,7 @@ from tau.cli.text import line
 from tau.config.paths import state_dir
 from tau.domain.dataset import Split
 from tau.domain.ids import RunId
-from tau.errors import InputError, NotFound, UsageError
+from tau.errors import Conflict, InputError, NotFound, UsageError
 from tau.ports.clock import SystemClock
 from tau.ports.insights import Measurement
 from tau.ports.store import Store
@@ -28,6 +28,7 @@ from tau.scores.reading import Format, read_scores
 from tau.scores.sheet import Sheet, counted
 from tau.scores.sides import Request, Side, sides_of
 from tau.scoring.labels import FEWEST_LABELS
+from tau.wiring.naming import run_named
 from tau.wiring.outcome import judges_of
 
 _FLATTERED = (
@@ -97,10 +98,14 @@ def certify(sources: Sources, request: Request, terms: CertifyTerms, *, shape: s
 def _names(sides: tuple[Side, Side]) -> tuple[str, str]:
     """What both are called: files by their last names, where these differ."""
     ours, theirs = (side.name for side in sides)
-    if ours != sides[0].sheet.where or theirs != sides[1].sheet.where:
+    files = [side.sheet.where for side in sides]
+    short = [Path(file).name for file in files]
+    told = short if short[0] != short[1] else files
+    if ours == theirs and files[0] != files[1] and ours not in files:
+        return f"{ours} of {told[0]}", f"{theirs} of {told[1]}"
+    if ours != files[0] or theirs != files[1]:
         return ours, theirs
-    short = Path(ours).name, Path(theirs).name
-    return short if short[0] != short[1] else (ours, theirs)
+    return told[0], told[1]
 
 
 def open_sources(sources: Sources, request: Request, *, content: bool = False) -> Opened:
@@ -134,10 +139,11 @@ def open_sources(sources: Sources, request: Request, *, content: bool = False) -
 
 def _of_run(sources: Sources, request: Request, run: str, *, content: bool) -> Opened:
     try:
+        run = read(sources.store, lambda opened: run_named(opened, run))
         sheet, ours, theirs, notes = read(
             sources.store, lambda opened: _stored(opened, sources, request, run, content=content)
         )
-    except NotFound as error:
+    except (Conflict, NotFound) as error:
         raise InputError(error.what, where=error.where, why=error.why, fix=error.fix) from error
     both = sides_of([sheet], replace(request, baseline=ours, candidate=theirs))
     sides = (

@@ -47,6 +47,7 @@ class _Sitting:
                 answer=item.digest,
                 principal=self._who,
                 labelled_unix_ms=self._clock.unix_ms(),
+                column=item.column,
             )
             keep(path, label)
             if score is None:

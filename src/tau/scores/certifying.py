@@ -68,6 +68,12 @@ def claim_of(*, margin: float | None, cost: bool, alpha: float, judged: bool = F
         kind = ClaimKind.CHEAPER
     try:
         return Claim(kind=kind, margin=margin, alpha=alpha, judged=judged)
+    except TypeError:
+        raise UsageError(
+            "a margin and a level are numbers",
+            why=f"margin is {margin!r}, alpha is {alpha!r}",
+            fix="give them as in margin=0.02, alpha=0.05",
+        ) from None
     except ValueError as error:
         raise UsageError(str(error), fix=_margin_fix(margin, cost=cost)) from None
 

@@ -26,7 +26,8 @@ Key = tuple[str, str]
 class Label:
     """One person's score of one answer, in 0..1; None takes back what was said before.
 
-    `answer` stands for the text that was seen, None where none was known.
+    `answer` stands for the text that was seen, None where none was known; `column` is where it
+    stood, None where the format says it.
     """
 
     row: str
@@ -35,6 +36,7 @@ class Label:
     answer: str | None
     principal: str
     labelled_unix_ms: int
+    column: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +47,7 @@ class Item:
     of: str
     question: str
     answer: str
+    column: str | None = None
 
     @property
     def digest(self) -> str:
@@ -101,6 +104,7 @@ def keep(path: Path, label: Label) -> None:
         "answer": label.answer,
         "principal": label.principal,
         "labelled_unix_ms": label.labelled_unix_ms,
+        **({"column": label.column} if label.column is not None else {}),
     }
     append_line(path, orjson.dumps(written))
 
@@ -113,17 +117,14 @@ def scores_of(
     mine = {row: label for (row, whom), label in labels.items() if whom == of}
     if not mine:
         return {}, 0
-    column = side.sheet.answer
     for row, values in whole_rows(side, request):
         label = mine.get(row)
         if label is None or label.score is None or row in found:
             continue
+        column = label.column or side.sheet.answer
         answer = values.get(column) if column else None
-        if (
-            label.answer is not None
-            and answer is not None
-            and label.answer != digest_of(_text(answer))
-        ):
+        changed = label.answer is not None and label.answer != digest_of(_text(answer))
+        if changed and (answer is not None or label.column is not None):
             stale += 1
         else:
             found[row] = label.score
@@ -161,6 +162,7 @@ def items_of(
                 of=whose(side),
                 question=_text(values.get(question) if question else None),
                 answer=text,
+                column=None if answer == side.sheet.answer else answer,
             )
 
 
@@ -195,6 +197,7 @@ def _label(path: Path, number: int, data: bytes) -> Label:
             answer=found.get("answer"),
             principal=str(found["principal"]),
             labelled_unix_ms=int(found["labelled_unix_ms"]),
+            column=None if found.get("column") is None else str(found["column"]),
         )
     except (orjson.JSONDecodeError, KeyError, TypeError, ValueError) as error:
         raise InputError(

@@ -1,6 +1,6 @@
 """Result files of promptfoo: its versions from 1 to 4, results in a file, shared or by line."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from tau.scores.sheet import Row, Sheet, id_of_content, unusable
@@ -58,14 +58,17 @@ def sheet_of(path: str, results: Any) -> Sheet:  # noqa: ANN401
     """The sheet of results that can be read again and again."""
     names: dict[str, None] = {}
     variables: dict[str, None] = {}
+    places: dict[str, set[object]] = {}
     for result in results():
+        places.setdefault(_variant(result), set()).add(result.get("promptIdx"))
         names |= dict.fromkeys(_named(result))
         variables |= dict.fromkeys(f"vars.{name}" for name in _variables(result))
         variables |= dict.fromkeys(f"metadata.{name}" for name in _metadata(result))
+    shared = {name for name, found in places.items() if len(found) > 1}
     return Sheet(
         where=path,
         form="promptfoo",
-        rows=lambda: _rows(results()),
+        rows=lambda: _rows(results(), shared),
         columns=(
             "id", "score", "pass", *names, "cost", "latency_ms", "prompt", "provider", "output",
             *variables,
@@ -80,12 +83,12 @@ def sheet_of(path: str, results: Any) -> Sheet:  # noqa: ANN401
     )  # fmt: skip
 
 
-def _rows(results: Iterator[Any]) -> Iterator[Row]:
+def _rows(results: Iterator[Any], shared: Collection[str]) -> Iterator[Row]:
+    """`shared` are names that several prompts of the file have: these are told apart by place."""
     for number, result in enumerate(results):
         variables = _variables(result)
         prompt, answer = _mapping(result, "prompt"), _answer(result)
-        label = prompt.get("label") or prompt.get("display") or prompt.get("raw") or ""
-        provider = _provider(result)
+        variant, at = _variant(result), result.get("promptIdx")
         failed = _failed(result)
         place = result.get("testIdx", number)
         yield {
@@ -95,10 +98,10 @@ def _rows(results: Iterator[Any]) -> Iterator[Row]:
             **({} if failed else _named(result)),
             "cost": result.get("cost"),
             "latency_ms": result.get("latencyMs"),
-            "variant": f"{label} [{provider}]" if provider else str(label),
-            "prompt": label,
+            "variant": f"{variant} #{at}" if variant in shared else variant,
+            "prompt": _label(result),
             "raw_prompt": prompt.get("raw"),
-            "provider": provider,
+            "provider": _provider(result),
             "prompt_index": result.get("promptIdx"),
             "prompt_id": result.get("promptId"),
             "output": answer.get("output"),
@@ -106,6 +109,16 @@ def _rows(results: Iterator[Any]) -> Iterator[Row]:
             **{f"vars.{name}": value for name, value in variables.items()},
             **{f"metadata.{name}": value for name, value in _metadata(result).items()},
         }
+
+
+def _label(result: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    prompt = _mapping(result, "prompt")
+    return prompt.get("label") or prompt.get("display") or prompt.get("raw") or ""
+
+
+def _variant(result: Mapping[str, Any]) -> str:
+    label, provider = _label(result), _provider(result)
+    return f"{label} [{provider}]" if provider else str(label)
 
 
 def _heads(document: Any) -> list[tuple[str, str]]:  # noqa: ANN401

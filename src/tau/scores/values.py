@@ -10,8 +10,8 @@ from tau.scores.sheet import listed
 
 MISSING = frozenset({"", "-", "nan", "na", "n/a", "none", "null", "<na>"})
 _WORDS = {
-    "true": 1.0, "pass": 1.0, "passed": 1.0, "yes": 1.0, "correct": 1.0, "right": 1.0,
-    "false": 0.0, "fail": 0.0, "failed": 0.0, "no": 0.0, "incorrect": 0.0, "wrong": 0.0,
+    "true": 1.0, "y": 1.0, "pass": 1.0, "passed": 1.0, "yes": 1.0, "correct": 1.0, "right": 1.0,
+    "false": 0.0, "n": 0.0, "fail": 0.0, "failed": 0.0, "no": 0.0, "incorrect": 0.0, "wrong": 0.0,
 }  # fmt: skip
 _SCALES = ((1, 5), (0, 5), (1, 10), (0, 10), (0, 100), (-1, 1))
 
@@ -83,6 +83,8 @@ def number(value: object) -> float | None:
         return None
     if text in _WORDS:
         return _WORDS[text]
+    if "_" in text:  # what Python reads as a number and nobody writes as one
+        raise ValueError(f"{text} is no number")
     if text.endswith("%"):
         return _finite(float(text[:-1]) / 100)
     return _finite(float(text))

@@ -221,8 +221,8 @@ def _with_zeros(pairing: Pairing, zeros: _Decided, reason: str) -> tuple[ClaimDe
         return ClaimDecision.PROMOTE, reason
     return (
         ClaimDecision.INCONCLUSIVE,
-        f"{reason}, but not with the {lost} on which only the candidate has no score as zeros "
-        f"({found.low:+.3f} to {found.high:+.3f})",
+        f"only the candidate has no score on {lost} rows; with zeros there, the difference is "
+        f"{found.low:+.3f} to {found.high:+.3f}, which is open",
     )
 
 
@@ -265,7 +265,11 @@ def _decided(found: Comparison, bar: Threshold, gated: bool) -> tuple[ClaimDecis
 
 
 def _rows_wanted(pairing: Pairing, found: Comparison, bar: Threshold, alpha: float) -> int | None:
-    """None where the difference is just the one that decides: no number of rows would do."""
+    """None where no number can be told.
+
+    The difference is just the one that decides, or so many rows are there already, and groups,
+    missing scores or chance kept them from deciding.
+    """
     gain, least = found.difference + bar.margin, bar.effect + bar.margin
     if max(gain, least - gain) <= 0:
         return None
@@ -273,7 +277,8 @@ def _rows_wanted(pairing: Pairing, found: Comparison, bar: Threshold, alpha: flo
     spread = _spread(pairing, imagined=1 if exact else 0)
     effect = max(1.0, found.design_effect or 1.0)
     wanted = math.ceil(rows_to_settle(gain, spread, least, alpha=alpha) * effect)
-    return wanted if exact else max(wanted, rows_unseen(max(gain, least - gain), alpha))
+    wanted = wanted if exact else max(wanted, rows_unseen(max(gain, least - gain), alpha))
+    return wanted if wanted > len(pairing.differences) else None
 
 
 def _spread(pairing: Pairing, *, imagined: int) -> float:

@@ -27,8 +27,8 @@ def certification_level(alpha: float, uses: int) -> CertificationLevel:
         alpha=level,
         uses=uses,
         caveats=(
-            f"these examples certified {times} before, so the level is {level:.2g} instead of "
-            f"{alpha:.2g}; choices made after seeing those results weaken even that: "
+            f"these examples carried a claim {times} before, so the level is {level:.2g} instead "
+            f"of {alpha:.2g}; choices made after seeing those results weaken even that: "
             "certify on fresh examples",
         ),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -152,3 +153,59 @@ def test_groups_are_what_would_settle_it(tmp_path: Path, ask: Ask) -> None:
     assert code == 3
     assert " groups (" in out.split("to settle", 1)[1].splitlines()[0]
     assert "surely" not in out
+
+
+@pytest.mark.parametrize(("written", "code"), [("2%", 0), ("0.02", 0), ("two", 2), ("5 %%", 2)])
+def test_a_margin_may_be_a_percentage(tmp_path: Path, ask: Ask, written: str, code: int) -> None:
+    path = scores(tmp_path, [(n, 0, 1, "d") for n in range(40)])
+
+    found = ask(path, *BOTH, "--margin", written)
+
+    assert found[0] == code
+    assert code == 0 or "give it as 0.02, or as 2%" in found[2]
+
+
+def test_what_python_alone_reads_as_a_number_is_none(tmp_path: Path, ask: Ask) -> None:
+    code, _, err = ask(scores(tmp_path, [*ROWS, (99, "1_0", 1, "d")]), *BOTH)
+
+    assert code == 2
+    assert "'1_0'" in err
+
+
+def test_files_tell_sides_of_one_name_apart(tmp_path: Path, ask: Ask) -> None:
+    before = promptfoo(tmp_path / "before.json", [(0, n % 2) for n in range(12)])
+    after = promptfoo(tmp_path / "after.json", [(0, 1) for n in range(12)])
+
+    said = " ".join(ask(before, after)[1].split())
+
+    assert "'a [m] of after.json' is better than 'a [m] of before.json'" in said
+
+
+def test_prompts_of_one_name_in_a_file_are_told_apart_by_their_place(
+    tmp_path: Path, ask: Ask
+) -> None:
+    path = promptfoo(tmp_path / "same.json", [(at, at) for _ in range(12) for at in (0, 1)])
+
+    said = " ".join(ask(path)[1].split())
+
+    assert "'a [m] #1' is better than 'a [m] #0'" in said
+    assert "their mean counts" not in said
+
+
+def promptfoo(path: Path, results: Sequence[tuple[int, int]]) -> Path:
+    """Results of prompts that all have one label and one provider: place and score."""
+    rows = [
+        {
+            "promptIdx": at, "testIdx": number,
+            "prompt": {"raw": "x", "label": "a"}, "provider": {"id": "m"},
+            "response": {"output": "o"}, "success": bool(score), "score": score,
+        }
+        for number, (at, score) in enumerate(results)
+    ]  # fmt: skip
+    by_place: dict[int, int] = {}
+    for row in rows:
+        place = int(str(row["promptIdx"]))
+        row["vars"] = {"q": f"q{by_place.get(place, 0)}"}
+        by_place[place] = by_place.get(place, 0) + 1
+    path.write_bytes(orjson.dumps({"results": {"version": 3, "results": rows}}))
+    return path

@@ -2,6 +2,7 @@
 
 import click
 
+from tau.cli.commands.margins import OpenMargin
 from tau.cli.commands.records import content_option, limit_option, offset_option
 from tau.cli.commands.running import json_option, store_option, who_options
 from tau.cli.surface import ListingGroup, debug_option
@@ -71,7 +72,7 @@ def candidates_diff(
 @store_option
 @click.option("--alpha", type=click.FloatRange(0, 0.5, min_open=True, max_open=True), default=0.05,
               show_default=True, help="1 minus the level of the interval.")  # fmt: skip
-@click.option("--margin", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
+@click.option("--margin", type=OpenMargin(), default=None,
               help="Ask whether B is not worse than A by so much.")  # fmt: skip
 @click.option("--across-models", is_flag=True,
               help="Compare scores of different models too; says which.")  # fmt: skip

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from tau.cli.commands.margins import Margin
 from tau.cli.commands.running import json_option, store_option
 from tau.cli.surface import debug_option
 from tau.errors import UsageError
@@ -47,7 +48,7 @@ def source_options(command: Callable[..., Any]) -> Callable[..., Any]:
 @click.option(
     "--margin",
     metavar="LOSS",
-    type=float,
+    type=Margin(),
     help="Claim that it is not worse by LOSS, such as 0.02, instead of better.",
 )
 @click.option("--alpha", type=float, default=0.05, show_default=True,

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from tau.cli.commands.margins import OpenMargin
 from tau.cli.commands.optimizing import budget_options, limits
 from tau.cli.commands.running import (
     config_store_option,
@@ -19,7 +20,7 @@ from tau.cli.surface import debug_option
 @click.argument("cfg", metavar="CFG")
 @click.option("--to", required=True, metavar="PROVIDER/MODEL", help="The new model.")
 @click.option("--margin", required=True, metavar="LOSS",
-              type=click.FloatRange(0, 1, min_open=True, max_open=True),
+              type=OpenMargin(),
               help="The loss from which the new model counts as worse, such as 0.02.")  # fmt: skip
 @click.option("--model", metavar="PROVIDER/MODEL", help="The old model; overrides the config's.")
 @click.option("--alias", metavar="ALIAS", help="Point it at the prompt, if the claim is met.")
