@@ -40,6 +40,7 @@ class CertificationForecast(TypedDict):
     groups: int
     independent: int
     certification_replicates: int
+    level: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,6 +193,7 @@ class Certification:
             groups=self.groups,
             independent=self.independent,
             certification_replicates=self.most_replicates(varying=varying) if self.rows else 1,
+            level=self.level.alpha,
         )
 
     def decide(

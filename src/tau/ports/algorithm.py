@@ -129,13 +129,13 @@ class Algorithm(Protocol):
 class Plan:
     """What an algorithm would do with a problem, before anything is spent.
 
-    At most so many `evaluations` (certification included) and `proposals`, which take at most so
-    many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
-    baseline, `certification_replicates` times at most; of true gains, `detectable` (0..1) is the
-    smallest that would be promoted in 4 of 5 runs, None where none would be; the rows are `groups`,
-    and tell about as much as `independent` rows that have nothing to do with each other. With fewer
-    than `least_rollouts` no candidate would be tried and compared. Demonstrations add up to
-    `shown_bytes` to a candidate's prompt.
+    At most so many `evaluations` (certification included) and `proposals`, which take at most
+    so many `rollouts` and `calls`, retries aside. `certification` rows meet the winner and the
+    baseline, `certification_replicates` times at most, at this `level`; of true gains,
+    `detectable` (0..1) is the smallest that would be promoted in 4 of 5 runs, None where none
+    would be; the rows are `groups`, and tell about as much as `independent` rows that have
+    nothing to do with each other. With fewer than `least_rollouts` no candidate would be tried
+    and compared. Demonstrations add up to `shown_bytes` to a candidate's prompt.
     """
 
     evaluations: int
@@ -147,6 +147,7 @@ class Plan:
     groups: int = 0
     independent: int = 0
     certification_replicates: int = 1
+    level: float | None = None
     shown_bytes: int = 0
     least_rollouts: int = 0
     caveats: tuple[str, ...] = ()

@@ -1,6 +1,6 @@
 """A decision in the words of its claim, where more or other than a better score was claimed."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 
 from tau.domain.json import Json
@@ -39,7 +39,7 @@ def claim_words(account: Account, gain: Gain, step: str, fresh: str) -> ClaimWor
         return ClaimWords(
             head=head, under=(change, f"{sure}{bounds} ({fresh})"), why=account.reason or ""
         )
-    few = too_few(claim, gain)
+    few = too_few(claim, gain, _parts(account, _OPEN))
     return ClaimWords(
         head=few or _open_head(account, words),
         under=(*((f"claimed: {words}",) if few else ()), change, f"{bounds} ({fresh})"),
@@ -48,12 +48,26 @@ def claim_words(account: Account, gain: Gain, step: str, fresh: str) -> ClaimWor
     )
 
 
-def too_few(claim: Mapping[str, Json], gain: Gain) -> str:
-    """That so few rows can never prove it, whatever they show; empty where they can."""
+def too_few(claim: Mapping[str, Json], gain: Gain, still_open: Collection[str] = ()) -> str:
+    """That so few rows can never prove it, whatever they show; empty where they can.
+
+    Of a claim of several parts only those count that are `still_open`, by name.
+    """
     guards = claim.get("guards")
     listed = guards if isinstance(guards, list) else []
-    given = [claim.get("margin"), *(one.get("margin") for one in listed if isinstance(one, dict))]
-    margins = [float(one) for one in given if isinstance(one, int | float) and 0 < one < 1]
+    given = {
+        "the score": claim.get("margin"),
+        **{
+            f"the guard '{one.get('grader')}'": one.get("margin")
+            for one in listed
+            if isinstance(one, dict)
+        },
+    }
+    margins = [
+        float(one)
+        for name, one in given.items()
+        if isinstance(one, int | float) and 0 < one < 1 and (not still_open or name in still_open)
+    ]
     wanted = max((fewest_for_margin(one, gain.alpha / 2) for one in margins), default=0)
     units, noun = (gain.groups, "group") if gain.groups else (gain.n, "test example")
     if units >= wanted:

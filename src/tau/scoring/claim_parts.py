@@ -1,6 +1,6 @@
 """The parts of a claim, each decided alone at the full level, and what they come to together."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import sub
 
@@ -15,6 +15,8 @@ from tau.scoring.table import Pairing
 Column = Sequence[float | None]
 MAIN = "the difference"
 """The part that every claim has."""
+_UNSEEN_TOLD = 0.01
+"""Of rows that may be dearer than any seen: from here on a claim about costs says so."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,11 +216,7 @@ def cost_part(spent: Saving | None, alpha: float) -> Part:
     interval = (
         f"the cost: the interval of the saving per row, {spent.low:+.4g} to {spent.high:+.4g}"
     )
-    caveats = (
-        (f"{spent.missing} rows have no known cost of both and are left out of the cost",)
-        if spent.missing
-        else ()
-    )
+    caveats = tuple(_cost_caveats(spent, alpha))
     if spent.missing > TRUSTED_SHARE * (spent.rows + spent.missing):
         decision = ClaimDecision.INCONCLUSIVE
         reason = f"the cost: {spent.missing} rows have no known cost of both, more than a third"
@@ -229,6 +227,17 @@ def cost_part(spent: Saving | None, alpha: float) -> Part:
     else:
         decision, reason = ClaimDecision.INCONCLUSIVE, f"{interval}, holds 0"
     return Part(decision=decision, reason=reason, p_value=spent.p_value, caveats=caveats)
+
+
+def _cost_caveats(spent: Saving, alpha: float) -> Iterator[str]:
+    if spent.missing:
+        yield f"{spent.missing} rows have no known cost of both and are left out of the cost"
+    unseen = 1 - alpha ** (1 / spent.rows)
+    if spent.p_value <= alpha and unseen > _UNSEEN_TOLD:
+        yield (
+            "the cost holds if no row costs more than the dearest of these: up to "
+            f"{100 * unseen:.2g} % of all rows can be dearer and not be among them"
+        )
 
 
 def joined(parts: Sequence[Part]) -> tuple[ClaimDecision, str]:

@@ -129,6 +129,19 @@ def _check_claim(config: RunConfig, parts: ExecutionParts) -> None:
             fix=prices.unlisted_fix(provider)
             or "minimize output_tokens, latency or prompt_length, or give prices",
         )
+    if config.claim.minimize is CostMeasure.USD and _free(parts.model):
+        raise InputError(
+            "dollars cannot be minimized: calls of the model are free",
+            where="objective.minimize",
+            why="no prompt can cost less than nothing",
+            fix="minimize output_tokens, latency or prompt_length",
+        )
+
+
+def _free(model: Model | None) -> bool:
+    """Whether tokens of the model cost nothing, in and out."""
+    some = Usage(input_tokens=1_000_000, output_tokens=1_000_000)
+    return model is not None and model.price(some) == 0
 
 
 def check_dollars(config: RunConfig, budget: Budget) -> None:

@@ -133,7 +133,8 @@ def insufficient(config: RunConfig, plan: Plan) -> Iterator[str]:
     """What the rows that certify cannot prove, whatever is found: to be said before all else."""
     if not plan.certification:
         return
-    alpha = getattr(config.algorithm.settings, "alpha", _ALPHA)
+    stated: float = getattr(config.algorithm.settings, "alpha", _ALPHA)
+    alpha = stated if plan.level is None else plan.level
     noun = "group" if plan.groups < plan.certification else "row"
     terms = config.claim
     margins = {} if terms.margin is None else {"the score": terms.margin}
